@@ -1,0 +1,123 @@
+"""The four tables of counts that carry everything after SQL: exact, small, merged with ``+``.
+
+Latency is whole milliseconds, so counting calls per millisecond loses nothing: quantiles, ECDF and Kaplan-Meier computed from
+`LatencyCounts` equal those computed from the rows. Rows themselves never leave the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import pandas as pd
+
+TEXT_KEYS = ("feature", "source", "tenant", "kind")
+SLOWER_THAN_PERCENTILES = (50, 90, 95, 99)
+
+
+@dataclass(frozen=True, eq=False)
+class CountTable:
+    """Sums per key, one row a key, sorted by key.
+
+    Attributes
+    ----------
+    rows : DataFrame with the columns ``KEYS + SUMS``; text keys are ``str`` with NA for SQL NULL, all else is int64.
+
+    Two tables of the same kind over disjoint calls are merged with ``+``. Do not add tables whose calls overlap, or whose
+    per-feature limits (tau, thresholds) differ: their sums answer different questions.
+    """
+
+    rows: pd.DataFrame
+
+    KEYS: ClassVar[tuple[str, ...]] = ()
+    SUMS: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> Self:
+        """The table of these rows: columns checked and typed, equal keys summed, sorted in Python (collations differ)."""
+        missing = [column for column in cls.KEYS + cls.SUMS if column not in rows.columns]
+        if missing:
+            raise ValueError(f"{cls.__name__} needs the column {missing[0]!r}; it has {', '.join(map(str, rows.columns))}")
+        typed = rows.loc[:, list(cls.KEYS + cls.SUMS)]
+        typed = typed.astype({column: "str" if column in TEXT_KEYS else "int64" for column in typed.columns})
+        return cls(_summed(typed, cls.KEYS))
+
+    @classmethod
+    def empty(cls) -> Self:
+        """The table of no calls: the neutral element of ``+``."""
+        return cls.of(pd.DataFrame({column: [] for column in cls.KEYS + cls.SUMS}))
+
+    def __add__(self, other: Self) -> Self:
+        """All calls of both tables."""
+        if self.rows.empty or other.rows.empty:
+            return self if other.rows.empty else other
+        return type(self)(_summed(pd.concat([self.rows, other.rows], ignore_index=True), self.KEYS))
+
+    def where(self, keep: np.ndarray | pd.Series) -> Self:
+        """The rows for which ``keep`` (bool, one a row) is true."""
+        return type(self)(self.rows.loc[np.asarray(keep, dtype=bool)].reset_index(drop=True))
+
+
+class LatencyCounts(CountTable):
+    """Calls per (feature, source, outcome code, latency in whole ms) of one arm. Calls without a latency are not in it."""
+
+    KEYS = ("feature", "source", "outcome", "latency_ms")
+    SUMS = ("calls",)
+
+
+class HourlyCounts(CountTable):
+    """Sums per (feature, source, tenant hash, hour from the deploy, lag, outcome code).
+
+    ``lag_hours`` is 0 for a call written by the end of its hour plus `settle`, else the number of hours it came later: a look
+    of L hours holds the calls with ``hour + lag_hours < L``, so that a repeated look gives the same counts.
+    ``timed_calls`` are the calls with a latency; ``*_2`` are sums of squares; ``capped_ms`` sums min(latency, tau) and
+    ``tau_ms`` sums tau over timed calls; ``slower_p95`` counts timed calls slower than their feature's baseline p95.
+    """
+
+    KEYS = ("feature", "source", "tenant", "hour", "lag_hours", "outcome")
+    SUMS = (
+        "calls",
+        "timed_calls",
+        "latency_ms",
+        "latency_ms_2",
+        "capped_ms",
+        "capped_ms_2",
+        "tau_ms",
+        "tau_ms_2",
+        *(f"slower_p{percentile}" for percentile in SLOWER_THAN_PERCENTILES),
+        "output_token_calls",
+        "output_tokens",
+        "output_tokens_2",
+        "total_token_calls",
+        "total_tokens",
+        "total_tokens_2",
+    )
+
+
+class HourlyBins(CountTable):
+    """Calls per (feature, source, hour from the deploy, lag, outcome code, lower edge of the latency bin in ms).
+
+    The bins are the latencies cut to two significant digits (90 bins a decade), the same on every engine and in every window.
+    """
+
+    KEYS = ("feature", "source", "hour", "lag_hours", "outcome", "bin_ms")
+    SUMS = ("calls",)
+
+
+class EventCounts(CountTable):
+    """Counts that need single calls or minutes: ``kind`` names them, ``y`` events out of ``n`` chances.
+
+    Kinds: ``recovered`` (y: failures made good within ten minutes, n: failures) and ``cron_over:<budget ms>:<source>:<feature>``
+    (y: minutes over budget, n: minutes with a call; feature, source and tenant are NA).
+    """
+
+    KEYS = ("feature", "source", "tenant", "hour", "lag_hours", "kind")
+    SUMS = ("y", "n")
+
+
+def _summed(rows: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
+    ordered = rows.sort_values(list(keys), na_position="first", ignore_index=True)
+    if not ordered.duplicated(list(keys)).any():
+        return ordered
+    return ordered.groupby(list(keys), dropna=False, sort=False, as_index=False, observed=True).sum()

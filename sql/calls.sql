@@ -1,0 +1,60 @@
+-- What:       every call that started in [:start_at, :end_before), with its start, its outcome code and its counted columns
+-- Grain:      one row per call; the other queries read it as the relation calls, it never leaves the database by itself
+-- Parameters: :start_at, :end_before (start of a call, UTC), :written_before (createdAt), :grid_ms (milliseconds from midnight UTC to the
+--             deploy's time of day), :warm_up_ms (dropped after that time of day, on every day)
+-- Returns:    id, feature, source, tenant, lead, latency_ms, bad_latency, output_tokens, total_tokens, outcome, started_at, written_at
+-- Excludes:   latencies that are null or negative (the call stays, its latency is null, its start is createdAt)
+-- Engines:    PostgreSQL, DuckDB, Spark
+-- Outcomes:   0 success, 1 timeout, 2 max_output_tokens, 3 http_5xx, 4 rate_limit, 5 http_4xx, 6 invalid_output, 7 connection, 8 other;
+--             the first match wins, on the text before the suffix " meta={"
+SELECT
+    id,
+    feature,
+    source,
+    tenant,
+    lead,
+    latency_ms,
+    bad_latency,
+    output_tokens,
+    total_tokens,
+    CASE
+        WHEN status = 'success' THEN 0
+        WHEN message IS NULL THEN 8
+        WHEN message ~ '^(post-process error: )?5[0-9][0-9]( |$)' THEN 3
+        WHEN message ~ '^(post-process error: )?429( |$)' THEN 4
+        WHEN message ~ '^(post-process error: )?4[0-9][0-9]( |$)' THEN 5
+        WHEN message LIKE 'post-process error: hit max_output_tokens%' THEN 2
+        WHEN message LIKE 'response incomplete: max_output_tokens%' THEN 2
+        WHEN message LIKE '%request timed out%' THEN 1
+        WHEN message LIKE 'post-process error: failed to parse json%' THEN 6
+        WHEN message LIKE 'post-process error: %schema violation%' THEN 6
+        WHEN message LIKE 'post-process error: %empty output_text%' THEN 6
+        WHEN message LIKE '%connection error%' THEN 7
+        ELSE 8
+    END AS outcome,
+    started_at,
+    written_at
+FROM (
+    SELECT
+        "id" AS id,
+        "featureId" AS feature,
+        "source" AS source,
+        "clientId" AS tenant,
+        "leadId" AS lead,
+        CASE WHEN "latencyMs" >= 0 THEN "latencyMs" END AS latency_ms,
+        CASE WHEN "latencyMs" >= 0 THEN 0 ELSE 1 END AS bad_latency,
+        "outputTokens" AS output_tokens,
+        "totalTokens" AS total_tokens,
+        "status" AS status,
+        CASE WHEN "status" <> 'success' THEN LOWER(SPLIT_PART("errorMessage", ' meta={', 1)) END AS message,
+        "createdAt" - CASE WHEN "latencyMs" >= 0 THEN "latencyMs" ELSE 0 END * INTERVAL '1 millisecond' AS started_at,
+        "createdAt" AS written_at
+    FROM "AIInteraction"
+    WHERE "createdAt" >= :start_at AND "createdAt" < :written_before
+) AS timed
+WHERE
+    started_at >= :start_at
+    AND started_at < :end_before
+    AND started_at - :grid_ms * INTERVAL '1 millisecond'
+        >= DATE_TRUNC('day', started_at - :grid_ms * INTERVAL '1 millisecond') + :warm_up_ms * INTERVAL '1 millisecond'
+ORDER BY written_at, id

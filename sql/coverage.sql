@@ -1,0 +1,15 @@
+-- What:       in which hours there are calls, and how many of them have no valid latency (phase 94a)
+-- Grain:      hour of the start on the deploy's grid (moved to midnight), feature
+-- Parameters: those of calls.sql
+-- Returns:    hour_at, feature, calls, failed, bad_latencies
+-- Excludes:   nothing
+-- Engines:    PostgreSQL, DuckDB, Spark
+SELECT
+    DATE_TRUNC('hour', started_at - :grid_ms * INTERVAL '1 millisecond') AS hour_at,
+    feature,
+    COUNT(*) AS calls,
+    COUNT(*) FILTER (WHERE outcome <> 0) AS failed,
+    CAST(SUM(bad_latency) AS BIGINT) AS bad_latencies
+FROM calls
+GROUP BY 1, 2
+ORDER BY hour_at, feature

@@ -1,0 +1,16 @@
+-- What:       how many calls took how many whole milliseconds: the lossless compression that every distribution comes from
+-- Grain:      feature, source, outcome code, latency in ms
+-- Parameters: those of calls.sql
+-- Returns:    feature, source, outcome, latency_ms, calls
+-- Excludes:   calls without a valid latency
+-- Engines:    PostgreSQL, DuckDB, Spark
+SELECT
+    feature,
+    source,
+    outcome,
+    latency_ms,
+    COUNT(*) AS calls
+FROM calls
+WHERE latency_ms IS NOT NULL
+GROUP BY feature, source, outcome, latency_ms
+ORDER BY feature, source, outcome, latency_ms
