@@ -1,0 +1,136 @@
+"""The one gate for every write: scanned for secrets, written under a temporary name, renamed when whole."""
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from analysis.clock import iso
+from analysis.errors import RolloutError
+from analysis.leaks import scan
+
+__all__ = ["LeakRefused", "WriteFailed", "append_line", "scan", "write_bytes", "write_json", "write_text", "writing"]
+
+BINARY_ENDINGS = frozenset({".parquet", ".png", ".duckdb", ".gz", ".pdf", ".woff2"})
+_PIECE = 4_000_000  # characters scanned at a time, so that memory stays flat
+_OVERLAP = 8_192  # longer than the longest match, so that none hides between two pieces
+_NO_PLACE = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR)
+)
+
+
+class LeakRefused(RolloutError):
+    """A text breaks a rule of the last gate and was not written."""
+
+    def __init__(self, path: Path, rule: str) -> None:
+        name = "a file" if scan(str(path)) else f"'{path}'"
+        super().__init__(
+            f"{name} was not written: it would hold what looks like a secret or personal data (rule: {rule}); "
+            "look for it in the names of features, sources and entries of rollout.toml, then run again"
+        )
+        self.rule = rule
+
+
+class WriteFailed(RolloutError):
+    """The operating system did not let a file be written."""
+
+    def __init__(self, path: Path, reason: OSError) -> None:
+        super().__init__(
+            f"cannot write '{path}': {reason.strerror or reason}; "
+            "free space or make the folder writable, then run again"
+        )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text whole or not at all."""
+    with writing(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes whole or not at all; only kinds that hold no text are left unscanned."""
+    with writing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write readable JSON. Instants become ISO text; nan is an error, for numbers that do not exist are null."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=_as_json) + "\n")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; scan and rename it when the block ends, remove it when it fails."""
+    if rule := scan(path.name):
+        raise LeakRefused(path, rule)
+    temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(6)}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if rule := _scan_file(temporary):
+            raise LeakRefused(path, rule)
+        _sync(temporary, os.O_RDWR)
+        temporary.replace(path)
+        _sync(path.parent, os.O_RDONLY)
+    except OSError as reason:
+        if reason.errno in _NO_PLACE:
+            raise WriteFailed(path, reason) from None
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line in one write; a torn last line stays a line of its own. The lock is the caller's."""
+    if "\n" in line:
+        raise ValueError("append_line() takes one line")
+    if rule := scan(path.name) or scan(line):
+        raise LeakRefused(path, rule)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+            file.write(b"\n" * torn + line.encode("utf-8", "backslashreplace") + b"\n")
+            os.fsync(file.fileno())
+    except OSError as reason:
+        raise WriteFailed(path, reason) from None
+
+
+def _scan_file(path: Path) -> str | None:
+    """Scan a file in overlapping pieces."""
+    if path.suffix in BINARY_ENDINGS:
+        return None
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        tail = ""
+        while piece := file.read(_PIECE):
+            if rule := scan(tail + piece):
+                return rule
+            tail = piece[-_OVERLAP:]
+    return None
+
+
+def _sync(path: Path, flags: int) -> None:
+    """Make sure that a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, flags)
+    try:
+        with contextlib.suppress(OSError):  # some file systems cannot sync a folder
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _as_json(value: object) -> object:
+    """Turn what JSON does not know into what it knows."""
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    if hasattr(value, "item"):  # numpy's numbers
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -1,0 +1,195 @@
+"""What must never be written: the rules of the last gate, each with a name. `scan` tells the rule, never the match.
+
+Every pattern takes linear time: it starts at a literal that is rare in pages, its counts are bounded, and a long run of
+characters is entered at its beginning only.
+"""
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote
+
+# Letters, digits and marks of every script; no punctuation, no spaces.
+_WIDE = r"\u00b7-\u1fff\u2c00-\u2fff\u3005-\ufefe\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\U00010000-\U0010ffff"
+_WORD = rf"0-9A-Za-z{_WIDE}"
+_TLD = rf"(xn--[0-9A-Za-z-]{{2,59}}|[A-Za-z]{{2,24}}|[{_WIDE}]{{2,24}})"
+_MAIL = re.compile(rf"@(?:[{_WORD}-]{{1,63}}\.){{1,8}}{_TLD}(?![{_WORD}])")
+_MAIL_LOCAL = re.compile(rf"[{_WORD}_+.'\"-]")
+_VERSION = re.compile(r"@v?[0-9]+(?:\.[0-9]+\.|x\.)")  # next@14.2.3-canary.abc, logo@2x.png
+_FILE_ENDINGS = frozenset(  # of a name such as chart@5.min.js
+    "css csv gz html ico ipynb jpeg jpg js json map min mjs parquet png svg toml txt whl yaml yml".split()  # noqa: SIM905
+)
+
+_GAP = r"[ \t\u00a0\u2000-\u200a\u202f\u2010-\u2015().\-/]{0,3}"
+_PHONE = re.compile(rf"\+\(?\d(?:{_GAP}\d){{7,20}}(?!\w)")
+_SIGNED_NUMBER = re.compile(r"\+\d+\.\d+")
+_UNIT = re.compile(r"[\s\u00a0\u2009\u202f]?(?:%|ms\b|s\b|h\b|calls\b|tokens\b|rows\b|bytes\b)")
+_CLOCK_TIME = re.compile(r":\d\d(?:\.\d+)?(?: \d{4})? ?\Z")  # what follows is an offset such as +1000
+
+_KEYS = {  # what a key starts with, at the beginning of a word, and the rest of it
+    "sk-": re.compile(r"(?=[A-Za-z_-]{0,200}[0-9]|[A-Za-z]{20})[A-Za-z0-9_-]{16}"),
+    "sk_": re.compile(r"(?:live|test)_[A-Za-z0-9]{10}"),
+    "rk_": re.compile(r"(?:live|test)_[A-Za-z0-9]{10}"),
+    "AKIA": re.compile(r"[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    "ASIA": re.compile(r"[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    "ghp_": re.compile(r"[A-Za-z0-9]{20}"),
+    "gho_": re.compile(r"[A-Za-z0-9]{20}"),
+    "ghu_": re.compile(r"[A-Za-z0-9]{20}"),
+    "ghs_": re.compile(r"[A-Za-z0-9]{20}"),
+    "ghr_": re.compile(r"[A-Za-z0-9]{20}"),
+    "github_pat_": re.compile(r"[A-Za-z0-9_]{20}"),
+    "glpat-": re.compile(r"[A-Za-z0-9_-]{16}"),
+    "xox": re.compile(r"[a-z]-[A-Za-z0-9-]{10}"),
+    "xapp-": re.compile(r"[A-Za-z0-9-]{10}"),
+    "AIza": re.compile(r"[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
+    "npm_": re.compile(r"[A-Za-z0-9]{30}"),
+    "hf_": re.compile(r"[A-Za-z0-9]{30}"),
+    "whsec_": re.compile(r"[A-Za-z0-9]{24}"),
+}
+_JWT = re.compile(r"[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{4,4096}\.[A-Za-z0-9_-]{4}")
+_BEARER = re.compile(r"[\s:=\"']{1,8}([A-Za-z0-9._~+/=-]{8,256})")
+_RANDOM = re.compile(r"[0-9_~+/=]|[a-z][A-Z]|.{16}")  # a token rather than a word: "Bearer authentication" is prose
+_CREDENTIALS = re.compile(
+    r"://(?:([^\s/?#@\"'<>]{1,256})@"
+    r"|([^\s/?#@:\"'<>]{1,128}:(?![0-9]{1,5}[/?#])[^\s@\"'<>]{1,256})@)"
+)
+_NAMES_ONLY = re.compile(r"(?:\$\{[A-Za-z0-9_]*\}:?)+")  # ${USER}:${PASSWORD}, still unexpanded
+
+_IBAN = re.compile(r"[A-Z][A-Z][0-9][0-9]")
+_IBAN_COUNTRIES = """
+    NO15 BE16 DK18 FI18 FK18 FO18 GL18 NL18 SD18 MK19 SI19 AT20 BA20 EE20 KZ20 LT20 LU20 MN20 XK20 CH21 HR21 LI21
+    LV21 BG22 BH22 CR22 DE22 GB22 GE22 IE22 ME22 RS22 VA22 AE23 GI23 IL23 IQ23 OM23 SO23 TL23 AD24 CZ24 ES24 MD24
+    PK24 RO24 SA24 SE24 SK24 TN24 VG24 LY25 PT25 ST25 IS26 TR26 BI27 DJ27 FR27 GR27 IT27 MC27 MR27 SM27 AL28 AZ28
+    BY28 CY28 DO28 GT28 HU28 LB28 NI28 PL28 SV28 BR29 EG29 PS29 QA29 UA29 JO30 KW30 MU30 YE30 MT31 SC31 LC32 RU33
+"""
+_IBAN_LENGTH = {entry[:2]: int(entry[2:]) for entry in _IBAN_COUNTRIES.split()}
+
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+_ENTITY = re.compile(r"&(?:#(?!39;|34;|x27;)|[cpnslzh][a-z]{3})")  # not &amp; &lt; &gt; &quot;, which hide nothing
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+_LOOKALIKE = {"\uff20": "@", "\ufe6b": "@", "\uff0b": "+", "\u3002": ".", "\uff0e": ".", "\uff61": ".", "\uff1a": ":"}
+
+
+def scan(text: str) -> str | None:
+    """Name the first rule that a text breaks, or None. The match itself is never told."""
+    return next((rule for view in _views(text) for rule, breaks in _RULES if breaks(view)), None)
+
+
+def shown(value: object, *, longest: int = 60) -> str:
+    """Quote a value for an error sentence, shortened; one that breaks a rule is hidden.
+
+    >>> shown("4 hours"), shown("postgresql://anna:secret@db/app")
+    ("'4 hours'", '(hidden: URL with credentials)')
+    """
+    text = value if isinstance(value, str) else str(value)
+    if rule := scan(text):
+        return f"(hidden: {rule})"
+    if not isinstance(value, str):
+        return text if len(text) <= longest else text[:longest] + "..."
+    return repr(text if len(text) <= longest else text[:longest] + "...")
+
+
+def _views(text: str) -> Iterator[str]:
+    """Yield the text as a reader of JSON, HTML or a URL sees it, and once more without invisible characters."""
+    for escape in ("\\n", "\\r", "\\t"):
+        if escape in text:
+            text = text.replace(escape, "  ")
+    if "\\u" in text:
+        text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if _ENTITY.search(text):
+        text = html.unescape(text)
+    if "%40" in text or "%2B" in text or "%2b" in text:
+        text = unquote(text)
+    for character, plain in _LOOKALIKE.items():
+        if character in text:
+            text = text.replace(character, plain)
+    yield text
+    if not text.isascii() and any(character in text for character in _INVISIBLE):
+        yield text.translate(dict.fromkeys(map(ord, _INVISIBLE)))
+
+
+def _beginnings(text: str, prefix: str) -> Iterator[int]:
+    """Yield where a word that starts with the prefix goes on after it."""
+    at = text.find(prefix)
+    while at >= 0:
+        before = text[at - 1] if at else " "
+        if not (before.isascii() and (before.isalnum() or before in "_-")):
+            yield at + len(prefix)
+        at = text.find(prefix, at + len(prefix))
+
+
+def _has_mail(text: str) -> bool:
+    return any(_is_mail(text, match) for match in _MAIL.finditer(text))
+
+
+def _is_mail(text: str, match: re.Match[str]) -> bool:
+    """Tell an address from a decorator, a version of a package and a picture's name."""
+    at = match.start()
+    if at == 0 or not _MAIL_LOCAL.match(text[at - 1]):
+        return False
+    return not _VERSION.match(text, at) and match[1].lower() not in _FILE_ENDINGS
+
+
+def _has_phone(text: str) -> bool:
+    return "+" in text and any(_is_phone(text, match) for match in _PHONE.finditer(text))
+
+
+def _is_phone(text: str, match: re.Match[str]) -> bool:
+    """Tell an international number from base64, an offset of a time zone and a difference with its unit."""
+    before = text[max(0, match.start() - 12) : match.start()]
+    digits = [int(character) for character in match[0] if character.isdecimal()]
+    return not (
+        len(digits) > 15
+        or digits[0] == 0
+        or (before and (before[-1].isalnum() or before[-1] in "+/=_.)]"))
+        or _CLOCK_TIME.search(before)
+        or _SIGNED_NUMBER.fullmatch(match[0])
+        or _UNIT.match(text, match.end())
+    )
+
+
+def _has_key(text: str) -> bool:
+    if "PRIVATE KEY-----" in text:
+        return True
+    return any(rest.match(text, at) for prefix, rest in _KEYS.items() for at in _beginnings(text, prefix))
+
+
+def _has_jwt(text: str) -> bool:
+    return any(_JWT.match(text, at) for at in _beginnings(text, "eyJ"))
+
+
+def _has_bearer(text: str) -> bool:
+    starts = (at for word in ("Bearer", "bearer", "BEARER") for at in _beginnings(text, word))
+    return any((token := _BEARER.match(text, at)) and _RANDOM.search(token[1]) for at in starts)
+
+
+def _has_credentials(text: str) -> bool:
+    return any(not _NAMES_ONLY.fullmatch(match[1] or match[2]) for match in _CREDENTIALS.finditer(text))
+
+
+def _has_iban(text: str) -> bool:
+    return any(_is_iban(text, match.start()) for match in _IBAN.finditer(text))
+
+
+def _is_iban(text: str, start: int) -> bool:
+    """Check length and the remainder of 97 (ISO 13616)."""
+    length = _IBAN_LENGTH.get(text[start : start + 2])
+    if length is None or text[start - 1 : start].isalnum():
+        return False
+    run = re.match(rf"(?:[ \u00a0]?[A-Z0-9]){{{length}}}(?![A-Za-z0-9])", text[start : start + 3 * length])
+    if run is None:
+        return False
+    number = re.sub(r"[ \u00a0]", "", run[0])
+    return int("".join(str(int(character, 36)) for character in number[4:] + number[:4])) % 97 == 1
+
+
+_RULES: tuple[tuple[str, Callable[[str], bool]], ...] = (
+    ("URL with credentials", _has_credentials),
+    ("e-mail address", _has_mail),
+    ("JWT", _has_jwt),
+    ("bearer token", _has_bearer),
+    ("key", _has_key),
+    ("IBAN", _has_iban),
+    ("phone number", _has_phone),
+)
