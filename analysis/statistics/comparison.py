@@ -1,0 +1,244 @@
+"""One comparison of two arms: read `compare` first. It routes to hour sums or to exact counts, and answers for both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from analysis.statistics.exact import (
+    EXACT,
+    Alternative,
+    RateCounts,
+    difference_variance,
+    fisher_p,
+    limit_p,
+    normal_interval,
+    rate_bounds,
+    rate_counts,
+    rate_variance,
+    use_exact,
+)
+from analysis.statistics.ratio import Spread, measure_spread, ratio_of
+from analysis.statistics.totals import ArmTotals, Standardised, standardise
+
+NOTHING = "no calls in one arm"
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Post against baseline, for one metric. Differences are post - baseline.
+
+    Attributes
+    ----------
+    baseline_value, post_value : float or None
+        sum(y) / sum(n) after both arms were given the same mix of strata; None when no stratum is in both arms.
+    difference, ratio : float or None
+        Of those two; ratio is post / baseline, None when the baseline is 0.
+    crude_baseline_value, crude_post_value, crude_difference : float or None
+        The same over plain sums of all strata; None for an arm without n.
+    baseline_y, baseline_n, post_y, post_n : float
+        Those plain sums, over the matched hours. For a rate: events and calls.
+    coverage : float
+        Share of the post arm's n in strata that both arms have.
+    method : str
+        "placebo windows", "windows of one day", "cosine variance", "independent calls", "exact" or
+        "no calls in one arm".
+    variance, df : float
+        Of the difference; df is inf for "exact" (normal interval). inf and 1 when there is nothing to compare.
+    indicator : bool
+        True for a rate: values and bounds lie in 0..1.
+    phi : float or None
+        Overdispersion used by "exact", else None.
+    """
+
+    baseline_value: float | None
+    post_value: float | None
+    difference: float | None
+    ratio: float | None
+    crude_baseline_value: float | None
+    crude_post_value: float | None
+    crude_difference: float | None
+    baseline_y: float
+    baseline_n: float
+    post_y: float
+    post_n: float
+    coverage: float
+    method: str
+    variance: float
+    df: float
+    indicator: bool
+    phi: float | None
+    spread: Spread | None
+    counts: RateCounts | None
+
+    def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
+        """p of "post equals scale * baseline"; "less": post is lower. 1 when there is nothing to compare."""
+        if self.difference is None:
+            return 1.0
+        if self.counts is not None:
+            return fisher_p(self.counts, scale=scale, alternative=alternative)
+        estimate = self.post_value - scale * self.baseline_value
+        return _t_p(estimate, self.spread.variance(scale), self.spread.df(scale), alternative)
+
+    def p_value_against(self, limit: float, *, alternative: Alternative = "two-sided") -> float:
+        """p of "post equals limit", a fixed number in the metric's unit; the baseline lends its spread only."""
+        if self.difference is None:
+            return 1.0
+        if self.counts is not None:
+            return limit_p(
+                self.counts.post_events, self.counts.post_n, limit=limit, phi=self.phi, alternative=alternative
+            )
+        return _t_p(self.post_value - limit, self.spread.variance(0.0), self.spread.df(0.0), alternative)
+
+    def interval(self, level: float = 0.95, *, scale: float = 1.0) -> tuple[float, float]:
+        """Interval of post - scale * baseline; (-inf, inf), for rates (-1, 1) at most, when nothing is known."""
+        widest = (-max(1.0, scale), 1.0) if self.indicator else (-np.inf, np.inf)
+        if self.difference is None:
+            return widest
+        estimate = self.post_value - scale * self.baseline_value
+        if self.counts is not None:
+            return normal_interval(estimate, difference_variance(self.counts, scale=scale), level=level, bounds=widest)
+        return _t_interval(estimate, self.spread.variance(scale), self.spread.df(scale), level, widest)
+
+    def post_interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Interval of the post arm's value alone; for a one-sided 95 % bound ask for level 0.90."""
+        widest = (0.0, 1.0) if self.indicator else (-np.inf, np.inf)
+        if self.difference is None:
+            return widest
+        if self.counts is not None:
+            low, high = rate_bounds(self.counts.post_events, self.counts.post_n, phi=self.phi, level=level)
+            return min(low, self.post_value), max(high, self.post_value)
+        return _t_interval(self.post_value, self.spread.variance(0.0), self.spread.df(0.0), level, widest)
+
+    def variance_parts(self) -> tuple[float, float]:
+        """Variance of the post value and of the baseline value, as far as the difference is decided by them."""
+        if self.difference is None:
+            return np.inf, np.inf
+        if self.counts is not None:
+            counts = self.counts
+            return (
+                rate_variance(counts.post_events, counts.post_n, phi=counts.phi),
+                rate_variance(counts.baseline_events, counts.baseline_n, phi=counts.phi),
+            )
+        spread = self.spread
+        by_hours = spread.post, spread.baseline
+        by_calls = spread.independent_post, spread.independent_baseline
+        return by_hours if sum(by_hours) >= sum(by_calls) else by_calls
+
+
+def compare(baseline: ArmTotals, post: ArmTotals, *, indicator: bool, first_hour: int = 0) -> Comparison:
+    """Compare the post hours with the same clock hours of the baseline.
+
+    A ratio of totals on hour sums (see `ratio.measure_spread` for its variance), or exact counts when the metric is a
+    rate with few events. No result is ever nan; arms that cannot be compared give p = 1 and the widest interval.
+
+    Parameters
+    ----------
+    baseline : ArmTotals (strata, repeats, cycle)
+    post : ArmTotals (strata, 1, hours)
+    indicator : bool
+        True when every call is an event or not, so that y counts events among n.
+    first_hour : int
+        Hour of the cycle at which post hour 0 lies; other than 0 for trailing windows and pretended deploys.
+
+    Raises
+    ------
+    ValueError
+        When the arms' strata differ.
+
+    Notes
+    -----
+    Before and after, not randomised: whatever else changed at the deploy is in the difference too. Not for latencies of
+    successes alone when failures were cut off; see `survival`.
+
+    Examples
+    --------
+    Seven days of 100 calls an hour, half of them timeouts; after the deploy one in ten.
+
+    >>> before = ArmTotals.of_events(np.full((1, 7, 24), 50.0), np.full((1, 7, 24), 100.0))
+    >>> after = ArmTotals.of_events(np.full((1, 1, 4), 10.0), np.full((1, 1, 4), 100.0))
+    >>> found = compare(before, after, indicator=True)
+    >>> found.method, found.df, round(found.difference, 3), found.p_value() < 1e-9
+    ('placebo windows', 36.0, -0.4, True)
+    """
+    arms = standardise(baseline, post, first_hour=first_hour)
+    crude = _crude_values(arms)
+    if arms.baseline_total.n <= 0 or arms.post_total.n <= 0:
+        return _nothing_to_compare(arms, crude, indicator=indicator)
+    baseline_value, post_value = ratio_of(arms.baseline_total), ratio_of(arms.post_total)
+    spread = measure_spread(arms)
+    counts = rate_counts(arms) if indicator and _ask_exact(arms, baseline_value, spread) else None
+    return Comparison(
+        baseline_value=baseline_value,
+        post_value=post_value,
+        difference=post_value - baseline_value,
+        ratio=post_value / baseline_value if baseline_value else None,
+        **crude,
+        coverage=arms.coverage,
+        method=EXACT if counts else spread.method,
+        variance=difference_variance(counts) if counts else spread.variance(),
+        df=np.inf if counts else spread.df(),
+        indicator=indicator,
+        phi=counts.phi if counts else None,
+        spread=spread,
+        counts=counts,
+    )
+
+
+def _ask_exact(arms: Standardised, baseline_value: float, spread: Spread) -> bool:
+    """Few events of a rare class, or rates of exactly 0 or 1 that leave the t rule without any variance."""
+    few = use_exact(arms.crude_baseline_y, arms.crude_post_y, baseline_value)
+    return few or spread.variance() <= spread.resolution
+
+
+def _crude_values(arms: Standardised) -> dict[str, float | None]:
+    before = arms.crude_baseline_y / arms.crude_baseline_n if arms.crude_baseline_n > 0 else None
+    after = arms.crude_post_y / arms.crude_post_n if arms.crude_post_n > 0 else None
+    return {
+        "crude_baseline_value": before,
+        "crude_post_value": after,
+        "crude_difference": None if before is None or after is None else after - before,
+        "baseline_y": arms.crude_baseline_y,
+        "baseline_n": arms.crude_baseline_n,
+        "post_y": arms.crude_post_y,
+        "post_n": arms.crude_post_n,
+    }
+
+
+def _nothing_to_compare(arms: Standardised, crude: dict[str, float | None], *, indicator: bool) -> Comparison:
+    return Comparison(
+        baseline_value=None,
+        post_value=None,
+        difference=None,
+        ratio=None,
+        **crude,
+        coverage=arms.coverage,
+        method=NOTHING,
+        variance=np.inf,
+        df=1.0,
+        indicator=indicator,
+        phi=None,
+        spread=None,
+        counts=None,
+    )
+
+
+def _t_p(estimate: float, variance: float, df: float, alternative: Alternative) -> float:
+    """p of Student's t; 1 (two-sided) when the variance is unknown, and when estimate and variance are both 0."""
+    t = estimate / np.sqrt(variance) if variance > 0 else 0.0
+    less = float(stdtr(df, t))
+    return {"less": less, "greater": float(stdtr(df, -t)), "two-sided": min(1.0, 2 * float(stdtr(df, -abs(t))))}[
+        alternative
+    ]
+
+
+def _t_interval(
+    estimate: float, variance: float, df: float, level: float, widest: tuple[float, float]
+) -> tuple[float, float]:
+    """Estimate -+ t * sqrt(variance), cut at what the metric can be."""
+    if not np.isfinite(variance):
+        return widest
+    half = float(-stdtrit(df, (1 - level) / 2)) * np.sqrt(variance)
+    return float(max(widest[0], estimate - half)), float(min(widest[1], estimate + half))
