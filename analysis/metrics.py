@@ -89,7 +89,7 @@ METRICS: tuple[Metric, ...] = (
            y="output_tokens", n="output_token_calls", yy="output_tokens_2", yn="output_tokens"),
     Metric("total_tokens_mean", "mean tokens, in and out, of a call that reports them", "up", "tokens", "hourly",
            y="total_tokens", n="total_token_calls", yy="total_tokens_2", yn="total_tokens"),
-    Metric("calls_per_hour", "calls that start in an hour", "down", "calls/h", "hours", y="calls", n="1", yy="calls", yn="calls"),
+    Metric("calls_per_hour", "calls that start in an hour", "down", "calls/h", "hours", y="calls", n="1", yy="calls", yn="0"),
     Metric("recovered_rate", "share of failed calls followed within 10 minutes by a success of the same feature and lead", "down",
            "share", "events", y="y", n="n", yy="y", yn="y", indicator=True),
     Metric("cron_over_budget_rate", "share of minutes with calls whose calls together take longer than the cron's budget", "up",

@@ -1,0 +1,46 @@
+"""The databases that calls are counted in, one module each; all of them read only, and answer a Statement with a DataFrame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import pandas as pd
+
+from analysis.errors import WrongUse
+
+if TYPE_CHECKING:
+    from analysis.config import Settings
+    from analysis.telemetry.queries import Queries, Statement
+
+
+class Engine(Protocol):
+    """What a database offers: the queries over its table, and the rows of one statement."""
+
+    name: str
+    queries: Queries
+
+    def fetch(self, statement: Statement) -> pd.DataFrame:
+        """Run one SELECT and return its rows; raises RolloutError with one sentence when the database cannot answer."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection; harmless when called twice."""
+        ...
+
+
+def open_engine(settings: Settings) -> Engine:
+    """The engine of `[source]`, opened read-only; the library that an engine needs is loaded only when it is chosen."""
+    name = settings.source.engine
+    if name == "duckdb":
+        from analysis.telemetry.engines.duckdb_engine import open_duckdb
+
+        return open_duckdb(settings)
+    if name in ("postgres", "sqlalchemy"):
+        from analysis.telemetry.engines.sqlalchemy_engine import open_sqlalchemy
+
+        return open_sqlalchemy(settings)
+    if name == "spark":
+        from analysis.telemetry.engines.spark_engine import open_spark
+
+        return open_spark(settings)
+    raise WrongUse(f"engine {name!r} is not known; use duckdb, postgres, sqlalchemy or spark")

@@ -1,0 +1,109 @@
+"""A frozen baseline: the counts of an arm in one Parquet file, so that a report needs only its own window's rows.
+
+The application deletes rows after thirty days; what is frozen stays. The file says what it was made from: a fingerprint of the
+queries, the mapping, the window, the exclusions and the classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.clock import iso, parse_instant
+from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
+from analysis.errors import DataNotTrusted
+from analysis.files import writing
+from analysis.telemetry.load import LIMIT_COLUMNS, Arm
+from analysis.window import Window
+
+FORMAT = 1
+TABLES: dict[str, type[CountTable]] = {
+    "latency": LatencyCounts,
+    "hourly": HourlyCounts,
+    "bins": HourlyBins,
+    "events": EventCounts,
+}
+_KEY = b"rollout"
+
+
+def fingerprint(**made_from: Any) -> str:
+    """One short text for all that decides what the counts are; equal texts, equal counts (while the rows are the same)."""
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
+    """Write the counts of an arm; the old file stays until the new one is whole."""
+    tables = [_arrow(name, getattr(arm, name).rows) for name in TABLES]
+    tables.append(_arrow("limits", arm.limits.astype({"feature": "str"} | dict.fromkeys(list(LIMIT_COLUMNS)[1:], "Int64"))))
+    facts = {
+        "format": FORMAT,
+        "start": iso(arm.window.start),
+        "end": iso(arm.window.end),
+        "excluded_hours": sorted(arm.excluded_hours),
+        "trust": {key: iso(value) if hasattr(value, "tzinfo") else value for key, value in arm.trust.items()},
+        "made_from": made_from,
+        "fingerprint": fingerprint(**made_from),
+    }
+    whole = pa.concat_tables(tables, promote_options="default")
+    whole = whole.replace_schema_metadata({_KEY: json.dumps(facts).encode()})
+    with writing(path) as temporary:
+        pq.write_table(whole, temporary, compression="zstd")
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What a frozen file says of itself: window, fingerprint, what it was made from. DataNotTrusted when it is not such a file."""
+    try:
+        facts = json.loads((pq.read_schema(path).metadata or {})[_KEY])
+    except (OSError, pa.ArrowException, KeyError, ValueError):
+        raise DataNotTrusted(f"the frozen baseline {path.name} is damaged; delete it and run 'rollout baseline' while the rows exist") from None
+    if facts.get("format") != FORMAT:
+        raise DataNotTrusted(f"the frozen baseline {path.name} has format {facts.get('format')}, not {FORMAT}; run 'rollout baseline' again")
+    return facts
+
+
+def read_frozen(path: Path) -> Arm:
+    """The arm as it was written."""
+    facts = read_facts(path)
+    try:
+        frame = pq.read_table(path)
+    except (OSError, pa.ArrowException):
+        raise DataNotTrusted(f"the frozen baseline {path.name} is damaged; delete it and run 'rollout baseline' while the rows exist") from None
+    parts = {name: _rows(frame, name, kind.KEYS + kind.SUMS) for name, kind in TABLES.items()}
+    return Arm(
+        window=Window(parse_instant(facts["start"]), parse_instant(facts["end"])),
+        **{name: kind(_typed(parts[name])) for name, kind in TABLES.items()},
+        limits=_rows(frame, "limits", tuple(LIMIT_COLUMNS)).reset_index(drop=True),
+        trust={key: parse_instant(value) if key.endswith("_at") and value else value for key, value in facts["trust"].items()},
+        excluded_hours=frozenset(facts["excluded_hours"]),
+    )
+
+
+def _arrow(name: str, rows: pd.DataFrame) -> pa.Table:
+    table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
+    text = pa.array([name] * len(rows), pa.string()).dictionary_encode() if len(rows) else pa.array([], pa.dictionary(pa.int32(), pa.string()))
+    return _plain_strings(table).append_column("table", text)
+
+
+def _plain_strings(table: pa.Table) -> pa.Table:
+    """All-null and large text columns as plain text, so that the tables of one file agree."""
+    for index, column in enumerate(table.schema):
+        if pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
+            table = table.set_column(index, column.name, table.column(index).cast(pa.string()))
+    return table
+
+
+def _rows(frame: pa.Table, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    part = frame.filter(pa.compute.equal(frame["table"].cast(pa.string()), name)).select(list(columns))
+    return part.to_pandas(integer_object_nulls=False)
+
+
+def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+    from analysis.counts import TEXT_KEYS
+
+    return rows.astype({column: "str" if column in TEXT_KEYS else "int64" for column in rows.columns})

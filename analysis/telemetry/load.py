@@ -1,0 +1,181 @@
+"""Calls become counts here: one stretch of time in, the tables of counts out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
+from analysis.telemetry.engines import Engine
+from analysis.telemetry.queries import Relation
+from analysis.window import HOUR, Window
+
+LIMIT_COLUMNS = {"feature": "TEXT", "tau_ms": "BIGINT", "p50_ms": "BIGINT", "p90_ms": "BIGINT", "p95_ms": "BIGINT", "p99_ms": "BIGINT"}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How time is cut: hours counted from the deploy, and what belongs to an hour.
+
+    Attributes
+    ----------
+    deployed_at : hour 0 starts here, UTC.
+    settle : a call written later than this after the end of its hour belongs to a later look.
+    warm_up : calls of the first minutes after the deploy, and of the same minutes of every baseline day, are left out.
+    """
+
+    deployed_at: datetime
+    settle: timedelta
+    warm_up: timedelta = timedelta(0)
+
+    @property
+    def offset_ms(self) -> int:
+        """Milliseconds from midnight UTC to the deploy's time of day: subtract them, and the deploy is at midnight."""
+        midnight = self.deployed_at.replace(hour=0, minute=0, second=0, microsecond=0)
+        return _ms(self.deployed_at - midnight)
+
+    def hours(self, moved_hours: pd.Series) -> pd.Series:
+        """Hours from the deploy of hour keys as the queries return them (moved to midnight)."""
+        moved_deploy = _naive(self.deployed_at) - timedelta(milliseconds=self.offset_ms)
+        return ((pd.to_datetime(moved_hours) - pd.Timestamp(moved_deploy)) // pd.Timedelta(HOUR)).astype("int64")
+
+    def parameters(self, window: Window) -> dict[str, Any]:
+        """What calls.sql needs for the calls that start in `window`."""
+        return {
+            "start_at": _naive(window.start),
+            "end_before": _naive(window.end),
+            "written_before": _naive(window.end + self.settle),
+            "grid_ms": self.offset_ms,
+            "warm_up_ms": _ms(self.warm_up),
+            "settle_ms": _ms(self.settle),
+        }
+
+
+@dataclass(frozen=True)
+class CronBudget:
+    """A cron to watch: calls of these features and sources (`choose` picks among those in the table) against a budget a minute."""
+
+    kind: str
+    budget_ms: int
+    choose: Callable[[str, str | None], bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """All counts of one arm, baseline or post.
+
+    Attributes
+    ----------
+    window : the calls that start in it, UTC.
+    latency, hourly, bins, events : the four tables of counts; the hours of `excluded_hours` are in none of them.
+    limits : feature, tau_ms, p50_ms, p90_ms, p95_ms, p99_ms: the baseline's, the same for both arms; NA where there are none.
+    trust : the numbers of sql/trust.sql over the rows written in the window.
+    excluded_hours : hours from the deploy left out because of a declared incident.
+    """
+
+    window: Window
+    latency: LatencyCounts
+    hourly: HourlyCounts
+    bins: HourlyBins
+    events: EventCounts
+    limits: pd.DataFrame
+    trust: dict[str, Any]
+    excluded_hours: frozenset[int] = field(default_factory=frozenset)
+
+    @property
+    def calls(self) -> int:
+        """Calls that started in the arm."""
+        return int(self.hourly.rows["calls"].sum())
+
+
+def load_span(engine: Engine, grid: Grid, window: Window) -> tuple[int, datetime | None, datetime | None]:
+    """How many calls start in `window`, and when the first and the last of them do."""
+    row = engine.fetch(engine.queries.statement("span", grid.parameters(window))).iloc[0]
+    return int(row["calls"]), _instant(row["first_started_at"]), _instant(row["last_started_at"])
+
+
+def load_trust(engine: Engine, grid: Grid, window: Window, now: datetime) -> dict[str, Any]:
+    """The numbers that the data checks judge, over the rows written in `window` and its settle."""
+    parameters = grid.parameters(window) | {"now_at": _naive(now)}
+    row = engine.fetch(engine.queries.statement("trust", parameters)).iloc[0]
+    return {key: _instant(value) if key.endswith("_at") else int(value) for key, value in row.items()}
+
+
+def load_latency_counts(engine: Engine, grid: Grid, windows: Sequence[Window]) -> LatencyCounts:
+    """Calls per millisecond over the windows (several when declared incidents cut the baseline)."""
+    written_before = _naive(windows[-1].end + grid.settle)
+    table = LatencyCounts.empty()
+    for window in windows:
+        parameters = grid.parameters(window) | {"written_before": written_before}
+        table += LatencyCounts.of(engine.fetch(engine.queries.statement("latency_counts", parameters)))
+    return table
+
+
+def load_hourly_counts(engine: Engine, grid: Grid, window: Window, limits: pd.DataFrame) -> HourlyCounts:
+    """The sums per hour that the tests run on."""
+    rows = _plain_rows(limits, tuple(LIMIT_COLUMNS))
+    statement = engine.queries.statement(
+        "hourly_counts", grid.parameters(window), relations={"limits": Relation(LIMIT_COLUMNS, rows)}
+    )
+    return HourlyCounts.of(_on_grid(engine.fetch(statement), grid))
+
+
+def load_hourly_bins(engine: Engine, grid: Grid, window: Window) -> HourlyBins:
+    """Calls per hour and latency bin."""
+    return HourlyBins.of(_on_grid(engine.fetch(engine.queries.statement("hourly_bins", grid.parameters(window))), grid))
+
+
+def load_event_counts(
+    engine: Engine, grid: Grid, window: Window, *, hourly: HourlyCounts, recovered: bool, crons: Sequence[CronBudget]
+) -> EventCounts:
+    """Recovered failures and cron minutes over budget, each only when it is asked for: they cost a join or a second grouping."""
+    table = EventCounts.empty()
+    parameters = grid.parameters(window)
+    if recovered:
+        rows = _on_grid(engine.fetch(engine.queries.statement("recovered", parameters)), grid)
+        table += EventCounts.of(rows.assign(kind="recovered"))
+    for cron in crons:
+        known = hourly.rows[["feature", "source"]].drop_duplicates()
+        chosen = [pair for pair in _plain_rows(known, ("feature", "source")) if cron.choose(*pair)]
+        relation = Relation({"feature": "TEXT", "source": "TEXT"}, chosen)
+        statement = engine.queries.statement(
+            "cron_minutes", parameters | {"budget_ms": cron.budget_ms}, relations={"chosen": relation}
+        )
+        rows = _on_grid(engine.fetch(statement), grid)
+        table += EventCounts.of(rows.assign(kind=cron.kind, feature=pd.NA, source=pd.NA, tenant=pd.NA))
+    return table
+
+
+def without_hours(table: CountTable, excluded: frozenset[int]) -> CountTable:
+    """The table without the hours of a declared incident."""
+    return table.where(~table.rows["hour"].isin(excluded)) if excluded else table
+
+
+def _on_grid(rows: pd.DataFrame, grid: Grid) -> pd.DataFrame:
+    hour = grid.hours(rows["hour_at"])
+    return rows.assign(hour=hour, lag_hours=grid.hours(rows["written_hour_at"]) - hour)
+
+
+def _plain_rows(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """Rows as tuples of Python values, None for NA."""
+    values = frame.loc[:, list(columns)].astype(object)
+    return [tuple(None if pd.isna(cell) else cell for cell in row) for row in values.itertuples(index=False)]
+
+
+def _naive(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(tzinfo=None)
+
+
+def _instant(value: Any) -> datetime | None:
+    if value is None or pd.isna(value):
+        return None
+    stamp = pd.Timestamp(value)
+    return (stamp.tz_localize(UTC) if stamp.tzinfo is None else stamp.tz_convert(UTC)).to_pydatetime()
+
+
+def _ms(length: timedelta) -> int:
+    return length // timedelta(milliseconds=1)
