@@ -71,7 +71,7 @@ def overdispersion(arms: Standardised) -> float:
     """How much more the baseline's 4-hour sums of events vary than independent calls would, at least 1.
 
     Pearson's chi2 / df: phi = sum_i (y_i - p n_i)^2 / (p (1 - p) nn_i) / (blocks - 1) (McCullagh & Nelder 1989,
-    Generalized Linear Models, 4.5). Blocks hold their usable hours; 1 when there are no events, only events, or a single
+    Generalized Linear Models, 4.5). Blocks hold their usable hours; 1 when there are no events, only events, or one
     block with calls.
     """
     y, n, nn = (_blocks(values) for values in (arms.baseline.y, arms.baseline.n, arms.baseline.nn))
