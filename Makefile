@@ -57,7 +57,7 @@ $(TEST):
 define install
 set -e; \
 python=; bare=; \
-if ! .venv/bin/python -c '' 2>/dev/null; then \
+if ! .venv/bin/python -c '' 2>/dev/null || [ "$$(cat .venv/.folder 2>/dev/null)" != "$$(pwd)" ]; then \
   for name in $(PYTHON) python3.13 python3.12 python3.11 python3 python python3.14; do \
     "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
     if "$$name" -c 'import venv, ensurepip' 2>/dev/null; then python=$$name; break; else bare=$$name; fi; \
@@ -67,7 +67,7 @@ if ! .venv/bin/python -c '' 2>/dev/null; then \
   elif [ -z "$$python" ]; then \
     echo "$$bare cannot make a virtual environment; install Debian's package python3-venv (apt install python3-venv) and run make again." >&2; exit 1; \
   fi; \
-  echo "making .venv with $$python"; "$$python" -m venv --clear .venv; \
+  echo "making .venv with $$python"; "$$python" -m venv --clear .venv; pwd > .venv/.folder; \
 fi; \
 if uv --version >/dev/null 2>&1; then uv=uv; \
 else \
