@@ -1,0 +1,185 @@
+"""A mistake in rollout.toml as one sentence: file, line, table, key, value, the rule it breaks and the mend."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from analysis.config.kinds import Broken, Table, nearest
+from analysis.config.lines import KeyLines, Loc
+from analysis.leaks import shown
+
+NOT_SHOWN = object()
+"""In place of a value: the sentence names the key alone."""
+
+_WANTED = {
+    "string_type": "text in quotes",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list in [ ]",
+    "list_type": "a list in [ ]",
+    "dict_type": "a table { }",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One broken rule.
+
+    Attributes
+    ----------
+    place : where it stands: table, index among its [[tables]], key, and so on inward.
+    problem : the rule and the mend, to be said after the key (and its value).
+    value : what stands there; NOT_SHOWN when the value does not matter or must not be told.
+    of_table : the problem is said of the table, not of a key.
+    """
+
+    place: Loc
+    problem: str
+    value: Any = NOT_SHOWN
+    of_table: bool = False
+
+
+def sentence(mistakes: list[Mistake], *, file: str, lines: KeyLines, content: Mapping[str, Any]) -> str:
+    """Say the mistake that stands first in the file, and how many more there are."""
+    first = min(mistakes, key=lambda mistake: lines.line_of(mistake.place))
+    table, key = _names(first.place, content)
+    if first.of_table or not key:
+        subject = table or key
+    else:
+        value = "" if first.value is NOT_SHOWN else f" = {as_toml(first.value)}"
+        subject = f"{table}: {key}{value}" if table else f"{key}{value}"
+    more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    return f"{file}, line {lines.line_of(first.place)}: {f'{subject} {first.problem}'.strip()}{more}"
+
+
+def pydantic_mistakes(error: ValidationError, contents: type[Table]) -> Iterator[Mistake]:
+    """Translate what pydantic found into mistakes with their mend."""
+    for found in error.errors(include_url=False):
+        place, kind = found["loc"], found["type"]
+        if kind == "extra_forbidden":
+            yield _unknown_key(place, contents)
+        elif kind == "missing":
+            yield _missing_key(place, contents)
+        elif kind == "value_error" and isinstance(found["ctx"]["error"], Broken):
+            broken = found["ctx"]["error"]
+            yield Mistake(place, str(broken), NOT_SHOWN if broken.secret else found["input"])
+        elif kind in ("tuple_type", "model_type", "model_attributes_type") and len(place) == 1:
+            yield _wrong_brackets(place, contents)
+        else:
+            wanted = _WANTED.get(kind)
+            problem = f"is not {wanted}" if wanted else f"is not possible ({found['msg']})"
+            yield Mistake(place, f"{problem}; {_example(place, contents)}", found["input"])
+
+
+def as_toml(value: Any) -> str:
+    """Write a value as the file would, shortened; one that looks like a secret is hidden."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return "{...}"
+    if isinstance(value, (list, tuple)):
+        text = ", ".join(as_toml(item) for item in value)
+        return f"[{text}]" if len(text) <= 80 else "[...]"
+    return shown(value)
+
+
+def _names(place: Loc, content: Mapping[str, Any]) -> tuple[str, str]:
+    """Name a place's table, with its own name where it has one, and the key inside it."""
+    if len(place) == 1 and not isinstance(content.get(str(place[0])), (dict, list)):
+        return "", str(place[0])
+    table = f"[{shown_key(place[0])}]"
+    inner = place[1:]
+    if inner and isinstance(inner[0], int):
+        entry = content[str(place[0])][inner[0]]
+        name = entry.get("name") if isinstance(entry, dict) else None
+        table = f"[{table}] {shown(name) if isinstance(name, str) else f'number {inner[0] + 1}'}"
+        inner = inner[1:]
+    return table, ".".join(shown_key(part) for part in inner if isinstance(part, str))
+
+
+def shown_key(key: object) -> str:
+    """Write a key; one that looks like a secret is hidden."""
+    text = shown(str(key))
+    return text[1:-1] if text.startswith("'") else text
+
+
+def _unknown_key(place: Loc, contents: type[Table]) -> Mistake:
+    known = [field.alias or name for name, field in _table_at(place[:-1], contents).model_fields.items()]
+    given = str(place[-1])
+    mend = f"did you mean {_bracketed(nearest(given, known), place, contents)}? (known: {', '.join(known)})"
+    if len(place) == 1:
+        return Mistake(place, f"is not a table of this file; {mend}", of_table=True)
+    return Mistake(place, f"is not a key of this table; {mend}")
+
+
+def _missing_key(place: Loc, contents: type[Table]) -> Mistake:
+    key = str(place[-1])
+    if len(place) == 1:
+        return Mistake(place, f"is missing; add the table [{key}]", of_table=True)
+    return Mistake(place[:-1], f"has no {key}; {_example(place, contents).replace('write', 'add', 1)}", of_table=True)
+
+
+def _wrong_brackets(place: Loc, contents: type[Table]) -> Mistake:
+    key = str(place[0])
+    return Mistake(place, f"is not the table it should be; write {_bracketed(key, place, contents)}", of_table=True)
+
+
+def _bracketed(key: str, place: Loc, contents: type[Table]) -> str:
+    """Write a table's name as its heading, and any other key in quotes."""
+    if len(place) > 1:
+        return repr(key)
+    return f"[[{key}]]" if _is_list(key, contents) else f"[{key}]"
+
+
+def _is_list(key: str, contents: type[Table]) -> bool:
+    return any(field.alias == key for field in contents.model_fields.values())
+
+
+def _example(place: Loc, contents: type[Table]) -> str:
+    """Show how a key is written, from the example beside its definition."""
+    keys = [part for part in place if isinstance(part, str)]
+    table = _table_at(place[: place.index(keys[-1], len(place) - 1 - place[::-1].index(keys[-1]))], contents)
+    field = next((field for name, field in table.model_fields.items() if keys[-1] in (field.alias, name)), None)
+    if field is None or not field.examples:
+        return "write another value"
+    return f"write {keys[-1]} = {_written(field.examples[0])}"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str):
+        return value if value[:4].isdigit() and value.endswith("Z") else f'"{value}"'
+    if isinstance(value, list):
+        return f"[{', '.join(_written(item) for item in value)}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_written(item)}" for key, item in value.items()) + "}"
+    return as_toml(value)
+
+
+def _table_at(place: Loc, contents: type[Table]) -> type[Table]:
+    """Find the definition of the table at a place."""
+    table = contents
+    for part in place:
+        if isinstance(part, str):
+            fields = table.model_fields
+            field = next((field for name, field in fields.items() if part in (field.alias, name)), None)
+            inner = _tables_in(field.annotation) if field is not None else []
+            if not inner:
+                break
+            table = inner[0]
+    return table
+
+
+def _tables_in(annotation: Any) -> list[type[Table]]:
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        return [annotation]
+    return [table for inner in get_args(annotation) for table in _tables_in(inner)]

@@ -1,0 +1,158 @@
+"""What rollout.toml says, checked and frozen. Attributes have the keys' names; arrays of tables are plural."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from analysis.config.kinds import (
+    ClassName,
+    Duration,
+    Flag,
+    FolderName,
+    Instant,
+    Milliseconds,
+    Number,
+    PositiveDuration,
+    Share,
+    Table,
+    Text,
+    VariableName,
+    Whole,
+    listed,
+    number,
+    one_of,
+)
+from analysis.config.steps import Application, Controls, Deployment, Knob, Ledger, Preflight, Smoke
+from analysis.errors import WrongUse
+from analysis.window import parse_duration
+
+CLAIMS = ("falls", "rises", "stays_zero", "no_worse", "below")
+CRON_BUDGET_MS = 240_000  # the application's own default
+
+
+class Rollout(Table):
+    """[rollout]: which change is judged."""
+
+    name: FolderName = Field(examples=["phase-94"])
+    title: Text | None = Field(None, examples=["AI timeouts"])
+    deployed_at: Instant | None = Field(None, examples=["2026-02-02T23:10:16Z"])
+    warm_up: Duration = Field(timedelta(0), examples=["5m"])
+
+
+class Source(Table):
+    """[source]: where the telemetry table is. `path` may hold * and is relative to the file's folder."""
+
+    engine: Annotated[Text, one_of("duckdb", "postgres", "sqlalchemy", "spark")] = Field(examples=["postgres"])
+    path: Text | None = Field(None, examples=["calls/*.parquet"])
+    url_env: VariableName | None = Field(None, examples=["DATABASE_URL"])
+    table: Text | None = Field(None, examples=["AIInteraction"])
+    mapping: Text | None = Field(None, examples=["litellm"])
+    remote: Text | None = Field(None, examples=["sc://localhost:15002"])
+    master: Text | None = Field(None, examples=["local[2]"])
+    timeout: PositiveDuration = Field(timedelta(minutes=2), examples=["2m"])
+
+
+class Exclusion(Table):
+    """A stretch of the baseline that is left out, and why."""
+
+    start: Instant = Field(alias="from", examples=["2026-01-30T08:00:00Z"])
+    end: Instant = Field(alias="to", examples=["2026-01-30T09:30:00Z"])
+    why: Text = Field(examples=["provider incident"])
+
+
+class Baseline(Table):
+    """[baseline]: whole days before the deploy, or a start and an end."""
+
+    days: Annotated[Whole, number(least=1, most=90)] = Field(7, examples=[7])
+    start: Instant | None = Field(None, examples=["2026-01-26T00:00:00Z"])
+    end: Instant | None = Field(None, examples=["2026-02-02T00:00:00Z"])
+    exclude: tuple[Exclusion, ...] = ()
+
+
+class Monitoring(Table):
+    """[monitoring]: the planned looks, counted from the deploy, and how sure a verdict must be."""
+
+    windows: tuple[Text, ...] = Field(("1h", "4h", "24h"), examples=[["1h", "4h", "24h"]])
+    settle: Duration = Field(timedelta(seconds=90), examples=["90s"])
+    sustained_for: PositiveDuration = Field(timedelta(hours=6), examples=["6h"])
+    alpha: Annotated[Number, number(above=0, most=0.5)] = Field(0.05, examples=[0.05])
+    smallest_useful: Share = Field(0.1, examples=[0.1])
+
+    @property
+    def lengths(self) -> tuple[timedelta, ...]:
+        """The lengths of the windows, in their order."""
+        return tuple(parse_duration(label) for label in self.windows)
+
+
+class Claim(Table):
+    """An [[expectation]], a [[guardrail]], or a part of any_of (which has its claim's name, feature and source)."""
+
+    name: Text | None = Field(None, examples=["timeouts drop"])
+    feature: Text | None = Field(None, examples=["signature.context"])
+    source: Text | None = Field(None, examples=["background-job/*"])
+    metric: Text | None = Field(None, examples=["timeout_rate"])
+    claim: Annotated[Text, one_of(*CLAIMS)] | None = Field(None, examples=["falls"])
+    by: Share | None = Field(None, examples=[0.5])
+    margin: Annotated[Number, number(above=0, most=10)] | None = Field(None, examples=[0.1])
+    limit: Annotated[Number, number(above=0)] | None = Field(None, examples=[30000])
+    budget_ms: Milliseconds | None = Field(None, examples=[CRON_BUDGET_MS])
+    tau_ms: Milliseconds | None = Field(None, examples=[20000])
+    smallest_useful: Share | None = Field(None, examples=[0.1])
+    critical: Flag = Field(False, examples=[True])
+    any_of: tuple["Claim", ...] = ()
+
+
+class ErrorClass(Table):
+    """[[error_class]]: a class of errors of your own, tried before the shipped ones on the lower-cased message."""
+
+    name: ClassName = Field(examples=["quota"])
+    contains: Annotated[tuple[Text, ...], listed()] = Field((), examples=[["quota exceeded"]])
+    pattern: Text | None = Field(None, examples=["^quota (hard|soft)"])
+
+
+class Contents(Table):
+    """The whole file."""
+
+    rollout: Rollout = Field(examples=[{"name": "phase-94"}])
+    source: Source = Field(examples=[{"engine": "postgres", "url_env": "DATABASE_URL"}])
+    baseline: Baseline = Baseline()
+    monitoring: Monitoring = Monitoring()
+    expectations: tuple[Claim, ...] = Field((), alias="expectation")
+    guardrails: tuple[Claim, ...] = Field((), alias="guardrail")
+    error_classes: tuple[ErrorClass, ...] = Field((), alias="error_class")
+    application: Application = Application()
+    preflights: tuple[Preflight, ...] = Field((), alias="preflight")
+    smokes: tuple[Smoke, ...] = Field((), alias="smoke")
+    knobs: tuple[Knob, ...] = Field((), alias="knob")
+    controls: Controls = Controls()
+    deployment: Deployment = Deployment()
+    ledger: Ledger = Ledger()
+
+
+class Settings(Contents):
+    """The whole file, and where it lies."""
+
+    path: Path
+    folder: Path
+
+    @property
+    def outputs(self) -> Path:
+        """The folder of this rollout's pages, results and ledger."""
+        return self.folder / "outputs" / self.rollout.name
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Expectations and guardrails, in the file's order."""
+        return self.expectations + self.guardrails
+
+    def window_length(self, label: str) -> timedelta:
+        """Return the length of a planned window, however it is written; refuse one that is not planned."""
+        length = parse_duration(label)
+        if length not in self.monitoring.lengths:
+            planned = ", ".join(self.monitoring.windows)
+            raise WrongUse(
+                f"window {label!r} is not among [monitoring].windows; take one of {planned}, or --from and --to"
+            )
+        return length
