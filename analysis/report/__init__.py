@@ -1,0 +1,1 @@
+"""Notebooks run, pages made: what people see. Read `reports.py` first."""
