@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from analysis.statistics.exact import (
     EXACT,
@@ -17,10 +16,11 @@ from analysis.statistics.exact import (
     normal_interval,
     rate_bounds,
     rate_counts,
-    rate_variance,
+    rate_variances,
     use_exact,
 )
 from analysis.statistics.ratio import Spread, measure_spread, ratio_of
+from analysis.statistics.student import t_interval, t_p_value
 from analysis.statistics.totals import ArmTotals, Standardised, standardise
 
 NOTHING = "no calls in one arm"
@@ -80,7 +80,7 @@ class Comparison:
         if self.counts is not None:
             return fisher_p(self.counts, scale=scale, alternative=alternative)
         estimate = self.post_value - scale * self.baseline_value
-        return _t_p(estimate, self.spread.variance(scale), self.spread.df(scale), alternative)
+        return t_p_value(estimate, self.spread.variance(scale), self.spread.df(scale), alternative)
 
     def p_value_against(self, limit: float, *, alternative: Alternative = "two-sided") -> float:
         """p of "post equals limit", a fixed number in the metric's unit; the baseline lends its spread only."""
@@ -90,7 +90,7 @@ class Comparison:
             return limit_p(
                 self.counts.post_events, self.counts.post_n, limit=limit, phi=self.phi, alternative=alternative
             )
-        return _t_p(self.post_value - limit, self.spread.variance(0.0), self.spread.df(0.0), alternative)
+        return t_p_value(self.post_value - limit, self.spread.variance(0.0), self.spread.df(0.0), alternative)
 
     def interval(self, level: float = 0.95, *, scale: float = 1.0) -> tuple[float, float]:
         """Interval of post - scale * baseline; (-inf, inf), for rates (-1, 1) at most, when nothing is known."""
@@ -100,32 +100,47 @@ class Comparison:
         estimate = self.post_value - scale * self.baseline_value
         if self.counts is not None:
             return normal_interval(estimate, difference_variance(self.counts, scale=scale), level=level, bounds=widest)
-        return _t_interval(estimate, self.spread.variance(scale), self.spread.df(scale), level, widest)
+        return t_interval(estimate, self.spread.variance(scale), self.spread.df(scale), level, widest)
 
     def post_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Interval of the post arm's value alone; for a one-sided 95 % bound ask for level 0.90."""
-        widest = (0.0, 1.0) if self.indicator else (-np.inf, np.inf)
-        if self.difference is None:
-            return widest
-        if self.counts is not None:
-            low, high = rate_bounds(self.counts.post_events, self.counts.post_n, phi=self.phi, level=level)
-            return min(low, self.post_value), max(high, self.post_value)
-        return _t_interval(self.post_value, self.spread.variance(0.0), self.spread.df(0.0), level, widest)
+        counts = self.counts
+        rate = (counts.post_events, counts.post_n) if counts else None
+        return self._arm_interval(self.post_value, rate, variance=self.variance_parts()[0], level=level)
+
+    def baseline_interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Interval of the baseline's value alone."""
+        counts = self.counts
+        rate = (counts.baseline_events, counts.baseline_n) if counts else None
+        return self._arm_interval(self.baseline_value, rate, variance=self.variance_parts()[1], level=level)
 
     def variance_parts(self) -> tuple[float, float]:
-        """Variance of the post value and of the baseline value, as far as the difference is decided by them."""
+        """Variance of the post value and of the baseline value; their sum is never below that of the difference."""
         if self.difference is None:
             return np.inf, np.inf
         if self.counts is not None:
-            counts = self.counts
-            return (
-                rate_variance(counts.post_events, counts.post_n, phi=counts.phi),
-                rate_variance(counts.baseline_events, counts.baseline_n, phi=counts.phi),
-            )
+            return rate_variances(self.counts)
         spread = self.spread
-        by_hours = spread.post, spread.baseline
-        by_calls = spread.independent_post, spread.independent_baseline
-        return by_hours if sum(by_hours) >= sum(by_calls) else by_calls
+        return max(spread.post, spread.independent_post), max(spread.baseline, spread.independent_baseline)
+
+    @property
+    def inflation(self) -> float:
+        """How many times larger the variance of the post value is than with independent calls, at least 1."""
+        if self.difference is None:
+            return 1.0
+        return self.counts.phi if self.counts else self.spread.inflation
+
+    def _arm_interval(
+        self, value: float | None, rate: tuple[float, float] | None, *, variance: float, level: float
+    ) -> tuple[float, float]:
+        """Clopper-Pearson on counts divided by phi, or Student's t; always around the value."""
+        widest = (0.0, 1.0) if self.indicator else (-np.inf, np.inf)
+        if value is None:
+            return widest
+        if rate is not None:
+            low, high = rate_bounds(*rate, phi=self.phi, level=level)
+            return min(low, value), max(high, value)
+        return t_interval(value, max(variance, self.spread.resolution), self.spread.df(0.0), level, widest)
 
 
 def compare(baseline: ArmTotals, post: ArmTotals, *, indicator: bool, first_hour: int = 0) -> Comparison:
@@ -223,22 +238,3 @@ def _nothing_to_compare(arms: Standardised, crude: dict[str, float | None], *, i
         spread=None,
         counts=None,
     )
-
-
-def _t_p(estimate: float, variance: float, df: float, alternative: Alternative) -> float:
-    """p of Student's t; 1 (two-sided) when the variance is unknown, and when estimate and variance are both 0."""
-    t = estimate / np.sqrt(variance) if variance > 0 else 0.0
-    less = float(stdtr(df, t))
-    return {"less": less, "greater": float(stdtr(df, -t)), "two-sided": min(1.0, 2 * float(stdtr(df, -abs(t))))}[
-        alternative
-    ]
-
-
-def _t_interval(
-    estimate: float, variance: float, df: float, level: float, widest: tuple[float, float]
-) -> tuple[float, float]:
-    """Estimate -+ t * sqrt(variance), cut at what the metric can be."""
-    if not np.isfinite(variance):
-        return widest
-    half = float(-stdtrit(df, (1 - level) / 2)) * np.sqrt(variance)
-    return float(max(widest[0], estimate - half)), float(min(widest[1], estimate + half))

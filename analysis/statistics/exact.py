@@ -109,11 +109,16 @@ def difference_variance(counts: RateCounts, *, scale: float = 1.0) -> float:
 
     The added calls (Agresti & Caffo 2000, Am. Stat. 54, 280-288) decide the zero cells: 0 of n has a width too.
     """
-    post, baseline = (
+    post, baseline = rate_variances(counts)
+    return post + scale**2 * baseline if scale else post
+
+
+def rate_variances(counts: RateCounts) -> tuple[float, float]:
+    """Variance of the post rate and of the baseline rate."""
+    return (
         rate_variance(counts.post_events, counts.post_n, phi=counts.phi),
         rate_variance(counts.baseline_events, counts.baseline_n, phi=counts.phi),
     )
-    return post + scale**2 * baseline if scale else post
 
 
 def rate_variance(events: float, n: float, *, phi: float = 1.0) -> float:
