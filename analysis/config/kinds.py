@@ -37,8 +37,9 @@ class Table(BaseModel):
 
 
 def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
-    """Return the known name that is most like the given one."""
-    return get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    """Return the known name that is most like the given one, small and capital letters alike."""
+    folded = {one.casefold(): one for one in reversed(known)}
+    return folded[get_close_matches(name.casefold(), folded, n=1, cutoff=0.0)[0]]
 
 
 def _check_text(text: str) -> str:
@@ -153,7 +154,7 @@ def number(
             and (most is None or value <= most)
         )
         if not good:
-            raise Broken(f"is not {' and '.join(bounds)}; write a number that is")
+            raise Broken(f"is not {' and '.join(bounds)}")
         return value
 
     return AfterValidator(check)

@@ -7,12 +7,10 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from analysis.clock import iso
 from analysis.config.kinds import Broken, Table, nearest
 from analysis.config.lines import KeyLines, Loc
 from analysis.leaks import shown
-
-NOT_SHOWN = object()
-"""In place of a value: the sentence names the key alone."""
 
 _WANTED = {
     "string_type": "text in quotes",
@@ -37,27 +35,20 @@ class Mistake:
     ----------
     place : where it stands: table, index among its [[tables]], key, and so on inward.
     problem : the rule and the mend, to be said after the key (and its value).
-    value : what stands there; NOT_SHOWN when the value does not matter or must not be told.
-    of_table : the problem is said of the table, not of a key.
+    with_value : the sentence tells what stands there; not when it does not matter or may be a secret.
     """
 
     place: Loc
     problem: str
-    value: Any = NOT_SHOWN
-    of_table: bool = False
+    with_value: bool = True
 
 
 def sentence(mistakes: list[Mistake], *, file: str, lines: KeyLines, content: Mapping[str, Any]) -> str:
     """Say the mistake that stands first in the file, and how many more there are."""
     first = min(mistakes, key=lambda mistake: lines.line_of(mistake.place))
-    table, key = _names(first.place, content)
-    if first.of_table or not key:
-        subject = table or key
-    else:
-        value = "" if first.value is NOT_SHOWN else f" = {as_toml(first.value)}"
-        subject = f"{table}: {key}{value}" if table else f"{key}{value}"
+    said = f"{_subject(first, content)} {first.problem}".strip()
     more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-    return f"{file}, line {lines.line_of(first.place)}: {f'{subject} {first.problem}'.strip()}{more}"
+    return f"{file}, line {lines.line_of(first.place)}: {said}{more}"
 
 
 def pydantic_mistakes(error: ValidationError, contents: type[Table]) -> Iterator[Mistake]:
@@ -70,19 +61,22 @@ def pydantic_mistakes(error: ValidationError, contents: type[Table]) -> Iterator
             yield _missing_key(place, contents)
         elif kind == "value_error" and isinstance(found["ctx"]["error"], Broken):
             broken = found["ctx"]["error"]
-            yield Mistake(place, str(broken), NOT_SHOWN if broken.secret else found["input"])
+            mend = "" if ";" in str(broken) else f"; {_example(place, contents)}"
+            yield Mistake(place, f"{broken}{mend}", with_value=not broken.secret)
         elif kind in ("tuple_type", "model_type", "model_attributes_type") and len(place) == 1:
             yield _wrong_brackets(place, contents)
         else:
             wanted = _WANTED.get(kind)
             problem = f"is not {wanted}" if wanted else f"is not possible ({found['msg']})"
-            yield Mistake(place, f"{problem}; {_example(place, contents)}", found["input"])
+            yield Mistake(place, f"{problem}; {_example(place, contents)}")
 
 
 def as_toml(value: Any) -> str:
     """Write a value as the file would, shortened; one that looks like a secret is hidden."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return iso(value)
     if isinstance(value, (datetime, date, time)):
         return value.isoformat()
     if isinstance(value, dict):
@@ -93,18 +87,34 @@ def as_toml(value: Any) -> str:
     return shown(value)
 
 
-def _names(place: Loc, content: Mapping[str, Any]) -> tuple[str, str]:
-    """Name a place's table, with its own name where it has one, and the key inside it."""
-    if len(place) == 1 and not isinstance(content.get(str(place[0])), (dict, list)):
-        return "", str(place[0])
-    table = f"[{shown_key(place[0])}]"
-    inner = place[1:]
+def _subject(mistake: Mistake, content: Mapping[str, Any]) -> str:
+    """Say what is wrong: the table, with its own name where it has one, the key inside it and the value."""
+    place, value = _written_at(mistake.place, content)
+    if not place:
+        return shown_key(mistake.place[0]) if mistake.place else ""
+    entry = content[str(place[0])]
+    table, inner = (f"[{shown_key(place[0])}]", place[1:]) if isinstance(entry, (dict, list)) else ("", place)
     if inner and isinstance(inner[0], int):
-        entry = content[str(place[0])][inner[0]]
-        name = entry.get("name") if isinstance(entry, dict) else None
-        table = f"[{table}] {shown(name) if isinstance(name, str) else f'number {inner[0] + 1}'}"
+        title = next((entry[inner[0]][key] for key in ("name", "env") if _has_text(entry[inner[0]], key)), None)
+        table = f"[{table}] {f'number {inner[0] + 1}' if title is None else shown(title)}"
         inner = inner[1:]
-    return table, ".".join(shown_key(part) for part in inner if isinstance(part, str))
+    key = ".".join(shown_key(part) for part in inner if isinstance(part, str))
+    with_value = mistake.with_value and key and not isinstance(value, dict)
+    return ": ".join(filter(None, (table, f"{key} = {as_toml(value)}" if with_value else key)))
+
+
+def _has_text(entry: Any, key: str) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get(key), str)
+
+
+def _written_at(place: Loc, content: Any) -> tuple[Loc, Any]:
+    """Follow a place as far as the file goes: a checked value may lie deeper than the written one."""
+    for depth, part in enumerate(place):
+        inside = isinstance(content, dict) and part in content
+        if not inside and not (isinstance(content, list) and isinstance(part, int) and part < len(content)):
+            return place[:depth], content
+        content = content[part]
+    return place, content
 
 
 def shown_key(key: object) -> str:
@@ -118,20 +128,22 @@ def _unknown_key(place: Loc, contents: type[Table]) -> Mistake:
     given = str(place[-1])
     mend = f"did you mean {_bracketed(nearest(given, known), place, contents)}? (known: {', '.join(known)})"
     if len(place) == 1:
-        return Mistake(place, f"is not a table of this file; {mend}", of_table=True)
-    return Mistake(place, f"is not a key of this table; {mend}")
+        return Mistake(place, f"is not a table of this file; {mend}", with_value=False)
+    return Mistake(place, f"is not a key of this table; {mend}", with_value=False)
 
 
 def _missing_key(place: Loc, contents: type[Table]) -> Mistake:
     key = str(place[-1])
     if len(place) == 1:
-        return Mistake(place, f"is missing; add the table [{key}]", of_table=True)
-    return Mistake(place[:-1], f"has no {key}; {_example(place, contents).replace('write', 'add', 1)}", of_table=True)
+        return Mistake(place, f"is missing; add the table [{key}]", with_value=False)
+    return Mistake(
+        place[:-1], f"has no {key}; {_example(place, contents).replace('write', 'add', 1)}", with_value=False
+    )
 
 
 def _wrong_brackets(place: Loc, contents: type[Table]) -> Mistake:
     key = str(place[0])
-    return Mistake(place, f"is not the table it should be; write {_bracketed(key, place, contents)}", of_table=True)
+    return Mistake(place, f"is not the table it should be; write {_bracketed(key, place, contents)}", with_value=False)
 
 
 def _bracketed(key: str, place: Loc, contents: type[Table]) -> str:
