@@ -79,9 +79,10 @@ echo "installing $$lock, once: seconds, or minutes on a slow line"; \
 UV_PYTHON_DOWNLOADS=never; export UV_PYTHON_DOWNLOADS; \
 test -w "$${HOME:-/nonexistent}" || { UV_CACHE_DIR=.venv/cache; export UV_CACHE_DIR; }; \
 rm -f .venv/.run-* .venv/.test-*; \
-"$$uv" pip sync --quiet --python .venv/bin/python --require-hashes "$$lock" || { \
-  echo "uv cannot install here (a mirror that only pip knows?); pip does it, slower" >&2; \
-  .venv/bin/python -m pip install --quiet --require-hashes -r "$$lock"; }; \
+sync() { "$$uv" pip sync --quiet --python .venv/bin/python --require-hashes "$$lock" 2> .venv/uv.log; }; \
+sync || UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true sync || { \
+  echo "uv gets no packages here ($$(tail -n 1 .venv/uv.log)); pip does it, slower" >&2; \
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$$lock"; }; \
 "$$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .; \
 touch $$stamps
 endef
