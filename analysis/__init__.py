@@ -1,1 +1,20 @@
-"""rollout: did the deploy fix it, did it hurt anything, and will it last? The answer from telemetry."""
+"""rollout: did the deploy fix it, did it hurt anything, and will it last?
+
+>>> import analysis                                     # doctest: +SKIP
+>>> analysis.open("rollout.toml").look("24h").verdict   # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+_PUBLIC = {"open": ("analysis.judge", "open_rollout"), "Rollout": ("analysis.judge", "Rollout"), "Look": ("analysis.judge", "Look")}
+__all__ = ["Look", "Rollout", "__version__", "open"]  # noqa: F822 - made by __getattr__, so that a command that needs no pandas loads none
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'analysis' has no attribute {name!r}")
+    module, attribute = _PUBLIC[name]
+    return getattr(import_module(module), attribute)

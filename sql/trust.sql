@@ -1,7 +1,7 @@
 -- What:       the numbers that the data checks judge: rows, ids, latencies, statuses, and the span of the rows
 -- Grain:      one row
--- Parameters: :start_at, :written_before (createdAt, UTC), :now_at
--- Returns:    written_rows, distinct_ids, null_latencies, negative_latencies, unknown_statuses, future_rows, first_written_at, last_written_at
+-- Parameters: :start_at, :written_before (createdAt, UTC)
+-- Returns:    written_rows, distinct_ids, null_latencies, negative_latencies, unknown_statuses, started_before, first_written_at, last_written_at
 -- Excludes:   nothing
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
@@ -10,7 +10,8 @@ SELECT
     COUNT(*) FILTER (WHERE "latencyMs" IS NULL) AS null_latencies,
     COUNT(*) FILTER (WHERE "latencyMs" < 0) AS negative_latencies,
     COUNT(*) FILTER (WHERE "status" IS NULL OR ("status" <> 'success' AND "status" <> 'error')) AS unknown_statuses,
-    COUNT(*) FILTER (WHERE "createdAt" > :now_at) AS future_rows,
+    COUNT(*) FILTER (WHERE "createdAt" - CASE WHEN "latencyMs" >= 0 THEN "latencyMs" ELSE 0 END * INTERVAL '1 millisecond' < :start_at)
+        AS started_before,
     MIN("createdAt") AS first_written_at,
     MAX("createdAt") AS last_written_at
 FROM "AIInteraction"

@@ -37,7 +37,7 @@ class Cycle:
     @classmethod
     def of(cls, baseline_hours: int) -> Cycle:
         """The cycle of a baseline of that many hours."""
-        days = baseline_hours // HOURS_A_DAY
+        days = -(-baseline_hours // HOURS_A_DAY)
         return cls(HOURS_A_WEEK, days // 7) if days >= 14 else cls(HOURS_A_DAY, max(days, 1))
 
     @property
@@ -82,9 +82,9 @@ def metric_totals(
     before = _selected(getattr(baseline, table).rows, scope)
     after = _selected(getattr(post, table).rows, scope)
     before = before[(before["hour"] >= -cycle.span) & (before["hour"] < 0)]
-    length = min(last, cycle.hours)
-    on_time = before["hour"] % cycle.hours % length + before["lag_hours"] < length if length < HOURS_A_DAY else True
-    before = before[on_time] if length < HOURS_A_DAY else before
+    length = last - first
+    if length < HOURS_A_DAY:  # a baseline window is cut like the post window: without the calls written too late for it
+        before = before[(before["hour"] - first) % HOURS_A_DAY % length + before["lag_hours"] < length]
     after = after[(after["hour"] >= first) & (after["hour"] + after["lag_hours"] < last)]
     n_baseline, n_post = cycle.span, last - first
     codes_before, codes_after = _strata(before, after, scope) if metric.table != "hours" else _one_stratum(before, after)
@@ -156,8 +156,9 @@ def _usable(baseline: Arm, cycle: Cycle) -> np.ndarray:
     usable = np.ones(cycle.span, dtype=bool)
     excluded = [hour + cycle.span for hour in baseline.excluded_hours if -cycle.span <= hour < 0]
     usable[excluded] = False
-    first_hour = round((baseline.window.start - baseline.window.end).total_seconds() / 3600) + cycle.span
-    usable[: max(first_hour, 0)] = False
+    first, last = (hour + cycle.span for hour in baseline.hours)
+    usable[: max(first, 0)] = False
+    usable[max(last, 0) :] = False
     return usable.reshape(cycle.repeats, cycle.hours)
 
 

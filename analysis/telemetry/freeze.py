@@ -45,6 +45,7 @@ def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
         "format": FORMAT,
         "start": iso(arm.window.start),
         "end": iso(arm.window.end),
+        "hours": list(arm.hours),
         "excluded_hours": sorted(arm.excluded_hours),
         "trust": {key: iso(value) if hasattr(value, "tzinfo") else value for key, value in arm.trust.items()},
         "made_from": made_from,
@@ -77,6 +78,7 @@ def read_frozen(path: Path) -> Arm:
     parts = {name: _rows(frame, name, kind.KEYS + kind.SUMS) for name, kind in TABLES.items()}
     return Arm(
         window=Window(parse_instant(facts["start"]), parse_instant(facts["end"])),
+        hours=(facts["hours"][0], facts["hours"][1]),
         **{name: kind(_typed(parts[name])) for name, kind in TABLES.items()},
         limits=_rows(frame, "limits", tuple(LIMIT_COLUMNS)).reset_index(drop=True),
         trust={key: parse_instant(value) if key.endswith("_at") and value else value for key, value in facts["trust"].items()},

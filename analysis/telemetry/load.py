@@ -71,6 +71,7 @@ class Arm:
     Attributes
     ----------
     window : the calls that start in it, UTC.
+    hours : first and last + 1 hour of it, counted from the deploy.
     latency, hourly, bins, events : the four tables of counts; the hours of `excluded_hours` are in none of them.
     limits : feature, tau_ms, p50_ms, p90_ms, p95_ms, p99_ms: the baseline's, the same for both arms; NA where there are none.
     trust : the numbers of sql/trust.sql over the rows written in the window.
@@ -78,6 +79,7 @@ class Arm:
     """
 
     window: Window
+    hours: tuple[int, int]
     latency: LatencyCounts
     hourly: HourlyCounts
     bins: HourlyBins
@@ -98,10 +100,9 @@ def load_span(engine: Engine, grid: Grid, window: Window) -> tuple[int, datetime
     return int(row["calls"]), _instant(row["first_started_at"]), _instant(row["last_started_at"])
 
 
-def load_trust(engine: Engine, grid: Grid, window: Window, now: datetime) -> dict[str, Any]:
+def load_trust(engine: Engine, grid: Grid, window: Window) -> dict[str, Any]:
     """The numbers that the data checks judge, over the rows written in `window` and its settle."""
-    parameters = grid.parameters(window) | {"now_at": _naive(now)}
-    row = engine.fetch(engine.queries.statement("trust", parameters)).iloc[0]
+    row = engine.fetch(engine.queries.statement("trust", grid.parameters(window))).iloc[0]
     return {key: _instant(value) if key.endswith("_at") else int(value) for key, value in row.items()}
 
 

@@ -93,9 +93,9 @@ class Queries:
         query = _parsed(name).copy()
         values = dict(parameters)
         for relation_name, relation in (relations or {}).items():
-            query = query.with_(relation_name, _relation_query(relation_name, relation, values), append=False)
+            query = query.with_(relation_name, _relation_query(relation_name, relation, values))
         if any(table.name == "calls" for table in query.find_all(exp.Table)):
-            query = query.with_("calls", self._calls(values), append=False)
+            query = query.with_("calls", self._calls(values))
         for table in list(query.find_all(exp.Table)):
             if table.name == CANONICAL_TABLE:
                 table.replace(self.mapping.relation())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pandas as pd
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, Mapping, load_mapping
 from analysis.telemetry.queries import ErrorClass, Queries, Statement
+from analysis.telemetry.source_files import find_source_files
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -52,13 +52,8 @@ def open_duckdb(settings: Settings) -> DuckDBEngine:
     CSV cannot be read (with the position of the row).
     """
     path = settings.source.path
-    if not path:
-        raise WrongUse("[source] has engine 'duckdb' and no path; name the Parquet, CSV or .duckdb file")
-    pattern = str((settings.folder / path).resolve() if not Path(path).is_absolute() else path)
+    files = [str(file) for file in find_source_files(settings.folder, path)]
     mapping = load_mapping(settings.source.mapping, folder=settings.folder, table=settings.source.table)
-    files = sorted(glob.glob(pattern, recursive=True))
-    if not files:
-        raise WrongUse(f"[source].path {path!r} matches no file; run 'rollout demo' for the sample, or name your own export")
     connection = duckdb.connect(config=_SETTINGS)
     try:
         reader = _reader(connection, files, shown=path, table=mapping.table)

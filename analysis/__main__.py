@@ -1,0 +1,5 @@
+"""`python -m analysis` is `rollout`."""
+
+from analysis.cli import main
+
+main()

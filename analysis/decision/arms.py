@@ -1,0 +1,211 @@
+"""Both arms of a rollout as counts: the baseline frozen once, the post arm read for each look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from analysis.clock import iso
+from analysis.config import Settings
+from analysis.config.settings import Claim
+from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
+from analysis.decision.claims import event_kind
+from analysis.decision.cliffs import find_cliffs
+from analysis.decision.limits import find_limits
+from analysis.decision.scope import Scope
+from analysis.errors import DataNotTrusted
+from analysis.telemetry.engines import Engine
+from analysis.telemetry.freeze import fingerprint, read_facts, read_frozen, write_frozen
+from analysis.telemetry.load import (
+    Arm,
+    CronBudget,
+    Grid,
+    load_event_counts,
+    load_hourly_bins,
+    load_hourly_counts,
+    load_latency_counts,
+    load_span,
+    load_trust,
+    without_hours,
+)
+from analysis.telemetry.queries import sql_sha256
+from analysis.telemetry.source_files import find_source_files
+from analysis.window import HOUR, Window
+
+DAY = timedelta(days=1)
+ALMOST_A_DAY = timedelta(hours=1)
+"""A baseline may begin this much late and its first day still counts as whole: quiet hours have no rows."""
+
+
+class Baselines:
+    """The baseline of one rollout: where it is frozen, and how it is made."""
+
+    def __init__(self, settings: Settings, deployed_at: datetime) -> None:
+        self._settings = settings
+        self._deployed_at = deployed_at
+        self._grid = grid_of(settings, deployed_at)
+
+    @property
+    def path(self) -> Path:
+        """The frozen counts."""
+        return self._settings.outputs / "baseline" / "counts.parquet"
+
+    def frozen(self, engine: Callable[[], Engine]) -> Arm:
+        """The frozen baseline if it was made from the same things; else made anew and frozen.
+
+        `engine` is called only when rows are needed. DataNotTrusted when rows that the frozen one holds are deleted meanwhile.
+        """
+        made_from = self._made_from()
+        if self.path.exists() and read_facts(self.path)["fingerprint"] == fingerprint(**made_from):
+            return read_frozen(self.path)
+        arm = self._load(engine())
+        if self.path.exists():
+            _check_not_shorter(self.path, arm)
+        if arm.calls:
+            write_frozen(self.path, arm, made_from=made_from)
+        return arm
+
+    def _made_from(self) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "sql": sql_sha256(),
+            "source": _source_state(settings),
+            "deployed_at": iso(self._deployed_at),
+            "baseline": settings.baseline.model_dump(mode="json"),
+            "settle_s": settings.monitoring.settle.total_seconds(),
+            "warm_up_s": settings.rollout.warm_up.total_seconds(),
+            "classes": [item.model_dump(mode="json") for item in settings.error_classes],
+            "taus": _declared_taus(settings),
+            "events": sorted(str(event_kind(claim)) for claim in _all_claims(settings)),
+        }
+
+    def _load(self, engine: Engine) -> Arm:
+        asked = asked_window(self._settings, self._deployed_at)
+        window = self._there(engine, asked)
+        excluded = excluded_hours(self._settings, self._deployed_at)
+        latency = load_latency_counts(engine, self._grid, _stretches(window, self._deployed_at, excluded))
+        limits = find_limits(latency, declared_tau_ms=_declared_taus(self._settings), cliffs=find_cliffs(latency))
+        hourly = load_hourly_counts(engine, self._grid, window, limits)
+        return Arm(
+            window=window,
+            hours=_hours(window, self._deployed_at),
+            latency=latency,
+            hourly=without_hours(hourly, excluded),
+            bins=without_hours(load_hourly_bins(engine, self._grid, window), excluded),
+            events=without_hours(_load_events(engine, self._settings, self._grid, window, hourly), excluded),
+            limits=limits,
+            trust=load_trust(engine, self._grid, window),
+            excluded_hours=frozenset(hour for hour in excluded if -_days(window) * 24 <= hour < 0),
+        )
+
+    def _there(self, engine: Engine, asked: Window) -> Window:
+        """The whole days that the table holds of what is asked; what is asked itself when it holds nothing."""
+        calls, first, _ = load_span(engine, self._grid, asked)
+        if not calls or self._settings.baseline.start is not None:
+            return asked
+        days = max(1, (asked.end - first + ALMOST_A_DAY) // DAY)
+        return Window(max(asked.start, asked.end - days * DAY), asked.end)
+
+
+def load_post(engine: Engine, settings: Settings, deployed_at: datetime, window: Window, baseline: Arm) -> Arm:
+    """The calls of one look, held against the baseline's limits."""
+    grid = grid_of(settings, deployed_at)
+    if not baseline.calls:
+        nothing = (LatencyCounts.empty(), HourlyCounts.empty(), HourlyBins.empty(), EventCounts.empty())
+        return Arm(window, _hours(window, deployed_at), *nothing, limits=baseline.limits, trust=load_trust(engine, grid, window))
+    hourly = load_hourly_counts(engine, grid, window, baseline.limits)
+    return Arm(
+        window=window,
+        hours=_hours(window, deployed_at),
+        latency=load_latency_counts(engine, grid, [window]),
+        hourly=hourly,
+        bins=load_hourly_bins(engine, grid, window),
+        events=_load_events(engine, settings, grid, window, hourly),
+        limits=baseline.limits,
+        trust=load_trust(engine, grid, window),
+    )
+
+
+def grid_of(settings: Settings, deployed_at: datetime) -> Grid:
+    """Hours counted from the deploy, with the settings' settle and warm-up."""
+    return Grid(deployed_at, settings.monitoring.settle, settings.rollout.warm_up)
+
+
+def asked_window(settings: Settings, deployed_at: datetime) -> Window:
+    """The baseline that rollout.toml asks for, on whole hours from the deploy."""
+    baseline = settings.baseline
+    if baseline.start is None:
+        return Window(deployed_at - baseline.days * DAY, deployed_at)
+    end = min(baseline.end or deployed_at, deployed_at)
+    first, last = -((deployed_at - baseline.start) // HOUR), -(-((end - deployed_at) // HOUR))
+    return Window(deployed_at + first * HOUR, deployed_at + last * HOUR)
+
+
+def excluded_hours(settings: Settings, deployed_at: datetime) -> frozenset[int]:
+    """Hours from the deploy that a declared incident touches."""
+    hours: set[int] = set()
+    for exclusion in settings.baseline.exclude:
+        first = (exclusion.start - deployed_at) // HOUR
+        last = -((deployed_at - exclusion.end) // HOUR)
+        hours |= set(range(first, last))
+    return frozenset(hours)
+
+
+def _load_events(engine: Engine, settings: Settings, grid: Grid, window: Window, hourly: HourlyCounts) -> EventCounts:
+    claims = _all_claims(settings)
+    crons = {
+        event_kind(claim): CronBudget(event_kind(claim), claim.budget_ms, Scope(claim.feature, claim.source).matches)
+        for claim in claims
+        if claim.metric == "cron_over_budget_rate"
+    }
+    recovered = any(claim.metric == "recovered_rate" for claim in claims)
+    return load_event_counts(engine, grid, window, hourly=hourly, recovered=recovered, crons=list(crons.values()))
+
+
+def _all_claims(settings: Settings) -> list[Claim]:
+    return [part for claim in settings.claims for part in (claim.any_of or (claim,))]
+
+
+def _declared_taus(settings: Settings) -> dict[str, int]:
+    return {claim.feature: claim.tau_ms for claim in _all_claims(settings) if claim.tau_ms and claim.feature}
+
+
+def _source_state(settings: Settings) -> dict[str, Any]:
+    """What the rows come from; a file that was written again is another source, a database is the same one."""
+    source = settings.source
+    state: dict[str, Any] = {"engine": source.engine, "table": source.table, "mapping": source.mapping}
+    if source.engine == "duckdb":
+        files = [(file.name, file.stat()) for file in find_source_files(settings.folder, source.path)]
+        state["files"] = [(name, found.st_size, found.st_mtime_ns) for name, found in files]
+    return state
+
+
+def _stretches(window: Window, deployed_at: datetime, excluded: frozenset[int]) -> list[Window]:
+    """The window without its excluded hours, as stretches of time."""
+    first, last = _hours(window, deployed_at)
+    edges = [first - 1, *sorted(hour for hour in excluded if first <= hour < last), last]
+    return [
+        Window(deployed_at + (before + 1) * HOUR, deployed_at + after * HOUR)
+        for before, after in pairwise(edges)
+        if after > before + 1
+    ]
+
+
+def _hours(window: Window, deployed_at: datetime) -> tuple[int, int]:
+    return (window.start - deployed_at) // HOUR, -((deployed_at - window.end) // HOUR)
+
+
+def _days(window: Window) -> int:
+    return window.length // DAY
+
+
+def _check_not_shorter(path: Path, arm: Arm) -> None:
+    frozen = read_facts(path)
+    if iso(arm.window.start) > frozen["start"]:
+        raise DataNotTrusted(
+            f"the settings changed since the baseline was frozen, and the rows before {iso(arm.window.start)} are deleted meanwhile; "
+            f"undo the change, or delete {path.parent.name}/{path.name} to judge by the shorter baseline"
+        )

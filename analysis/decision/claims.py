@@ -1,0 +1,207 @@
+"""A claim turned into numbers: both arms compared, and the p values of what was claimed and of its opposite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from analysis.decision.scope import Cycle, Scope, metric_totals
+from analysis.metrics import Metric, metric_named
+from analysis.statistics.comparison import Comparison, compare
+from analysis.statistics.totals import ArmTotals
+from analysis.telemetry.load import Arm
+
+if TYPE_CHECKING:
+    from analysis.config import Claim
+
+Side = Literal["less", "greater"]
+FEWEST_N = 30
+FEWEST_EVENTS = 5
+OPPOSITE: dict[Side, Side] = {"less": "greater", "greater": "less"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One look among the planned ones.
+
+    Attributes
+    ----------
+    times : hours of every planned look / hours of the last; ``(1.0,)`` for an exploratory look.
+    look : index of this one in `times`.
+    hours : first and last + 1 post hour of it.
+    previous_last : last + 1 post hour of the look before, None at the first.
+    alpha : error of the family of expectations over all looks.
+    bound : |z| that a single claim must cross at this look.
+    is_planned : False for an exploratory look, which decides nothing for good.
+    """
+
+    times: tuple[float, ...]
+    look: int
+    hours: tuple[int, int]
+    previous_last: int | None
+    alpha: float
+    bound: float
+    is_planned: bool = True
+
+    @property
+    def is_last(self) -> bool:
+        """Whether this is a planned look and none follows."""
+        return self.is_planned and self.look == len(self.times) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Arms:
+    """Both arms of a rollout and how their hours are matched."""
+
+    baseline: Arm
+    post: Arm
+    cycle: Cycle
+    user_classes: tuple[str, ...] = ()
+    _hourly_totals: dict[tuple, tuple[ArmTotals, ArmTotals]] = field(default_factory=dict, repr=False)
+
+    def totals(self, scope: Scope, metric: Metric, hours: tuple[int, int]) -> tuple[ArmTotals, ArmTotals]:
+        """Hour sums of a metric over these post hours and the whole baseline; computed once."""
+        key = (scope, metric.name, hours)
+        if key not in self._hourly_totals:
+            self._hourly_totals[key] = metric_totals(
+                self.baseline, self.post, scope=scope, metric=metric, cycle=self.cycle, hours=hours
+            )
+        return self._hourly_totals[key]
+
+    def compare(self, scope: Scope, metric: Metric, hours: tuple[int, int]) -> Comparison:
+        """Post hours against the same clock hours of the baseline."""
+        baseline, post = self.totals(scope, metric, hours)
+        return compare(baseline, post, indicator=metric.indicator, first_hour=hours[0] % self.cycle.hours)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A claim with its comparison. `Question` below says what is asked of it."""
+
+    claim: Claim
+    metric: Metric
+    scope: Scope
+    arms: Arms
+    hours: tuple[int, int]
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """Post against baseline at this look."""
+        return self.arms.compare(self.scope, self.metric, self.hours)
+
+    @cached_property
+    def calls(self) -> tuple[int, int]:
+        """Calls that started in the scope, baseline (matched hours) and post."""
+        if self.metric.table == "hourly" and self.metric.n == "calls":
+            return round(self.comparison.baseline_n), round(self.comparison.post_n)
+        plain = Scope(self.claim.feature, self.claim.source)
+        counted = self.arms.compare(plain, metric_named("error_rate"), self.hours)
+        return round(counted.baseline_n), round(counted.post_n)
+
+    @property
+    def events(self) -> tuple[int | None, int | None]:
+        """Sum of y where y is an indicator."""
+        if not self.metric.indicator:
+            return None, None
+        return round(self.comparison.baseline_y), round(self.comparison.post_y)
+
+    @property
+    def good_side(self) -> Side:
+        """Where the post value must lie for the claim."""
+        if self.claim.claim == "rises":
+            return "greater"
+        if self.claim.claim == "no_worse" and self.metric.worse == "down":
+            return "greater"
+        return "less"
+
+    @property
+    def harm_side(self) -> Side:
+        """Where the post value lies when the deploy did harm in the claim's sense."""
+        return OPPOSITE[self.good_side]
+
+    @property
+    def scale(self) -> float:
+        """Factor on the baseline of the claim's own null."""
+        if self.claim.claim == "falls":
+            return 1.0 - (self.claim.by or 0.0)
+        if self.claim.claim == "rises":
+            return 1.0 + (self.claim.by or 0.0)
+        if self.claim.claim == "no_worse":
+            margin = self.claim.margin or 0.0
+            return 1.0 + margin if self.metric.worse == "up" else 1.0 - margin
+        return 1.0
+
+    @property
+    def limit(self) -> float | None:
+        """Fixed number that the post value is held against; None for claims against the baseline."""
+        if self.claim.claim == "below":
+            return self.claim.limit
+        if self.claim.claim == "stays_zero":
+            return self.claim.limit if self.claim.limit is not None else self.comparison.crude_baseline_value
+        return None
+
+    def p_value(self, alternative: Literal["two-sided", "less", "greater"] = "two-sided") -> float:
+        """p of the claim's own null: (1 - by) * baseline, the margin, or the limit."""
+        if self.claim.claim in ("below", "stays_zero"):
+            return 1.0 if self.limit is None else self.comparison.p_value_against(self.limit, alternative=alternative)
+        return self.comparison.p_value(scale=self.scale, alternative=alternative)
+
+    @property
+    def distance(self) -> float:
+        """Post value minus that of the null; its sign says on which side it lies. 0 when there is nothing to compare."""
+        comparison = self.comparison
+        if comparison.difference is None:
+            return 0.0
+        if self.limit is not None:
+            return comparison.post_value - self.limit
+        return comparison.post_value - self.scale * comparison.baseline_value
+
+    @property
+    def p_met(self) -> float:
+        """Two-sided p where the estimate lies on the good side, else 1."""
+        return self.p_value() if _on(self.good_side, self.distance) else 1.0
+
+    @property
+    def p_harm(self) -> float:
+        """Two-sided p of harm: beyond margin or limit, else against the unscaled baseline; 1 when the estimate lies on the good side."""
+        if self.claim.claim in ("no_worse", "below"):
+            return self.p_value() if _on(self.harm_side, self.distance) else 1.0
+        moved = self.comparison.difference
+        if moved is None or not _on(self.harm_side, moved):
+            return 1.0
+        return self.comparison.p_value()
+
+    @property
+    def has_data(self) -> bool:
+        """At least 30 of the metric's n in each arm, and 5 events in one arm where a change of a rate is claimed."""
+        comparison = self.comparison
+        enough_n = comparison.post_n >= FEWEST_N and (self.claim.claim == "below" or comparison.baseline_n >= FEWEST_N)
+        if self.metric.table == "hours":
+            enough_n = comparison.baseline_y > 0
+        needs_events = self.metric.indicator and self.claim.claim in ("falls", "rises")
+        few_events = needs_events and max(comparison.baseline_y, comparison.post_y) < FEWEST_EVENTS
+        return comparison.difference is not None and enough_n and not few_events
+
+    def at(self, last: int) -> Measured:
+        """The same claim when only the hours before `last` were there: what an earlier look saw."""
+        return Measured(self.claim, self.metric, self.scope, self.arms, (self.hours[0], last))
+
+
+def measure(claim: Claim, arms: Arms, hours: tuple[int, int]) -> Measured:
+    """The claim over these post hours."""
+    metric = metric_named(claim.metric, arms.user_classes)
+    return Measured(claim, metric, Scope(claim.feature, claim.source, event_kind(claim)), arms, hours)
+
+
+def event_kind(claim: Claim) -> str | None:
+    """Which events of EventCounts a claim is about; None for the metrics of other tables."""
+    if claim.metric == "recovered_rate":
+        return "recovered"
+    if claim.metric == "cron_over_budget_rate":
+        return f"cron_over:{claim.budget_ms}:{claim.source or '*'}:{claim.feature or '*'}"
+    return None
+
+
+def _on(side: Side, distance: float) -> bool:
+    return distance < 0 if side == "less" else distance > 0

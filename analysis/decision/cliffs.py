@@ -1,0 +1,42 @@
+"""Timeout cliffs: where a limit cuts calls off, in either arm, and whether the deploy only moved it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from analysis.counts import LatencyCounts
+from analysis.decision.findings import Finding
+from analysis.decision.verdict import MovedCliff
+from analysis.metrics import OUTCOME_CODES
+from analysis.statistics.cliff import Cliff, find_cliff
+
+CLIFF_OUTCOMES = (OUTCOME_CODES["timeout"], OUTCOME_CODES["other"])
+"""Errors that may be a call cut off at a limit: timeouts, and those of no known class."""
+
+
+def find_cliffs(latency: LatencyCounts) -> dict[str, Cliff]:
+    """The timeout cliff of each feature that has one."""
+    found = {}
+    for feature, counted in latency.rows.groupby("feature", sort=True):
+        cut_off = counted["outcome"].isin(CLIFF_OUTCOMES)
+        succeeded = counted["outcome"] == 0
+        errors, successes, others = (counted["calls"].where(chosen, 0) for chosen in (cut_off, succeeded, ~cut_off & ~succeeded))
+        cliff = find_cliff(counted["latency_ms"], errors, successes, others)
+        if cliff is not None:
+            found[str(feature)] = cliff
+    return found
+
+
+def moved_cliffs(cliffs: Mapping[str, Mapping[str, Cliff]], expectations: Iterable[Finding]) -> tuple[MovedCliff, ...]:
+    """Features with a cliff in both arms, the post one later, whose timeout claim is not met or worse.
+
+    With a claim met, undecided or without data a later cliff is a remark: a working fix leaves some calls at the new cap.
+    """
+    moved = []
+    for finding in (part for found in expectations for part in (found.parts or (found,))):
+        feature = finding.claim.feature
+        before, after = cliffs["baseline"].get(feature), cliffs["post"].get(feature)
+        failed = finding.claim.metric == "timeout_rate" and finding.state in ("not_met", "worse")
+        if failed and before and after and after.at_ms > 1.02 * before.at_ms:
+            moved.append(MovedCliff(feature, int(before.at_ms), int(after.at_ms)))
+    return tuple(moved)

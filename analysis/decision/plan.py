@@ -1,0 +1,40 @@
+"""The planned looks and their bounds; and the look nobody planned."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from analysis.clock import iso
+from analysis.config import Settings
+from analysis.decision.claims import Plan
+from analysis.errors import WrongUse
+from analysis.statistics.sequential import bounds
+from analysis.window import HOUR, Window
+
+
+def plan_look(settings: Settings, label: str) -> Plan:
+    """The place of a planned window. Bounds follow `[monitoring].windows` as if every earlier one had been looked at."""
+    hours = [length // HOUR for length in settings.monitoring.lengths]
+    look = settings.monitoring.lengths.index(settings.window_length(label))
+    times = tuple(hour / hours[-1] for hour in hours)
+    alpha = settings.monitoring.alpha
+    return Plan(times, look, (0, hours[look]), hours[look - 1] if look else None, alpha, bounds(times, alpha)[look])
+
+
+def plan_exploratory(settings: Settings, deployed_at: datetime, start: datetime, end: datetime) -> tuple[Window, Plan]:
+    """A stretch after the deploy, widened to whole hours from it, judged as a single look that decides nothing for good."""
+    if start >= end:
+        raise WrongUse(f"--from {iso(start)} is not before --to {iso(end)}; give a stretch of time after the deploy")
+    if start < deployed_at:
+        raise WrongUse(f"--from {iso(start)} lies before the deploy at {iso(deployed_at)}, in the baseline; give a later time")
+    first = (start - deployed_at) // HOUR
+    last = -((deployed_at - end) // HOUR)
+    window = Window(deployed_at + first * HOUR, deployed_at + last * HOUR)
+    alpha = settings.monitoring.alpha
+    return window, Plan((1.0,), 0, (first, last), None, alpha, bounds((1.0,), alpha)[0], is_planned=False)
+
+
+def planned_window(settings: Settings, deployed_at: datetime, label: str) -> Window:
+    """The calls that a planned window looks at."""
+    length: timedelta = settings.window_length(label)
+    return Window(deployed_at, deployed_at + length)

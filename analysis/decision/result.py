@@ -1,0 +1,164 @@
+"""The object of result.json: every number of a look, ready for JSON. Its shape is schema 1, in result.schema.json beside this file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis import __version__
+from analysis.clock import iso
+from analysis.decision.checks import Check
+from analysis.decision.findings import Finding
+from analysis.decision.sentences import finding_sentence
+from analysis.statistics.cliff import Cliff
+from analysis.telemetry.queries import sql_sha256
+
+if TYPE_CHECKING:
+    from analysis.judge import Look
+
+SCHEMA = 1
+_SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
+
+
+@cache
+def result_schema() -> dict[str, Any]:
+    """The JSON Schema of result.json."""
+    return json.loads(_SCHEMA_FILE.read_text(encoding="utf-8"))
+
+
+def look_object(look: Look, *, deployed_at: datetime, engine_name: str) -> dict[str, Any]:
+    """Everything a look found, in the shape of result.json."""
+    plan, settings = look.plan, look.settings
+    return _plain(
+        {
+            "schema": SCHEMA,
+            "rollout": settings.rollout.name,
+            "title": settings.rollout.title,
+            "verdict": look.verdict.name,
+            "reason": look.verdict.reason,
+            "deployed_at": iso(deployed_at),
+            "look": {
+                "window": look.label,
+                "start": iso(look.window.start),
+                "end": iso(look.window.end),
+                "bound": plan.bound,
+                "number": plan.look + 1 if plan.is_planned else None,
+                "planned": len(plan.times) if plan.is_planned else None,
+            },
+            "baseline": {
+                "start": iso(look.baseline.window.start),
+                "end": iso(look.baseline.window.end),
+                "days": look.arms.cycle.span // 24,
+                "calls": look.baseline.calls,
+                "excluded_hours": len(look.baseline.excluded_hours),
+            },
+            "post": {"calls": look.post.calls},
+            "expectations": [finding_object(found) for found in look.expectations],
+            "guardrails": [finding_object(found) for found in look.guardrails],
+            "exploratory": [finding_object(found) for found in look.exploratory],
+            "cliffs": cliff_objects(look.cliffs),
+            "advice": [],
+            "checks": [check_object(check) for check in look.checks],
+            "calibration": {"pretended_deploys": look.replay.pretended_deploys, "false_alarms": look.replay.false_alarms},
+            "provenance": provenance(engine_name),
+        }
+    )
+
+
+def provenance(engine_name: str) -> dict[str, str]:
+    """What made the numbers."""
+    return {"version": __version__, "sql_sha256": sql_sha256(), "engine": engine_name}
+
+
+def finding_object(finding: Finding) -> dict[str, Any]:
+    """A finding in the shape of result.json."""
+    claim, measured = finding.claim, finding.measured
+    shared = {
+        "name": claim.name,
+        "feature": claim.feature,
+        "source": claim.source,
+        "metric": claim.metric,
+        "claim": claim.claim,
+        "by": claim.by,
+        "margin": claim.margin,
+        "limit": claim.limit,
+        "critical": bool(claim.critical),
+        "finding": finding.state,
+    }
+    numbers = _numbers(finding) if measured is not None else _no_numbers(finding)
+    return _plain(
+        shared | numbers | {"sentence": finding_sentence(finding), "parts": [finding_object(part) for part in finding.parts]}
+    )
+
+
+def _numbers(finding: Finding) -> dict[str, Any]:
+    measured, comparison = finding.measured, finding.measured.comparison
+    calls, events = measured.calls, measured.events
+    return {
+        "unit": measured.metric.unit,
+        "baseline": {"calls": calls[0], "events": events[0], "value": comparison.crude_baseline_value},
+        "post": {"calls": calls[1], "events": events[1], "value": comparison.crude_post_value},
+        "difference": comparison.difference,
+        "ratio": comparison.ratio,
+        "interval": None if finding.interval is None else list(finding.interval),
+        "post_interval": None if comparison.difference is None else list(comparison.post_interval(finding.level)),
+        "level": finding.level,
+        "p_value": finding.p_value,
+        "p_adjusted": finding.p_adjusted,
+        "crude_difference": comparison.crude_difference,
+        "method": comparison.method,
+        "df": comparison.df if comparison.difference is not None else None,
+        "coverage": comparison.coverage,
+        "smallest_visible_change": finding.smallest_visible,
+        "hours_needed": finding.hours_needed,
+        "event_hour": finding.event_hour,
+    }
+
+
+def _no_numbers(finding: Finding) -> dict[str, Any]:
+    """`any_of` has no numbers of its own; its parts have."""
+    first = finding.parts[0].measured.calls if finding.parts else (0, 0)
+    nothing = dict.fromkeys(
+        ("unit", "difference", "ratio", "interval", "post_interval", "crude_difference", "method", "df", "coverage", "smallest_visible_change", "event_hour")
+    )
+    return nothing | {
+        "baseline": {"calls": first[0], "events": None, "value": None},
+        "post": {"calls": first[1], "events": None, "value": None},
+        "level": finding.level,
+        "p_value": finding.p_value,
+        "p_adjusted": finding.p_adjusted,
+        "hours_needed": finding.hours_needed,
+    }
+
+
+def check_object(check: Check) -> dict[str, str]:
+    """A check in the shape of result.json."""
+    return {"name": check.name, "state": check.state, "detail": check.detail}
+
+
+def cliff_objects(cliffs: Mapping[str, Mapping[str, Cliff]]) -> list[dict[str, Any]]:
+    """The cliffs of both arms; `cliffs` maps arm -> feature -> cliff."""
+    return [
+        {"feature": feature, "arm": arm, "at_ms": int(cliff.at_ms), "share_of_timeouts": float(cliff.share_of_errors)}
+        for arm, found in cliffs.items()
+        for feature, cliff in sorted(found.items())
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Python numbers only, and null for what does not exist: JSON knows neither nan nor infinity."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) or type(value).__module__ == "numpy":
+        number = float(value)
+        if not math.isfinite(number):
+            return None
+        return int(number) if not isinstance(value, float) and number.is_integer() and "int" in type(value).__name__ else number
+    return value

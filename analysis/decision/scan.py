@@ -1,0 +1,64 @@
+"""The scan nobody asked for: every feature, the metrics that matter anywhere, corrected by Benjamini-Hochberg. Exploratory, never decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from analysis.config.settings import Claim
+from analysis.decision.claims import Arms, Measured, Plan, measure
+from analysis.decision.findings import Finding, first_event_hour
+from analysis.metrics import SUCCESS, outcome_codes
+from analysis.statistics.multiplicity import benjamini_hochberg
+from analysis.statistics.sequential import level_of
+
+SCANNED = ("error_rate", "slower_than_p95", "latency_mean", "total_tokens_mean", "calls_per_hour")
+TENTH = 0.1
+
+
+def scan_features(arms: Arms, plan: Plan) -> tuple[Finding, ...]:
+    """What moved in any feature: `worse` where it moved the wrong way beyond chance, else `undecided` or `no_data`; smallest p first.
+
+    Besides SCANNED, the rate of each error class that a feature has in either arm: a class that appears only after the deploy is
+    found with the hour it began.
+    """
+    measured = [measure(claim, arms, plan.hours) for claim in _scanned_claims(arms)]
+    p_values = [found.comparison.p_value() if found.has_data else 1.0 for found in measured]
+    adjusted = benjamini_hochberg(p_values)
+    level = level_of(plan.bound)
+    findings = [_finding(found, p, q, level=level, alpha=plan.alpha) for found, p, q in zip(measured, p_values, adjusted, strict=True)]
+    return tuple(sorted(findings, key=lambda found: (found.p_value, found.claim.feature, found.claim.metric)))
+
+
+def _scanned_claims(arms: Arms) -> list[Claim]:
+    features = sorted({*arms.baseline.hourly.rows["feature"].dropna().unique(), *arms.post.hourly.rows["feature"].dropna().unique()})
+    return [
+        Claim(name=f"{metric} of {feature}", feature=feature, metric=metric)
+        for feature in features
+        for metric in (*SCANNED, *_class_rates(arms, feature))
+    ]
+
+
+def _class_rates(arms: Arms, feature: str) -> list[str]:
+    names = {code: name for name, code in outcome_codes(arms.user_classes).items() if name != SUCCESS}
+    seen: set[int] = set()
+    for arm in (arms.baseline, arms.post):
+        seen |= set(arm.hourly.rows.loc[arm.hourly.rows["feature"] == feature, "outcome"].unique())
+    return [f"{names[code]}_rate" for code in sorted(seen) if code in names]
+
+
+def _finding(measured: Measured, p: float, adjusted: float, *, level: float, alpha: float) -> Finding:
+    comparison = measured.comparison
+    moved = comparison.difference or 0.0
+    wrong_way = moved > 0 if measured.metric.worse == "up" else moved < 0
+    state = "no_data" if not measured.has_data else "worse" if wrong_way and adjusted <= alpha else "undecided"
+    is_new = measured.metric.indicator and comparison.baseline_y == 0 < comparison.post_y
+    found = Finding(
+        claim=measured.claim,
+        state=state,
+        measured=measured,
+        interval=None if comparison.difference is None else comparison.interval(level),
+        level=level,
+        p_value=p,
+        p_adjusted=adjusted,
+    )
+    return replace(found, event_hour=first_event_hour(measured)) if is_new else found

@@ -1,0 +1,165 @@
+"""THE FLOW, read this first: load the baseline, load the post arm, compare, check, decide. Pages and commands only show what comes out.
+
+>>> import analysis                                     # doctest: +SKIP
+>>> analysis.open("rollout.toml").look("4h").verdict    # doctest: +SKIP
+Verdict(name='improved', reason='All 4 expectations are met. ...')
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from analysis import clock
+from analysis.config import Settings, load_settings
+from analysis.decision.arms import Baselines, load_post
+from analysis.decision.checks import Check, check_data
+from analysis.decision.claims import Arms, Plan
+from analysis.decision.cliffs import find_cliffs, moved_cliffs
+from analysis.decision.findings import Finding, find_expectations, find_guardrails
+from analysis.decision.lasting import Lasting, decide_lasting
+from analysis.decision.plan import plan_exploratory, plan_look, planned_window
+from analysis.decision.replay import Replay, replay_pretended_deploys
+from analysis.decision.result import look_object
+from analysis.decision.scan import scan_features
+from analysis.decision.scope import Cycle
+from analysis.decision.verdict import Verdict, decide_verdict
+from analysis.errors import NotYetDue, WrongUse
+from analysis.statistics.cliff import Cliff
+from analysis.telemetry.engines import Engine, open_engine
+from analysis.telemetry.load import Arm
+from analysis.window import Window
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One look at a rollout: both arms, what was found, and the verdict.
+
+    Attributes
+    ----------
+    label : the window's name in rollout.toml (``4h``), or ``<from>--<to>`` of an exploratory look.
+    plan : its place among the planned looks, and the bound that a claim must cross.
+    result : the object of result.json.
+    """
+
+    settings: Settings
+    label: str
+    window: Window
+    plan: Plan
+    arms: Arms
+    expectations: tuple[Finding, ...]
+    guardrails: tuple[Finding, ...]
+    exploratory: tuple[Finding, ...]
+    cliffs: dict[str, dict[str, Cliff]]
+    checks: tuple[Check, ...]
+    lasting: Lasting
+    replay: Replay
+    verdict: Verdict
+    result: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def baseline(self) -> Arm:
+        """The arm before the deploy."""
+        return self.arms.baseline
+
+    @property
+    def post(self) -> Arm:
+        """The arm after the deploy."""
+        return self.arms.post
+
+
+class Rollout:
+    """One rollout: its settings, its telemetry, its looks. The connection is opened when first needed, read-only."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def __enter__(self) -> Rollout:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database of `[source]`."""
+        return open_engine(self.settings)
+
+    @property
+    def deployed_at(self) -> datetime:
+        """When the deploy happened; WrongUse when it is neither in rollout.toml nor recorded."""
+        deployed_at = self.settings.rollout.deployed_at
+        if deployed_at is None:
+            raise WrongUse("no deploy is known; set [rollout].deployed_at or run 'rollout deploy --at TIME'")
+        if deployed_at > clock.now():
+            raise WrongUse(f"deployed_at {clock.iso(deployed_at)} lies in the future; mend [rollout].deployed_at")
+        return deployed_at
+
+    @cached_property
+    def baseline(self) -> Arm:
+        """The counts before the deploy: frozen on first use, then read from the frozen file."""
+        return Baselines(self.settings, self.deployed_at).frozen(lambda: self.engine)
+
+    def look(self, label: str) -> Look:
+        """The planned look of that window: ``rollout.look("4h")``. NotYetDue before its end and settle have passed."""
+        window = planned_window(self.settings, self.deployed_at, label)
+        plan = plan_look(self.settings, label)
+        self._check_due(window, label)
+        return self._judge(window, plan, label)
+
+    def explore(self, start: datetime, end: datetime) -> Look:
+        """A look outside the planned ones, on whole hours from the deploy; it decides nothing for good."""
+        window, plan = plan_exploratory(self.settings, self.deployed_at, start, end)
+        self._check_due(window, window.folder)
+        return self._judge(window, plan, window.folder)
+
+    def due(self) -> tuple[str, ...]:
+        """Planned windows whose end and settle have passed."""
+        settle, now = self.settings.monitoring.settle, clock.now()
+        windows = {label: planned_window(self.settings, self.deployed_at, label) for label in self.settings.monitoring.windows}
+        return tuple(label for label, window in windows.items() if window.end + settle <= now)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if "engine" in self.__dict__:
+            self.engine.close()
+
+    def _check_due(self, window: Window, label: str) -> None:
+        due_at = window.end + self.settings.monitoring.settle
+        if clock.now() < due_at and self.baseline.calls:
+            raise NotYetDue(f"window {label} is due at {clock.iso(due_at)}, when its slow calls are written; run again then")
+
+    def _judge(self, window: Window, plan: Plan, label: str) -> Look:
+        settings = self.settings
+        post = load_post(self.engine, settings, self.deployed_at, window, self.baseline)
+        arms = Arms(self.baseline, post, Cycle.of(-self.baseline.hours[0]), tuple(item.name for item in settings.error_classes))
+        useful = settings.monitoring.smallest_useful
+        expectations = find_expectations(settings.expectations, arms, plan, smallest_useful=useful)
+        guardrails = find_guardrails(settings.guardrails, arms, plan, smallest_useful=useful)
+        exploratory = scan_features(arms, plan)
+        cliffs = {"baseline": find_cliffs(self.baseline.latency), "post": find_cliffs(post.latency)}
+        checks = check_data(arms, hours=plan.hours, days_asked=settings.baseline.days, exclusions=len(settings.baseline.exclude))
+        lasting = decide_lasting(expectations, guardrails, arms, plan, sustained_for=settings.monitoring.sustained_for)
+        verdict = decide_verdict(
+            expectations=expectations,
+            guardrails=guardrails,
+            checks=checks,
+            moved_cliffs=moved_cliffs(cliffs, expectations),
+            is_sustained=lasting.holds,
+            sustained_remark=lasting.remark,
+            is_last=plan.is_last,
+        )
+        replay = replay_pretended_deploys(settings.expectations, arms, plan)
+        look = Look(
+            settings, label, window, plan, arms, expectations, guardrails, exploratory, cliffs, checks, lasting, replay, verdict
+        )
+        look.result.update(look_object(look, deployed_at=self.deployed_at, engine_name=settings.source.engine))
+        return look
+
+
+def open_rollout(config: str | Path = "rollout.toml") -> Rollout:
+    """The rollout that a rollout.toml describes: ``analysis.open("rollout.toml").look("4h").verdict``."""
+    return Rollout(load_settings(config))
