@@ -1,0 +1,1 @@
+"""Where calls become counts: engines, SQL files, mappings, frozen baselines, sample data."""
