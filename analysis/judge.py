@@ -23,11 +23,11 @@ from analysis.decision.findings import Finding, find_expectations, find_guardrai
 from analysis.decision.lasting import Lasting, decide_lasting
 from analysis.decision.plan import plan_exploratory, plan_look, planned_window
 from analysis.decision.replay import Replay, replay_pretended_deploys
-from analysis.decision.result import look_object
+from analysis.decision.result import baseline_object, look_object
 from analysis.decision.scan import scan_features
 from analysis.decision.scope import Cycle
 from analysis.decision.verdict import Verdict, decide_verdict
-from analysis.errors import NotYetDue, WrongUse
+from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
 from analysis.statistics.cliff import Cliff
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.telemetry.load import Arm
@@ -102,6 +102,12 @@ class Rollout:
     def baseline(self) -> Arm:
         """The counts before the deploy: frozen on first use, then read from the frozen file."""
         return Baselines(self.settings, self.deployed_at).frozen(lambda: self.engine)
+
+    def baseline_result(self) -> dict[str, Any]:
+        """The object of baseline/result.json: the tables published before the deploy, cliffs, and what the looks will be able to see."""
+        if not self.baseline.calls:
+            raise DataNotTrusted(f"no call started in {self.baseline.window}; check the table, the time zone and the deploy's time")
+        return baseline_object(self)
 
     def look(self, label: str) -> Look:
         """The planned look of that window: ``rollout.look("4h")``. NotYetDue before its end and settle have passed."""

@@ -1,8 +1,9 @@
 -- What:       every call that started in [:start_at, :end_before), with its start, its outcome code and its counted columns
 -- Grain:      one row per call; the other queries read it as the relation calls, it never leaves the database by itself
--- Parameters: :start_at, :end_before (start of a call, UTC), :written_before (createdAt), :grid_ms (milliseconds from midnight UTC to the
+-- Parameters: :start_at, :end_before (start of a call, UTC), :written_from, :written_before (createdAt), :grid_ms (milliseconds from midnight UTC to the
 --             deploy's time of day), :warm_up_ms (dropped after that time of day, on every day)
--- Returns:    id, feature, source, tenant, lead, latency_ms, bad_latency, output_tokens, total_tokens, outcome, started_at, written_at
+-- Returns:    id, feature, source, tenant, lead, latency_ms, bad_latency, output_tokens, total_tokens, outcome, message
+--             (lower-cased, never selected by a query that leaves the database), started_at, written_at
 -- Excludes:   latencies that are null or negative (the call stays, its latency is null, its start is createdAt)
 -- Engines:    PostgreSQL, DuckDB, Spark
 -- Outcomes:   0 success, 1 timeout, 2 max_output_tokens, 3 http_5xx, 4 rate_limit, 5 http_4xx, 6 invalid_output, 7 connection, 8 other;
@@ -32,6 +33,7 @@ SELECT
         WHEN message LIKE '%connection error%' THEN 7
         ELSE 8
     END AS outcome,
+    message,
     started_at,
     written_at
 FROM (
@@ -50,7 +52,7 @@ FROM (
         "createdAt" - CASE WHEN "latencyMs" >= 0 THEN "latencyMs" ELSE 0 END * INTERVAL '1 millisecond' AS started_at,
         "createdAt" AS written_at
     FROM "AIInteraction"
-    WHERE "createdAt" >= :start_at AND "createdAt" < :written_before
+    WHERE "createdAt" >= :written_from AND "createdAt" < :written_before
 ) AS timed
 WHERE
     started_at >= :start_at

@@ -1,6 +1,6 @@
 -- What:       which errors each feature has, by source and class (phase 94a); every row written in the stretch, whenever it started
 -- Grain:      feature, source, outcome code
--- Parameters: :start_at, :written_before (createdAt, UTC); the others of calls.sql wide open
+-- Parameters: those of calls.sql, the starts wide open: the stretch is :written_from to :written_before (createdAt, UTC)
 -- Returns:    feature, source, outcome, errors, timed_errors, latency_ms (sum), max_ms
 -- Excludes:   calls that succeed
 -- Engines:    PostgreSQL, DuckDB, Spark

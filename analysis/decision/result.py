@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import __version__
 from analysis.clock import iso
-from analysis.decision.checks import Check
+from analysis.decision.arms import grid_of
+from analysis.decision.baseline_tables import coverage, errors_by_source, latency_distribution, published_window, unknown_errors
+from analysis.decision.checks import Check, propose_exclusions
+from analysis.decision.cliffs import find_cliffs
 from analysis.decision.findings import Finding
+from analysis.decision.foresight import foresee
+from analysis.decision.scope import Cycle
 from analysis.decision.sentences import finding_sentence
 from analysis.statistics.cliff import Cliff
 from analysis.telemetry.queries import sql_sha256
+from analysis.window import HOUR
 
 if TYPE_CHECKING:
-    from analysis.judge import Look
+    from analysis.judge import Look, Rollout
 
 SCHEMA = 1
 _SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
@@ -66,6 +72,37 @@ def look_object(look: Look, *, deployed_at: datetime, engine_name: str) -> dict[
             "checks": [check_object(check) for check in look.checks],
             "calibration": {"pretended_deploys": look.replay.pretended_deploys, "false_alarms": look.replay.false_alarms},
             "provenance": provenance(engine_name),
+        }
+    )
+
+
+def baseline_object(rollout: Rollout) -> dict[str, Any]:
+    """Everything the baseline report shows, in the shape of baseline/result.json."""
+    settings, baseline, grid = rollout.settings, rollout.baseline, grid_of(rollout.settings, rollout.deployed_at)
+    published, classes = published_window(rollout.deployed_at), tuple(item.name for item in settings.error_classes)
+    looks = [(label, length // HOUR) for label, length in zip(settings.monitoring.windows, settings.monitoring.lengths, strict=True)]
+    return _plain(
+        {
+            "schema": SCHEMA,
+            "rollout": settings.rollout.name,
+            "title": settings.rollout.title,
+            "deployed_at": iso(rollout.deployed_at),
+            "baseline": {
+                "start": iso(baseline.window.start),
+                "end": iso(baseline.window.end),
+                "days": Cycle.of(-baseline.hours[0]).span // 24,
+                "calls": baseline.calls,
+                "excluded_hours": len(baseline.excluded_hours),
+            },
+            "published": {"start": iso(published.start), "end": iso(published.end)},
+            "latency_distribution": latency_distribution(rollout.engine, grid, published),
+            "errors_by_source": errors_by_source(rollout.engine, grid, published, user_classes=classes),
+            "coverage": coverage(rollout.engine, grid, baseline.window),
+            "unknown_errors": unknown_errors(rollout.engine, grid, baseline.window),
+            "cliffs": cliff_objects({"baseline": find_cliffs(baseline.latency)}),
+            "foresight": foresee(settings.claims, baseline, looks=looks, alpha=settings.monitoring.alpha),
+            "proposed_exclusions": [iso(rollout.deployed_at + hour * HOUR) for hour in propose_exclusions(baseline)],
+            "provenance": provenance(settings.source.engine),
         }
     )
 

@@ -14,6 +14,7 @@ from analysis.telemetry.engines import Engine
 from analysis.telemetry.queries import Relation
 from analysis.window import HOUR, Window
 
+LONGEST_CALL = timedelta(days=1)
 LIMIT_COLUMNS = {"feature": "TEXT", "tau_ms": "BIGINT", "p50_ms": "BIGINT", "p90_ms": "BIGINT", "p95_ms": "BIGINT", "p99_ms": "BIGINT"}
 
 
@@ -48,11 +49,17 @@ class Grid:
         return {
             "start_at": _naive(window.start),
             "end_before": _naive(window.end),
+            "written_from": _naive(window.start),
             "written_before": _naive(window.end + self.settle),
             "grid_ms": self.offset_ms,
             "warm_up_ms": _ms(self.warm_up),
             "settle_ms": _ms(self.settle),
         }
+
+    def written_parameters(self, window: Window) -> dict[str, Any]:
+        """What calls.sql needs for the calls written (not started) in `window`, as the tables of phase 94a count them."""
+        wide = {"start_at": _naive(window.start - LONGEST_CALL), "end_before": _naive(window.end), "warm_up_ms": 0}
+        return self.parameters(window) | wide | {"written_before": _naive(window.end)}
 
 
 @dataclass(frozen=True)

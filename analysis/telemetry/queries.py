@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,15 @@ class Statement:
         text = query.sql(dialect=dialect, comments=False)
         check_one_select(text, dialect)
         return text
+
+
+    def by_hand(self) -> str:
+        """The text for psql: canonical PostgreSQL, the values written in."""
+        query = self.query.copy()
+        for node in list(query.find_all(exp.Placeholder)):
+            value = self.parameters[node.name]
+            node.replace(exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP") if isinstance(value, datetime) else exp.convert(value))
+        return query.sql(dialect="postgres", pretty=True, comments=False)
 
 
 def check_one_select(text: str, dialect: str) -> None:
