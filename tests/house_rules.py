@@ -124,7 +124,7 @@ def import_faults(name: str, text: str) -> list[str]:
         if library in ROOMS and not Path(name).relative_to("analysis").as_posix().startswith(ROOMS[library]):
             faults.append(f"imports {library}, which lives in analysis/{ROOMS[library]} only")
         there = rest.split(".")[0]
-        if library != "analysis" or there == here or (here == "__init__" and not there):
+        if library != "analysis" or there in {here, "__version__"} or (here == "__init__" and not there):
             continue
         if floor.get(there, len(FLOORS)) - for_types >= floor[here] and here != "__main__":
             faults.append(f"imports {module}, which does not lie on a lower floor")
@@ -147,8 +147,10 @@ def write_faults(name: str, text: str) -> list[str]:
     if name == "analysis/files.py":
         return []
     writers = {"write_text", "write_bytes", "to_parquet", "to_csv", "to_excel", "to_pickle", "write_table"}
-    faults = []
-    for call in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)):
+    faults, tree = [], ast.parse(text)
+    scratch = {id(item.context_expr) for node in ast.walk(tree) if isinstance(node, ast.With) for item in node.items
+               if item.optional_vars and ast.unparse(item.optional_vars).startswith("temporary")}  # fmt: skip
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and id(node) not in scratch):
         function = ast.unparse(call.func)
         words = [ast.unparse(argument) for argument in [*call.args, *(keyword.value for keyword in call.keywords)]]
         opens = re.search(r"(^|\.)open$", function) and any(re.fullmatch(r"'[rbt]*[wax+][rbt+]*'", word) for word in words)

