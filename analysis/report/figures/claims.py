@@ -1,0 +1,104 @@
+"""Figures of claims: what was promised and what came, what the calls ended as, and every look so far."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from analysis.report.figures import ink
+from analysis.report.prepared.values import Forest, ForestRow, Looks, OutcomeMix
+
+FOREST_LOW, FOREST_HIGH = -1.08, 1.25
+ROW_IN = 0.46
+_MARKS = {"met": ("o", ink.GOOD), "not_met": ("s", ink.AFTER_TEXT), "worse": ("X", ink.AFTER_TEXT)}
+
+
+def draw_forest(axes: Axes, prepared: Forest) -> None:
+    """A row a claim: name above, interval and estimate below, the required change as a bracket, the grey band too small to matter."""
+    rows = prepared.rows
+    axes.axvspan(-prepared.too_small, prepared.too_small, color=ink.BAND, linewidth=0)
+    axes.axvline(0, color=ink.MUTED, linewidth=0.9)
+    for place, row in enumerate(rows):
+        _draw_forest_row(axes, -place, row)
+    axes.set_xlim(FOREST_LOW, FOREST_HIGH)
+    axes.set_ylim(-len(rows) + 0.4, 0.75)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:+g} %" if value else "0"))
+    axes.set_xticks([-1, -0.5, 0, 0.5, 1])
+    ink.label_axes(axes, f"change from before to after ({prepared.level_text})", "")
+
+
+def forest_height(rows: int) -> float:
+    """Inches for that many rows."""
+    return 0.75 + ROW_IN * max(rows, 1)
+
+
+def draw_outcome_mix(axes: Axes, prepared: OutcomeMix) -> None:
+    """Two bars a class: before above, after below."""
+    place = np.arange(len(prepared.classes))
+    for shift, values, color, name, n, hatch in (
+        (0.2, prepared.baseline, ink.BEFORE, "before", prepared.n_baseline, None),
+        (-0.2, prepared.post, ink.AFTER, "after", prepared.n_post, "////"),
+    ):
+        label = f"{name}, {n:,} calls".replace(f"{n:,}", f"{n:,}".replace(",", " "))
+        filled = {"facecolor": color} if hatch is None else {"facecolor": "none", "edgecolor": color, "hatch": hatch}
+        axes.barh(-place + shift, values, height=0.36, linewidth=0.8, label=label, **filled)
+        for at, value in zip(-place + shift, values, strict=True):
+            axes.annotate(_percent(value), (value, at), xytext=(3, 0), textcoords="offset points", va="center",
+                          fontsize=ink.SMALL_PT, color=ink.INK)  # fmt: skip
+    axes.set_xlim(0, 1.12)
+    axes.set_yticks(-place, prepared.classes)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+    ink.label_axes(axes, "share of calls", "")
+    ink.legend(axes, loc="lower right")
+
+
+def draw_looks(axes: Axes, prepared: Looks) -> None:
+    """A column a look: estimate and interval at its bound; empty where no look was made."""
+    place = np.arange(len(prepared.points))
+    axes.axhline(0, color=ink.MUTED, linewidth=0.9)
+    ink.grid_lines(axes)
+    if prepared.required is not None:
+        axes.axhline(prepared.required, color=ink.GOOD, linewidth=1.0, linestyle=(0, (4, 2)))
+        axes.annotate("required", (len(place) - 0.5, prepared.required), xytext=(0, 2), textcoords="offset points", ha="right",
+                      fontsize=ink.SMALL_PT, color=ink.GOOD)  # fmt: skip
+    for x, point in zip(place, prepared.points, strict=True):
+        if point.change is None:
+            axes.annotate(point.verdict, (x, 0), ha="center", va="bottom", fontsize=ink.SMALL_PT, color=ink.MUTED)
+            continue
+        marker, color = _MARKS.get(point.state, ("D", ink.MUTED))
+        axes.vlines(x, point.low, point.high, color=color, linewidth=1.8)
+        axes.plot([x], [point.change], marker=marker, color=color, markersize=6)
+    axes.set_xlim(-0.5, len(place) - 0.5)
+    axes.set_xticks(place, [_look_label(point.window, point.bound) for point in prepared.points])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:+g} %" if value else "0"))
+    ink.label_axes(axes, "look, and the bound it must cross", "change")
+
+
+def _draw_forest_row(axes: Axes, y: float, row: ForestRow) -> None:
+    marker, color = _MARKS.get(row.state, ("D", ink.MUTED))
+    axes.annotate(row.name, (FOREST_LOW, y + 0.3), va="bottom", fontsize=ink.SMALL_PT, color=ink.INK, annotation_clip=False)
+    if row.required is not None:
+        direction = -1 if row.needs_fall else 1
+        at = min(max(row.required, FOREST_LOW), FOREST_HIGH)
+        axes.plot([at + 0.03 * direction, at, at, at + 0.03 * direction], [y + 0.2, y + 0.2, y - 0.2, y - 0.2], color=ink.GOOD, linewidth=1.4)
+    if row.change is None:
+        axes.annotate(row.numbers, (0.02, y), va="center", fontsize=ink.SMALL_PT, color=ink.MUTED)
+        return
+    low, high = max(row.low, FOREST_LOW), min(row.high, FOREST_HIGH)
+    axes.plot([low, high], [y, y], color=color, linewidth=1.8, solid_capstyle="butt")
+    for end, cut in ((low, row.low < FOREST_LOW), (high, row.high > FOREST_HIGH)):
+        if cut:
+            axes.plot([end], [y], marker="<" if end == low else ">", color=color, markersize=5)
+    if FOREST_LOW <= row.change <= FOREST_HIGH:
+        axes.plot([row.change], [y], marker=marker, color=color, markersize=6)
+
+
+def _look_label(window: str, bound: float | None) -> str:
+    return window if bound is None else f"{window}\n{bound:.2f}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %" if value >= 0.01 or value == 0 else f"{100 * value:.2f} %"

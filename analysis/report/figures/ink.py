@@ -1,0 +1,92 @@
+"""How figures look: sizes, colours with a name, axes without clutter, times on a log axis."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+BEFORE, AFTER, AFTER_TEXT = "#0072b2", "#d55e00", "#b34700"
+INK, MUTED, GRID, BAND, PAPER = "#1b1d20", "#5b6168", "#dfe2e6", "#eceef1", "#ffffff"
+GOOD, WARN = "#00664b", "#8a5a00"
+BEFORE_LINE = {"color": BEFORE, "linestyle": "-", "linewidth": 1.6}
+AFTER_LINE = {"color": AFTER, "linestyle": (0, (5, 2)), "linewidth": 1.8}
+
+WIDTH_IN, HEIGHT_IN = 4.5, 2.7
+FONT_PT, SMALL_PT = 8.5, 7.5
+_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, *(1000 * s for s in (1, 2, 5, 10, 20, 30, 45, 60, 120, 300, 600, 1800, 3600)))
+
+
+def new_axes(height_in: float = HEIGHT_IN, width_in: float = WIDTH_IN) -> tuple[Figure, Axes]:
+    """An empty figure of our size."""
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    axes = figure.add_subplot()
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(MUTED)
+        axes.spines[side].set_linewidth(0.7)
+    axes.tick_params(colors=MUTED, labelsize=SMALL_PT, length=3, width=0.7)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def label_axes(axes: Axes, x: str, y: str) -> None:
+    """Name both axes, with units."""
+    axes.set_xlabel(x, fontsize=FONT_PT, color=INK)
+    axes.set_ylabel(y, fontsize=FONT_PT, color=INK)
+
+
+def grid_lines(axes: Axes, axis: str = "y") -> None:
+    """Faint lines across, behind everything."""
+    axes.grid(axis=axis, color=GRID, linewidth=0.6)
+
+
+def time_axis(axes: Axes, low_ms: float, high_ms: float) -> None:
+    """A logarithmic x axis of time with plain labels, at most six of them."""
+    low_ms, high_ms = max(low_ms, 1.0), max(high_ms, low_ms * 1.5, 2.0)
+    axes.set_xscale("log")
+    axes.set_xlim(low_ms, high_ms)
+    inside = [tick for tick in _TICKS_MS if low_ms <= tick <= high_ms]
+    step = -(-len(inside) // 6) or 1
+    axes.xaxis.set_major_locator(FixedLocator(inside[::step]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_time(value)))
+
+
+def short_time(value_ms: float) -> str:
+    """A time as a tick: ms below one second, s above, minutes from two on.
+
+    >>> short_time(500), short_time(20128), short_time(300_000)
+    ('500 ms', '20.1 s', '5 min')
+    """
+    if abs(value_ms) < 1000:
+        return f"{value_ms:g} ms"
+    if abs(value_ms) < 120_000:
+        return f"{value_ms / 1000:.3g} s"
+    return f"{value_ms / 60_000:.3g} min"
+
+
+def share_axis(axes: Axes, highest: float = 1.0) -> None:
+    """A y axis of shares in per cent, from 0."""
+    axes.set_ylim(0, highest * 1.04)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+
+
+def mark_time(axes: Axes, at: float, text: str, *, color: str, row: int = 0) -> None:
+    """A vertical line with a label at the top; rows keep labels apart."""
+    axes.axvline(at, color=color, linewidth=1.0, linestyle=(0, (1, 1.6)))
+    axes.annotate(
+        text, (at, 1.0), xycoords=("data", "axes fraction"), xytext=(-3, -2 - 11 * row), textcoords="offset points",
+        ha="right", va="top", fontsize=SMALL_PT, color=color, bbox=halo(),
+    )  # fmt: skip
+
+
+def halo() -> dict[str, object]:
+    """Paper behind a label, so that lines do not cross it."""
+    return {"boxstyle": "square,pad=0.15", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.85}
+
+
+def legend(axes: Axes, **where: object) -> None:
+    """A legend without a frame."""
+    axes.legend(frameon=False, fontsize=SMALL_PT, labelcolor=INK, handlelength=2.4, borderaxespad=0.2, **where)

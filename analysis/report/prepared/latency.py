@@ -1,0 +1,167 @@
+"""What the figures of latency show, from the counts per millisecond of both arms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from analysis.decision.scope import Scope
+from analysis.decision.wording import milliseconds
+from analysis.metrics import metric_named
+from analysis.report.prepared.values import (
+    AnswerCurve,
+    AnswerCurves,
+    CapCurve,
+    CliffBars,
+    Floats,
+    LatencyCurves,
+    Mark,
+    Shift,
+    ShiftPoint,
+    Steps,
+)
+from analysis.statistics.distribution import ecdf, latency_sample, shift_function
+from analysis.statistics.survival import SurvivalCurve, kaplan_meier, survival_at
+
+if TYPE_CHECKING:
+    from analysis.judge import Look
+    from analysis.telemetry.load import Arm
+
+MOST_STEPS = 160
+CLIFF_BINS = 48
+CAP_STEPS = 60
+LEVEL = 0.95
+_NEVER_MS = 1e12  # a failed call counts as slower than every other
+_SAME_CAP = 0.02
+
+
+def prepare_latency_curves(look: Look, feature: str) -> LatencyCurves:
+    """Share of calls that ended within a time, failed ones where they were cut off."""
+    return LatencyCurves(_ended(look.baseline, feature), _ended(look.post, feature), caps_of(look, feature))
+
+
+def prepare_answer_curves(look: Look, feature: str) -> AnswerCurves:
+    """Kaplan-Meier curves of time to answer."""
+    return AnswerCurves(_answered(look.baseline, feature), _answered(look.post, feature), caps_of(look, feature))
+
+
+def prepare_cliff(look: Look, feature: str) -> CliffBars:
+    """Calls per stretch of log milliseconds, failed ones apart."""
+    baseline, post = timed_calls(look.baseline, feature), timed_calls(look.post, feature)
+    longest = max(int(rows["latency_ms"].max()) if len(rows) else 1 for rows in (baseline, post))
+    shortest = max(1, min(int(rows["latency_ms"].quantile(0.01)) if len(rows) else longest for rows in (baseline, post)))
+    edges = np.geomspace(shortest, longest * 1.05 + 1, CLIFF_BINS + 1)
+    before, after = _bars(baseline, edges), _bars(post, edges)
+    n_calls = (int(baseline["calls"].sum()), int(post["calls"].sum()))
+    return CliffBars(edges, *before, *after, *n_calls, caps_of(look, feature))
+
+
+def prepare_shift(look: Look, feature: str) -> Shift:
+    """How each quantile of time to answer moved; failed calls count as slower than all, so that a cap hides no quantile."""
+    baseline, post = timed_calls(look.baseline, feature), timed_calls(look.post, feature)
+    inflation = inflation_of(look, feature)
+    shifts = shift_function(
+        _with_failed_last(baseline), _with_failed_last(post), level=LEVEL, baseline_inflation=inflation, post_inflation=inflation
+    )
+    limit = _NEVER_MS / 1000
+    points = []
+    for shift in shifts:
+        known = max(abs(shift.baseline_ms), abs(shift.post_ms)) < limit
+        low, high = (bound if abs(bound) < limit else None for bound in (shift.low_ms, shift.high_ms))
+        points.append(ShiftPoint(shift.q, shift.difference_ms, low, high) if known else ShiftPoint(shift.q, None, None, None))
+    return Shift(tuple(points), int(baseline["calls"].sum()), int(post["calls"].sum()), LEVEL)
+
+
+def prepare_cap_curve(look: Look, feature: str) -> CapCurve | None:
+    """Share of calls that a cap would cut off, by the post window's own curve; None without calls."""
+    curve = survival_of(look.post, feature)
+    if not curve.n_calls:
+        return None
+    cliff = look.cliffs["post"].get(feature)
+    own_cap_ms = float(cliff.at_ms) if cliff else curve.longest_ms
+    first = curve.time_ms[np.searchsorted(1 - curve.survival, 0.01)] if curve.survival[-1] < 0.99 else curve.time_ms[0]
+    caps = np.geomspace(max(first, 1.0), max(own_cap_ms, first * 1.01), CAP_STEPS)
+    inflation = inflation_of(look, feature)
+    found = [survival_at(curve, cap, level=LEVEL, inflation=inflation) for cap in caps]
+    share = np.array([(point.value, point.low, point.high) if point.value is not None else (np.nan,) * 3 for point in found])
+    return CapCurve(caps, *share.T, own_cap_ms, knobs_of(look, feature), curve.n_calls)
+
+
+def caps_of(look: Look, feature: str) -> tuple[Mark, ...]:
+    """The caps that calls were cut off at, before and after."""
+    marks = []
+    for arm, name in (("baseline", "before"), ("post", "after")):
+        cliff = look.cliffs[arm].get(feature)
+        if cliff is not None:
+            marks.append(Mark(float(cliff.at_ms), f"cap {name} {milliseconds(cliff.at_ms)}", arm))
+    return tuple(marks)
+
+
+def knobs_of(look: Look, feature: str) -> tuple[Mark, ...]:
+    """The caps that a knob of this feature would set."""
+    names = {claim.name for claim in look.settings.claims if claim.feature == feature}
+    marks = []
+    for knob in look.settings.knobs:
+        if knob.new_cap_ms and (knob.when.name in names or knob.when.feature == feature):
+            marks.append(Mark(float(knob.new_cap_ms), f"knob {milliseconds(knob.new_cap_ms)}"))
+    return tuple(sorted(set(marks), key=lambda mark: mark.at))
+
+
+def survival_of(arm: Arm, feature: str) -> SurvivalCurve:
+    """Kaplan-Meier curve of one feature in one arm."""
+    rows = timed_calls(arm, feature)
+    return kaplan_meier(rows["latency_ms"].to_numpy(), rows["answered"].to_numpy(), rows["failed"].to_numpy())
+
+
+def timed_calls(arm: Arm, feature: str) -> pd.DataFrame:
+    """Calls with a latency of one feature: latency_ms, calls, answered, failed."""
+    rows = arm.latency.rows
+    rows = rows.loc[(rows["feature"] == feature).to_numpy(dtype=bool), ["latency_ms", "calls", "outcome"]]
+    answered = rows["calls"].where(rows["outcome"] == 0, 0)
+    return rows.assign(answered=answered, failed=rows["calls"] - answered)
+
+
+def inflation_of(look: Look, feature: str) -> float:
+    """How much more shares of slow calls vary than those of independent calls; at least 1."""
+    compared = look.arms.compare(Scope(feature), metric_named("slower_than_p50"), look.plan.hours)
+    inflation = getattr(compared, "inflation", 1.0)
+    return float(inflation) if inflation and np.isfinite(inflation) else 1.0
+
+
+def thin(x: Floats, y: Floats, most: int = MOST_STEPS) -> tuple[Floats, Floats]:
+    """The steps that are seen: those where the curve has moved by a visible share, and both ends."""
+    if x.size <= most:
+        return x, y
+    level = np.floor((y - y.min()) / max(np.ptp(y), 1e-12) * most)
+    keep = np.concatenate(([True], np.diff(level) != 0))
+    keep[-1] = True
+    return x[keep], y[keep]
+
+
+def _ended(arm: Arm, feature: str) -> Steps:
+    rows = timed_calls(arm, feature)
+    sample = latency_sample(rows["latency_ms"].to_numpy(), rows["calls"].to_numpy())
+    return Steps(*thin(sample.latency_ms, ecdf(sample)), sample.n_calls)
+
+
+def _answered(arm: Arm, feature: str) -> AnswerCurve:
+    curve = survival_of(arm, feature)
+    return AnswerCurve(
+        Steps(*thin(curve.time_ms, curve.survival), curve.n_calls),
+        float(curve.failed.sum() / curve.n_calls) if curve.n_calls else 0.0,
+    )
+
+
+def _bars(rows: pd.DataFrame, edges: Floats) -> tuple[Floats, Floats]:
+    total = max(int(rows["calls"].sum()), 1)
+    failed, answered = (
+        np.histogram(rows["latency_ms"], bins=edges, weights=rows[column])[0] / total for column in ("failed", "answered")
+    )
+    return failed, answered
+
+
+def _with_failed_last(rows: pd.DataFrame) -> object:
+    latency = np.append(rows["latency_ms"].to_numpy(dtype=float), _NEVER_MS)
+    return latency_sample(latency, np.append(rows["answered"].to_numpy(), rows["failed"].sum()))
