@@ -18,9 +18,7 @@ __all__ = ["LeakRefused", "WriteFailed", "append_line", "scan", "write_bytes", "
 BINARY_ENDINGS = frozenset({".parquet", ".png", ".duckdb", ".gz", ".pdf", ".woff2"})
 _PIECE = 4_000_000  # characters scanned at a time, so that memory stays flat
 _OVERLAP = 8_192  # longer than the longest match, so that none hides between two pieces
-_NO_PLACE = frozenset(
-    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR)
-)
+_DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 class LeakRefused(RolloutError):
@@ -77,7 +75,7 @@ def writing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync(path.parent, os.O_RDONLY)
     except OSError as reason:
-        if reason.errno in _NO_PLACE:
+        if reason.errno in _DISK_FULL or reason.filename in {str(place) for place in (temporary, path, *path.parents)}:
             raise WriteFailed(path, reason) from None
         raise
     finally:

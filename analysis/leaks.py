@@ -12,7 +12,7 @@ from urllib.parse import unquote
 # Letters, digits and marks of every script; no punctuation, no spaces.
 _WIDE = r"\u00b7-\u1fff\u2c00-\u2fff\u3005-\ufefe\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\U00010000-\U0010ffff"
 _WORD = rf"0-9A-Za-z{_WIDE}"
-_TLD = rf"(xn--[0-9A-Za-z-]{{2,59}}|[A-Za-z]{{2,24}}|[{_WIDE}]{{2,24}})"
+_TLD = rf"(?:xn--[0-9A-Za-z-]{{2,59}}|[A-Za-z]{{2,24}}|[{_WIDE}]{{2,24}})"
 _MAIL = re.compile(rf"@(?:[{_WORD}-]{{1,63}}\.){{1,8}}{_TLD}(?![{_WORD}])")
 _MAIL_LOCAL = re.compile(rf"[{_WORD}_+.'\"-]")
 _VERSION = re.compile(r"@v?[0-9]+(?:\.[0-9]+\.|x\.)")  # next@14.2.3-canary.abc, logo@2x.png
@@ -128,7 +128,10 @@ def _is_mail(text: str, match: re.Match[str]) -> bool:
     at = match.start()
     if at == 0 or not _MAIL_LOCAL.match(text[at - 1]):
         return False
-    return not _VERSION.match(text, at) and match[1].lower() not in _FILE_ENDINGS
+    domain = match[0]
+    while domain.rpartition(".")[2].lower() in _FILE_ENDINGS:  # anna@example.com.html holds one, logo@dark.svg does not
+        domain = domain.rpartition(".")[0]
+    return not _VERSION.match(text, at) and _MAIL.fullmatch(domain) is not None
 
 
 def _has_phone(text: str) -> bool:

@@ -1,0 +1,202 @@
+"""The one gate for every write: whole or not at all, and nothing secret."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from analysis import files
+from analysis.files import LeakRefused, WriteFailed, append_line, write_bytes, write_json, write_text, writing
+from tests.test_leaks import CASES, page
+
+ROOT = Path(__file__).parents[1]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+# ---- whole -----------------------------------------------------------------------------------------------------------
+def test_texts_bytes_and_json_are_written_and_folders_made(tmp_path):
+    write_text(tmp_path / "a" / "b.html", "größer ≥ 1\r\n")
+    write_bytes(tmp_path / "a" / "c.bin", b"\x00\xff")
+    write_json(
+        tmp_path / "d.json", {"at": datetime(2026, 2, 2, tzinfo=UTC), "path": Path("a/b"), "none": None, "ü": 0.1}
+    )
+    assert (tmp_path / "a" / "b.html").read_bytes() == "größer ≥ 1\r\n".encode()
+    assert (tmp_path / "a" / "c.bin").read_bytes() == b"\x00\xff"
+    assert json.loads((tmp_path / "d.json").read_text()) == {
+        "at": "2026-02-02T00:00:00Z",
+        "path": "a/b",
+        "none": None,
+        "ü": 0.1,
+    }
+    assert names(tmp_path) == ["a", "b.html", "c.bin", "d.json"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_does_not_exist_is_not_written(tmp_path, number):
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "x.json", {"value": number})
+    assert names(tmp_path) == []
+
+
+def test_a_lone_surrogate_does_not_stop_a_page(tmp_path):
+    write_text(tmp_path / "x.html", "a\ud800b")
+    assert (tmp_path / "x.html").read_text() == "a\\ud800b"
+
+
+@pytest.mark.parametrize("failure", [ValueError("broken"), KeyboardInterrupt(), SystemExit(0)])
+def test_a_failing_block_leaves_the_old_file_and_no_temporary(tmp_path, failure):
+    path = tmp_path / "report.html"
+    write_text(path, "old")
+
+    def fail():
+        with writing(path) as temporary:
+            temporary.write_text("half")
+            raise failure
+
+    with pytest.raises(type(failure)):
+        fail()
+    assert (path.read_text(), names(tmp_path)) == ("old", ["report.html"])
+
+
+def test_an_error_of_the_block_about_another_file_stays_what_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError, match="elsewhere"), writing(tmp_path / "x.html"):
+        (tmp_path / "elsewhere").read_text()
+
+
+def test_nobody_sees_half_a_file(tmp_path):
+    path = tmp_path / "report.html"
+    with writing(path) as temporary:
+        assert (temporary.parent, temporary.suffix) == (path.parent, path.suffix)
+        temporary.write_text("half")
+        assert not path.exists()
+        temporary.write_text("whole")
+    assert (path.read_text(), names(tmp_path)) == ("whole", ["report.html"])
+
+
+def test_a_killed_writer_leaves_the_old_file(tmp_path):
+    path = tmp_path / "report.html"
+    write_text(path, "old")
+    code = (
+        "import os, sys; from pathlib import Path; from analysis.files import writing\n"
+        "with writing(Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == -9
+    assert path.read_text() == "old"
+
+
+def test_a_block_that_wrote_nothing_is_told(tmp_path):
+    with pytest.raises(WriteFailed, match="No such file"), writing(tmp_path / "x.html"):
+        pass
+    assert names(tmp_path) == []
+
+
+# ---- clean -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("rule", "planted"), CASES)
+def test_a_planted_secret_is_refused_by_every_way_of_writing(tmp_path, rule, planted):
+    old = tmp_path / "old.html"
+    write_text(old, "old")
+    ways = {
+        "old.html": lambda path: write_text(path, f"<p>{planted}</p>"),
+        "new.html": lambda path: write_bytes(path, f"<p>{planted}</p>".encode()),
+        "new.json": lambda path: write_json(path, {"feature": planted}),
+        "new.jsonl": lambda path: append_line(path, json.dumps({"feature": planted})),
+    }
+    for name, write in ways.items():
+        with pytest.raises(LeakRefused) as refused:
+            write(tmp_path / name)
+        assert refused.value.rule == rule
+        assert planted not in str(refused.value)
+        assert f"(rule: {rule})" in str(refused.value)
+    assert (old.read_text(), names(tmp_path)) == ("old", ["old.html"])
+
+
+def test_a_secret_in_a_file_name_is_refused(tmp_path):
+    for write in (lambda path: write_text(path, "x"), lambda path: append_line(path, "x")):
+        with pytest.raises(LeakRefused) as refused:
+            write(tmp_path / "anna@example.com.html")
+        assert "anna" not in str(refused.value)
+    assert names(tmp_path) == []
+
+
+def test_kinds_without_text_are_not_scanned(tmp_path):
+    write_bytes(tmp_path / "x.png", b"anna@example.com")
+    assert names(tmp_path) == ["x.png"]
+
+
+@pytest.mark.parametrize("shift", [-20, -8, -1, 0, 1])
+def test_a_secret_across_two_pieces_of_a_large_file_is_found(tmp_path, monkeypatch, shift):
+    monkeypatch.setattr(files, "_PIECE", 20_000)
+    with pytest.raises(LeakRefused):
+        write_text(tmp_path / "x.html", " " * (20_000 + shift) + "anna.schmidt@example.com" + " " * 30_000)
+
+
+def test_a_whole_page_is_written(tmp_path):
+    write_text(tmp_path / "report.html", page(0.5))
+    assert names(tmp_path) == ["report.html"]
+
+
+# ---- lines -----------------------------------------------------------------------------------------------------------
+def test_lines_are_appended_and_a_torn_one_is_kept(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    append_line(path, '{"n": 1}')
+    path.write_bytes(path.read_bytes() + b'{"n": 2')
+    append_line(path, '{"n": 3}')
+    append_line(path, '{"n": 4}')
+    assert path.read_text() == '{"n": 1}\n{"n": 2\n{"n": 3}\n{"n": 4}\n'
+
+
+def test_one_line_is_one_line(tmp_path):
+    with pytest.raises(ValueError, match="one line"):
+        append_line(tmp_path / "ledger.jsonl", "a\nb")
+
+
+# ---- no place to write -----------------------------------------------------------------------------------------------
+def test_a_folder_that_is_a_file_is_told(tmp_path):
+    (tmp_path / "outputs").write_text("in the way")
+    for write in (lambda path: write_text(path, "x"), lambda path: append_line(path, "x")):
+        with pytest.raises(WriteFailed) as failed:
+            write(tmp_path / "outputs" / "report.html")
+        assert str(failed.value).startswith(f"cannot write '{tmp_path}/outputs/report.html': ")
+        assert "make the folder writable, then run again" in str(failed.value)
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path):
+    """A limit on the size of files is what a full disk looks like to a writer."""
+    path = tmp_path / "report.html"
+    write_text(path, "old")
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from analysis.files import WriteFailed, write_text\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write_text(Path(sys.argv[1]), 'x' * 5000)\n"
+        "except WriteFailed as failed: print(failed)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code, str(path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == (
+        f"cannot write '{path}': {os.strerror(errno.EFBIG)}; free space or make the folder writable, then run again\n"
+    )
+    assert (path.read_text(), names(tmp_path)) == ("old", ["report.html"])
+
+
+def test_a_folder_deleted_meanwhile_is_made_again(tmp_path):
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs").rmdir()
+    write_text(tmp_path / "outputs" / "report.html", "x")
+    assert names(tmp_path) == ["outputs", "report.html"]
