@@ -24,6 +24,7 @@ FLOORS = [
     {"decision"},
     {"judge"},
     {"deployment", "report"},
+    {"demo", "terminal"},
     {"cli", "__main__", "__init__"},
 ]
 STATISTICS_KNOWS = {"statistics", "counts", "errors", "leaks", "clock", "files"}
@@ -53,7 +54,7 @@ NOT_SHARED = {  # what PostgreSQL, DuckDB and Spark do not agree on
     r"(?i)\bdate_bin\b": "date_bin",
 }
 KEY_LIKE = re.compile(
-    r"sk-(?:proj-)?[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|xox[abprs]-[A-Za-z0-9-]{20,}|\bAKIA[0-9A-Z]{16}\b"
+    r"\bsk-(?=[\w-]*[0-9])[\w-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|xox[abprs]-[A-Za-z0-9-]{20,}|\bAKIA[0-9A-Z]{16}\b"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}|\beyJ[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}"
 )
 MADE_UP = re.compile(r"(?i)example|fake|dummy|placeholder|secret|test|0123|1234|abcd|(.)\1{5}")
