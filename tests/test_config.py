@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from analysis.config import Settings, load_settings
 from analysis.config.kinds import Table
 from analysis.config.lines import KeyLines
-from analysis.config.starter import STARTER
+from analysis.config.starter import STARTER, starter_text, write_starter
 from analysis.errors import WrongUse
 from tests.config_mistakes import BASE, KNOB, MISTAKES, SMOKE
 
@@ -110,6 +110,24 @@ def test_the_starter_loads_with_every_commented_table_switched_on(load):
         "the application answers",
     ]
     assert loaded.knobs[0].when.name == "timeouts drop"
+
+
+def test_the_starter_is_written_once_and_filled_in_with_what_can_be_found_out(tmp_path, monkeypatch):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("MAIL_DB", "postgresql://anna:geheim@db/app")
+    path = tmp_path / "mail app (new)" / "rollout.toml"
+    write_starter(path)
+    loaded = load_settings(path)
+    assert (loaded.rollout.name, loaded.source.url_env) == ("mail-app-new", "MAIL_DB")
+    assert "geheim" not in path.read_text()
+    with pytest.raises(WrongUse, match=r"rollout\.toml' is there already; edit it, or replace it with --force"):
+        write_starter(path)
+    write_starter(path, force=True)
+
+
+@pytest.mark.parametrize("folder", ["", "...", "日本", "anna@example.com", "x" * 100, "a\nb"])
+def test_the_starter_loads_whatever_the_folder_is_called(load, folder):
+    assert load(starter_text(folder, {"PATH": "x", "B C": "postgres://x"})).source.url_env == "DATABASE_URL"
 
 
 def test_the_files_of_the_project_have_short_lines():

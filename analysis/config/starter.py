@@ -1,5 +1,19 @@
 """The rollout.toml that `rollout init` writes: for a PostgreSQL of your own, every value explained in a few words."""
 
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from analysis.errors import WrongUse
+from analysis.files import write_text
+from analysis.leaks import scan, shown
+
+from pathlib import Path
+
+from analysis.errors import WrongUse
+from analysis.files import write_text
+
 STARTER = """\
 # A rollout: what was deployed, what should get better, what must not get worse.
 # Check it with `rollout doctor`, then: baseline, deploy, report --due.
@@ -85,3 +99,38 @@ margin = 0.5
 # [ledger]
 # who = "platform team"          # who ran a command; nothing is guessed
 """
+
+
+def write_starter(path: Path, *, force: bool = False) -> None:
+    """Write the starter file; one that is there is replaced only by force."""
+    if path.exists() and not force:
+        raise WrongUse(f"{shown(str(path), longest=200)} is there already; edit it, or replace it with --force")
+    write_text(path, starter_text(path.resolve().parent.name, os.environ))
+
+
+def starter_text(folder: str, environment: Mapping[str, str]) -> str:
+    """Fill in what need not be asked: the folder's name, and the NAME of a variable that holds a PostgreSQL URL."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder).strip("-._")[:64]
+    held = (variable for variable, value in environment.items() if value.startswith(("postgres://", "postgresql")))
+    variables = sorted(held, key=lambda variable: (variable != "DATABASE_URL", variable))
+    url_env = next(
+        (variable for variable in variables if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", variable)), None
+    )
+    text = STARTER
+    if name and not scan(name):
+        text = text.replace(_line("name", "my-rollout"), _line("name", name), 1)
+    if url_env:
+        text = text.replace(_line("url_env", "DATABASE_URL"), _line("url_env", url_env), 1)
+    return text
+
+
+def _line(key: str, value: str) -> str:
+    """Write a key as the starter has it, its comment in the same column."""
+    return f'{key} = "{value}"'.ljust(32) + " #"
+
+
+def write_starter(path: Path, *, force: bool = False) -> None:
+    """Write the starter; WrongUse when a file is there and `force` is not given."""
+    if path.exists() and not force:
+        raise WrongUse(f"{path.name} is there already; give --force to replace it, or --config for another name")
+    write_text(path, STARTER)
