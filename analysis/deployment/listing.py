@@ -53,9 +53,10 @@ def read_cli(path: Path, *, environment: str = "production") -> Deployment:
         mend = "save what 'vercel list' printed into it"
         raise WrongUse(f"cannot read '{path.name}': {reason.strerror}; {mend}") from None
     with suppress(ValueError):
-        entries = json.loads(text)
-        entries = entries.get("deployments") if isinstance(entries, dict) else entries
-        entries = [entry for entry in entries or [] if isinstance(entry, dict) and is_ready(entry, environment)]
+        listed = json.loads(text)
+        listed = listed.get("deployments") if isinstance(listed, dict) else listed
+        listed = listed if isinstance(listed, list) else []
+        entries = [entry for entry in listed if isinstance(entry, dict) and is_ready(entry, environment)]
         nothing = f"'{path.name}' holds no {environment} deployment that is READY"
         return choose_newest(entries, environment, "vercel-cli", nothing)
     return _read_table(text, path.name, printed_at, environment)

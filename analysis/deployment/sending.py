@@ -1,7 +1,9 @@
 """Sending requests: together, each with a limit up to its last byte; answers and errors hold nothing secret."""
 
 import asyncio
+import contextlib
 import json
+import logging
 import socket
 import ssl
 import time
@@ -44,7 +46,22 @@ class Answer:
 
 def send_together(request: Prepared, *, calls: int, seconds: float) -> tuple[Answer, ...]:
     """Send a request so many times at the same moment, each with a limit that covers everything up to the last byte."""
-    return asyncio.run(_send_together(request, calls, seconds))
+    with without_logs():
+        return asyncio.run(_send_together(request, calls, seconds))
+
+
+@contextlib.contextmanager
+def without_logs() -> Iterator[None]:
+    """Keep the HTTP library from logging URLs and headers, whatever level of logging the program around us chose."""
+    loggers = [logging.getLogger(name) for name in ("httpx", "httpcore")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 async def _send_together(request: Prepared, calls: int, seconds: float) -> tuple[Answer, ...]:

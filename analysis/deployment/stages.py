@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 
 from analysis import clock
 from analysis.config.settings import Settings
@@ -103,7 +104,7 @@ def plan_looks(settings: Settings, history: History | None = None) -> tuple[Plan
     """Every look of every stage, as they fall due; none that a later stage's change would mix into."""
     stages = find_stages(settings, history)
     looks = []
-    for stage, later in zip(stages, (*stages[1:], None), strict=True):
+    for stage, later in zip_longest(stages, stages[1:]):
         labels = settings.monitoring.windows
         for number, (label, length) in enumerate(zip(labels, settings.monitoring.lengths, strict=True), 1):
             window = window_after(stage.start, length)

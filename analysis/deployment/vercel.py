@@ -13,7 +13,7 @@ from analysis import clock
 from analysis.config.settings import Settings
 from analysis.deployment.listing import Deployment, choose_newest, is_ready
 from analysis.deployment.request import is_sendable
-from analysis.deployment.sending import explain
+from analysis.deployment.sending import explain, without_logs
 from analysis.errors import StepFailed, WrongUse
 
 TRIES = 4
@@ -36,7 +36,8 @@ def find_newest(settings: Settings, *, environment: str = "production") -> Deplo
     """Ask Vercel for the newest deployment that is ready; its ready time is the instant."""
     if not settings.deployment.project_id:
         raise WrongUse("[deployment].project_id is not set; add the project's id, such as prj_123, to rollout.toml")
-    with httpx.Client(timeout=_TIMEOUT, headers={"Authorization": f"Bearer {_token(settings)}"}) as client:
+    headers = {"Authorization": f"Bearer {_token(settings)}"}
+    with without_logs(), httpx.Client(timeout=_TIMEOUT, headers=headers) as client:
         ready = [entry for entry in _entries(client, settings, environment) if is_ready(entry, environment)]
     nothing = f"Vercel knows no {environment} deployment that is READY in this project"
     return choose_newest(ready, environment, "vercel", nothing)

@@ -49,10 +49,14 @@ class LocalServer:
         self.answer = lambda asked: waiting.pop(0) if len(waiting) > 1 else waiting[0]
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+
 @contextlib.contextmanager
 def run_server() -> Iterator[LocalServer]:
     server = LocalServer()
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(server))
+    http = _Server(("127.0.0.1", 0), _handler_of(server))
     http.daemon_threads = True
     server.url = f"http://127.0.0.1:{http.server_address[1]}"
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
