@@ -12,8 +12,9 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from analysis.metrics import SLOWER_THAN_PERCENTILES
+
 TEXT_KEYS = ("feature", "source", "tenant", "kind")
-SLOWER_THAN_PERCENTILES = (50, 90, 95, 99)
 
 
 @dataclass(frozen=True, eq=False)

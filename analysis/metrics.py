@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from analysis.counts import SLOWER_THAN_PERCENTILES
 from analysis.errors import WrongUse
 
 SUCCESS = "success"
+SLOWER_THAN_PERCENTILES = (50, 90, 95, 99)
+"""Percentiles of the baseline that calls are held against, each with its metric and its column in HourlyCounts."""
 OUTCOME_CODES: dict[str, int] = {
     SUCCESS: 0,
     "timeout": 1,

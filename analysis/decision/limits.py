@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from analysis.counts import SLOWER_THAN_PERCENTILES, LatencyCounts
+from analysis.counts import LatencyCounts
+from analysis.metrics import SLOWER_THAN_PERCENTILES
 from analysis.statistics.cliff import Cliff
 from analysis.statistics.distribution import latency_sample, quantiles
 
