@@ -1,0 +1,193 @@
+"""The router, its answers and its laws."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.statistics.comparison import NOTHING, compare
+from analysis.statistics.exact import EXACT
+from analysis.statistics.ratio import COSINE, ONE_DAY, PLACEBO
+from analysis.statistics.totals import ArmTotals
+
+SUMS = ("y", "n", "yy", "yn", "nn")
+
+
+def noisy_rate(days, hours, *, before, after, calls=60, seed=0):
+    rng = np.random.default_rng(seed)
+    n = rng.poisson(calls, days * 24 + hours)
+    p = np.where(np.arange(n.size) < days * 24, before, after)
+    events = rng.binomial(n, p).astype(float)
+    cut = days * 24
+    return (
+        ArmTotals.of_events(events[:cut].reshape(1, days, 24), n[:cut].reshape(1, days, 24)),
+        ArmTotals.of_events(events[cut:].reshape(1, 1, hours), n[cut:].reshape(1, 1, hours)),
+    )
+
+
+# by hand
+
+
+@pytest.mark.parametrize(
+    ("days", "hours", "before", "method"),
+    [(7, 4, 0.5, PLACEBO), (1, 4, 0.5, ONE_DAY), (1, 24, 0.5, COSINE), (7, 24, 0.0005, EXACT)],
+)
+def test_the_router_names_its_method(days, hours, before, method):
+    found = compare(*noisy_rate(days, hours, before=before, after=before), indicator=True)
+    assert found.method == method
+
+
+@pytest.mark.parametrize(("days", "hours"), [(1, 4), (1, 24), (3, 24), (7, 4)])
+def test_a_fix_shows_and_its_size_is_bracketed(days, hours):
+    found = compare(*noisy_rate(days, hours, before=0.9, after=0.2), indicator=True)
+    low, high = found.interval(0.95)
+    assert found.p_value(scale=0.5, alternative="less") < 0.01
+    assert low < -0.7 < high
+    assert found.ratio == pytest.approx(0.2 / 0.9, abs=0.05)
+
+
+def test_against_a_fixed_limit():
+    found = compare(*noisy_rate(7, 24, before=0.02, after=0.02), indicator=True)
+    assert found.p_value_against(0.05, alternative="less") < 0.01
+    assert found.p_value_against(0.01, alternative="greater") < 0.05
+    assert found.post_interval(0.90)[1] < 0.05
+
+
+def test_limit_test_and_post_bound_agree(noisy_arms):
+    found = compare(*noisy_arms(7, 24), indicator=False)
+    assert found.p_value_against(found.post_interval(0.90)[1], alternative="less") == pytest.approx(0.05)
+
+
+def test_interval_and_p_agree(noisy_arms):
+    found = compare(*noisy_arms(7, 4, post_factor=1.2), indicator=False)
+    level = 1 - found.p_value()
+    assert min(abs(bound) for bound in found.interval(level)) == pytest.approx(0, abs=1e-6 * found.baseline_value)
+
+
+# laws
+
+
+def test_swapping_arms_turns_the_difference():
+    before, after = noisy_rate(1, 24, before=0.4, after=0.3)
+    there = compare(before, after, indicator=True)
+    back = compare(after, before, indicator=True)
+    assert back.difference == pytest.approx(-there.difference, rel=1e-12)
+    assert back.p_value() == pytest.approx(there.p_value(), rel=1e-9)
+
+
+def test_shift_moves_both_values_alike(noisy_arms):
+    """Adding 500 ms to every call moves the values, not the difference nor its variance."""
+    before, after = noisy_arms(7, 4)
+
+    def later(arm):
+        y = arm.y + 500 * arm.n
+        return ArmTotals(y=y, n=arm.n, yy=arm.yy + 1000 * arm.y + 250_000 * arm.n, yn=y, nn=arm.nn, usable=arm.usable)
+
+    first, moved = compare(before, after, indicator=False), compare(later(before), later(after), indicator=False)
+    assert moved.baseline_value == pytest.approx(first.baseline_value + 500, rel=1e-12)
+    assert moved.difference == pytest.approx(first.difference, rel=1e-9)
+    assert moved.variance == pytest.approx(first.variance, rel=1e-6)
+
+
+def test_scaled_counts_keep_values_and_hourly_variance(noisy_arms):
+    """Ten times the calls at the same hourly movements: the hours decide, not the calls."""
+    before, after = noisy_arms(7, 4)
+    tenfold = [ArmTotals(**{k: 10 * getattr(arm, k) for k in SUMS}, usable=arm.usable) for arm in (before, after)]
+    first, more = compare(before, after, indicator=False), compare(*tenfold, indicator=False)
+    assert more.difference == pytest.approx(first.difference, rel=1e-9)
+    assert more.variance == pytest.approx(first.variance, rel=1e-9)
+
+
+def test_an_empty_hour_moves_no_value(noisy_arms):
+    before, after = noisy_arms(7, 4)
+    pad = {k: np.pad(getattr(after, k), ((0, 0), (0, 0), (0, 1))) for k in SUMS}
+    longer = ArmTotals(**pad, usable=np.array([[True] * 4 + [False]]))
+    first, padded = compare(before, after, indicator=False), compare(before, longer, indicator=False)
+    assert padded.difference == pytest.approx(first.difference, rel=1e-12)
+    assert padded.post_n == first.post_n
+
+
+# edges
+
+
+def test_an_empty_arm():
+    none = ArmTotals.of_events(np.zeros((1, 1, 4)), np.zeros((1, 1, 4)))
+    before, _ = noisy_rate(7, 4, before=0.5, after=0.5)
+    found = compare(before, none, indicator=True)
+    assert (found.method, found.p_value(), found.interval(), found.difference) == (NOTHING, 1.0, (-1.0, 1.0), None)
+    assert (found.p_value_against(0.1), found.post_interval(), found.crude_post_value) == (1.0, (0.0, 1.0), None)
+
+
+def test_disjoint_strata():
+    before = ArmTotals.of_events(np.ones((2, 1, 24)) * [[[1]], [[0]]], np.ones((2, 1, 24)) * [[[9]], [[0]]])
+    after = ArmTotals.of_events(np.ones((2, 1, 4)) * [[[0]], [[1]]], np.ones((2, 1, 4)) * [[[0]], [[9]]])
+    found = compare(before, after, indicator=True)
+    assert (found.method, found.coverage, found.crude_post_value) == (NOTHING, 0.0, pytest.approx(1 / 9))
+
+
+def test_no_alarm_where_a_slowdown_touches_whole_hours(noisy_arms):
+    """Monte Carlo, 200 pairs of windows without a change: independent calls would alarm in most of them."""
+    p = [compare(*noisy_arms(3, 4, seed=seed, calls=400), indicator=False).p_value() for seed in range(200)]
+    assert np.mean(np.array(p) < 0.05) <= 0.09  # .05 and 2.5 Monte-Carlo errors
+
+
+# properties
+
+
+@st.composite
+def arms(draw):
+    strata, repeats, hours = draw(st.integers(1, 3)), draw(st.integers(1, 8)), draw(st.integers(1, 30))
+    seed, indicator = draw(st.integers(0, 2**32 - 1)), draw(st.booleans())
+    calls, share = draw(st.sampled_from([0.02, 0.5, 5, 1000])), draw(st.sampled_from([0.0, 0.01, 0.3, 0.99, 1.0]))
+    rng = np.random.default_rng(seed)
+
+    def arm(shape):
+        n = rng.poisson(calls, shape).astype(float)
+        usable = rng.random(shape[1:]) < draw(st.sampled_from([1.0, 0.9, 0.3]))
+        if indicator:
+            return ArmTotals.of_events(rng.binomial(n.astype(int), share).astype(float), n, usable)
+        y = n * np.round(rng.gamma(2, 500, shape)) * (rng.random(shape) < max(share, 0.1))
+        return ArmTotals(y=y, n=n, yy=y * 1000, yn=y, nn=n, usable=usable)
+
+    return arm((strata, repeats, 24)), arm((strata, 1, hours)), indicator
+
+
+@settings(max_examples=150, deadline=None)
+@given(arms(), st.floats(0.05, 3.0), st.floats(0.5, 0.9999))
+def test_every_answer_is_a_number(pair, scale, level):
+    """No exception, no nan; p in 0..1; intervals contain their estimates."""
+    before, after, indicator = pair
+    found = compare(before, after, indicator=indicator)
+    p = [found.p_value(scale=scale, alternative=a) for a in ("two-sided", "less", "greater")]
+    p += [found.p_value_against(0.1, alternative=a) for a in ("two-sided", "less", "greater")]
+    assert all(0 <= one <= 1 for one in p)
+    numbers = [found.baseline_value, found.post_value, found.difference, found.ratio, found.variance, found.df]
+    numbers += [
+        found.crude_difference,
+        found.coverage,
+        found.inflation,
+        *found.interval(level),
+        *found.variance_parts(),
+    ]
+    assert not any(np.isnan(one) for one in numbers if one is not None)
+    if found.difference is not None:
+        low, high = found.interval(level)
+        assert low <= found.difference <= high
+        low, high = found.interval(level, scale=scale)
+        assert low <= found.post_value - scale * found.baseline_value <= high
+        low, high = found.post_interval(level)
+        assert low <= found.post_value <= high
+        low, high = found.baseline_interval(level)
+        assert low <= found.baseline_value <= high
+
+
+@settings(max_examples=40, deadline=None)
+@given(arms(), st.randoms())
+def test_the_order_of_strata_does_not_matter(pair, random):
+    before, after, indicator = pair
+    order = list(range(before.y.shape[0]))
+    random.shuffle(order)
+    moved = [ArmTotals(**{k: getattr(arm, k)[order] for k in SUMS}, usable=arm.usable) for arm in (before, after)]
+    first, second = compare(before, after, indicator=indicator), compare(*moved, indicator=indicator)
+    assert second.method == first.method
+    assert second.p_value() == pytest.approx(first.p_value(), rel=1e-6, abs=1e-12)
