@@ -120,7 +120,7 @@ def test_the_starter_is_written_once_and_filled_in_with_what_can_be_found_out(tm
     loaded = load_settings(path)
     assert (loaded.rollout.name, loaded.source.url_env) == ("mail-app-new", "MAIL_DB")
     assert "geheim" not in path.read_text()
-    with pytest.raises(WrongUse, match=r"rollout\.toml' is there already; edit it, or replace it with --force"):
+    with pytest.raises(WrongUse, match=r"'rollout\.toml' is there already; give --force to replace it, or --config"):
         write_starter(path)
     write_starter(path, force=True)
 

@@ -10,10 +10,12 @@ from pydantic import ValidationError
 
 from analysis.config.lines import KeyLines
 from analysis.config.mistakes import Mistake, pydantic_mistakes, sentence
+from analysis.config.rules import broken_rules
 from analysis.config.secrets import secret_mistakes
 from analysis.config.settings import CRON_BUDGET_MS, Claim, Contents, Settings
 from analysis.errors import WrongUse
 from analysis.leaks import shown
+from analysis.metrics import known_metrics
 
 __all__ = ["Claim", "Settings", "load_settings"]
 
@@ -77,9 +79,6 @@ def _validate(content: dict[str, Any]) -> tuple[Contents | None, list[Mistake]]:
         contents = Contents.model_validate(content)
     except ValidationError as error:
         return None, list(pydantic_mistakes(error, Contents))
-    from analysis.config.rules import broken_rules
-    from analysis.metrics import known_metrics
-
     metrics = known_metrics(tuple(error_class.name for error_class in contents.error_classes))
     return contents, list(broken_rules(contents, metrics))
 

@@ -33,7 +33,9 @@ class Broken(ValueError):
 class Table(BaseModel):
     """One table of rollout.toml: no other keys than its own, nothing changed later."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, defer_build=True
+    )
 
 
 def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:

@@ -117,18 +117,18 @@ class Contents(Table):
 
     rollout: Rollout = Field(examples=[{"name": "phase-94"}])
     source: Source = Field(examples=[{"engine": "postgres", "url_env": "DATABASE_URL"}])
-    baseline: Baseline = Baseline()
-    monitoring: Monitoring = Monitoring()
+    baseline: Baseline = Field(default_factory=Baseline)
+    monitoring: Monitoring = Field(default_factory=Monitoring)
     expectations: tuple[Claim, ...] = Field((), alias="expectation")
     guardrails: tuple[Claim, ...] = Field((), alias="guardrail")
     error_classes: tuple[ErrorClass, ...] = Field((), alias="error_class")
-    application: Application = Application()
+    application: Application = Field(default_factory=Application)
     preflights: tuple[Preflight, ...] = Field((), alias="preflight")
     smokes: tuple[Smoke, ...] = Field((), alias="smoke")
     knobs: tuple[Knob, ...] = Field((), alias="knob")
-    controls: Controls = Controls()
-    deployment: Deployment = Deployment()
-    ledger: Ledger = Ledger()
+    controls: Controls = Field(default_factory=Controls)
+    deployment: Deployment = Field(default_factory=Deployment)
+    ledger: Ledger = Field(default_factory=Ledger)
 
 
 class Settings(Contents):

@@ -9,11 +9,6 @@ from analysis.errors import WrongUse
 from analysis.files import write_text
 from analysis.leaks import scan, shown
 
-from pathlib import Path
-
-from analysis.errors import WrongUse
-from analysis.files import write_text
-
 STARTER = """\
 # A rollout: what was deployed, what should get better, what must not get worse.
 # Check it with `rollout doctor`, then: baseline, deploy, report --due.
@@ -104,7 +99,7 @@ margin = 0.5
 def write_starter(path: Path, *, force: bool = False) -> None:
     """Write the starter file; one that is there is replaced only by force."""
     if path.exists() and not force:
-        raise WrongUse(f"{shown(str(path), longest=200)} is there already; edit it, or replace it with --force")
+        raise WrongUse(f"{shown(path.name)} is there already; give --force to replace it, or --config for another name")
     write_text(path, starter_text(path.resolve().parent.name, os.environ))
 
 
@@ -127,10 +122,3 @@ def starter_text(folder: str, environment: Mapping[str, str]) -> str:
 def _line(key: str, value: str) -> str:
     """Write a key as the starter has it, its comment in the same column."""
     return f'{key} = "{value}"'.ljust(32) + " #"
-
-
-def write_starter(path: Path, *, force: bool = False) -> None:
-    """Write the starter; WrongUse when a file is there and `force` is not given."""
-    if path.exists() and not force:
-        raise WrongUse(f"{path.name} is there already; give --force to replace it, or --config for another name")
-    write_text(path, STARTER)
