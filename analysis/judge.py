@@ -15,6 +15,7 @@ from typing import Any
 
 from analysis import clock
 from analysis.config import Settings, load_settings
+from analysis.decision.advice import advise
 from analysis.decision.arms import Baselines, load_post
 from analysis.decision.checks import Check, check_data
 from analysis.decision.claims import Arms, Plan
@@ -27,6 +28,7 @@ from analysis.decision.result import baseline_object, look_object
 from analysis.decision.scan import scan_features
 from analysis.decision.scope import Cycle
 from analysis.decision.verdict import Verdict, decide_verdict
+from analysis.decision.whatif import what_if
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
 from analysis.statistics.cliff import Cliff
 from analysis.telemetry.engines import Engine, open_engine
@@ -69,6 +71,10 @@ class Look:
     def post(self) -> Arm:
         """The arm after the deploy."""
         return self.arms.post
+
+    def what_if(self, feature: str, cap_ms: float) -> dict[str, Any]:
+        """Share of this look's calls that a cap would cut off, and the time it would save, with intervals and a sentence."""
+        return what_if(self.arms, feature, cap_ms, hours=self.plan.hours)
 
 
 class Rollout:
@@ -162,7 +168,8 @@ class Rollout:
         look = Look(
             settings, label, window, plan, arms, expectations, guardrails, exploratory, cliffs, checks, lasting, replay, verdict
         )
-        look.result.update(look_object(look, deployed_at=self.deployed_at, engine_name=settings.source.engine))
+        advice = advise(settings, (*expectations, *guardrails, *exploratory), predict=look.what_if)
+        look.result.update(look_object(look, deployed_at=self.deployed_at, engine_name=settings.source.engine), advice=advice)
         return look
 
 

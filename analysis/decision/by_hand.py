@@ -1,0 +1,40 @@
+"""A query of sql/ as text for psql, with the values of the baseline or of a window written in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analysis.decision.arms import asked_window, grid_of
+from analysis.decision.baseline_tables import published_window
+from analysis.decision.plan import planned_window
+from analysis.errors import WrongUse
+from analysis.telemetry.load import LIMIT_COLUMNS
+from analysis.telemetry.mapping import load_mapping
+from analysis.telemetry.queries import SQL_FOLDER, ErrorClass, Queries, Relation
+from analysis.telemetry.vocabulary import vocabulary
+
+if TYPE_CHECKING:
+    from analysis.judge import Rollout
+
+PUBLISHED = ("errors_by_source", "latency_distribution")
+
+
+def query_text(rollout: Rollout, name: str, window: str | None) -> str:
+    """The text of `sql/<name>.sql`; it opens no connection. The tables of phase 94a are of the 24 h before the deploy."""
+    known = sorted(path.stem for path in SQL_FOLDER.glob("*.sql") if path.stem != "calls")
+    if name not in known:
+        raise WrongUse(f"there is no query {name!r}; take one of {', '.join(known)}")
+    settings, deployed_at = rollout.settings, rollout.deployed_at
+    grid = grid_of(settings, deployed_at)
+    if name in PUBLISHED and window is None:
+        parameters = grid.written_parameters(published_window(deployed_at))
+    else:
+        asked = asked_window(settings, deployed_at) if window is None else planned_window(settings, deployed_at, window)
+        parameters = grid.parameters(asked)
+    classes = tuple(ErrorClass(item.name, tuple(item.contains), item.pattern) for item in settings.error_classes)
+    mapping = load_mapping(settings.source.mapping, folder=settings.folder, table=settings.source.table)
+    relations = {"limits": Relation(LIMIT_COLUMNS, []), "vocabulary": vocabulary(), "chosen": Relation({"feature": "TEXT", "source": "TEXT"}, [])}
+    text = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+    needed = {key: relation for key, relation in relations.items() if f"JOIN {key} " in text}
+    budget = {"budget_ms": next((claim.budget_ms for claim in settings.claims if claim.budget_ms), 240_000)}
+    return Queries(mapping, classes).statement(name, parameters | budget, relations=needed).by_hand() + ";"

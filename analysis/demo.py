@@ -1,0 +1,37 @@
+"""The whole example in one call: sample data, baseline, every window, index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from analysis.config import load_settings
+from analysis.files import write_text
+from analysis.report.index import write_index
+from analysis.report.runs import run_baseline_report, run_window_report
+from analysis.telemetry.simulate import simulate_phase_94, write_sample
+
+EXAMPLE = Path(__file__).resolve().parents[1] / "rollout.toml"
+
+
+def run_demo(out: Path | None, *, say: Callable[[str], None]) -> tuple[dict[str, Any], Path]:
+    """Make the example beside rollout.toml, or in a folder `out` with a copy of it; returns the last look's result and the index page."""
+    config = EXAMPLE if out is None else _copied_example(out)
+    say("sample data: seven days before and a day after the deploy, made up and seeded")
+    write_sample(simulate_phase_94(), config.parent / "outputs" / "sample")
+    settings = load_settings(config)
+    say("baseline")
+    run_baseline_report(settings)
+    for label in settings.monitoring.windows:
+        say(f"window {label}")
+        written = run_window_report(settings, label)
+    return written.result, write_index(settings)
+
+
+def _copied_example(out: Path) -> Path:
+    out.mkdir(parents=True, exist_ok=True)
+    config = out / "rollout.toml"
+    if not config.exists():
+        write_text(config, EXAMPLE.read_text(encoding="utf-8"))
+    return config
