@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-_PUBLIC = {"open": ("analysis.judge", "open_rollout"), "Rollout": ("analysis.judge", "Rollout"), "Look": ("analysis.judge", "Look")}
+_PUBLIC = {"open": ("analysis.judge", "open_rollout"), "Rollout": ("analysis.judge", "Rollout"), "Look": ("analysis.decision.look", "Look")}
 __all__ = ["Look", "Rollout", "__version__", "open"]  # noqa: F822 - made by __getattr__, so that a command that needs no pandas loads none
 
 

@@ -176,7 +176,8 @@ def sql(
     from analysis.decision.by_hand import query_text
     from analysis.judge import Rollout
 
-    typer.echo(query_text(Rollout(_settings(config)), name, window))
+    rollout = Rollout(_settings(config))
+    typer.echo(query_text(rollout.settings, rollout.deployed_at, name, window))
     return 0
 
 

@@ -7,7 +7,6 @@ Verdict(name='improved', reason='All 4 expectations are met. ...')
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,64 +16,22 @@ from analysis import clock
 from analysis.config import Settings, load_settings
 from analysis.decision.advice import advise
 from analysis.decision.arms import Baselines, load_post
-from analysis.decision.checks import Check, check_data
+from analysis.decision.checks import check_data
 from analysis.decision.claims import Arms, Plan
 from analysis.decision.cliffs import find_cliffs, moved_cliffs
-from analysis.decision.findings import Finding, find_expectations, find_guardrails
-from analysis.decision.lasting import Lasting, decide_lasting
+from analysis.decision.findings import find_expectations, find_guardrails
+from analysis.decision.lasting import decide_lasting
+from analysis.decision.look import Look
 from analysis.decision.plan import plan_exploratory, plan_look, planned_window
-from analysis.decision.replay import Replay, replay_pretended_deploys
+from analysis.decision.replay import replay_pretended_deploys
 from analysis.decision.result import baseline_object, look_object
 from analysis.decision.scan import scan_features
 from analysis.decision.scope import Cycle
-from analysis.decision.verdict import Verdict, decide_verdict
-from analysis.decision.whatif import what_if
+from analysis.decision.verdict import decide_verdict
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
-from analysis.statistics.cliff import Cliff
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.telemetry.load import Arm
 from analysis.window import Window
-
-
-@dataclass(frozen=True, eq=False)
-class Look:
-    """One look at a rollout: both arms, what was found, and the verdict.
-
-    Attributes
-    ----------
-    label : the window's name in rollout.toml (``4h``), or ``<from>--<to>`` of an exploratory look.
-    plan : its place among the planned looks, and the bound that a claim must cross.
-    result : the object of result.json.
-    """
-
-    settings: Settings
-    label: str
-    window: Window
-    plan: Plan
-    arms: Arms
-    expectations: tuple[Finding, ...]
-    guardrails: tuple[Finding, ...]
-    exploratory: tuple[Finding, ...]
-    cliffs: dict[str, dict[str, Cliff]]
-    checks: tuple[Check, ...]
-    lasting: Lasting
-    replay: Replay
-    verdict: Verdict
-    result: dict[str, Any] = field(default_factory=dict, repr=False)
-
-    @property
-    def baseline(self) -> Arm:
-        """The arm before the deploy."""
-        return self.arms.baseline
-
-    @property
-    def post(self) -> Arm:
-        """The arm after the deploy."""
-        return self.arms.post
-
-    def what_if(self, feature: str, cap_ms: float) -> dict[str, Any]:
-        """Share of this look's calls that a cap would cut off, and the time it would save, with intervals and a sentence."""
-        return what_if(self.arms, feature, cap_ms, hours=self.plan.hours)
 
 
 class Rollout:
@@ -113,7 +70,7 @@ class Rollout:
         """The object of baseline/result.json: the tables published before the deploy, cliffs, and what the looks will be able to see."""
         if not self.baseline.calls:
             raise DataNotTrusted(f"no call started in {self.baseline.window}; check the table, the time zone and the deploy's time")
-        return baseline_object(self)
+        return baseline_object(self.settings, self.baseline, self.engine, self.deployed_at)
 
     def look(self, label: str) -> Look:
         """The planned look of that window: ``rollout.look("4h")``. NotYetDue before its end and settle have passed."""

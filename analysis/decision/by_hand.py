@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
+from analysis.config import Settings
 from analysis.decision.arms import asked_window, grid_of
 from analysis.decision.baseline_tables import published_window
 from analysis.decision.plan import planned_window
@@ -13,18 +14,14 @@ from analysis.telemetry.mapping import load_mapping
 from analysis.telemetry.queries import SQL_FOLDER, ErrorClass, Queries, Relation
 from analysis.telemetry.vocabulary import vocabulary
 
-if TYPE_CHECKING:
-    from analysis.judge import Rollout
-
 PUBLISHED = ("errors_by_source", "latency_distribution")
 
 
-def query_text(rollout: Rollout, name: str, window: str | None) -> str:
+def query_text(settings: Settings, deployed_at: datetime, name: str, window: str | None) -> str:
     """The text of `sql/<name>.sql`; it opens no connection. The tables of phase 94a are of the 24 h before the deploy."""
     known = sorted(path.stem for path in SQL_FOLDER.glob("*.sql") if path.stem != "calls")
     if name not in known:
         raise WrongUse(f"there is no query {name!r}; take one of {', '.join(known)}")
-    settings, deployed_at = rollout.settings, rollout.deployed_at
     grid = grid_of(settings, deployed_at)
     if name in PUBLISHED and window is None:
         parameters = grid.written_parameters(published_window(deployed_at))

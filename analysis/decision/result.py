@@ -25,7 +25,10 @@ from analysis.telemetry.queries import sql_sha256
 from analysis.window import HOUR
 
 if TYPE_CHECKING:
-    from analysis.judge import Look, Rollout
+    from analysis.config import Settings
+    from analysis.decision.look import Look
+    from analysis.telemetry.engines import Engine
+    from analysis.telemetry.load import Arm
 
 SCHEMA = 1
 _SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
@@ -76,17 +79,17 @@ def look_object(look: Look, *, deployed_at: datetime, engine_name: str) -> dict[
     )
 
 
-def baseline_object(rollout: Rollout) -> dict[str, Any]:
+def baseline_object(settings: Settings, baseline: Arm, engine: Engine, deployed_at: datetime) -> dict[str, Any]:
     """Everything the baseline report shows, in the shape of baseline/result.json."""
-    settings, baseline, grid = rollout.settings, rollout.baseline, grid_of(rollout.settings, rollout.deployed_at)
-    published, classes = published_window(rollout.deployed_at), tuple(item.name for item in settings.error_classes)
+    grid = grid_of(settings, deployed_at)
+    published, classes = published_window(deployed_at), tuple(item.name for item in settings.error_classes)
     looks = [(label, length // HOUR) for label, length in zip(settings.monitoring.windows, settings.monitoring.lengths, strict=True)]
     return _plain(
         {
             "schema": SCHEMA,
             "rollout": settings.rollout.name,
             "title": settings.rollout.title,
-            "deployed_at": iso(rollout.deployed_at),
+            "deployed_at": iso(deployed_at),
             "baseline": {
                 "start": iso(baseline.window.start),
                 "end": iso(baseline.window.end),
@@ -95,13 +98,13 @@ def baseline_object(rollout: Rollout) -> dict[str, Any]:
                 "excluded_hours": len(baseline.excluded_hours),
             },
             "published": {"start": iso(published.start), "end": iso(published.end)},
-            "latency_distribution": latency_distribution(rollout.engine, grid, published),
-            "errors_by_source": errors_by_source(rollout.engine, grid, published, user_classes=classes),
-            "coverage": coverage(rollout.engine, grid, baseline.window),
-            "unknown_errors": unknown_errors(rollout.engine, grid, baseline.window),
+            "latency_distribution": latency_distribution(engine, grid, published),
+            "errors_by_source": errors_by_source(engine, grid, published, user_classes=classes),
+            "coverage": coverage(engine, grid, baseline.window),
+            "unknown_errors": unknown_errors(engine, grid, baseline.window),
             "cliffs": cliff_objects({"baseline": find_cliffs(baseline.latency)}),
             "foresight": foresee(settings.claims, baseline, looks=looks, alpha=settings.monitoring.alpha),
-            "proposed_exclusions": [iso(rollout.deployed_at + hour * HOUR) for hour in propose_exclusions(baseline)],
+            "proposed_exclusions": [iso(deployed_at + hour * HOUR) for hour in propose_exclusions(baseline)],
             "provenance": provenance(settings.source.engine),
         }
     )

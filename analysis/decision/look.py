@@ -1,0 +1,59 @@
+"""One look at a rollout, whole: what went in, what was found, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from analysis.config import Settings
+from analysis.decision.checks import Check
+from analysis.decision.claims import Arms, Plan
+from analysis.decision.findings import Finding
+from analysis.decision.lasting import Lasting
+from analysis.decision.verdict import Verdict
+from analysis.decision.whatif import what_if
+from analysis.statistics.cliff import Cliff
+from analysis.statistics.placebo import Replay
+from analysis.telemetry.load import Arm
+from analysis.window import Window
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One look at a rollout: both arms, what was found, and the verdict.
+
+    Attributes
+    ----------
+    label : the window's name in rollout.toml (``4h``), or ``<from>--<to>`` of an exploratory look.
+    plan : its place among the planned looks, and the bound that a claim must cross.
+    result : the object of result.json.
+    """
+
+    settings: Settings
+    label: str
+    window: Window
+    plan: Plan
+    arms: Arms
+    expectations: tuple[Finding, ...]
+    guardrails: tuple[Finding, ...]
+    exploratory: tuple[Finding, ...]
+    cliffs: dict[str, dict[str, Cliff]]
+    checks: tuple[Check, ...]
+    lasting: Lasting
+    replay: Replay
+    verdict: Verdict
+    result: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def baseline(self) -> Arm:
+        """The arm before the deploy."""
+        return self.arms.baseline
+
+    @property
+    def post(self) -> Arm:
+        """The arm after the deploy."""
+        return self.arms.post
+
+    def what_if(self, feature: str, cap_ms: float) -> dict[str, Any]:
+        """Share of this look's calls that a cap would cut off, and the time it would save, with intervals and a sentence."""
+        return what_if(self.arms, feature, cap_ms, hours=self.plan.hours)
