@@ -55,9 +55,7 @@ class Application:
     def _run_cron(self) -> Reply:
         with contextlib.closing(self.database.connect()) as connection, connection.cursor() as cursor:
             if self.lock != "broken" and not _try_lock(cursor):
-                return Reply(
-                    content={"success": True, "skipped": True, "reason": "locked", "timestamp": "2026-02-02T23:11:00Z"}
-                )
+                return Reply(content={"success": True, "skipped": True, "reason": "locked", "timestamp": "2026-02-02T23:11:00Z"})
             self.runs.append(time.monotonic())
             time.sleep(self.work_s)
             if self.dispatch_only:
@@ -70,9 +68,7 @@ class Application:
         with contextlib.suppress(psycopg2.OperationalError):  # the test may be over
             self.write_call(status="success", latency_ms=50)
 
-    def write_call(
-        self, *, status: str, latency_ms: int, feature: str = "draft.verify.email.step3", ago_s: float = 0.0
-    ) -> None:
+    def write_call(self, *, status: str, latency_ms: int, feature: str = "draft.verify.email.step3", ago_s: float = 0.0) -> None:
         ended_at = clock.now().replace(tzinfo=None)
         self.database.execute(
             'INSERT INTO "AIInteraction" ("id", "clientId", "featureId", "model", "apiType", "latencyMs", "status", "createdAt")'

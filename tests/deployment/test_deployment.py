@@ -62,9 +62,7 @@ def test_the_same_deployment_twice_is_one(make_settings, clock_file):
 
 def test_a_file_and_a_ledger_that_differ_are_an_error(make_settings, clock_file):
     record_deploy(make_settings(), at=DEPLOY)
-    with pytest.raises(
-        WrongUse, match="deployed_at is 2026-02-02T23:10:00Z, the ledger has the deploy at 2026-02-02T23:10:16Z"
-    ) as caught:
+    with pytest.raises(WrongUse, match=r"deployed_at is 2026-02-02T23:10:00Z, the ledger has the deploy at 2026-02-02T23:10:16Z") as caught:
         stages.deployed_at(make_settings(deployed_at="2026-02-02T23:10:00Z"))
     assert caught.value.exit_code == 2
     assert stages.deployed_at(make_settings(deployed_at="2026-02-03T00:10:16+01:00")) == DEPLOY
@@ -72,7 +70,7 @@ def test_a_file_and_a_ledger_that_differ_are_an_error(make_settings, clock_file)
 
 def test_a_deploy_that_is_not_the_files_is_refused_and_not_recorded(make_settings, clock_file):
     settings = make_settings(deployed_at="2026-02-02T22:00:00Z")
-    with pytest.raises(WrongUse, match="remove deployed_at from rollout.toml to record this one, or use --stage"):
+    with pytest.raises(WrongUse, match=r"remove deployed_at from rollout.toml to record this one, or use --stage"):
         record_deploy(settings, at=DEPLOY)
     assert facts_of(settings) == []
     assert record_deploy(settings, at=DEPLOY - timedelta(minutes=70, seconds=16)).role == "first"
@@ -210,9 +208,7 @@ def test_a_stage_begins_at_the_next_whole_hour_of_the_grid(make_settings, clock_
     clock_file.advance(10 * HOUR)
     recorded = record_deploy(settings, at=DEPLOY + 4 * HOUR + timedelta(minutes=20), new_stage=True)
     assert recorded.warnings == ()
-    assert recorded.stage == Stage(
-        2, DEPLOY + 5 * HOUR, DEPLOY + 4 * HOUR + timedelta(minutes=20), "deployment 2026-02-03T03:30:16Z"
-    )
+    assert recorded.stage == Stage(2, DEPLOY + 5 * HOUR, DEPLOY + 4 * HOUR + timedelta(minutes=20), "deployment 2026-02-03T03:30:16Z")
     assert (recorded.stage.folder, stages.find_stages(settings)[0].folder) == ("stage-2", "")
     looks = stages.plan_looks(settings)
     settle = timedelta(seconds=90)

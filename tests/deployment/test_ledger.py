@@ -50,9 +50,7 @@ def test_no_ledger_yet_is_an_empty_history(make_settings):
     assert open_ledger(make_settings()).read().events == ()
 
 
-@pytest.mark.parametrize(
-    "torn", [b'{"schema": 1, "at": "2026-02-0', b"\xff\xfe\x00", b"[1, 2]", b'{"event": "look"}', b"null"]
-)
+@pytest.mark.parametrize("torn", [b'{"schema": 1, "at": "2026-02-0', b"\xff\xfe\x00", b"[1, 2]", b'{"event": "look"}', b"null"])
 def test_a_torn_last_line_is_told_and_kept(make_settings, clock_file, torn):
     ledger = open_ledger(make_settings())
     ledger.append("look", {"number": 1})
@@ -81,9 +79,7 @@ def test_an_event_that_this_version_does_not_know_is_kept(make_settings, clock_f
     assert ledger.read().events[0].facts == {"deep": {"list": [1, None]}}
 
 
-@pytest.mark.parametrize(
-    "secret", ["Bearer abcd1234efgh5678", "postgresql://anna:pw-123456@db/app", "anna" + "@" + "firm.com"]
-)
+@pytest.mark.parametrize("secret", ["Bearer abcd1234efgh5678", "postgresql://anna:pw-123456@db/app", "anna" + "@" + "firm.com"])
 def test_a_secret_never_gets_in(make_settings, clock_file, secret):
     ledger = open_ledger(make_settings())
     with pytest.raises(LeakRefused):
@@ -106,10 +102,7 @@ def _write_many(path: Path, writer: int, count: int) -> None:
 
 def test_concurrent_writers_lose_nothing(tmp_path):
     path, writers, count = tmp_path / "ledger.jsonl", 6, 25
-    processes = [
-        multiprocessing.get_context("spawn").Process(target=_write_many, args=(path, writer, count))
-        for writer in range(writers)
-    ]
+    processes = [multiprocessing.get_context("spawn").Process(target=_write_many, args=(path, writer, count)) for writer in range(writers)]
     for process in processes:
         process.start()
     for process in processes:

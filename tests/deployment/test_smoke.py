@@ -130,9 +130,7 @@ def test_a_broken_lock_fails(make_settings, application):
         "two runs at once are possible"
     )
     assert len(application.runs) == 6
-    assert (
-        report.results[0].notes[0].startswith("try 1: 0 of 2 calls matched, expected 1; all were open together for 0.")
-    )
+    assert report.results[0].notes[0].startswith("try 1: 0 of 2 calls matched, expected 1; all were open together for 0.")
 
 
 def test_a_200_without_a_secret_fails(make_settings, application):
@@ -147,9 +145,7 @@ def test_a_slow_one_fails_by_its_own_limit(make_settings, application):
     began = time.monotonic()
     report = run(make_settings(CRON.replace('"5s"', '"400ms"') + REFUSES))
     assert time.monotonic() - began < 1.8
-    assert the_failure(report) == (
-        "smoke check 'cron runs with its secret' failed: gave no whole answer within its limit of 0.4 s"
-    )
+    assert the_failure(report) == ("smoke check 'cron runs with its secret' failed: gave no whole answer within its limit of 0.4 s")
     assert report.results[1].passed
 
 
@@ -258,9 +254,7 @@ def test_a_race_that_cannot_be_forced_fails_and_says_so(make_settings, server, m
 
 def test_a_lock_that_somebody_else_holds_is_told_apart(make_settings, application, database):
     with somebody_holds_the_lock(database):
-        assert "2 of 2 calls matched, expected 1, in 3 tries; something else holds the lock" in the_failure(
-            run(make_settings(OVERLAP))
-        )
+        assert "2 of 2 calls matched, expected 1, in 3 tries; something else holds the lock" in the_failure(run(make_settings(OVERLAP)))
 
 
 def test_a_call_that_fails_is_no_race(make_settings, application):
@@ -326,9 +320,7 @@ def test_a_database_that_cannot_be_asked_fails_the_check(make_settings, applicat
 def test_a_preview_is_asked_where_it_was_recorded(make_settings, application, tmp_path, monkeypatch):
     monkeypatch.delenv("APP_URL")
     monkeypatch.delenv("TRACE")
-    settings = make_settings(
-        CRON + REFUSES.replace("?trace=${TRACE}", "") + COMPLETES.replace("kind", 'environment = "production"\nkind')
-    )
+    settings = make_settings(CRON + REFUSES.replace("?trace=${TRACE}", "") + COMPLETES.replace("kind", 'environment = "production"\nkind'))
     with pytest.raises(WrongUse, match="no preview deployment with a URL is recorded"):
         run(settings, environment="preview")
     listed = tmp_path / "listed.txt"
@@ -345,9 +337,7 @@ def test_a_preview_is_asked_where_it_was_recorded(make_settings, application, tm
 # ---- what must not be told -------------------------------------------------------------------------------------------
 def test_a_variable_that_is_not_set_is_named_before_anything_is_sent(make_settings, application, monkeypatch):
     monkeypatch.delenv("TRACE")
-    with pytest.raises(
-        WrongUse, match="'cron refuses a call without secret' needs the environment variable TRACE; set it"
-    ):
+    with pytest.raises(WrongUse, match="'cron refuses a call without secret' needs the environment variable TRACE; set it"):
         run(make_settings(CRON + REFUSES))
     assert application.server.asked == []
 

@@ -23,9 +23,7 @@ def entry(number: int, *, state: str = "READY", target: str | None = "production
 
 
 def page(*entries: dict[str, object], following: int | None = None) -> Reply:
-    return Reply(
-        content={"deployments": list(entries), "pagination": {"count": len(entries), "next": following, "prev": 1}}
-    )
+    return Reply(content={"deployments": list(entries), "pagination": {"count": len(entries), "next": following, "prev": 1}})
 
 
 @pytest.fixture
@@ -119,9 +117,7 @@ def test_a_refusal_says_what_to_mend_and_is_not_tried_again(settings, server, st
 def test_a_429_waits_as_long_as_it_says(settings, server, monkeypatch):
     waited = []
     monkeypatch.setattr(vercel, "_wait", lambda state, wait=vercel._wait: waited.append(wait(state)) or 0.0)
-    server.answer_in_turn(
-        Reply(429, headers={"Retry-After": "7"}), Reply(429, headers={"Retry-After": "900"}), Reply(429), page(entry(1))
-    )
+    server.answer_in_turn(Reply(429, headers={"Retry-After": "7"}), Reply(429, headers={"Retry-After": "900"}), Reply(429), page(entry(1)))
     assert vercel.find_newest(settings).deployment_id == "dpl_1"
     assert waited == [7.0, vercel.LONGEST_WAIT_S, pytest.approx(0.04)]
 
@@ -303,7 +299,5 @@ def test_a_file_that_holds_nothing(tmp_path, text):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(
-        WrongUse, match="cannot read 'nowhere.txt': No such file or directory; save what 'vercel list' printed"
-    ):
+    with pytest.raises(WrongUse, match=r"cannot read 'nowhere.txt': No such file or directory; save what 'vercel list' printed"):
         read_cli(tmp_path / "nowhere.txt")
