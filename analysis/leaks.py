@@ -9,21 +9,20 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
-# Letters, digits and marks of every script; no punctuation, no spaces.
-_WIDE = r"\u00b7-\u1fff\u2c00-\u2fff\u3005-\ufefe\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\U00010000-\U0010ffff"
-_WORD = rf"0-9A-Za-z{_WIDE}"
-_TLD = rf"(?:xn--[0-9A-Za-z-]{{2,59}}|[A-Za-z]{{2,24}}|[{_WIDE}]{{2,24}})"
-_MAIL = re.compile(rf"@(?:[{_WORD}-]{{1,63}}\.){{1,8}}{_TLD}(?![{_WORD}])")
-_MAIL_LOCAL = re.compile(rf"[{_WORD}_+.'\"-]")
+_LABEL = r"[^\x00-,./:-@\[-`{-\x7f\s]"  # letters, digits and marks of every script, and -
+_TLD = r"(?:xn--[0-9A-Za-z-]{2,59}|[A-Za-z]{2,24}(?![0-9A-Za-z])|[^\x00-\x7f\s]{2,24})"
+_MAIL = re.compile(rf"@(?:{_LABEL}{{1,63}}\.){{1,8}}{_TLD}")
+_MAIL_LOCAL = re.compile(r"[0-9A-Za-z_+.'\"-]|[^\x00-\x7f\s]")
 _VERSION = re.compile(r"@v?[0-9]+(?:\.[0-9]+\.|x\.)")  # next@14.2.3-canary.abc, logo@2x.png
 _FILE_ENDINGS = frozenset(  # of a name such as chart@5.min.js
     "css csv gz html ico ipynb jpeg jpg js json map min mjs parquet png svg toml txt whl yaml yml".split()  # noqa: SIM905
 )
 
-_GAP = r"[ \t\u00a0\u2000-\u200a\u202f\u2010-\u2015().\-/]{0,3}"
-_PHONE = re.compile(rf"\+\(?\d(?:{_GAP}\d){{7,20}}(?!\w)")
+_GAP = r"[^\S\r\n]?[().\-/]{0,2}[^\S\r\n]?"
+_PHONE = re.compile(rf"\+\(?\d(?:{_GAP}\d){{7,20}}(?![\dA-Za-z_])")
 _SIGNED_NUMBER = re.compile(r"\+\d+\.\d+")
 _UNIT = re.compile(r"[\s\u00a0\u2009\u202f]?(?:%|ms\b|s\b|h\b|calls\b|tokens\b|rows\b|bytes\b)")
+_GOES_ON = re.compile(r"[\dA-Za-z+_.)\]]\Z")  # what stands before is a sum or the end of a word
 _CLOCK_TIME = re.compile(r":\d\d(?:\.\d+)?(?: \d{4})? ?\Z")  # what follows is an offset such as +1000
 
 _KEYS = {  # what a key starts with, at the beginning of a word, and the rest of it
@@ -56,6 +55,7 @@ _CREDENTIALS = re.compile(
 _NAMES_ONLY = re.compile(r"(?:\$\{[A-Za-z0-9_]*\}:?)+")  # ${USER}:${PASSWORD}, still unexpanded
 
 _IBAN = re.compile(r"[A-Z][A-Z][0-9][0-9]")
+_WORD_BEFORE = re.compile(r"[0-9A-Za-z]\Z")
 _IBAN_COUNTRIES = """
     NO15 BE16 DK18 FI18 FK18 FO18 GL18 NL18 SD18 MK19 SI19 AT20 BA20 EE20 KZ20 LT20 LU20 MN20 XK20 CH21 HR21 LI21
     LV21 BG22 BH22 CR22 DE22 GB22 GE22 IE22 ME22 RS22 VA22 AE23 GI23 IL23 IQ23 OM23 SO23 TL23 AD24 CZ24 ES24 MD24
@@ -67,7 +67,19 @@ _IBAN_LENGTH = {entry[:2]: int(entry[2:]) for entry in _IBAN_COUNTRIES.split()}
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _ENTITY = re.compile(r"&(?:#(?!39;|34;|x27;)|[cpnslzh][a-z]{3})")  # not &amp; &lt; &gt; &quot;, which hide nothing
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
-_LOOKALIKE = {"\uff20": "@", "\ufe6b": "@", "\uff0b": "+", "\u3002": ".", "\uff0e": ".", "\uff61": ".", "\uff1a": ":"}
+_LOOKALIKE = {
+    "\u2010": "-",
+    "\u2011": "-",
+    "\u2013": "-",
+    "\uff0d": "-",
+    "\uff20": "@",
+    "\ufe6b": "@",
+    "\uff0b": "+",
+    "\u3002": ".",
+    "\uff0e": ".",
+    "\uff61": ".",
+    "\uff1a": ":",
+}
 
 
 def scan(text: str) -> str | None:
@@ -145,7 +157,7 @@ def _is_phone(text: str, match: re.Match[str]) -> bool:
     return not (
         len(digits) > 15
         or digits[0] == 0
-        or (before and (before[-1].isalnum() or before[-1] in "+/=_.)]"))
+        or _GOES_ON.search(before)
         or _CLOCK_TIME.search(before)
         or _SIGNED_NUMBER.fullmatch(match[0])
         or _UNIT.match(text, match.end())
@@ -178,7 +190,7 @@ def _has_iban(text: str) -> bool:
 def _is_iban(text: str, start: int) -> bool:
     """Check length and the remainder of 97 (ISO 13616)."""
     length = _IBAN_LENGTH.get(text[start : start + 2])
-    if length is None or text[start - 1 : start].isalnum():
+    if length is None or _WORD_BEFORE.search(text, max(0, start - 1), start):
         return False
     run = re.match(rf"(?:[ \u00a0]?[A-Z0-9]){{{length}}}(?![A-Za-z0-9])", text[start : start + 3 * length])
     if run is None:

@@ -72,7 +72,7 @@ CASES = [(rule, planted) for rule, texts in PLANTED.items() for planted in texts
 @pytest.mark.parametrize(("rule", "planted"), CASES)
 @pytest.mark.parametrize(
     "around",
-    ["{}", "error: {}, try again", "<td>{}</td>", '{{"feature": "{}"}}', "line\\n{}\\n", "名前 {} です", "({})"],
+    ["{}", "error: {}, try again", "<td>{}</td>", '{{"feature": "{}"}}', "line\\n{}\\n", "名前は{}です", "“{}”", "({})", "value={}&x"],
 )
 def test_a_planted_secret_is_found_wherever_it_stands(rule, planted, around):
     text = around.format(planted)
@@ -146,12 +146,8 @@ def page(megabytes: float) -> str:
     picture = base64.b64encode(draw.randbytes(int(megabytes * 350_000))).decode()
     lines = "\\n".join(picture[at : at + 76] for at in range(0, len(picture) // 2, 76))
     path = " ".join(f"L {draw.uniform(0, 500):.6f} {draw.uniform(0, 300):.6f}" for _ in range(int(megabytes * 8_000)))
-    style = "@media (max-width:600px){.a>b{color:#0072B2;margin:-1e+05px;background:url(x@2x.png)}}" * int(
-        megabytes * 900
-    )
-    rows = "<tr><td>draft.verify.email.step3</td><td>+12&nbsp;%</td><td>2026-02-02T23:10:16Z</td></tr>" * int(
-        megabytes * 900
-    )
+    style = "@media (max-width:600px){.a>b{color:#0072B2;margin:-1e+05px;background:url(x@2x.png)}}" * int(megabytes * 900)
+    rows = "<tr><td>draft.verify.email.step3</td><td>+12&nbsp;%</td><td>2026-02-02T23:10:16Z</td></tr>" * int(megabytes * 900)
     return (
         f"<html><style>{style}</style><img src='data:image/png;base64,{picture}'><path d='{path}'/>"
         f'<table>{rows}</table><script>{{"image/png": "{lines}"}}</script><a class="anchor-link">&#182;</a>·</html>'
