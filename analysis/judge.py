@@ -62,15 +62,22 @@ class Rollout:
         return deployed_at
 
     @cached_property
+    def baseline_ends_at(self) -> datetime:
+        """The deploy; before it is known, the present minute: such a baseline is provisional and made anew when the deploy is known."""
+        if self.settings.rollout.deployed_at is not None:
+            return self.deployed_at
+        return clock.now().replace(second=0, microsecond=0)
+
+    @cached_property
     def baseline(self) -> Arm:
         """The counts before the deploy: frozen on first use, then read from the frozen file."""
-        return Baselines(self.settings, self.deployed_at).frozen(lambda: self.engine)
+        return Baselines(self.settings, self.baseline_ends_at).frozen(lambda: self.engine)
 
     def baseline_result(self) -> dict[str, Any]:
         """The object of baseline/result.json: the tables published before the deploy, cliffs, and what the looks will be able to see."""
         if not self.baseline.calls:
             raise DataNotTrusted(f"no call started in {self.baseline.window}; check the table, the time zone and the deploy's time")
-        return baseline_object(self.settings, self.baseline, self.engine, self.deployed_at)
+        return baseline_object(self.settings, self.baseline, self.engine, self.baseline_ends_at)
 
     def look(self, label: str) -> Look:
         """The planned look of that window: ``rollout.look("4h")``. NotYetDue before its end and settle have passed."""

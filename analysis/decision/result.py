@@ -90,6 +90,7 @@ def baseline_object(settings: Settings, baseline: Arm, engine: Engine, deployed_
             "rollout": settings.rollout.name,
             "title": settings.rollout.title,
             "deployed_at": iso(deployed_at),
+            "provisional": settings.rollout.deployed_at is None,
             "baseline": {
                 "start": iso(baseline.window.start),
                 "end": iso(baseline.window.end),
