@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from analysis.decision.scope import Cycle, Scope, metric_totals
+import numpy as np
+
+from analysis.decision.coded import CodedArms, code_arms
+from analysis.decision.scope import Cycle, Scope, metric_totals, usable_hours
 from analysis.metrics import Metric, metric_named
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.totals import ArmTotals
@@ -64,10 +67,23 @@ class Arms:
         """Hour sums of a metric over these post hours and the whole baseline; computed once."""
         key = (scope, metric.name, hours)
         if key not in self._hourly_totals:
+            coded = self._coded_events if metric.table == "events" else self._coded_hourly
             self._hourly_totals[key] = metric_totals(
-                self.baseline, self.post, scope=scope, metric=metric, cycle=self.cycle, hours=hours
+                coded, usable=self._usable, scope=scope, metric=metric, cycle=self.cycle, hours=hours
             )
         return self._hourly_totals[key]
+
+    @cached_property
+    def _coded_hourly(self) -> CodedArms:
+        return code_arms(self.baseline.hourly.rows, self.post.hourly.rows)
+
+    @cached_property
+    def _coded_events(self) -> CodedArms:
+        return code_arms(self.baseline.events.rows, self.post.events.rows)
+
+    @cached_property
+    def _usable(self) -> np.ndarray:
+        return usable_hours(self.baseline, self.cycle)
 
     def compare(self, scope: Scope, metric: Metric, hours: tuple[int, int]) -> Comparison:
         """Post hours against the same clock hours of the baseline."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 from types import CodeType
 
 import numpy as np
-import pandas as pd
 
+from analysis.decision.coded import MISSING, CodedArms, CodedRows
 from analysis.metrics import Metric
 from analysis.statistics.totals import ArmTotals
 from analysis.telemetry.load import Arm
@@ -70,34 +70,39 @@ class Scope:
 
 
 def metric_totals(
-    baseline: Arm, post: Arm, *, scope: Scope, metric: Metric, cycle: Cycle, hours: Sequence[int]
+    arms: CodedArms, *, usable: np.ndarray, scope: Scope, metric: Metric, cycle: Cycle, hours: Sequence[int]
 ) -> tuple[ArmTotals, ArmTotals]:
     """Hour sums of one metric in both arms, by stratum (feature when a pattern, source, large tenants).
 
-    `hours` are the post hours of the look, (first, last + 1) from the deploy. Baseline arrays are (strata, repeats, cycle hours),
-    post arrays (strata, 1, hours).
+    `hours` are the post hours of the look, (first, last + 1) from the deploy. Baseline arrays are (strata, repeats,
+    cycle hours), post arrays (strata, 1, hours); `usable` (repeats, cycle hours) says which baseline hours are there.
     """
     first, last = hours
-    table = "events" if metric.table == "events" else "hourly"
-    before = _selected(getattr(baseline, table).rows, scope)
-    after = _selected(getattr(post, table).rows, scope)
-    before = before[(before["hour"] >= -cycle.span) & (before["hour"] < 0)]
-    length = last - first
-    if length < HOURS_A_DAY:  # a baseline window is cut like the post window: without the calls written too late for it
-        before = before[(before["hour"] - first) % HOURS_A_DAY % length + before["lag_hours"] < length]
-    after = after[(after["hour"] >= first) & (after["hour"] + after["lag_hours"] < last)]
-    n_baseline, n_post = cycle.span, last - first
-    codes_before, codes_after = _strata(before, after, scope) if metric.table != "hours" else _one_stratum(before, after)
-    n_strata = int(max(codes_before.max(initial=-1), codes_after.max(initial=-1))) + 1
-    usable_before = _usable(baseline, cycle)
-    usable_after = np.ones((1, n_post), dtype=bool)
-    sums_before = _sums(before, metric, codes_before, before["hour"].to_numpy() + n_baseline, (n_strata, n_baseline))
-    sums_after = _sums(after, metric, codes_after, after["hour"].to_numpy() - first, (n_strata, n_post))
+    before, after = (_selected(rows, arms, scope) for rows in (arms.baseline, arms.post))
+    before, after = _inside(before, after, cycle=cycle, first=first, last=last)
+    codes = _strata(before, after, arms, scope) if metric.table != "hours" else _one_stratum(before, after)
+    n_strata = int(max(code.max(initial=-1) for code in codes)) + 1
+    sums_before = _sums(before, metric, codes[0], before.numbers["hour"] + cycle.span, (n_strata, cycle.span))
+    sums_after = _sums(after, metric, codes[1], after.numbers["hour"] - first, (n_strata, last - first))
     shape = (n_strata, cycle.repeats, cycle.hours)
     return (
-        ArmTotals(**{key: value.reshape(shape) for key, value in sums_before.items()}, usable=usable_before),
-        ArmTotals(**{key: value.reshape(n_strata, 1, n_post) for key, value in sums_after.items()}, usable=usable_after),
+        ArmTotals(**{key: value.reshape(shape) for key, value in sums_before.items()}, usable=usable),
+        ArmTotals(
+            **{key: value.reshape(n_strata, 1, last - first) for key, value in sums_after.items()},
+            usable=np.ones((1, last - first), dtype=bool),
+        ),
     )
+
+
+def usable_hours(baseline: Arm, cycle: Cycle) -> np.ndarray:
+    """Which hours of the baseline are there and not excluded, (repeats, cycle hours)."""
+    usable = np.ones(cycle.span, dtype=bool)
+    excluded = [hour + cycle.span for hour in baseline.excluded_hours if -cycle.span <= hour < 0]
+    usable[excluded] = False
+    first, last = (hour + cycle.span for hour in baseline.hours)
+    usable[: max(first, 0)] = False
+    usable[max(last, 0) :] = False
+    return usable.reshape(cycle.repeats, cycle.hours)
 
 
 def _fits(pattern: str | None, value: str | None) -> bool:
@@ -111,82 +116,77 @@ def _literal_brackets(pattern: str) -> str:
     return pattern.replace("[", "[[]").replace("?", "[?]")
 
 
-def _selected(rows: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+def _selected(rows: CodedRows, arms: CodedArms, scope: Scope) -> CodedRows:
+    """The rows of the claim's calls; the events of a cron are one total, chosen when they were counted."""
+    keep = np.ones(len(rows), dtype=bool)
     if scope.kind is not None:
-        rows = rows[rows["kind"] == scope.kind]
-        if not scope.kind.startswith("recovered"):
-            return rows
-    keep = _mask(rows["feature"], scope.feature) & _mask(rows["source"], scope.source)
-    return rows[keep]
+        keep &= arms.codes("kind", lambda name: name == scope.kind)[rows.texts["kind"]]
+    if scope.kind is None or scope.kind.startswith("recovered"):
+        for key, pattern in (("feature", scope.feature), ("source", scope.source)):
+            if pattern is not None:
+                keep &= arms.codes(key, partial(_fits, pattern))[rows.texts[key]]
+    return rows.chosen(np.flatnonzero(keep))
 
 
-def _mask(column: pd.Series, pattern: str | None) -> np.ndarray:
-    if pattern is None:
-        return np.ones(len(column), dtype=bool)
-    if "*" not in pattern:
-        return (column == pattern).to_numpy(dtype=bool, na_value=False)
-    chosen = [value for value in column.dropna().unique() if _fits(pattern, value)]
-    return column.isin(chosen).to_numpy(dtype=bool)
+def _inside(
+    before: CodedRows, after: CodedRows, *, cycle: Cycle, first: int, last: int
+) -> tuple[CodedRows, CodedRows]:
+    """The rows of the cycle's hours and of the look's.
+
+    A baseline window is cut like the post window: without the calls that were written too late for it.
+    """
+    length, hour = last - first, before.numbers["hour"]
+    keep = (hour >= -cycle.span) & (hour < 0)
+    if length < HOURS_A_DAY:
+        keep &= (hour - first) % HOURS_A_DAY % length + before.numbers["lag_hours"] < length
+    hour = after.numbers["hour"]
+    return before.chosen(keep), after.chosen((hour >= first) & (hour + after.numbers["lag_hours"] < last))
 
 
-def _one_stratum(before: pd.DataFrame, after: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _one_stratum(before: CodedRows, after: CodedRows) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(len(before), dtype=np.int64), np.zeros(len(after), dtype=np.int64)
 
 
-def _strata(before: pd.DataFrame, after: pd.DataFrame, scope: Scope) -> tuple[np.ndarray, np.ndarray]:
-    """A code per row: feature (when a pattern) x source x tenant, tenants below the share together."""
-    both = pd.concat([before[["feature", "source", "tenant"]], after[["feature", "source", "tenant"]]], ignore_index=True)
-    weight_column = "calls" if "calls" in before.columns else "n"
-    large = set()
-    for rows in (before, after):
-        total = rows[weight_column].sum()
-        by_tenant = rows.groupby("tenant")[weight_column].sum()
-        large |= set(by_tenant[by_tenant >= TENANT_SHARE * total].index) if total else set()
-    code = np.zeros(len(both), dtype=np.int64)
-    columns = [both["source"], both["tenant"].where(both["tenant"].isin(large))]
+def _strata(before: CodedRows, after: CodedRows, arms: CodedArms, scope: Scope) -> tuple[np.ndarray, np.ndarray]:
+    """A code per row: source x tenant x feature (when a pattern), tenants below the share together."""
+    large = _large_tenants(before, arms) | _large_tenants(after, arms)
+    keys = [
+        [rows.texts["source"] for rows in (before, after)],
+        [np.where(large[rows.texts["tenant"]], rows.texts["tenant"], MISSING) for rows in (before, after)],
+    ]
     if scope.is_pattern:
-        columns.append(both["feature"])
-    for column in columns:
-        part = pd.factorize(column, sort=True, use_na_sentinel=True)[0] + 1
+        keys.append([rows.texts["feature"] for rows in (before, after)])
+    code = np.zeros(len(before) + len(after), dtype=np.int64)
+    for part in map(np.concatenate, keys):
         code = np.unique(code * (part.max(initial=0) + 1) + part, return_inverse=True)[1]
     return code[: len(before)], code[len(before) :]
 
 
-def _usable(baseline: Arm, cycle: Cycle) -> np.ndarray:
-    usable = np.ones(cycle.span, dtype=bool)
-    excluded = [hour + cycle.span for hour in baseline.excluded_hours if -cycle.span <= hour < 0]
-    usable[excluded] = False
-    first, last = (hour + cycle.span for hour in baseline.hours)
-    usable[: max(first, 0)] = False
-    usable[max(last, 0) :] = False
-    return usable.reshape(cycle.repeats, cycle.hours)
+def _large_tenants(rows: CodedRows, arms: CodedArms) -> np.ndarray:
+    """Which tenant codes have at least TENANT_SHARE of the calls, as a mask over codes."""
+    weight = rows.numbers[arms.weight]
+    by_tenant = np.bincount(rows.texts["tenant"], weights=weight, minlength=len(arms.names["tenant"]) + 1)
+    return (by_tenant >= TENANT_SHARE * weight.sum()) & (by_tenant > 0)
 
 
 def _sums(
-    rows: pd.DataFrame, metric: Metric, codes: np.ndarray, hour: np.ndarray, shape: tuple[int, int]
+    rows: CodedRows, metric: Metric, codes: np.ndarray, hour: np.ndarray, shape: tuple[int, int]
 ) -> dict[str, np.ndarray]:
     flat = codes * shape[1] + hour
-    size = shape[0] * shape[1]
     if metric.table == "hours":
-        y = np.bincount(flat, weights=rows["calls"], minlength=shape[1]).reshape(1, -1)
+        y = np.bincount(flat, weights=rows.numbers["calls"], minlength=shape[1]).reshape(1, -1)
         return {"y": y, "n": np.ones_like(y), "yy": y, "yn": np.zeros_like(y), "nn": np.zeros_like(y)}
-    columns = _columns(rows, metric.table)
-    y, n, yy, yn = (_summed(expression, columns, flat, size) for expression in (metric.y, metric.n, metric.yy, metric.yn))
+    y, n, yy, yn = (
+        _summed(expression, rows.numbers, flat, shape[0] * shape[1])
+        for expression in (metric.y, metric.n, metric.yy, metric.yn)
+    )
     return {"y": y, "n": n, "yy": yy, "yn": yn, "nn": n}
 
 
-def _columns(rows: pd.DataFrame, table: str) -> dict[str, np.ndarray]:
-    columns = {name: rows[name].to_numpy(dtype=float) for name in rows.columns if rows[name].dtype == "int64"}
-    if table == "hourly":
-        columns["succeeded"] = (rows["outcome"] == 0).to_numpy(dtype=float)
-        columns["failed"] = 1.0 - columns["succeeded"]
-    return columns
-
-
-def _summed(expression: str, columns: dict[str, np.ndarray], flat: np.ndarray, size: int) -> np.ndarray:
+def _summed(expression: str, numbers: dict[str, np.ndarray], flat: np.ndarray, size: int) -> np.ndarray:
     # the expressions are the constants of metrics.py, never a user's text
-    values = eval(_compiled(expression), {"__builtins__": {}}, columns)
-    return np.bincount(flat, weights=np.broadcast_to(np.asarray(values, dtype=float), flat.shape), minlength=size)
+    values = eval(_compiled(expression), {"__builtins__": {}}, numbers)
+    return np.bincount(flat, weights=np.broadcast_to(values, flat.shape), minlength=size)
 
 
 @cache
