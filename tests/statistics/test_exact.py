@@ -58,12 +58,8 @@ def test_even_events_are_never_underdispersed():
 
 def test_margin_shrinks_events_or_trials():
     """(1 - d) shrinks the baseline's events; (1 + m) its trials, so that nobody counts events that were not there."""
-    assert fisher_p(RateCounts(40, 1000, 10, 1000, 1.0), scale=0.5) == pytest.approx(
-        fisher_p(RateCounts(20, 1000, 10, 1000, 1.0))
-    )
-    assert fisher_p(RateCounts(40, 1000, 10, 1000, 1.0), scale=2.0) == pytest.approx(
-        fisher_p(RateCounts(40, 500, 10, 1000, 1.0))
-    )
+    assert fisher_p(RateCounts(40, 1000, 10, 1000, 1.0), scale=0.5) == pytest.approx(fisher_p(RateCounts(20, 1000, 10, 1000, 1.0)))
+    assert fisher_p(RateCounts(40, 1000, 10, 1000, 1.0), scale=2.0) == pytest.approx(fisher_p(RateCounts(40, 500, 10, 1000, 1.0)))
 
 
 def test_rounding_never_makes_evidence():
@@ -120,9 +116,7 @@ def test_one_stratum_keeps_its_counts():
 
 
 def test_swapped_arms_give_the_same_p():
-    assert fisher_p(RateCounts(3, 90, 12, 70, 1.0)) == pytest.approx(
-        fisher_p(RateCounts(12, 70, 3, 90, 1.0)), rel=1e-12
-    )
+    assert fisher_p(RateCounts(3, 90, 12, 70, 1.0)) == pytest.approx(fisher_p(RateCounts(12, 70, 3, 90, 1.0)), rel=1e-12)
 
 
 def test_overdispersion_takes_evidence_away():

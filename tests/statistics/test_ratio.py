@@ -71,9 +71,7 @@ def test_cosine_degrees_of_freedom_are_satterthwaite(noisy_arms, days, hours):
 def test_weekly_cycle_counts_weeks(noisy_arms):
     """Three weeks, 24 h: df = floor(168 / 24) * (3 - 1) = 14, and the baseline part is a third of the post part."""
     before, after = noisy_arms(21, 24)
-    weekly = ArmTotals(
-        **{k: getattr(before, k).reshape(1, 3, 168) for k in ("y", "n", "yy", "yn", "nn")}, usable=np.ones((3, 168))
-    )
+    weekly = ArmTotals(**{k: getattr(before, k).reshape(1, 3, 168) for k in ("y", "n", "yy", "yn", "nn")}, usable=np.ones((3, 168)))
     spread = measure_spread(standardise(weekly, after))
     assert (spread.method, spread.df()) == (PLACEBO, 14)
     assert spread.post / spread.baseline == pytest.approx(3)
@@ -96,9 +94,7 @@ def test_a_margin_below_one_keeps_the_post_variance(noisy_arms):
 # slow doubles and the expansion oracle
 
 
-@pytest.mark.parametrize(
-    ("days", "hours", "length"), [(7, 1, 1), (7, 4, 4), (7, 24, 24), (3, 24, 12), (2, 3, 3), (3, 13, 12)]
-)
+@pytest.mark.parametrize(("days", "hours", "length"), [(7, 1, 1), (7, 4, 4), (7, 24, 24), (3, 24, 12), (2, 3, 3), (3, 13, 12)])
 def test_placebo_windows_equal_the_slow_double(noisy_arms, days, hours, length):
     arms = standardise(*noisy_arms(days, hours, strata=3, seed=days))
     spread, (s2, df) = measure_spread(arms), slow_placebo(arms, length, days)
@@ -143,9 +139,7 @@ def test_cosine_rule_equals_the_slow_double(noisy_arms):
 
     def variance(e):
         hours, b = e.size, max(2, e.size // 4)
-        c = [
-            [np.sqrt(2 / hours) * np.cos(np.pi * j * (t + 0.5) / hours) for t in range(hours)] for j in range(1, b + 1)
-        ]
+        c = [[np.sqrt(2 / hours) * np.cos(np.pi * j * (t + 0.5) / hours) for t in range(hours)] for j in range(1, b + 1)]
         return hours * np.mean([sum(w * x for w, x in zip(row, e, strict=True)) ** 2 for row in c])
 
     post_ratio = arms.post.y.sum() / arms.post.n.sum()
@@ -162,9 +156,7 @@ def test_floor_equals_welch_on_the_calls(arm_of_calls):
     before, after = rng.integers(100, 900, 300), rng.integers(100, 900, 200)
 
     def make(y):
-        return arm_of_calls(
-            y, np.ones(y.size), repeat=np.zeros(y.size, int), hour=np.arange(y.size) % 4, shape=(1, 1, 4)
-        )
+        return arm_of_calls(y, np.ones(y.size), repeat=np.zeros(y.size, int), hour=np.arange(y.size) % 4, shape=(1, 1, 4))
 
     spread = measure_spread(standardise(make(before), make(after)))
     welch = stats.ttest_ind(after, before, equal_var=False)

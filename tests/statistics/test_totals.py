@@ -64,9 +64,7 @@ def test_different_daily_rhythms_do_not_shift_the_mix():
     n[0, :, :12] = 2
     y = n * np.array([20.0, 1.0]).reshape(2, 1, 1)
     before = ArmTotals(y=y, n=n, yy=y * y / n, yn=y, nn=n, usable=np.ones((7, 24), dtype=bool))
-    after = ArmTotals(
-        **{k: getattr(before, k)[:, :1, :4] for k in ("y", "n", "yy", "yn", "nn")}, usable=np.ones((1, 4))
-    )
+    after = ArmTotals(**{k: getattr(before, k)[:, :1, :4] for k in ("y", "n", "yy", "yn", "nn")}, usable=np.ones((1, 4)))
     arms = standardise(before, after)
     assert value(arms.post_total) == pytest.approx(value(arms.baseline_total), rel=1e-12)
 
@@ -77,12 +75,8 @@ def test_different_daily_rhythms_do_not_shift_the_mix():
 def test_sums_equal_weighted_calls(arm_of_calls):
     rng = np.random.default_rng(1)
     y, stratum, hour = rng.integers(1, 50, 400), rng.integers(0, 3, 400), rng.integers(0, 24, 400)
-    before = arm_of_calls(
-        y[:300], np.ones(300), repeat=np.zeros(300, int), hour=hour[:300], stratum=stratum[:300], shape=(3, 1, 24)
-    )
-    after = arm_of_calls(
-        y[300:], np.ones(100), repeat=np.zeros(100, int), hour=hour[300:], stratum=stratum[300:], shape=(3, 1, 24)
-    )
+    before = arm_of_calls(y[:300], np.ones(300), repeat=np.zeros(300, int), hour=hour[:300], stratum=stratum[:300], shape=(3, 1, 24))
+    after = arm_of_calls(y[300:], np.ones(100), repeat=np.zeros(100, int), hour=hour[300:], stratum=stratum[300:], shape=(3, 1, 24))
     nb, na = np.bincount(stratum[:300]), np.bincount(stratum[300:])
     w = nb * na / (nb + na)
     per_call = (w / w.sum() / na * na.sum())[stratum[300:]]
@@ -100,9 +94,7 @@ def test_merge_is_addition(arm_of_calls):
     y, hour = rng.integers(0, 900, 100), rng.integers(0, 24, 100)
 
     def make(part):
-        return arm_of_calls(
-            y[part], np.ones(y[part].size), repeat=np.zeros(y[part].size, int), hour=hour[part], shape=(1, 1, 24)
-        )
+        return arm_of_calls(y[part], np.ones(y[part].size), repeat=np.zeros(y[part].size, int), hour=hour[part], shape=(1, 1, 24))
 
     both, whole = make(slice(0, 40)) + make(slice(40, 100)), make(slice(0, 100))
     for name in ("y", "n", "yy", "yn", "nn"):
