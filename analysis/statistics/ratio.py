@@ -128,13 +128,13 @@ def independent_variance(total: HourSums) -> float:
     """
     if total.n <= 0:
         return np.inf
-    effective = total.n**2 / total.nn
+    effective = total.n**2 / total.nn if total.nn > 0 else np.inf  # n of hours, not of calls, has no spread among calls
     if effective <= 1 + 1e-9:
         return np.inf
     r = total.y / total.n
     # Var(sum y / sum n) = sum (y - r n)^2 / (sum n)^2
     squares = max(0.0, total.yy - 2 * r * total.yn + r * r * total.nn)
-    return float(squares / total.n**2 * effective / (effective - 1))
+    return float(squares / total.n**2 / (1 - 1 / effective))
 
 
 def count_repeats(usable: Bools) -> int:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from analysis.statistics.comparison import Comparison, compare
+from analysis.statistics.ratio import count_repeats
 from analysis.statistics.totals import ArmTotals, standardise
 
 SMALLEST_EXPECTED = 5.0
@@ -77,7 +78,7 @@ def check_sustained(
     if post.y.shape[2] < hours or hours < 1:
         return Sustained(False, crossed, None, None, critical_guardrails_met, True, None)
     trailing, first = compare_trailing(baseline, post, hours=hours, indicator=indicator)
-    evidence_asked = not indicator or (trailing.baseline_value or 0.0) * trailing.post_n >= SMALLEST_EXPECTED
+    evidence_asked = not indicator or _expected_events(trailing, baseline) >= SMALLEST_EXPECTED
     share = _share_better(baseline, post, first=first, better=better) if evidence_asked else None
     if evidence_asked:
         p_value = trailing.p_value(alternative=better)
@@ -95,6 +96,12 @@ def compare_trailing(baseline: ArmTotals, post: ArmTotals, *, hours: int, indica
     cycle = baseline.y.shape[2]
     trailing = compare(baseline, post.hours(first, first + hours), indicator=indicator, first_hour=first % cycle)
     return trailing, first
+
+
+def _expected_events(trailing: Comparison, baseline: ArmTotals) -> float:
+    """Events of the trailing hours at the baseline's rate and the larger traffic of the two: silence is not rarity."""
+    usual_n = trailing.baseline_n / count_repeats(baseline.usable)
+    return (trailing.crude_baseline_value or 0.0) * max(trailing.post_n, usual_n)
 
 
 def _share_better(baseline: ArmTotals, post: ArmTotals, *, first: int, better: str) -> float:
