@@ -87,9 +87,7 @@ class Comparison:
         if self.difference is None:
             return 1.0
         if self.counts is not None:
-            return limit_p(
-                self.counts.post_events, self.counts.post_n, limit=limit, phi=self.phi, alternative=alternative
-            )
+            return limit_p(self.counts.post_events, self.counts.post_n, limit=limit, phi=self.phi, alternative=alternative)
         return t_p_value(self.post_value - limit, self.spread.variance(0.0), self.spread.df(0.0), alternative)
 
     def interval(self, level: float = 0.95, *, scale: float = 1.0) -> tuple[float, float]:
@@ -130,9 +128,7 @@ class Comparison:
             return 1.0
         return self.counts.phi if self.counts else self.spread.inflation
 
-    def _arm_interval(
-        self, value: float | None, rate: tuple[float, float] | None, *, variance: float, level: float
-    ) -> tuple[float, float]:
+    def _arm_interval(self, value: float | None, rate: tuple[float, float] | None, *, variance: float, level: float) -> tuple[float, float]:
         """Clopper-Pearson on counts divided by phi, or Student's t; always around the value."""
         widest = (0.0, 1.0) if self.indicator else (-np.inf, np.inf)
         if value is None:

@@ -98,9 +98,7 @@ class QuantileInterval:
     high_ms: float | None
 
 
-def quantile_interval(
-    thresholds_ms: Sequence[float], shares_slower: Sequence[tuple[float, float]], *, q: float
-) -> QuantileInterval:
+def quantile_interval(thresholds_ms: Sequence[float], shares_slower: Sequence[tuple[float, float]], *, q: float) -> QuantileInterval:
     """Interval of a quantile by inverting the test of "slower than t" over a grid of thresholds t (Woodruff 1952).
 
     A threshold belongs to the interval when a share 1 - q of slower calls is inside the interval of that share. The

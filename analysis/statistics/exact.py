@@ -150,9 +150,7 @@ def rate_bounds(events: float, n: float, *, phi: float = 1.0, level: float = 0.9
     return low, high
 
 
-def limit_p(
-    events: float, n: float, *, limit: float, phi: float = 1.0, alternative: Alternative = "two-sided"
-) -> float:
+def limit_p(events: float, n: float, *, limit: float, phi: float = 1.0, alternative: Alternative = "two-sided") -> float:
     """p of the exact binomial test of a rate against a fixed limit, on events / phi of n / phi.
 
     Agrees with `rate_bounds`: the one-sided upper bound is below the limit exactly when "less" is below that level.
@@ -168,9 +166,7 @@ def limit_p(
     return {"less": less, "greater": greater, "two-sided": min(1.0, 2 * min(less, greater))}[alternative]
 
 
-def normal_interval(
-    centre: float, variance: float, *, level: float, bounds: tuple[float, float] = (-1.0, 1.0)
-) -> tuple[float, float]:
+def normal_interval(centre: float, variance: float, *, level: float, bounds: tuple[float, float] = (-1.0, 1.0)) -> tuple[float, float]:
     """Centre -+ z * sqrt(variance), cut at `bounds`."""
     half = float(-ndtri((1 - level) / 2)) * np.sqrt(variance)
     return float(max(bounds[0], centre - half)), float(min(bounds[1], centre + half))

@@ -30,9 +30,7 @@ class HolmResult:
     p_adjusted: float
 
 
-def holm(
-    p_values: Sequence[float], *, times: tuple[float, ...] = (1.0,), look: int | None = None, alpha: float = 0.05
-) -> list[HolmResult]:
+def holm(p_values: Sequence[float], *, times: tuple[float, ...] = (1.0,), look: int | None = None, alpha: float = 0.05) -> list[HolmResult]:
     """Holm's step-down over the declared claims at one look of a plan, in the order given.
 
     The k-th smallest of m must cross the bound computed for alpha / (m - k + 1), and all smaller ones theirs (Holm

@@ -64,9 +64,7 @@ def pretended_deploys(baseline: ArmTotals, *, hours: int, step: int = STEP_HOURS
             yield PretendedDeploy(start, start % cycle, rest, _window(baseline, start, hours))
 
 
-def replay(
-    baseline: ArmTotals, *, hours: int, alarm: Callable[[PretendedDeploy], bool], step: int = STEP_HOURS
-) -> Replay:
+def replay(baseline: ArmTotals, *, hours: int, alarm: Callable[[PretendedDeploy], bool], step: int = STEP_HOURS) -> Replay:
     """Judge every pretended deploy and count the alarms, all of them false.
 
     Parameters

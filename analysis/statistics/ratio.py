@@ -142,9 +142,7 @@ def count_repeats(usable: Bools) -> int:
     return max(1, int((usable.mean(axis=1) >= 0.5).sum()))
 
 
-def _placebo_windows(
-    arms: Standardised, *, hours: int, repeats: int, days: float
-) -> tuple[str, float, float, float, float]:
+def _placebo_windows(arms: Standardised, *, hours: int, repeats: int, days: float) -> tuple[str, float, float, float, float]:
     """Every window of the baseline is a pretended deploy, compared with those of the same clock phase.
 
     V = s2 / mean(n)^2 * (1 + 1/D); windows of l < L hours give V * l / L. df = floor(C / l) * (D - 1), at least 1,

@@ -26,9 +26,7 @@ def t_p_value(estimate: float, variance: float, df: float, alternative: Alternat
     return min(1.0, 2 * float(stdtr(df, -abs(t))))
 
 
-def t_interval(
-    estimate: float, variance: float, df: float, level: float, widest: tuple[float, float]
-) -> tuple[float, float]:
+def t_interval(estimate: float, variance: float, df: float, level: float, widest: tuple[float, float]) -> tuple[float, float]:
     """Estimate -+ t * sqrt(variance), cut at `widest`: what the metric can be."""
     if not np.isfinite(variance):
         return widest

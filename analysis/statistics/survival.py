@@ -92,9 +92,7 @@ def kaplan_meier(latency_ms: Floats, answered: Floats, failed: Floats) -> Surviv
     latency = np.asarray(latency_ms, dtype=float)
     answered, failed = np.asarray(answered, dtype=float), np.asarray(failed, dtype=float)
     if not latency.shape == answered.shape == failed.shape:
-        raise ValueError(
-            f"latency_ms, answered and failed have shapes {latency.shape}, {answered.shape}, {failed.shape}"
-        )
+        raise ValueError(f"latency_ms, answered and failed have shapes {latency.shape}, {answered.shape}, {failed.shape}")
     if latency.size and min(answered.min(), failed.min()) < 0:
         raise ValueError("answered and failed are counts of calls: none may be negative")
     filled = answered + failed > 0
@@ -206,9 +204,7 @@ def what_if_cap(
     )
 
 
-def _saved_per_success(
-    curve: SurvivalCurve, cap_ms: float, own_cap_ms: float, level: float, inflation: float
-) -> Estimate:
+def _saved_per_success(curve: SurvivalCurve, cap_ms: float, own_cap_ms: float, level: float, inflation: float) -> Estimate:
     """Time per good answer RMST / (1 - S) at the own cap, minus at the asked one."""
     now, now_gradient = _time_per_success(curve, own_cap_ms)
     then, then_gradient = _time_per_success(curve, cap_ms)
