@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from analysis.decision.coded import CodedArms, code_arms
-from analysis.decision.scope import Cycle, Scope, metric_totals, usable_hours
+from analysis.decision.scope import Cycle, Picked, Scope, metric_totals, pick_rows, usable_hours
 from analysis.metrics import Metric, metric_named
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.totals import ArmTotals
@@ -62,16 +62,22 @@ class Arms:
     cycle: Cycle
     user_classes: tuple[str, ...] = ()
     _hourly_totals: dict[tuple, tuple[ArmTotals, ArmTotals]] = field(default_factory=dict, repr=False)
+    _picked: dict[tuple, Picked] = field(default_factory=dict, repr=False)
 
     def totals(self, scope: Scope, metric: Metric, hours: tuple[int, int]) -> tuple[ArmTotals, ArmTotals]:
         """Hour sums of a metric over these post hours and the whole baseline; computed once."""
         key = (scope, metric.name, hours)
         if key not in self._hourly_totals:
-            coded = self._coded_events if metric.table == "events" else self._coded_hourly
-            self._hourly_totals[key] = metric_totals(
-                coded, usable=self._usable, scope=scope, metric=metric, cycle=self.cycle, hours=hours
-            )
+            picked = self._rows_of(scope, hours, in_events=metric.table == "events")
+            self._hourly_totals[key] = metric_totals(picked, metric, usable=self._usable, cycle=self.cycle)
         return self._hourly_totals[key]
+
+    def _rows_of(self, scope: Scope, hours: tuple[int, int], *, in_events: bool) -> Picked:
+        key = (scope, hours, in_events)
+        if key not in self._picked:
+            coded = self._coded_events if in_events else self._coded_hourly
+            self._picked[key] = pick_rows(coded, scope=scope, cycle=self.cycle, hours=hours)
+        return self._picked[key]
 
     @cached_property
     def _coded_hourly(self) -> CodedArms:

@@ -30,13 +30,6 @@ class CodedRows:
     def __len__(self) -> int:
         return len(self.numbers["hour"])
 
-    def chosen(self, rows: np.ndarray) -> CodedRows:
-        """Those rows, by a mask or by positions."""
-        return CodedRows(
-            {key: codes[rows] for key, codes in self.texts.items()},
-            {name: values[rows] for name, values in self.numbers.items()},
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class CodedArms:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, partial
@@ -69,28 +68,53 @@ class Scope:
         return self.feature is None or "*" in self.feature
 
 
-def metric_totals(
-    arms: CodedArms, *, usable: np.ndarray, scope: Scope, metric: Metric, cycle: Cycle, hours: Sequence[int]
-) -> tuple[ArmTotals, ArmTotals]:
-    """Hour sums of one metric in both arms, by stratum (feature when a pattern, source, large tenants).
+@dataclass(frozen=True, eq=False)
+class Picked:
+    """The rows of a scope at a look, in both arms: positions in the coded rows, and the stratum of each.
 
-    `hours` are the post hours of the look, (first, last + 1) from the deploy. Baseline arrays are (strata, repeats,
-    cycle hours), post arrays (strata, 1, hours); `usable` (repeats, cycle hours) says which baseline hours are there.
+    Attributes
+    ----------
+    hours : post hours of the look, (first, last + 1) from the deploy.
+    before, after : positions in the baseline's and the post arm's rows.
+    strata_before, strata_after : a code from 0 for each of them, the same in both arms.
     """
-    first, last = hours
-    before, after = (_selected(rows, arms, scope) for rows in (arms.baseline, arms.post))
-    before, after = _inside(before, after, cycle=cycle, first=first, last=last)
-    codes = _strata(before, after, arms, scope) if metric.table != "hours" else _one_stratum(before, after)
-    n_strata = int(max(code.max(initial=-1) for code in codes)) + 1
-    sums_before = _sums(before, metric, codes[0], before.numbers["hour"] + cycle.span, (n_strata, cycle.span))
-    sums_after = _sums(after, metric, codes[1], after.numbers["hour"] - first, (n_strata, last - first))
-    shape = (n_strata, cycle.repeats, cycle.hours)
+
+    arms: CodedArms
+    hours: tuple[int, int]
+    before: np.ndarray
+    after: np.ndarray
+    strata_before: np.ndarray
+    strata_after: np.ndarray
+
+    @property
+    def n_strata(self) -> int:
+        """Strata of both arms."""
+        return int(max(self.strata_before.max(initial=-1), self.strata_after.max(initial=-1))) + 1
+
+
+def pick_rows(arms: CodedArms, *, scope: Scope, cycle: Cycle, hours: tuple[int, int]) -> Picked:
+    """The rows that a claim's sums are made of, whatever its metric."""
+    before = _inside_cycle(arms.baseline, _belonging(arms.baseline, arms, scope), cycle=cycle, hours=hours)
+    after = _inside_look(arms.post, _belonging(arms.post, arms, scope), hours=hours)
+    return Picked(arms, hours, before, after, *_strata(arms, before, after, scope))
+
+
+def metric_totals(
+    picked: Picked, metric: Metric, *, usable: np.ndarray, cycle: Cycle
+) -> tuple[ArmTotals, ArmTotals]:
+    """Hour sums of one metric in both arms, by stratum (source, large tenants, feature when a pattern).
+
+    Baseline arrays are (strata, repeats, cycle hours), post arrays (strata, 1, hours); `usable` (repeats, cycle hours)
+    says which baseline hours are there. Calls an hour have one stratum: they are compared as they come.
+    """
+    first, last = picked.hours
+    n_strata, n_post = 1 if metric.table == "hours" else picked.n_strata, last - first
+    before = _sums(picked.arms.baseline, picked.before, metric, picked.strata_before, start=-cycle.span, shape=(n_strata, cycle.span))
+    after = _sums(picked.arms.post, picked.after, metric, picked.strata_after, start=first, shape=(n_strata, n_post))
+    repeats, once = (n_strata, cycle.repeats, cycle.hours), (n_strata, 1, n_post)
     return (
-        ArmTotals(**{key: value.reshape(shape) for key, value in sums_before.items()}, usable=usable),
-        ArmTotals(
-            **{key: value.reshape(n_strata, 1, last - first) for key, value in sums_after.items()},
-            usable=np.ones((1, last - first), dtype=bool),
-        ),
+        ArmTotals(**{key: sums.reshape(repeats) for key, sums in before.items()}, usable=usable),
+        ArmTotals(**{key: sums.reshape(once) for key, sums in after.items()}, usable=np.ones((1, n_post), dtype=bool)),
     )
 
 
@@ -116,8 +140,8 @@ def _literal_brackets(pattern: str) -> str:
     return pattern.replace("[", "[[]").replace("?", "[?]")
 
 
-def _selected(rows: CodedRows, arms: CodedArms, scope: Scope) -> CodedRows:
-    """The rows of the claim's calls; the events of a cron are one total, chosen when they were counted."""
+def _belonging(rows: CodedRows, arms: CodedArms, scope: Scope) -> np.ndarray:
+    """Which rows are of the scope's calls; the events of a cron are one total, chosen when they were counted."""
     keep = np.ones(len(rows), dtype=bool)
     if scope.kind is not None:
         keep &= arms.codes("kind", lambda name: name == scope.kind)[rows.texts["kind"]]
@@ -125,67 +149,59 @@ def _selected(rows: CodedRows, arms: CodedArms, scope: Scope) -> CodedRows:
         for key, pattern in (("feature", scope.feature), ("source", scope.source)):
             if pattern is not None:
                 keep &= arms.codes(key, partial(_fits, pattern))[rows.texts[key]]
-    return rows.chosen(np.flatnonzero(keep))
+    return np.flatnonzero(keep)
 
 
-def _inside(
-    before: CodedRows, after: CodedRows, *, cycle: Cycle, first: int, last: int
-) -> tuple[CodedRows, CodedRows]:
-    """The rows of the cycle's hours and of the look's.
-
-    A baseline window is cut like the post window: without the calls that were written too late for it.
-    """
-    length, hour = last - first, before.numbers["hour"]
+def _inside_cycle(rows: CodedRows, at: np.ndarray, *, cycle: Cycle, hours: tuple[int, int]) -> np.ndarray:
+    """Those in the cycle's hours. A baseline window is cut like the post window: without calls written too late for it."""
+    hour, length = rows.numbers["hour"][at], hours[1] - hours[0]
     keep = (hour >= -cycle.span) & (hour < 0)
     if length < HOURS_A_DAY:
-        keep &= (hour - first) % HOURS_A_DAY % length + before.numbers["lag_hours"] < length
-    hour = after.numbers["hour"]
-    return before.chosen(keep), after.chosen((hour >= first) & (hour + after.numbers["lag_hours"] < last))
+        keep &= (hour - hours[0]) % HOURS_A_DAY % length + rows.numbers["lag_hours"][at] < length
+    return at[keep]
 
 
-def _one_stratum(before: CodedRows, after: CodedRows) -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros(len(before), dtype=np.int64), np.zeros(len(after), dtype=np.int64)
+def _inside_look(rows: CodedRows, at: np.ndarray, *, hours: tuple[int, int]) -> np.ndarray:
+    """Those that start in the look's hours and are written by its end."""
+    hour = rows.numbers["hour"][at]
+    return at[(hour >= hours[0]) & (hour + rows.numbers["lag_hours"][at] < hours[1])]
 
 
-def _strata(before: CodedRows, after: CodedRows, arms: CodedArms, scope: Scope) -> tuple[np.ndarray, np.ndarray]:
+def _strata(arms: CodedArms, before: np.ndarray, after: np.ndarray, scope: Scope) -> tuple[np.ndarray, np.ndarray]:
     """A code per row: source x tenant x feature (when a pattern), tenants below the share together."""
-    large = _large_tenants(before, arms) | _large_tenants(after, arms)
-    keys = [
-        [rows.texts["source"] for rows in (before, after)],
-        [np.where(large[rows.texts["tenant"]], rows.texts["tenant"], MISSING) for rows in (before, after)],
-    ]
-    if scope.is_pattern:
-        keys.append([rows.texts["feature"] for rows in (before, after)])
+    large = _large_tenants(arms, arms.baseline, before) | _large_tenants(arms, arms.post, after)
     code = np.zeros(len(before) + len(after), dtype=np.int64)
-    for part in map(np.concatenate, keys):
+    for key in ("source", "tenant", "feature") if scope.is_pattern else ("source", "tenant"):
+        part = np.concatenate([arms.baseline.texts[key][before], arms.post.texts[key][after]])
+        part = np.where(large[part], part, MISSING) if key == "tenant" else part
         code = np.unique(code * (part.max(initial=0) + 1) + part, return_inverse=True)[1]
     return code[: len(before)], code[len(before) :]
 
 
-def _large_tenants(rows: CodedRows, arms: CodedArms) -> np.ndarray:
-    """Which tenant codes have at least TENANT_SHARE of the calls, as a mask over codes."""
-    weight = rows.numbers[arms.weight]
-    by_tenant = np.bincount(rows.texts["tenant"], weights=weight, minlength=len(arms.names["tenant"]) + 1)
+def _large_tenants(arms: CodedArms, rows: CodedRows, at: np.ndarray) -> np.ndarray:
+    """Which tenant codes have at least TENANT_SHARE of the calls of these rows, as a mask over codes."""
+    weight, n_codes = rows.numbers[arms.weight][at], len(arms.names["tenant"]) + 1
+    by_tenant = np.bincount(rows.texts["tenant"][at], weights=weight, minlength=n_codes)
     return (by_tenant >= TENANT_SHARE * weight.sum()) & (by_tenant > 0)
 
 
 def _sums(
-    rows: CodedRows, metric: Metric, codes: np.ndarray, hour: np.ndarray, shape: tuple[int, int]
+    rows: CodedRows, at: np.ndarray, metric: Metric, strata: np.ndarray, *, start: int, shape: tuple[int, int]
 ) -> dict[str, np.ndarray]:
-    flat = codes * shape[1] + hour
+    hour = rows.numbers["hour"][at] - start
     if metric.table == "hours":
-        y = np.bincount(flat, weights=rows.numbers["calls"], minlength=shape[1]).reshape(1, -1)
+        y = np.bincount(hour, weights=rows.numbers["calls"][at], minlength=shape[1]).reshape(1, -1)
         return {"y": y, "n": np.ones_like(y), "yy": y, "yn": np.zeros_like(y), "nn": np.zeros_like(y)}
-    y, n, yy, yn = (
-        _summed(expression, rows.numbers, flat, shape[0] * shape[1])
-        for expression in (metric.y, metric.n, metric.yy, metric.yn)
-    )
-    return {"y": y, "n": n, "yy": yy, "yn": yn, "nn": n}
+    flat, size = strata * shape[1] + hour, shape[0] * shape[1]
+    expressions = {"y": metric.y, "n": metric.n, "yy": metric.yy, "yn": metric.yn}
+    sums = {key: _summed(expression, rows, at, flat, size) for key, expression in expressions.items()}
+    return sums | {"nn": sums["n"]}
 
 
-def _summed(expression: str, numbers: dict[str, np.ndarray], flat: np.ndarray, size: int) -> np.ndarray:
+def _summed(expression: str, rows: CodedRows, at: np.ndarray, flat: np.ndarray, size: int) -> np.ndarray:
     # the expressions are the constants of metrics.py, never a user's text
-    values = eval(_compiled(expression), {"__builtins__": {}}, numbers)
+    code = _compiled(expression)
+    values = eval(code, {"__builtins__": {}}, {name: rows.numbers[name][at] for name in code.co_names})
     return np.bincount(flat, weights=np.broadcast_to(values, flat.shape), minlength=size)
 
 
