@@ -1,1 +1,106 @@
-"""Page."""
+"""The executed notebook as one page: nbconvert's exporter with our own template, no request to any host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbconvert.exporters.templateexporter import TemplateExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+TEMPLATES = Path(__file__).with_name("templates")
+_HEADING = re.compile(r"<h([123])(?: [^>]*)?>(.*?)</h\1>", re.DOTALL)
+_FIGURE = re.compile(r"<svg [^>]*data-figure=\"([^\"]+)\".*?</svg>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to another page of the rollout."""
+
+    href: str
+    text: str
+
+
+@dataclass(frozen=True)
+class PageFacts:
+    """What stands around the notebook's cells.
+
+    Attributes
+    ----------
+    title : of the window or tab.
+    name, place : whose page it is, and which one.
+    links : to its neighbours, relative, so that they work from a file system too.
+    footer : what made it, and when.
+    """
+
+    title: str
+    name: str
+    place: str
+    links: tuple[Link, ...]
+    footer: str
+
+
+class PageExporter(TemplateExporter):
+    """nbconvert with our template: no theme, no script, no MathJax, nothing fetched."""
+
+    output_mimetype = "text/html"
+
+    def _template_paths(self, prune: bool = True, root_dirs: Any = None) -> list[str]:  # the parent's look for installed themes
+        return [str(TEMPLATES)]
+
+    def _get_conf(self) -> dict[str, Any]:
+        return {}
+
+    def default_filters(self) -> Iterable[tuple[str, Any]]:
+        """nbconvert's filters and our two."""
+        yield from super().default_filters()
+        yield "markdown_with_anchors", markdown_with_anchors
+        yield "shown_output", shown_output
+
+
+def export_page(notebook: NotebookNode, facts: PageFacts) -> str:
+    """The whole page as text."""
+    exporter = PageExporter(template_paths=[str(TEMPLATES)], template_file="notebook.html.j2")
+    return exporter.from_notebook_node(notebook, resources={"page": facts})[0]
+
+
+def figures_of(page: str) -> dict[str, str]:
+    """The figures of a page by name, each a whole SVG file."""
+    return {match[1]: match[0] + "\n" for match in _FIGURE.finditer(page)}
+
+
+def markdown_with_anchors(text: str) -> str:
+    """Markdown as HTML; every section heading can be linked to."""
+    made = MarkdownWithMath(renderer=IPythonRenderer(escape=True, exclude_anchor_links=True)).render(text)
+    return _HEADING.sub(_anchored, made)
+
+
+def anchor_of(heading: str) -> str:
+    """The name of a section in the page's address.
+
+    >>> anchor_of("Did it hurt anything?")
+    'did-it-hurt-anything'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"<[^>]*>", "", heading).lower()).strip("-")
+
+
+def shown_output(output: Any) -> Any:
+    """The output if a reader sees anything of it, else None: results and errors for the runner are not for the page."""
+    if output.output_type == "stream":
+        return output if output.text.strip() else None
+    data = output.get("data", {})
+    return output if "text/html" in data or set(data) == {"text/plain"} else None
+
+
+def _anchored(match: re.Match[str]) -> str:
+    level, words = match[1], match[2]
+    if level == "1":
+        return f"<h1>{words}</h1>"
+    anchor = anchor_of(words)
+    return f'<h{level} id="{anchor}">{words}<a class="anchor" href="#{anchor}" aria-label="Link to: {words}">#</a></h{level}>'

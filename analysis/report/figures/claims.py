@@ -42,7 +42,7 @@ def draw_outcome_mix(axes: Axes, prepared: OutcomeMix) -> None:
         (0.2, prepared.baseline, ink.BEFORE, "before", prepared.n_baseline, None),
         (-0.2, prepared.post, ink.AFTER, "after", prepared.n_post, "////"),
     ):
-        label = f"{name}, {n:,} calls".replace(f"{n:,}", f"{n:,}".replace(",", " "))
+        label = ink.counted(name, n)
         filled = {"facecolor": color} if hatch is None else {"facecolor": "none", "edgecolor": color, "hatch": hatch}
         axes.barh(-place + shift, values, height=0.36, linewidth=0.8, label=label, **filled)
         for at, value in zip(-place + shift, values, strict=True):
@@ -52,7 +52,12 @@ def draw_outcome_mix(axes: Axes, prepared: OutcomeMix) -> None:
     axes.set_yticks(-place, prepared.classes)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     ink.label_axes(axes, "share of calls", "")
-    ink.legend(axes, loc="lower right")
+    ink.legend_above(axes)
+
+
+def mix_height(classes: int) -> float:
+    """Inches for that many classes."""
+    return 0.9 + 0.42 * max(classes, 2)
 
 
 def draw_looks(axes: Axes, prepared: Looks) -> None:

@@ -6,6 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from analysis.decision.wording import THIN, count
+
+__all__ = ["THIN"]
+
 BEFORE, AFTER, AFTER_TEXT = "#0072b2", "#d55e00", "#b34700"
 INK, MUTED, GRID, BAND, PAPER = "#1b1d20", "#5b6168", "#dfe2e6", "#eceef1", "#ffffff"
 GOOD, WARN = "#00664b", "#8a5a00"
@@ -13,7 +17,7 @@ BEFORE_LINE = {"color": BEFORE, "linestyle": "-", "linewidth": 1.6}
 AFTER_LINE = {"color": AFTER, "linestyle": (0, (5, 2)), "linewidth": 1.8}
 
 WIDTH_IN, HEIGHT_IN = 4.5, 2.7
-FONT_PT, SMALL_PT = 8.5, 7.5
+FONT_PT, SMALL_PT = 9.5, 8.5
 _TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, *(1000 * s for s in (1, 2, 5, 10, 20, 30, 45, 60, 120, 300, 600, 1800, 3600)))
 
 
@@ -90,3 +94,20 @@ def halo() -> dict[str, object]:
 def legend(axes: Axes, **where: object) -> None:
     """A legend without a frame."""
     axes.legend(frameon=False, fontsize=SMALL_PT, labelcolor=INK, handlelength=2.4, borderaxespad=0.2, **where)
+
+
+def legend_above(axes: Axes) -> None:
+    """A legend in one row above the axes, where no curve goes."""
+    axes.legend(
+        frameon=False, fontsize=SMALL_PT, labelcolor=INK, handlelength=2.4, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2,
+        borderaxespad=0.1, columnspacing=1.2,
+    )  # fmt: skip
+
+
+def counted(name: str, n: int) -> str:
+    """A name with its number of calls, for a legend.
+
+    >>> counted("after", 12345).replace(THIN, "_")
+    'after, 12_345 calls'
+    """
+    return f"{name}, {count(n)} calls"

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from analysis.report.figures import ink
+from analysis.report.prepared.baseline import Pile
 from analysis.report.prepared.values import AnswerCurves, CapCurve, CliffBars, LatencyCurves, Mark, Shift, Steps
 
 
@@ -20,7 +21,7 @@ def draw_latency_curves(axes: Axes, prepared: LatencyCurves) -> None:
         axes.plot(np.append(steps.x, high), np.append(steps.y, 1.0), drawstyle="steps-post", label=label, **line)
     _mark_caps(axes, prepared.caps)
     ink.label_axes(axes, "time of the call (log scale)", "calls ended")
-    ink.legend(axes, loc="upper left")
+    ink.legend_above(axes)
 
 
 def draw_answer_curves(axes: Axes, prepared: AnswerCurves) -> None:
@@ -36,7 +37,7 @@ def draw_answer_curves(axes: Axes, prepared: AnswerCurves) -> None:
             axes.plot(steps.x[-1:], steps.y[-1:], marker="|", markersize=9, color=line["color"], linestyle="none")
     _mark_caps(axes, prepared.caps)
     ink.label_axes(axes, "time to answer (log scale)", "not answered yet")
-    ink.legend(axes, loc="lower left")
+    ink.legend_above(axes)
 
 
 def draw_cliff(axes: Axes, prepared: CliffBars) -> None:
@@ -45,16 +46,30 @@ def draw_cliff(axes: Axes, prepared: CliffBars) -> None:
     ink.time_axis(axes, edges[0], edges[-1])
     ink.grid_lines(axes)
     sides = (
-        (1, prepared.baseline_failed, prepared.baseline_answered, ink.BEFORE_LINE, f"before, {prepared.n_baseline:,} calls"),
-        (-1, prepared.post_failed, prepared.post_answered, ink.AFTER_LINE, f"after, {prepared.n_post:,} calls"),
+        (1, prepared.baseline_failed, prepared.baseline_answered, ink.BEFORE, ink.counted("before", prepared.n_baseline)),
+        (-1, prepared.post_failed, prepared.post_answered, ink.AFTER, ink.counted("after", prepared.n_post)),
     )
-    for side, failed, answered, line, label in sides:
-        axes.stairs(side * failed, edges, fill=True, color=line["color"], label=f"{label}: failed".replace(",", " ", 1))
-        axes.stairs(side * (failed + answered), edges, label="all calls", **line)
+    for side, failed, answered, color, label in sides:
+        axes.stairs(side * failed, edges, fill=True, color=color)
+        axes.stairs(side * (failed + answered), edges, color=color, linewidth=1.1, label=label)
     axes.axhline(0, color=ink.MUTED, linewidth=0.8)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * abs(value):g} %"))
     _mark_caps(axes, prepared.caps)
-    ink.label_axes(axes, "time of the call (log scale)", "share of calls\nafter | before")
+    ink.label_axes(axes, "time of the call (log scale)", "calls: after | before")
+    ink.legend_above(axes)
+
+
+def draw_pile(axes: Axes, prepared: Pile) -> None:
+    """One arm's calls per stretch of log milliseconds: failed ones filled, all as a line."""
+    ink.time_axis(axes, prepared.edges_ms[0], prepared.edges_ms[-1])
+    ink.grid_lines(axes)
+    axes.stairs(prepared.failed, prepared.edges_ms, fill=True, color=ink.BEFORE)
+    label = ink.counted("before", prepared.n_calls)
+    axes.stairs(prepared.failed + prepared.answered, prepared.edges_ms, color=ink.BEFORE, linewidth=1.1, label=label)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+    _mark_caps(axes, (prepared.cap,))
+    ink.label_axes(axes, "time of the call (log scale)", "share of calls")
+    ink.legend_above(axes)
 
 
 def draw_shift(axes: Axes, prepared: Shift) -> None:
@@ -82,19 +97,19 @@ def draw_cap_curve(axes: Axes, prepared: CapCurve) -> None:
     ink.share_axis(axes)
     ink.grid_lines(axes)
     axes.fill_between(prepared.cap_ms, prepared.low, prepared.high, step="post", color=ink.BAND, linewidth=0)
-    label = f"calls cut off, from {prepared.n_calls:,} calls".replace(",", " ")
+    label = ink.counted("after", prepared.n_calls)
     axes.plot(prepared.cap_ms, prepared.cut_off, drawstyle="steps-post", label=label, **ink.AFTER_LINE)
     axes.axvspan(prepared.own_cap_ms, prepared.own_cap_ms * 1.25, facecolor="none", edgecolor=ink.MUTED, hatch="////", linewidth=0)
     _mark_caps(axes, prepared.knobs)
     ink.label_axes(axes, "cap (log scale)", "calls cut off")
-    ink.legend(axes, loc="lower left")
+    ink.legend_above(axes)
 
 
 def _arms(baseline: Steps, post: Steps) -> list[tuple[Steps, dict[str, object], str]]:
-    def label(name: str, n: int) -> str:
-        return f"{name}, {n:,} calls".replace(",", " ", 2).replace("  ", ", ", 1)
-
-    return [(baseline, ink.BEFORE_LINE, label("before", baseline.n_calls)), (post, ink.AFTER_LINE, label("after", post.n_calls))]
+    return [
+        (baseline, ink.BEFORE_LINE, ink.counted("before", baseline.n_calls)),
+        (post, ink.AFTER_LINE, ink.counted("after", post.n_calls)),
+    ]
 
 
 def _time_range(baseline: Steps, post: Steps, caps: tuple[Mark, ...]) -> tuple[float, float]:

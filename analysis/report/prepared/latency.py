@@ -53,7 +53,7 @@ def prepare_cliff(look: Look, feature: str) -> CliffBars:
     longest = max(int(rows["latency_ms"].max()) if len(rows) else 1 for rows in (baseline, post))
     shortest = max(1, min(int(rows["latency_ms"].quantile(0.01)) if len(rows) else longest for rows in (baseline, post)))
     edges = np.geomspace(shortest, longest * 1.05 + 1, CLIFF_BINS + 1)
-    before, after = _bars(baseline, edges), _bars(post, edges)
+    before, after = bars(baseline, edges), bars(post, edges)
     n_calls = (int(baseline["calls"].sum()), int(post["calls"].sum()))
     return CliffBars(edges, *before, *after, *n_calls, caps_of(look, feature))
 
@@ -154,7 +154,8 @@ def _answered(arm: Arm, feature: str) -> AnswerCurve:
     )
 
 
-def _bars(rows: pd.DataFrame, edges: Floats) -> tuple[Floats, Floats]:
+def bars(rows: pd.DataFrame, edges: Floats) -> tuple[Floats, Floats]:
+    """Failed and answered calls between the edges, as shares of all."""
     total = max(int(rows["calls"].sum()), 1)
     failed, answered = (
         np.histogram(rows["latency_ms"], bins=edges, weights=rows[column])[0] / total for column in ("failed", "answered")

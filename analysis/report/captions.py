@@ -1,0 +1,176 @@
+"""The words of each figure, made from its numbers: a title, what it says for who cannot see it, what it proves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.decision.wording import count, milliseconds, share
+from analysis.report.prepared.values import (
+    AnswerCurves,
+    CapCurve,
+    CliffBars,
+    Forest,
+    HourlyRate,
+    LatencyCurves,
+    Looks,
+    Mark,
+    OutcomeMix,
+    Shift,
+    Steps,
+)
+
+STATE_WORDS = {"met": "met", "not_met": "not met", "worse": "worse", "undecided": "undecided", "no_data": "too few calls"}
+
+
+@dataclass(frozen=True)
+class Words:
+    """Title, alternative text and caption of one figure."""
+
+    title: str
+    alt: str
+    caption: str
+
+
+def describe_forest(prepared: Forest) -> Words:
+    """Every expectation as a change."""
+    rows = [f"{row.name}: {_change(row.change, row.low, row.high)}, {STATE_WORDS[row.state]}" for row in prepared.rows]
+    return Words(
+        "Expectations: change from before to after",
+        ". ".join(rows) + "." if rows else "No expectation is declared.",
+        "Each line is the interval of the change relative to before; the green bracket is what was required (met: a filled circle "
+        f"with its whole line beyond it), the grey band (±{share(prepared.too_small)}) is too small to matter.",
+    )
+
+
+def describe_latency_curves(prepared: LatencyCurves, feature: str) -> Words:
+    """How long calls take."""
+    before, after = (_quantile_words(steps) for steps in (prepared.baseline, prepared.post))
+    return Words(
+        f"How long calls of {feature} take, before and after",
+        f"{before} before and {after} after.{_caps(prepared.caps)}",
+        f"A curve further right is slower; a vertical rise is a cap that cuts calls off. {before} before, {after} after.",
+    )
+
+
+def describe_answer_curves(prepared: AnswerCurves, feature: str) -> Words:
+    """How long until an answer, with calls that were cut off."""
+    censored = [share(curve.censored) for curve in (prepared.baseline, prepared.post)]
+    return Words(
+        f"Time to an answer of {feature}, before and after",
+        f"{censored[0]} of the calls before and {censored[1]} after never got an answer.{_caps(prepared.caps)}",
+        "Share of calls still without an answer (Kaplan-Meier: a call that was cut off counts as waiting until then, not as answered). "
+        f"Never answered: {censored[0]} before, {censored[1]} after.",
+    )
+
+
+def describe_cliff(prepared: CliffBars, feature: str) -> Words:
+    """Where failed calls pile up."""
+    piles = [_pile(failed, prepared.edges_ms) for failed in (prepared.baseline_failed, prepared.post_failed)]
+    return Words(
+        f"Where calls of {feature} fail, before and after",
+        f"Before, failed calls are {piles[0]}; after, {piles[1]}.{_caps(prepared.caps)}",
+        f"Filled: failed calls, line: all calls; before upwards, after downwards. Before, failed calls are {piles[0]}; after, {piles[1]}.",
+    )
+
+
+def describe_shift(prepared: Shift, feature: str) -> Words:
+    """How each quantile moved."""
+    known = [point for point in prepared.points if point.change_ms is not None]
+    hidden = [f"p{100 * point.q:g}" for point in prepared.points if point.change_ms is None]
+    moved = ", ".join(f"p{100 * point.q:g} {_signed(point.change_ms)}" for point in known)
+    beyond = f"{', '.join(hidden)}: beyond a cap, not identifiable" if hidden else "every quantile is identifiable"
+    return Words(
+        f"How the time to an answer of {feature} moved",
+        f"After minus before: {moved or 'no quantile can be compared'}. {beyond[0].upper()}{beyond[1:]}.",
+        f"After minus before at each quantile, with a band that holds for all of them at once ({share(prepared.level)}). "
+        f"Hatched: so many calls were cut off that the quantile cannot be known ({beyond}).",
+    )
+
+
+def describe_hourly_rate(prepared: HourlyRate, feature: str) -> Words:
+    """A metric hour by hour."""
+    before, after = prepared.rate[prepared.hours < 0], prepared.rate[prepared.hours >= 0]
+    gaps = int(np.isnan(prepared.rate).sum())
+    seen = f"Before, hours lie between {_range(before)}; after, between {_range(after)}."
+    return Words(
+        f"{prepared.what} of {feature}",
+        f"{seen} {count(gaps)} hours have no calls or are left out.",
+        f"Each point is an hour, a larger one has more calls; gaps are hours without calls or left out ({count(gaps)}). "
+        f"Dotted: the same clock hours of the baseline. {seen}",
+    )
+
+
+def describe_outcome_mix(prepared: OutcomeMix, feature: str) -> Words:
+    """What calls end as."""
+    rows = [f"{name} {share(before)} before, {share(after)} after" for name, before, after in zip(prepared.classes, prepared.baseline, prepared.post, strict=True)]
+    return Words(f"What calls of {feature} end as", "; ".join(rows) + ".", f"Share of calls by outcome, before (filled) and after (hatched): {'; '.join(rows)}.")
+
+
+def describe_cap_curve(prepared: CapCurve, feature: str) -> Words:
+    """What a cap would cut off."""
+    at_knobs = [f"{milliseconds(knob.at)}: {_at(prepared, knob.at)}" for knob in prepared.knobs]
+    knobs = f" At the knobs: {'; '.join(at_knobs)}." if at_knobs else ""
+    return Words(
+        f"What a cap on {feature} would cut off",
+        f"By {count(prepared.n_calls)} calls after the deploy.{knobs} Beyond {milliseconds(prepared.own_cap_ms)} nothing can be known.",
+        f"Share of calls that a shorter cap would cut off, with its 95{chr(0x202F)}% band.{knobs} Hatched: beyond what this window can see.",
+    )
+
+
+def describe_looks(prepared: Looks) -> Words:
+    """Every look at one claim."""
+    rows = [f"{point.window}: {_change(point.change, point.low, point.high)}" for point in prepared.points]
+    return Words(
+        f"Every look at: {prepared.name}",
+        "; ".join(rows) + ".",
+        "Each line is the interval at that look; below its name stands the bound, the number of standard errors that a change must stand out by.",
+    )
+
+
+def _change(change: float | None, low: float | None, high: float | None) -> str:
+    if change is None:
+        return "nothing to compare"
+    return f"{_percent(change)} ({_percent(low)} to {_percent(high)})"
+
+
+def _percent(value: float) -> str:
+    text = f"{100 * value:+.0f}"
+    return ("0" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")) + "\N{NARROW NO-BREAK SPACE}%"
+
+
+def _signed(value_ms: float) -> str:
+    return ("+" if value_ms > 0 else "") + milliseconds(value_ms)
+
+
+def _quantile_words(steps: Steps) -> str:
+    if not steps.x.size:
+        return "no calls"
+    return f"half of the {count(steps.n_calls)} calls ended within {milliseconds(float(steps.x[np.searchsorted(steps.y, 0.5)]))}"
+
+
+def _caps(caps: tuple[Mark, ...]) -> str:
+    return "".join(f" Calls were cut off at {milliseconds(cap.at)} {'before' if cap.arm == 'baseline' else 'after'}." for cap in caps)
+
+
+def _pile(failed: np.ndarray, edges: np.ndarray) -> str:
+    total = float(failed.sum())
+    if not total:
+        return "none"
+    top = int(np.argmax(failed))
+    where = f"{milliseconds(float(edges[top]))} to {milliseconds(float(edges[top + 1]))}"
+    return f"{share(total)} of all calls, {share(float(failed[top]) / total)} of them at {where}"
+
+
+def _range(rates: np.ndarray) -> str:
+    seen = rates[np.isfinite(rates)]
+    return f"{share(float(seen.min()))} and {share(float(seen.max()))}" if seen.size else "nothing and nothing"
+
+
+def _at(prepared: CapCurve, cap_ms: float) -> str:
+    if cap_ms > prepared.own_cap_ms:
+        return "not identifiable"
+    place = int(np.clip(np.searchsorted(prepared.cap_ms, cap_ms), 0, prepared.cap_ms.size - 1))
+    value, low, high = (float(values[place]) for values in (prepared.cut_off, prepared.low, prepared.high))
+    return "not identifiable" if not np.isfinite(value) else f"{share(value)} ({share(low)} to {share(high)})"

@@ -1,0 +1,33 @@
+"""The page of a run that failed: the reason in one sentence, what to do, the log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis import clock
+from analysis.errors import RolloutError
+from analysis.leaks import scan
+from analysis.report.prose import when_text
+from analysis.report.rendering import render
+
+if TYPE_CHECKING:
+    from analysis.config import Settings
+
+
+def failed_page(settings: Settings, folder: Path, failure: RolloutError, *, has_report: bool) -> str:
+    """The page as text; an earlier good report is linked, for it is still there."""
+    reason = str(failure)
+    if rule := scan(reason):
+        reason = f"the reason cannot be shown, it would hold what looks like a secret or personal data (rule: {rule})"
+    return render(
+        "failed.html.j2",
+        name=settings.rollout.name,
+        place=folder.relative_to(settings.outputs).as_posix(),
+        reason=reason,
+        at=when_text(clock.iso(clock.now().replace(microsecond=0))),
+        exit_code=failure.exit_code,
+        log=getattr(failure, "log", ()),
+        has_report=has_report,
+        up="../" * len(folder.relative_to(settings.outputs).parts),
+    )

@@ -1,0 +1,2 @@
+"""Placeholder."""
+def write_index(settings): return settings.outputs/"index.html"

@@ -1,0 +1,78 @@
+"""How the numbers were made, in words and facts; every term is explained where it first stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from analysis.decision.wording import count, level, share
+from analysis.report.prepared.claims import with_parts
+from analysis.report.prose import NOT_RANDOMISED, false_alarm_text, when_text, window_text
+from analysis.window import format_duration
+
+if TYPE_CHECKING:
+    from analysis.judge import Look
+
+METHODS: Mapping[str, str] = {
+    "placebo windows": "placebo windows: every window of the same length inside the baseline shows how much a window moves by itself",
+    "windows of one day": "windows of one day: the stretches of the one baseline day show how much such a stretch moves by itself",
+    "cosine variance": "cosine variance: slow waves of the hours themselves show how much they move together",
+    "independent calls": "independent calls: the baseline is too short to show more spread than that of independent calls",
+    "exact": "exact: few events, so the counts themselves are compared (Fisher), widened by how bursty the baseline is",
+    "no calls in one arm": "nothing to compare: one side has no calls",
+}
+
+
+def method_lines(result: Mapping[str, Any]) -> list[str]:
+    """How a claim is decided, in order."""
+    used = sorted({found["method"] for found in with_parts([*result["expectations"], *result["guardrails"]]) if found.get("method")})
+    lines = [
+        "Calls are not independent: a slow quarter of an hour at the provider touches every call in it. So hours, not calls, are "
+        "compared: each hour after the deploy with the same clock hours of the baseline.",
+        "Both sides are given the same mix of sources and large tenants before they are compared; the crude change is in result.json.",
+    ]
+    lines += [f"How much a change could be chance was measured by {METHODS.get(name, name)}." for name in used]
+    if result["look"]["planned"]:
+        lines.append(
+            f"This is look {result['look']['number']} of {result['look']['planned']}. Looking often would find something by chance, so an "
+            "early look needs more: the error that is allowed in all is spent slowly, by the square of the time passed (Lan-DeMets)."
+        )
+    return [*lines, NOT_RANDOMISED]
+
+
+def method_facts(look: Look) -> list[tuple[str, str]]:
+    """The numbers behind the method."""
+    result, monitoring, plan = look.result, look.settings.monitoring, look.plan
+    found = list(with_parts([*result["expectations"], *result["guardrails"]]))
+    degrees = sorted({f"{item['df']:g}" for item in found if item.get("df")}, key=float)
+    covered = [item["coverage"] for item in found if item.get("coverage")]
+    spent = plan.alpha * plan.times[plan.look] ** 2
+    return [
+        ("window", window_text(result)),
+        ("deploy", when_text(result["deployed_at"])),
+        ("baseline", f"{when_text(result['baseline']['start'])} to {when_text(result['baseline']['end'])}, {count(result['baseline']['calls'])} calls, "
+                     f"{count(result['baseline']['excluded_hours'])} hours left out"),
+        ("calls after the deploy", count(result["post"]["calls"])),
+        ("hours are matched by", look.arms.cycle.name),
+        ("error allowed over all looks (alpha)", f"{share(plan.alpha)}, of which {share(spent)} is spent by now"),
+        ("bound: standard errors that a change must stand out by", f"{plan.bound:.3f}"),
+        ("level of the intervals", level(found[0]["level"]) if found and found[0].get("level") else "–"),
+        ("degrees of freedom of the spread (how many independent windows measured it)", ", ".join(degrees) or "–"),
+        ("share of the calls after the deploy that are compared", f"at least {share(min(covered))}" if covered else "–"),
+        ("settle: how long after its end a window is read", format_duration(monitoring.settle)),
+        ("version, engine", f"rollout {result['provenance']['version']}, {result['provenance']['engine']}"),
+        ("fingerprint of the queries (SHA-256)", result["provenance"]["sql_sha256"]),
+    ]  # fmt: skip
+
+
+def false_alarm_lines(calibration: Mapping[str, Any]) -> list[str]:
+    """The false-alarm rate on pretended deploys, and how to read it."""
+    pretended, alarms = calibration.get("pretended_deploys") or 0, calibration.get("false_alarms") or 0
+    lines = [f"{false_alarm_text(calibration)}."]
+    if pretended:
+        lines.append(
+            f"That is a rate of {share(alarms / pretended)}. A pretended deploy is a stretch of the baseline that is judged as if a deploy had "
+            "been at its start, by the same expectations; an alarm is any of them met although nothing had changed. Neighbours overlap, "
+            "so the rate is rough."
+        )
+    return lines

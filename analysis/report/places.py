@@ -1,0 +1,33 @@
+"""Where the pages of a rollout lie, and how they link to each other: relative, for a file system and a static host alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis import clock
+from analysis.report.page import Link, PageFacts
+from analysis.report.prose import VERDICTS, when_text
+
+if TYPE_CHECKING:
+    from analysis.config import Settings
+
+
+def facts_of(settings: Settings, result: Mapping[str, Any], folder: Path) -> PageFacts:
+    """What stands around the cells of a report in `folder`."""
+    name, title = settings.rollout.name, settings.rollout.title
+    up = "../" * len(folder.relative_to(settings.outputs).parts)
+    links = [Link(f"{up}index.html", "All windows")]
+    if "look" in result:
+        label, word = result["look"]["window"], VERDICTS[result["verdict"]].word
+        links.append(Link(f"{up}baseline/report.html", "Baseline"))
+        place, page_title = f"window {label} · deployed {when_text(result['deployed_at'])}", f"{word} · {name} · {label}"
+    else:
+        place, page_title = "baseline", f"Baseline · {name}"
+    return PageFacts(page_title, str(title), f"{name} · {place}", tuple(links), made_by(result))
+
+
+def made_by(result: Mapping[str, Any]) -> str:
+    """The line at the end of a page."""
+    return f"Made by rollout {result['provenance']['version']} on {when_text(clock.iso(clock.now().replace(microsecond=0)))}. All times are UTC."

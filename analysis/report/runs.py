@@ -1,0 +1,150 @@
+"""Reports from a rollout's settings to files that are whole: run the notebook, make the page, write everything, or say why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis import clock, files
+from analysis.errors import NotYetDue, RolloutError, WrongUse
+from analysis.report.runner import Executed, Progress, run_notebook
+
+if TYPE_CHECKING:
+    from analysis.config import Settings
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+PAGE, NOTEBOOK, RESULT, SUMMARY, FAILED = "report.html", "notebook.ipynb", "result.json", "summary.md", "failed.html"
+
+
+@dataclass(frozen=True, eq=False)
+class ReportPaths:
+    """A report that was written.
+
+    Attributes
+    ----------
+    result : the object of its result.json.
+    page : its report.html.
+    """
+
+    result: dict[str, Any]
+    page: Path
+
+
+def run_window_report(
+    settings: Settings,
+    label: str | None,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    github: bool = False,
+    tell: Progress | None = None,
+) -> ReportPaths:
+    """Write the report of a planned window, or of an exploratory stretch from `start` to `end`."""
+    if label is not None:
+        settings.window_length(label)  # refused here when it is not planned, before a kernel starts
+        parameters = {"config": settings.path.name, "window": label}
+    elif start is not None and end is not None:
+        parameters = {"config": settings.path.name, "start": clock.iso(start), "end": clock.iso(end)}
+    else:
+        raise WrongUse("give a window, or both ends of a stretch of time")
+    folder = window_folder(settings, label or stretch_folder(start, end))
+    return _run(settings, "window.ipynb", parameters, folder, github=github, tell=tell)
+
+
+def run_due_reports(settings: Settings, *, github: bool = False, tell: Progress | None = None) -> ReportPaths:
+    """Write the report of every window that is due and has none yet; the last one is returned. NotYetDue when none is due."""
+    from analysis.judge import Rollout
+
+    due = Rollout(settings).due()
+    missing = [label for label in due if not (window_folder(settings, label) / RESULT).exists()]
+    if not missing and due:
+        missing = [due[-1]]
+    if not missing:
+        raise NotYetDue(f"no window of {settings.rollout.name} is due yet; 'rollout watch' waits for them")
+    return [run_window_report(settings, label, github=github, tell=tell) for label in missing][-1]
+
+
+def run_baseline_report(settings: Settings, *, tell: Progress | None = None) -> ReportPaths:
+    """Freeze the baseline and write its report."""
+    return _run(settings, "baseline.ipynb", {"config": settings.path.name}, settings.outputs / "baseline", tell=tell)
+
+
+def window_folder(settings: Settings, label: str) -> Path:
+    """Where a window's report lies."""
+    return settings.outputs / "windows" / label
+
+
+def stretch_folder(start: datetime, end: datetime) -> str:
+    """The folder of an exploratory stretch: <from>--<to>, safe in every file system."""
+    from analysis.window import Window
+
+    return Window(start, end).folder
+
+
+def _run(
+    settings: Settings,
+    notebook: str,
+    parameters: Mapping[str, str],
+    folder: Path,
+    *,
+    github: bool = False,
+    tell: Progress | None = None,
+) -> ReportPaths:
+    """Run, make, write; when anything fails, leave failed.html beside whatever good report was there."""
+    from analysis.report.index import write_index
+
+    try:
+        executed = run_notebook(NOTEBOOKS / notebook, parameters, folder=settings.folder, tell=tell)
+        page = _write(settings, executed, folder, github=github)
+    except NotYetDue:
+        raise
+    except RolloutError as failure:
+        if failure.exit_code != NotYetDue.exit_code:
+            _write_failed(settings, folder, failure)
+            write_index(settings)
+        raise
+    write_index(settings)
+    return ReportPaths(executed.result, page)
+
+
+def _write(settings: Settings, executed: Executed, folder: Path, *, github: bool) -> Path:
+    """Everything of one report, made and scanned before the first file is replaced; the page comes last."""
+    import json
+
+    import nbformat
+
+    from analysis.report.page import export_page, figures_of
+    from analysis.report.places import facts_of
+    from analysis.report.summary import append_to_step_summary, summary_of
+
+    page = export_page(executed.notebook, facts_of(settings, executed.result, folder))
+    texts = {f"figures/{name}.svg": svg for name, svg in figures_of(page).items()}
+    texts |= {NOTEBOOK: nbformat.writes(executed.notebook), SUMMARY: summary_of(executed.result)}
+    texts |= {RESULT: json.dumps(executed.result, indent=2, ensure_ascii=False, allow_nan=False) + "\n", PAGE: page}
+    for name, text in texts.items():
+        if rule := files.scan(text):
+            raise files.LeakRefused(folder / name, rule)
+    for name, text in texts.items():
+        files.write_text(folder / name, text)
+    _remove_others(folder / "figures", keep={Path(name).name for name in texts})
+    (folder / FAILED).unlink(missing_ok=True)
+    if github:
+        append_to_step_summary(texts[SUMMARY])
+    return folder / PAGE
+
+
+def _write_failed(settings: Settings, folder: Path, failure: RolloutError) -> None:
+    from analysis.report.failed import failed_page
+
+    has_report = (folder / PAGE).exists()
+    files.write_text(folder / FAILED, failed_page(settings, folder, failure, has_report=has_report))
+
+
+def _remove_others(folder: Path, *, keep: set[str]) -> None:
+    """Figures of an earlier run that this one does not have."""
+    for path in folder.glob("*.svg"):
+        if path.name not in keep:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,6 @@
+"""The sections of a page as objects: a notebook calls them, and the page shows what they say."""
+
+from analysis.report.sections.baseline import BaselineSections
+from analysis.report.sections.window import WindowSections, choose_look
+
+__all__ = ["BaselineSections", "WindowSections", "choose_look"]

@@ -1,0 +1,138 @@
+"""The report of one look, section by section, in the order of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from analysis import clock
+from analysis.errors import WrongUse
+from analysis.report import method, prose
+from analysis.report.figures.picture import Picture
+from analysis.report.page import anchor_of
+from analysis.report.prepared.values import Mark
+from analysis.report.rendering import Section, render
+from analysis.report.sections.pictures import cap_picture, card_pictures, forest_picture
+from analysis.report.sections.result import Published
+
+if TYPE_CHECKING:
+    from analysis.judge import Look, Rollout
+
+
+@dataclass(frozen=True)
+class Card:
+    """One feature: its findings and its figures."""
+
+    feature: str
+    anchor: str
+    lines: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+
+
+def choose_look(rollout: Rollout, window: str, start: str = "", end: str = "") -> Look:
+    """The planned look of a window, or the exploratory one of a stretch of time when both its ends are given."""
+    if bool(start) != bool(end):
+        raise WrongUse("start and end go together; give both, or a window")
+    return rollout.explore(clock.parse_instant(start), clock.parse_instant(end)) if start else rollout.look(window)
+
+
+class WindowSections:
+    """The sections of a window's report; each is made when it is first shown."""
+
+    def __init__(self, look: Look, *, marks: Sequence[Mark] = ()) -> None:
+        self.look = look
+        self.marks = tuple(marks)
+
+    @cached_property
+    def verdict(self) -> Section:
+        """The verdict in one sentence, and three boxes: what changed, how sure, what to do now."""
+        result, settings = self.look.result, self.look.settings
+        lengths = list(zip(settings.monitoring.windows, settings.monitoring.lengths, strict=True))
+        steps = prose.next_steps(result, settle=settings.monitoring.settle, windows=lengths, config=settings.path.name)
+        html = render(
+            "sections/verdict.html.j2", result=result, headline=prose.headline(result), changed=prose.box_changed(result),
+            sure=prose.box_sure(result), steps=steps, not_randomised=prose.NOT_RANDOMISED, is_sample=prose.is_sample(settings.source.path),
+        )  # fmt: skip
+        return Section(html, f"{prose.VERDICTS[result['verdict']].word}. {prose.headline(result)}\n{result['reason']}")
+
+    @cached_property
+    def expectations(self) -> Section:
+        """Every expectation: the forest plot, then the numbers and a sentence each."""
+        pictures = [forest_picture(self.look.result, too_small=self.look.settings.monitoring.smallest_useful)]
+        figure = render("sections/pictures.html.j2", lines=[], pictures=pictures if self.look.result["expectations"] else [])
+        return self._findings("expectations", "Expectations, before and after", "No expectation is declared.", before=figure)
+
+    @cached_property
+    def features(self) -> Section:
+        """A card for each declared feature."""
+        cards = [self._card(feature) for feature in self.declared_features]
+        html = render("sections/cards.html.j2", cards=cards)
+        return Section(html, "\n".join(f"{card.feature}: {' '.join(card.lines)}" for card in cards))
+
+    @cached_property
+    def guardrails(self) -> Section:
+        """Every guardrail: what must not get worse."""
+        return self._findings("guardrails", "Guardrails, before and after", "No guardrail is declared.")
+
+    @cached_property
+    def what_if(self) -> Section:
+        """What another cap would do, feature by feature, for features that have a cap or a knob for it."""
+        chosen = [feature for feature in self.declared_features if self._has_cap(feature)]
+        pictures = [picture for feature in chosen if (picture := cap_picture(self.look, feature))]
+        lines = prose.what_if_lines(self.look, chosen)
+        html = render("sections/pictures.html.j2", lines=lines or [prose.NO_CAP], pictures=pictures)
+        return Section(html, "\n".join(lines or [prose.NO_CAP]))
+
+    @cached_property
+    def scan(self) -> Section:
+        """What moved anywhere although nobody asked: exploratory."""
+        scanned = prose.sort_scan(self.look.result, alpha=self.look.plan.alpha)
+        html = render("sections/scan.html.j2", **scanned)
+        return Section(html, scanned["intro"])
+
+    @cached_property
+    def checks(self) -> Section:
+        """Can the data be trusted?"""
+        checks = self.look.result["checks"]
+        summary = prose.checks_text(checks)
+        return Section(render("sections/checks.html.j2", checks=checks, summary=summary), summary)
+
+    @cached_property
+    def method(self) -> Section:
+        """How it was computed."""
+        lines, facts = method.method_lines(self.look.result), method.method_facts(self.look)
+        return Section(render("sections/facts.html.j2", lines=lines, facts=facts), "\n".join(lines))
+
+    @cached_property
+    def false_alarms(self) -> Section:
+        """How often the same judge cries wolf inside the baseline."""
+        lines = method.false_alarm_lines(self.look.result["calibration"])
+        return Section(render("sections/facts.html.j2", lines=lines, facts=[]), "\n".join(lines))
+
+    @property
+    def result(self) -> Published:
+        """The object of result.json: the end of the notebook."""
+        return Published(self.look.result)
+
+    @cached_property
+    def declared_features(self) -> list[str]:
+        """The features that expectations and guardrails name, in the file's order."""
+        named = (part.feature for claim in self.look.settings.claims for part in (claim.any_of or (claim,)))
+        return list(dict.fromkeys(feature for feature in named if feature and "*" not in feature))
+
+    def _findings(self, family: str, title: str, nothing: str, *, before: str = "") -> Section:
+        findings = self.look.result[family]
+        html = render("sections/findings.html.j2", findings=findings, title=title, nothing=nothing)
+        return Section(before + html, "\n".join(found["sentence"] for found in findings) or nothing)
+
+    def _card(self, feature: str) -> Card:
+        found: list[dict[str, Any]] = [*self.look.result["expectations"], *self.look.result["guardrails"]]
+        lines = tuple(item["sentence"] for item in found if item["feature"] == feature)
+        return Card(feature, "feature-" + anchor_of(feature), lines, tuple(card_pictures(self.look, feature, marks=self.marks)))
+
+    def _has_cap(self, feature: str) -> bool:
+        knobs = [knob for knob in self.look.settings.knobs if knob.new_cap_ms]
+        named = {claim.name for claim in self.look.settings.claims if claim.feature == feature}
+        return feature in self.look.cliffs["post"] or any(knob.when.name in named or knob.when.feature == feature for knob in knobs)
