@@ -20,7 +20,7 @@ from analysis.statistics.exact import (
     use_exact,
 )
 from analysis.statistics.ratio import Spread, measure_spread, ratio_of
-from analysis.statistics.student import t_interval, t_p_value
+from analysis.statistics.student import difference_interval, t_interval, t_p_value
 from analysis.statistics.totals import ArmTotals, Standardised, standardise
 
 NOTHING = "no calls in one arm"
@@ -88,7 +88,7 @@ class Comparison:
             return 1.0
         if self.counts is not None:
             return limit_p(self.counts.post_events, self.counts.post_n, limit=limit, phi=self.phi, alternative=alternative)
-        return t_p_value(self.post_value - limit, self.spread.variance(0.0), self.spread.df(0.0), alternative)
+        return t_p_value(self.post_value - limit, self._post_variance(), self.spread.df(0.0), alternative)
 
     def interval(self, level: float = 0.95, *, scale: float = 1.0) -> tuple[float, float]:
         """Interval of post - scale * baseline; (-inf, inf), for rates (-1, 1) at most, when nothing is known."""
@@ -98,13 +98,14 @@ class Comparison:
         estimate = self.post_value - scale * self.baseline_value
         if self.counts is not None:
             return normal_interval(estimate, difference_variance(self.counts, scale=scale), level=level, bounds=widest)
-        return t_interval(estimate, self.spread.variance(scale), self.spread.df(scale), level, widest)
+        low, high = difference_interval(self.spread, self.baseline_value, self.post_value, scale=scale, level=level)
+        return max(widest[0], low), min(widest[1], high)
 
     def post_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Interval of the post arm's value alone; for a one-sided 95 % bound ask for level 0.90."""
         counts = self.counts
         rate = (counts.post_events, counts.post_n) if counts else None
-        return self._arm_interval(self.post_value, rate, variance=self.variance_parts()[0], level=level)
+        return self._arm_interval(self.post_value, rate, variance=self._post_variance(), level=level)
 
     def baseline_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Interval of the baseline's value alone."""
@@ -127,6 +128,12 @@ class Comparison:
         if self.difference is None:
             return 1.0
         return self.counts.phi if self.counts else self.spread.inflation
+
+    def _post_variance(self) -> float:
+        """Variance of the post value alone, at its own level."""
+        if self.spread is None:
+            return np.inf
+        return self.spread.variance(0.0, rise=self.ratio or 1.0)
 
     def _arm_interval(self, value: float | None, rate: tuple[float, float] | None, *, variance: float, level: float) -> tuple[float, float]:
         """Clopper-Pearson on counts divided by phi, or Student's t; always around the value."""

@@ -52,13 +52,14 @@ class Spread:
     measured_on_post: bool
     resolution: float
 
-    def variance(self, scale: float = 1.0) -> float:
+    def variance(self, scale: float = 1.0, *, rise: float = 1.0) -> float:
         """Variance of post - scale * baseline; scale 0 is post against a fixed number.
 
         With a scale below 1 the predicted post part keeps the unscaled variance; above 1 it grows with the baseline's
-        numerators.
+        numerators. `rise` says that the post value is so many times the baseline's: hours that were predicted at the
+        baseline's level move in proportion.
         """
-        predicted = 1.0 if self.measured_on_post else max(1.0, scale) ** 2
+        predicted = 1.0 if self.measured_on_post else max(1.0, scale, rise) ** 2
         # V = max(Var(post) + scale^2 Var(baseline), the same for independent calls)
         by_hours = self.post * predicted + (self.baseline * scale**2 if scale else 0.0)
         by_calls = self.independent_post + (self.independent_baseline * scale**2 if scale else 0.0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from analysis.statistics.comparison import NOTHING, compare
 from analysis.statistics.exact import EXACT
@@ -62,6 +63,16 @@ def test_interval_and_p_agree(noisy_arms):
     found = compare(*noisy_arms(7, 4, post_factor=1.2), indicator=False)
     level = 1 - found.p_value()
     assert min(abs(bound) for bound in found.interval(level)) == pytest.approx(0, abs=1e-6 * found.baseline_value)
+
+
+def test_a_rise_is_measured_at_its_own_level(noisy_arms):
+    """Doubled latencies move twice as much from hour to hour: the upper end is farther away than the lower one."""
+    found = compare(*noisy_arms(7, 4, post_factor=2.0), indicator=False)
+    low, high = found.interval()
+    assert high - found.difference > 1.2 * (found.difference - low) > 0
+    assert high - found.difference == pytest.approx(
+        stats.t.isf(0.025, found.df) * np.sqrt(found.ratio**2 * found.spread.post + found.spread.baseline), rel=1e-9
+    )
 
 
 # laws
@@ -175,6 +186,9 @@ def test_every_answer_is_a_number(pair, scale, level):
         assert low <= found.difference <= high
         low, high = found.interval(level, scale=scale)
         assert low <= found.post_value - scale * found.baseline_value <= high
+        p = found.p_value(scale=scale)
+        if found.counts is None and abs(p - (1 - level)) > 1e-6:
+            assert (low > 0 or high < 0) == (p < 1 - level)
         low, high = found.post_interval(level)
         assert low <= found.post_value <= high
         low, high = found.baseline_interval(level)
