@@ -30,6 +30,17 @@ OUTCOME_CODES: dict[str, int] = {
 }
 """Integer codes of the outcome classes, as sql/calls.sql writes them; classes of the user follow from 100 on."""
 FIRST_USER_CODE = 100
+CLASS_WORDS: Mapping[str, str] = {
+    "timeout": "timeouts",
+    "max_output_tokens": "answers cut at the token limit",
+    "http_5xx": "server errors (5xx)",
+    "rate_limit": "rate-limit errors (429)",
+    "http_4xx": "refused requests (4xx)",
+    "invalid_output": "unusable answers",
+    "connection": "connection errors",
+    "other": "errors of no known class",
+}
+"""The classes as sentences name them; a class of the user goes by its own name."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +50,18 @@ class Metric:
     Attributes
     ----------
     name : as written in rollout.toml.
+    words : what it counts or measures, as a sentence says it: "timeouts (of a feature) fell from ...".
     asks : the question in words, for the page.
     worse : ``up`` when a larger value is worse, ``down`` when a smaller one is.
     unit : ``share`` (0 to 1), ``ms``, ``tokens`` or ``calls/h``.
     table : ``hourly`` (HourlyCounts), ``events`` (EventCounts) or ``hours`` (calls, with n = 1 an hour).
     y, n, yy, yn : expressions over the table's columns.
     indicator : y is 0 or 1 for one call, so its sum counts events.
+    among : what n counts, as a sentence says it.
     """
 
     name: str
+    words: str
     asks: str
     worse: Literal["up", "down"]
     unit: Literal["share", "ms", "tokens", "calls/h"]
@@ -57,44 +71,51 @@ class Metric:
     yy: str
     yn: str
     indicator: bool = False
+    among: str = "calls"
 
 
-def _share(name: str, asks: str, y: str, n: str = "calls") -> Metric:
-    return Metric(name, asks, "up", "share", "hourly", y=y, n=n, yy=y, yn=y, indicator=True)
+def _share(name: str, words: str, asks: str, y: str, n: str = "calls") -> Metric:
+    return Metric(name, words, asks, "up", "share", "hourly", y=y, n=n, yy=y, yn=y, indicator=True)
 
 
 def _rate(outcome_class: str, code: int) -> Metric:
-    return _share(f"{outcome_class}_rate", f"share of calls that end as {outcome_class}", f"calls * (outcome == {code})")
+    words = CLASS_WORDS.get(outcome_class, f"{outcome_class.replace('_', ' ')} errors")
+    return _share(f"{outcome_class}_rate", words, f"share of calls that end as {outcome_class}", f"calls * (outcome == {code})")
 
 
 METRICS: tuple[Metric, ...] = (
-    _share("error_rate", "share of calls that fail", "calls * failed"),
+    _share("error_rate", "failed calls", "share of calls that fail", "calls * failed"),
     *(_rate(outcome_class, code) for outcome_class, code in OUTCOME_CODES.items() if outcome_class != SUCCESS),
     *(
         _share(
             f"slower_than_p{percentile}",
+            f"slow or failed calls (slower than {percentile} % of those before)",
             f"share of calls that fail or take longer than {percentile} % of the baseline's calls of their feature",
             f"slower_p{percentile} * succeeded + timed_calls * failed",
             "timed_calls",
         )
         for percentile in SLOWER_THAN_PERCENTILES
     ),
-    Metric("latency_mean", "mean time of a call, failed ones too", "up", "ms", "hourly",
+    Metric("latency_mean", "mean time of a call", "mean time of a call, failed ones too", "up", "ms", "hourly",
            y="latency_ms", n="timed_calls", yy="latency_ms_2", yn="latency_ms"),
-    Metric("rmst", "mean time to an answer, cut at tau; a failure counts tau (restricted mean survival time)", "up", "ms", "hourly",
+    Metric("rmst", "mean time to an answer, up to the limit",
+           "mean time to an answer, cut at tau; a failure counts tau (restricted mean survival time)", "up", "ms", "hourly",
            y="capped_ms * succeeded + tau_ms * failed", n="timed_calls",
            yy="capped_ms_2 * succeeded + tau_ms_2 * failed", yn="capped_ms * succeeded + tau_ms * failed"),
-    Metric("time_per_success", "time of all calls, failed ones too, per good answer", "up", "ms", "hourly",
-           y="latency_ms", n="timed_calls * succeeded", yy="latency_ms_2", yn="latency_ms * succeeded"),
-    Metric("output_tokens_mean", "mean output tokens of a call that reports them", "up", "tokens", "hourly",
+    Metric("time_per_success", "time spent per good answer", "time of all calls, failed ones too, per good answer", "up", "ms", "hourly",
+           y="latency_ms", n="timed_calls * succeeded", yy="latency_ms_2", yn="latency_ms * succeeded", among="good answers"),
+    Metric("output_tokens_mean", "output tokens of a call", "mean output tokens of a call that reports them", "up", "tokens", "hourly",
            y="output_tokens", n="output_token_calls", yy="output_tokens_2", yn="output_tokens"),
-    Metric("total_tokens_mean", "mean tokens, in and out, of a call that reports them", "up", "tokens", "hourly",
+    Metric("total_tokens_mean", "tokens of a call", "mean tokens, in and out, of a call that reports them", "up", "tokens", "hourly",
            y="total_tokens", n="total_token_calls", yy="total_tokens_2", yn="total_tokens"),
-    Metric("calls_per_hour", "calls that start in an hour", "down", "calls/h", "hours", y="calls", n="1", yy="calls", yn="0"),
-    Metric("recovered_rate", "share of failed calls followed within 10 minutes by a success of the same feature and lead", "down",
-           "share", "events", y="y", n="n", yy="y", yn="y", indicator=True),
-    Metric("cron_over_budget_rate", "share of minutes with calls whose calls together take longer than the cron's budget", "up",
-           "share", "events", y="y", n="n", yy="y", yn="y", indicator=True),
+    Metric("calls_per_hour", "traffic", "calls that start in an hour", "down", "calls/h", "hours",
+           y="calls", n="1", yy="calls", yn="0", among="hours"),
+    Metric("recovered_rate", "failures made good within 10 minutes",
+           "share of failed calls followed within 10 minutes by a success of the same feature and lead", "down",
+           "share", "events", y="y", n="n", yy="y", yn="y", indicator=True, among="failures"),
+    Metric("cron_over_budget_rate", "minutes over the cron's budget",
+           "share of minutes with calls whose calls together take longer than the cron's budget", "up",
+           "share", "events", y="y", n="n", yy="y", yn="y", indicator=True, among="minutes with calls"),
 )  # fmt: skip
 
 
