@@ -8,6 +8,7 @@ variance"). None of them is ever smaller than the variance of independent calls.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -87,10 +88,11 @@ class Spread:
         return max(1.0, self.post / self.independent_post)
 
 
-def measure_spread(arms: Standardised) -> Spread:
+def measure_spread(arms: Standardised, *, hours_per_cosine: int = 4) -> Spread:
     """Choose the rule and measure: placebo windows, windows of one day, or cosine variance.
 
-    A repeat counts as a day (or week) of baseline when at least half of its hours are usable.
+    A repeat counts as a day (or week) of baseline when at least half of its hours are usable. `hours_per_cosine` is for series
+    whose slow movements were taken out before.
     """
     hours, cycle = arms.post_usable.size, arms.matches.size
     repeats = count_repeats(arms.baseline_usable)
@@ -100,7 +102,7 @@ def measure_spread(arms: Standardised) -> Spread:
     elif hours <= 6:
         parts = _windows_of_one_day(arms, hours=hours)
     else:
-        parts = _cosine(arms, hours=hours, repeats=repeats)
+        parts = _cosine(arms, hours=hours, repeats=repeats, per_cosine=hours_per_cosine)
     method, post, baseline, post_df, baseline_df = parts
     baseline_value, post_value = ratio_of(arms.baseline_total), ratio_of(arms.post_total)
     return Spread(
@@ -188,7 +190,7 @@ def _windows_of_one_day(arms: Standardised, *, hours: int) -> tuple[str, float, 
     return ONE_DAY, post, baseline, k - 1, k - 1
 
 
-def _cosine(arms: Standardised, *, hours: int, repeats: int) -> tuple[str, float, float, float, float]:
+def _cosine(arms: Standardised, *, hours: int, repeats: int, per_cosine: int) -> tuple[str, float, float, float, float]:
     """Equal-weighted cosine variance (Lazarus, Lewis, Stock, Watson 2018, JBES 36, 541-559, eq. 4) in each arm.
 
     V = v_post / n_post^2 + sum over days of v_day / n_base^2, residuals around each arm's own ratio.
@@ -199,16 +201,17 @@ def _cosine(arms: Standardised, *, hours: int, repeats: int) -> tuple[str, float
     post_residual = arms.post.y - ratio_of(post) * arms.post.n
     counted = (arms.matches * arms.baseline_usable)[:, order]
     day_residual = counted * (arms.baseline.y - ratio_of(baseline) * arms.baseline.n)[:, order]
-    post_part = cosine_variance(post_residual) / post.n**2 if post.n > 0 else 0.0
-    baseline_part = sum(cosine_variance(day) for day in day_residual) / baseline.n**2 if baseline.n > 0 else 0.0
-    return COSINE, post_part, float(baseline_part), float(_cosines(hours)), float(_cosines(length) * repeats)
+    variance_of = partial(cosine_variance, hours_per_cosine=per_cosine)
+    post_part = variance_of(post_residual) / post.n**2 if post.n > 0 else 0.0
+    baseline_part = sum(map(variance_of, day_residual)) / baseline.n**2 if baseline.n > 0 else 0.0
+    return COSINE, post_part, float(baseline_part), float(_cosines(hours, per_cosine)), float(_cosines(length, per_cosine) * repeats)
 
 
-def cosine_variance(residual: Floats) -> float:
+def cosine_variance(residual: Floats, *, hours_per_cosine: int = 4) -> float:
     """Long-run variance of the sum of an hourly series: L * mean_j (sum_t c_j(t) e(t))^2.
 
-    c_j(t) = sqrt(2 / L) cos(pi j (t + .5) / L), j = 1..B, B = max(2, L // 4). Not for fewer than 7 hours: the few slow
-    cosines would be most of the series.
+    c_j(t) = sqrt(2 / L) cos(pi j (t + .5) / L), j = 1..B, B = max(2, L // `hours_per_cosine`). Not for fewer than 7
+    hours: the few slow cosines would be most of the series.
 
     Examples
     --------
@@ -216,13 +219,13 @@ def cosine_variance(residual: Floats) -> float:
     0.0
     """
     hours = residual.size
-    j, t = np.arange(1, _cosines(hours) + 1)[:, None], np.arange(hours)
+    j, t = np.arange(1, _cosines(hours, hours_per_cosine) + 1)[:, None], np.arange(hours)
     weights = np.sqrt(2 / hours) * np.cos(np.pi * j * (t + 0.5) / hours)
     return float(hours * np.mean((weights @ residual) ** 2))
 
 
-def _cosines(hours: int) -> int:
-    return max(2, hours // 4)
+def _cosines(hours: int, hours_per_cosine: int) -> int:
+    return max(2, hours // hours_per_cosine)
 
 
 def _whole_windows(arms: Standardised, length: int) -> tuple[np.ndarray, Floats, Floats]:
