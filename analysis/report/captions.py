@@ -26,8 +26,9 @@ STATE_WORDS = {"met": "met", "not_met": "not met", "worse": "worse", "undecided"
 
 @dataclass(frozen=True)
 class Words:
-    """Title, alternative text and caption of one figure."""
+    """Heading (short, above the figure), title (whole), alternative text and caption of one figure."""
 
+    heading: str
     title: str
     alt: str
     caption: str
@@ -37,6 +38,7 @@ def describe_forest(prepared: Forest) -> Words:
     """Every expectation as a change."""
     rows = [f"{row.name}: {_change(row.change, row.low, row.high)}, {STATE_WORDS[row.state]}" for row in prepared.rows]
     return Words(
+        "Change from before to after",
         "Expectations: change from before to after",
         ". ".join(rows) + "." if rows else "No expectation is declared.",
         "Each line is the interval of the change relative to before; the green bracket is what was required (met: a filled circle "
@@ -48,9 +50,10 @@ def describe_latency_curves(prepared: LatencyCurves, feature: str) -> Words:
     """How long calls take."""
     before, after = (_quantile_words(steps) for steps in (prepared.baseline, prepared.post))
     return Words(
+        "How long calls take",
         f"How long calls of {feature} take, before and after",
-        f"{before} before and {after} after.{_caps(prepared.caps)}",
-        f"A curve further right is slower; a vertical rise is a cap that cuts calls off. {before} before, {after} after.",
+        f"{before[0].upper()}{before[1:]} before, {after} after.{_caps(prepared.caps)}",
+        f"A curve further right is slower; a vertical rise is a cap that cuts calls off. {before[0].upper()}{before[1:]} before, {after} after.",
     )
 
 
@@ -58,6 +61,7 @@ def describe_answer_curves(prepared: AnswerCurves, feature: str) -> Words:
     """How long until an answer, with calls that were cut off."""
     censored = [share(curve.censored) for curve in (prepared.baseline, prepared.post)]
     return Words(
+        "Time to an answer",
         f"Time to an answer of {feature}, before and after",
         f"{censored[0]} of the calls before and {censored[1]} after never got an answer.{_caps(prepared.caps)}",
         "Share of calls still without an answer (Kaplan-Meier: a call that was cut off counts as waiting until then, not as answered). "
@@ -69,6 +73,7 @@ def describe_cliff(prepared: CliffBars, feature: str) -> Words:
     """Where failed calls pile up."""
     piles = [_pile(failed, prepared.edges_ms) for failed in (prepared.baseline_failed, prepared.post_failed)]
     return Words(
+        "Where calls fail",
         f"Where calls of {feature} fail, before and after",
         f"Before, failed calls are {piles[0]}; after, {piles[1]}.{_caps(prepared.caps)}",
         f"Filled: failed calls, line: all calls; before upwards, after downwards. Before, failed calls are {piles[0]}; after, {piles[1]}.",
@@ -80,12 +85,13 @@ def describe_shift(prepared: Shift, feature: str) -> Words:
     known = [point for point in prepared.points if point.change_ms is not None]
     hidden = [f"p{100 * point.q:g}" for point in prepared.points if point.change_ms is None]
     moved = ", ".join(f"p{100 * point.q:g} {_signed(point.change_ms)}" for point in known)
-    beyond = f"{', '.join(hidden)}: beyond a cap, not identifiable" if hidden else "every quantile is identifiable"
+    beyond = f"{', '.join(hidden)}: not identifiable" if hidden else "every quantile is identifiable"
     return Words(
+        "How the time to an answer moved",
         f"How the time to an answer of {feature} moved",
         f"After minus before: {moved or 'no quantile can be compared'}. {beyond[0].upper()}{beyond[1:]}.",
         f"After minus before at each quantile, with a band that holds for all of them at once ({share(prepared.level)}). "
-        f"Hatched: so many calls were cut off that the quantile cannot be known ({beyond}).",
+        f"Hatched: so many calls failed that the quantile cannot be known ({beyond}).",
     )
 
 
@@ -95,7 +101,8 @@ def describe_hourly_rate(prepared: HourlyRate, feature: str) -> Words:
     gaps = int(np.isnan(prepared.rate).sum())
     seen = f"Before, hours lie between {_range(before)}; after, between {_range(after)}."
     return Words(
-        f"{prepared.what} of {feature}",
+        f"{prepared.what} per hour",
+        f"{prepared.what} of {feature}, per hour",
         f"{seen} {count(gaps)} hours have no calls or are left out.",
         f"Each point is an hour, a larger one has more calls; gaps are hours without calls or left out ({count(gaps)}). "
         f"Dotted: the same clock hours of the baseline. {seen}",
@@ -105,7 +112,7 @@ def describe_hourly_rate(prepared: HourlyRate, feature: str) -> Words:
 def describe_outcome_mix(prepared: OutcomeMix, feature: str) -> Words:
     """What calls end as."""
     rows = [f"{name} {share(before)} before, {share(after)} after" for name, before, after in zip(prepared.classes, prepared.baseline, prepared.post, strict=True)]
-    return Words(f"What calls of {feature} end as", "; ".join(rows) + ".", f"Share of calls by outcome, before (filled) and after (hatched): {'; '.join(rows)}.")
+    return Words("What calls end as", f"What calls of {feature} end as", "; ".join(rows) + ".", f"Share of calls by outcome, before (filled) and after (hatched): {'; '.join(rows)}.")
 
 
 def describe_cap_curve(prepared: CapCurve, feature: str) -> Words:
@@ -113,6 +120,7 @@ def describe_cap_curve(prepared: CapCurve, feature: str) -> Words:
     at_knobs = [f"{milliseconds(knob.at)}: {_at(prepared, knob.at)}" for knob in prepared.knobs]
     knobs = f" At the knobs: {'; '.join(at_knobs)}." if at_knobs else ""
     return Words(
+        f"A cap on {feature}",
         f"What a cap on {feature} would cut off",
         f"By {count(prepared.n_calls)} calls after the deploy.{knobs} Beyond {milliseconds(prepared.own_cap_ms)} nothing can be known.",
         f"Share of calls that a shorter cap would cut off, with its 95{chr(0x202F)}% band.{knobs} Hatched: beyond what this window can see.",
@@ -123,6 +131,7 @@ def describe_looks(prepared: Looks) -> Words:
     """Every look at one claim."""
     rows = [f"{point.window}: {_change(point.change, point.low, point.high)}" for point in prepared.points]
     return Words(
+        "Every look",
         f"Every look at: {prepared.name}",
         "; ".join(rows) + ".",
         "Each line is the interval at that look; below its name stands the bound, the number of standard errors that a change must stand out by.",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from analysis.report.rendering import TEMPLATES, anchor_of
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-TEMPLATES = Path(__file__).with_name("templates")
 _HEADING = re.compile(r"<h([123])(?: [^>]*)?>(.*?)</h\1>", re.DOTALL)
 _FIGURE = re.compile(r"<svg [^>]*data-figure=\"([^\"]+)\".*?</svg>", re.DOTALL)
 
@@ -79,15 +79,6 @@ def markdown_with_anchors(text: str) -> str:
     """Markdown as HTML; every section heading can be linked to."""
     made = MarkdownWithMath(renderer=IPythonRenderer(escape=True, exclude_anchor_links=True)).render(text)
     return _HEADING.sub(_anchored, made)
-
-
-def anchor_of(heading: str) -> str:
-    """The name of a section in the page's address.
-
-    >>> anchor_of("Did it hurt anything?")
-    'did-it-hurt-anything'
-    """
-    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"<[^>]*>", "", heading).lower()).strip("-")
 
 
 def shown_output(output: Any) -> Any:

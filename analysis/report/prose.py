@@ -133,6 +133,11 @@ def claim_text(found: Found) -> str:
     return "stays at zero" if kind == "stays_zero" else "nothing was asked"
 
 
+def own_sentence(found: Found) -> str:
+    """The finding's sentence, without its name where that stands before it."""
+    return found["sentence"].removeprefix(f"{found['name']}: ")
+
+
 def visible_text(found: Found) -> str:
     """What a finding that says nothing could have said: the smallest change this look would have seen, and the hours still needed."""
     if found["finding"] in ("met", "worse"):

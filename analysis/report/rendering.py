@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,15 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
 
+def anchor_of(heading: str) -> str:
+    """The name of a section in the page's address.
+
+    >>> anchor_of("Did it hurt anything?")
+    'did-it-hurt-anything'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"<[^>]*>", "", heading).lower()).strip("-")
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -46,7 +56,7 @@ def _environment() -> Environment:
         "count": wording.count, "share": wording.share, "ms": lambda value: prose.value_text("ms", value), "p": wording.p_value,
         "level": wording.level, "when": prose.when_text, "changed": prose.changed_text, "interval": prose.interval_text,
         "claim": prose.claim_text, "visible": prose.visible_text, "p_text": prose.p_text, "calls_text": prose.calls_text,
-        "deciding": prose.deciding_part, "value_in": lambda value, unit: prose.value_text(unit, value),
+        "sentence": prose.own_sentence, "deciding": prose.deciding_part, "value_in": lambda value, unit: prose.value_text(unit, value),
         "change_in": lambda value, unit: prose.change_text(unit, value),
     }  # fmt: skip
     environment.globals |= {"VERDICTS": prose.VERDICTS, "FINDINGS": prose.FINDINGS}

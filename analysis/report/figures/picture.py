@@ -13,6 +13,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+from analysis.report.captions import Words
 from analysis.report.figures import ink
 
 _NAMED = {
@@ -30,35 +31,42 @@ class Picture:
     Attributes
     ----------
     name : unique on its page; the name of its file.
-    title : what it shows, a few words.
+    heading : what it shows, a few words that stand above it.
+    title : the same, whole, for who sees only this figure.
     alt : what it says, in one or two sentences with numbers, for who cannot see it.
     caption : what it proves.
     svg : a whole <svg> element.
     """
 
     name: str
+    heading: str
     title: str
     alt: str
     caption: str
     svg: str
 
     def _repr_html_(self) -> str:
-        return f'<figure id="figure-{self.name}" class="figure">{self.svg}<figcaption>{html.escape(self.caption)}</figcaption></figure>'
+        heading, caption = html.escape(self.heading), html.escape(self.caption)
+        return (
+            f'<figure id="figure-{self.name}" class="figure"><p class="figure-heading">{heading}</p>\n{self.svg}\n'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": f"{self.title}: {self.alt}"}
 
 
 def make_picture(
-    draw: Callable[[Axes, Any], None], prepared: Any, *, name: str, title: str, alt: str, caption: str, height_in: float = ink.HEIGHT_IN
+    draw: Callable[[Axes, Any], None], prepared: Any, words: Words, *, name: str, height_in: float = ink.HEIGHT_IN
 ) -> Picture:
-    """Draw on fresh axes and keep the SVG."""
+    """Draw on fresh axes and keep the SVG with its words."""
     figure, axes = ink.new_axes(height_in)
     draw(axes, prepared)
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify_threshold": 0.2}):
         sink = io.StringIO()
         FigureCanvasSVG(figure).print_svg(sink, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return Picture(name, title, alt, caption, tidy(sink.getvalue(), name=name, title=title, alt=alt))
+    svg = tidy(sink.getvalue(), name=name, title=words.title, alt=words.alt)
+    return Picture(name, words.heading, words.title, words.alt, words.caption, svg)
 
 
 def tidy(svg: str, *, name: str, title: str, alt: str) -> str:

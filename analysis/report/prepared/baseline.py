@@ -62,7 +62,7 @@ def describe_cliff(prepared: Pile, feature: str) -> Words:
     """Where failed calls pile up."""
     failed = float(prepared.failed.sum())
     text = f"{share(failed)} of {count(prepared.n_calls)} calls fail, most of them where they are cut off, at {milliseconds(prepared.cap.at)}."
-    return Words(f"Where calls of {feature} fail", text, f"Filled: failed calls, line: all calls. {text}")
+    return Words(feature, f"Where calls of {feature} fail", text, f"Filled: failed calls, line: all calls. {text}")
 
 
 def prepare_days(coverage: Sequence[Mapping[str, Any]], *, excluded: Collection[int]) -> Days:
@@ -84,7 +84,7 @@ def describe_days(prepared: Days) -> Words:
         f"{count(calls.sum())} calls in {count(calls.size)} hours, between {count(calls.min(initial=calls.max(initial=0)))} and "
         f"{count(calls.max(initial=0))} an hour; {count(prepared.excluded)} hours are left out."
     )
-    return Words("Calls per hour before the deploy", text, f"Bars: calls per hour; line: share of them that fail. {text}")
+    return Words("Calls per hour", "Calls per hour before the deploy", text, f"Bars: calls per hour; line: share of them that fail. {text}")
 
 
 def prepare_source_hours(baseline: Arm) -> SourceHours:
@@ -109,4 +109,4 @@ def describe_source_hours(prepared: SourceHours) -> Words:
     ]
     text = "; ".join(rows) + "."
     caption = f"Mean time of a call by source, in the hours after the deploy's time of day: why the same clock hours are compared. {text}"
-    return Words("Latency by source and hour of the day", text, caption)
+    return Words("Latency by source and hour", "Latency by source and hour of the day", text, caption)

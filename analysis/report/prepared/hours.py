@@ -31,7 +31,7 @@ def prepare_hourly_rate(look: Look, scope: Scope, metric: Metric, *, marks: tupl
     rate = np.concatenate((_ratio(base_y.ravel(), base_n.ravel())[before], gap, _ratio(post_y, post_n)))
     usual_line = usual[hours.astype(int) % usual.size]
     return HourlyRate(
-        hours, rate, calls, f"{metric.name} per hour", usual_line, (Mark(0.0, "deploy"), *marks), int(base_n.sum()), int(post_n.sum())
+        hours, rate, calls, metric.name, usual_line, (Mark(0.0, "deploy"), *marks), int(base_n.sum()), int(post_n.sum())
     )
 
 

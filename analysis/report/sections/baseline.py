@@ -65,7 +65,7 @@ class BaselineSections:
             prepared = prepared_baseline.prepare_cliff(self.rollout.baseline, cliff["feature"], at_ms=cliff["at_ms"])
             words = prepared_baseline.describe_cliff(prepared, cliff["feature"])
             pictures.append(
-                make_picture(latency_figures.draw_pile, prepared, name=file_name("cliff", cliff["feature"]), title=words.title, alt=words.alt, caption=words.caption)
+                make_picture(latency_figures.draw_pile, prepared, words, name=file_name("cliff", cliff["feature"]))
             )
         lines = prose.cliff_lines(found)
         return Section(render("sections/pictures.html.j2", lines=lines, pictures=pictures), "\n".join(lines))
@@ -75,11 +75,11 @@ class BaselineSections:
         """Calls and failures by hour of the baseline."""
         prepared = prepared_baseline.prepare_days(self.content["coverage"], excluded=self.rollout.baseline.excluded_hours)
         words = prepared_baseline.describe_days(prepared)
-        picture = make_picture(hour_figures.draw_days, prepared, name="calls-by-hour", title=words.title, alt=words.alt, caption=words.caption)
+        picture = make_picture(hour_figures.draw_days, prepared, words, name="calls-by-hour")
         means = prepared_baseline.prepare_source_hours(self.rollout.baseline)
         mean_words = prepared_baseline.describe_source_hours(means)
         second = make_picture(
-            hour_figures.draw_source_hours, means, name="latency-by-source-and-hour", title=mean_words.title, alt=mean_words.alt, caption=mean_words.caption
+            hour_figures.draw_source_hours, means, mean_words, name="latency-by-source-and-hour"
         )
         lines = prose.exclusion_lines(self.content)
         return Section(render("sections/pictures.html.j2", lines=lines, pictures=[picture, second]), words.alt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.decision.scope import Scope
@@ -33,7 +33,7 @@ def forest_picture(result: dict[str, Any], *, too_small: float) -> Picture:
     """All expectations at once."""
     prepared = claims.prepare_forest(result, too_small=too_small)
     height = claim_figures.forest_height(len(prepared.rows))
-    return _picture(claim_figures.draw_forest, prepared, captions.describe_forest(prepared), name="expectations", height_in=height)
+    return make_picture(claim_figures.draw_forest, prepared, captions.describe_forest(prepared), name="expectations", height_in=height)
 
 
 def mix_picture(look: Look, feature: str) -> Picture:
@@ -41,42 +41,42 @@ def mix_picture(look: Look, feature: str) -> Picture:
     prepared = claims.prepare_outcome_mix(look, feature)
     height = claim_figures.mix_height(len(prepared.classes))
     words = captions.describe_outcome_mix(prepared, feature)
-    return _picture(claim_figures.draw_outcome_mix, prepared, words, name=file_name("outcomes", feature), height_in=height)
+    return make_picture(claim_figures.draw_outcome_mix, prepared, words, name=file_name("outcomes", feature), height_in=height)
 
 
 def hourly_picture(look: Look, feature: str, metric: Metric, *, marks: Sequence[Mark] = ()) -> Picture:
     """A metric of a feature, hour by hour."""
     prepared = hours.prepare_hourly_rate(look, Scope(feature), metric, marks=tuple(marks))
     words = captions.describe_hourly_rate(prepared, feature)
-    return _picture(hour_figures.draw_hourly_rate, prepared, words, name=file_name("hours", metric.name, feature))
+    return make_picture(hour_figures.draw_hourly_rate, prepared, words, name=file_name("hours", metric.name, feature))
 
 
 def latency_picture(look: Look, feature: str) -> Picture:
     """How long calls take."""
     prepared = latency.prepare_latency_curves(look, feature)
     words = captions.describe_latency_curves(prepared, feature)
-    return _picture(latency_figures.draw_latency_curves, prepared, words, name=file_name("latency", feature))
+    return make_picture(latency_figures.draw_latency_curves, prepared, words, name=file_name("latency", feature))
 
 
 def answer_picture(look: Look, feature: str) -> Picture:
     """How long until an answer."""
     prepared = latency.prepare_answer_curves(look, feature)
     words = captions.describe_answer_curves(prepared, feature)
-    return _picture(latency_figures.draw_answer_curves, prepared, words, name=file_name("time-to-answer", feature))
+    return make_picture(latency_figures.draw_answer_curves, prepared, words, name=file_name("time-to-answer", feature))
 
 
 def cliff_picture(look: Look, feature: str) -> Picture:
     """Where failed calls pile up."""
     prepared = latency.prepare_cliff(look, feature)
     words = captions.describe_cliff(prepared, feature)
-    return _picture(latency_figures.draw_cliff, prepared, words, name=file_name("cliff", feature))
+    return make_picture(latency_figures.draw_cliff, prepared, words, name=file_name("cliff", feature))
 
 
 def shift_picture(look: Look, feature: str) -> Picture:
     """How each quantile moved."""
     prepared = latency.prepare_shift(look, feature)
     words = captions.describe_shift(prepared, feature)
-    return _picture(latency_figures.draw_shift, prepared, words, name=file_name("shift", feature))
+    return make_picture(latency_figures.draw_shift, prepared, words, name=file_name("shift", feature))
 
 
 def cap_picture(look: Look, feature: str) -> Picture | None:
@@ -85,7 +85,7 @@ def cap_picture(look: Look, feature: str) -> Picture | None:
     if prepared is None:
         return None
     words = captions.describe_cap_curve(prepared, feature)
-    return _picture(latency_figures.draw_cap_curve, prepared, words, name=file_name("cap", feature))
+    return make_picture(latency_figures.draw_cap_curve, prepared, words, name=file_name("cap", feature))
 
 
 def card_pictures(look: Look, feature: str, *, marks: Sequence[Mark] = ()) -> list[Picture]:
@@ -101,10 +101,3 @@ def card_metric(look: Look, feature: str) -> Metric:
     named = (part.metric for claim in look.settings.claims for part in (claim.any_of or (claim,)) if part.feature == feature)
     metrics = (metric_named(name, look.arms.user_classes) for name in named if name)
     return next((metric for metric in metrics if metric.unit == "share" and metric.table == "hourly"), metric_named("error_rate"))
-
-
-def _picture(
-    draw: Callable[..., None], prepared: Any, words: captions.Words, *, name: str, height_in: float | None = None
-) -> Picture:
-    size = {} if height_in is None else {"height_in": height_in}
-    return make_picture(draw, prepared, name=name, title=words.title, alt=words.alt, caption=words.caption, **size)

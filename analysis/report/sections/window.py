@@ -11,9 +11,8 @@ from analysis import clock
 from analysis.errors import WrongUse
 from analysis.report import method, prose
 from analysis.report.figures.picture import Picture
-from analysis.report.page import anchor_of
 from analysis.report.prepared.values import Mark
-from analysis.report.rendering import Section, render
+from analysis.report.rendering import Section, anchor_of, render
 from analysis.report.sections.pictures import cap_picture, card_pictures, forest_picture
 from analysis.report.sections.result import Published
 
@@ -27,7 +26,7 @@ class Card:
 
     feature: str
     anchor: str
-    lines: tuple[str, ...]
+    findings: tuple[dict[str, Any], ...]
     pictures: tuple[Picture, ...]
 
 
@@ -69,7 +68,7 @@ class WindowSections:
         """A card for each declared feature."""
         cards = [self._card(feature) for feature in self.declared_features]
         html = render("sections/cards.html.j2", cards=cards)
-        return Section(html, "\n".join(f"{card.feature}: {' '.join(card.lines)}" for card in cards))
+        return Section(html, "\n".join(found["sentence"] for card in cards for found in card.findings))
 
     @cached_property
     def guardrails(self) -> Section:
@@ -94,7 +93,7 @@ class WindowSections:
 
     @cached_property
     def checks(self) -> Section:
-        """Can the data be trusted?"""
+        """Every check of the data and its answer."""
         checks = self.look.result["checks"]
         summary = prose.checks_text(checks)
         return Section(render("sections/checks.html.j2", checks=checks, summary=summary), summary)
@@ -129,8 +128,8 @@ class WindowSections:
 
     def _card(self, feature: str) -> Card:
         found: list[dict[str, Any]] = [*self.look.result["expectations"], *self.look.result["guardrails"]]
-        lines = tuple(item["sentence"] for item in found if item["feature"] == feature)
-        return Card(feature, "feature-" + anchor_of(feature), lines, tuple(card_pictures(self.look, feature, marks=self.marks)))
+        chosen = tuple(item for item in found if item["feature"] == feature)
+        return Card(feature, "feature-" + anchor_of(feature), chosen, tuple(card_pictures(self.look, feature, marks=self.marks)))
 
     def _has_cap(self, feature: str) -> bool:
         knobs = [knob for knob in self.look.settings.knobs if knob.new_cap_ms]
