@@ -6,11 +6,11 @@ Values travel as named parameters only; nothing here pastes text into SQL.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Dictionary
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,34 +45,60 @@ class Relation:
     columns: Dictionary[str, str]
     rows: Sequence[tuple[Any, ...]]
 
+    def cells(self) -> Iterator[tuple[int, str, Any]]:
+        """Every value with its row and its column."""
+        for at, row in enumerate(self.rows):
+            yield from ((at, column, value) for column, value in zip(self.columns, row, strict=True))
 
-@dataclass(frozen=True)
-class Statement:
-    """One SELECT with its parameters; an engine renders it in its own dialect."""
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """A query worked out for one store: everything but the values.
+
+    Attributes
+    ----------
+    name : the file in sql/.
+    query : the syntax tree, with named placeholders.
+    constants : values that belong to the store, such as the words of the user's error classes.
+    """
 
     name: str
     query: exp.Select
-    parameters: Dictionary[str, Any] = field(default_factory=dict)
+    constants: Dictionary[str, Any]
+
+    @cached_property
+    def placeholders(self) -> frozenset[str]:
+        """The names of the values it needs."""
+        return frozenset(node.name for node in self.query.find_all(exp.Placeholder))
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """One SELECT with its parameters; an engine renders it in its own dialect."""
+
+    template: Template
+    parameters: Dictionary[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The file in sql/ that it comes from."""
+        return self.template.name
 
     def sql(self, dialect: str, *, placeholder: str | None = None) -> str:
-        """The text in that dialect; `placeholder` such as ``:{}`` replaces the dialect's own way to name a parameter."""
-        query = self.query
-        if placeholder:
-            query = query.copy()
-            for node in list(query.find_all(exp.Placeholder)):
-                node.replace(exp.Var(this=placeholder.format(node.name)))
-        text = query.sql(dialect=dialect, comments=False)
-        check_one_select(text, dialect)
-        return text
+        """The text in that dialect; `placeholder` such as ``:{}`` replaces the dialect's own way to name a parameter.
 
+        Raises PermissionError when the text is not exactly one SELECT.
+        """
+        return _rendered(self.template, dialect, placeholder)
 
     def by_hand(self) -> str:
         """The text for psql: canonical PostgreSQL, the values written in."""
-        query = self.query.copy()
+        query = self.template.query.copy()
         for node in list(query.find_all(exp.Placeholder)):
-            value = self.parameters[node.name]
-            node.replace(exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP") if isinstance(value, datetime) else exp.convert(value))
-        return query.sql(dialect="postgres", pretty=True, comments=False)
+            node.replace(_literal(self.parameters[node.name]))
+        text = query.sql(dialect="postgres", pretty=True, comments=False)
+        check_one_select(text, "postgres")
+        return text
 
 
 def check_one_select(text: str, dialect: str) -> None:
@@ -100,26 +126,49 @@ class Queries:
         self, name: str, parameters: Dictionary[str, Any], *, relations: Dictionary[str, Relation] | None = None
     ) -> Statement:
         """The query `sql/<name>.sql` over this store, with its parameters and the relations it joins."""
-        query = _parsed(name).copy()
-        values = dict(parameters)
-        for relation_name, relation in (relations or {}).items():
-            query = query.with_(relation_name, _relation_query(relation_name, relation, values))
-        if any(table.name == "calls" for table in query.find_all(exp.Table)):
-            query = query.with_("calls", self._calls(values))
-        for table in list(query.find_all(exp.Table)):
-            if table.name == CANONICAL_TABLE:
-                table.replace(self.mapping.relation())
-        needed = {node.name for node in query.find_all(exp.Placeholder)}
-        return Statement(name, query, {key: value for key, value in values.items() if key in needed})
+        given = relations or {}
+        shapes = tuple((key, tuple(one.columns.items()), len(one.rows)) for key, one in given.items())
+        template = _template(self, name, shapes)
+        values = {**template.constants, **parameters}
+        for key, relation in given.items():
+            values |= {_cell(key, at, column): value for at, column, value in relation.cells()}
+        return Statement(template, {key: values[key] for key in sorted(template.placeholders)})
 
-    def _calls(self, values: dict[str, Any]) -> exp.Select:
-        calls = _parsed("calls").copy()
-        calls.set("order", None)
-        classes = next(case for case in calls.find_all(exp.Case) if case.parent.alias == "outcome")
-        added = [_user_class(index, error_class, values) for index, error_class in enumerate(self.error_classes)]
-        success, *shipped = classes.args["ifs"]
-        classes.set("ifs", [success, *added, *shipped])
-        return calls
+
+@lru_cache(maxsize=256)
+def _template(queries: Queries, name: str, shapes: tuple[tuple[str, tuple[tuple[str, str], ...], int], ...]) -> Template:
+    query, constants = _parsed(name).copy(), {}
+    for relation, columns, n_rows in shapes:
+        query = query.with_(relation, _relation_query(relation, dict(columns), n_rows))
+    if any(table.name == "calls" for table in query.find_all(exp.Table)):
+        query = query.with_("calls", _calls(queries.error_classes, constants))
+    for table in list(query.find_all(exp.Table)):
+        if table.name == CANONICAL_TABLE:
+            table.replace(queries.mapping.relation())
+    return Template(name, query, constants)
+
+
+@lru_cache(maxsize=256)
+def _rendered(template: Template, dialect: str, placeholder: str | None) -> str:
+    query = template.query
+    if placeholder:
+        query = query.copy()
+        for node in list(query.find_all(exp.Placeholder)):
+            node.replace(exp.Var(this=placeholder.format(node.name)))
+    text = query.sql(dialect=dialect, comments=False)
+    check_one_select(text, dialect)
+    return text
+
+
+def _calls(error_classes: Sequence[ErrorClass], constants: dict[str, Any]) -> exp.Select:
+    """The relation `calls`, the user's classes tried before the shipped ones."""
+    calls = _parsed("calls").copy()
+    calls.set("order", None)
+    classes = next(case for case in calls.find_all(exp.Case) if case.parent.alias == "outcome")
+    added = [_user_class(index, error_class, constants) for index, error_class in enumerate(error_classes)]
+    success, *shipped = classes.args["ifs"]
+    classes.set("ifs", [success, *added, *shipped])
+    return calls
 
 
 def sql_sha256() -> str:
@@ -143,20 +192,27 @@ def _user_class(index: int, error_class: ErrorClass, values: dict[str, Any]) -> 
     return exp.If(this=condition, true=exp.Literal.number(FIRST_USER_CODE + index))
 
 
-def _relation_query(name: str, relation: Relation, values: dict[str, Any]) -> exp.Expression:
-    rows = list(relation.rows) or [(None,) * len(relation.columns)]
-    selects = []
-    for number, row in enumerate(rows):
-        cells = []
-        for (column, sql_type), value in zip(relation.columns.items(), row, strict=True):
-            key = f"{name}_{number}_{column}"
-            values[key] = value
-            cell = exp.cast(exp.Placeholder(this=key), sql_type, dialect="postgres")
-            cells.append(exp.alias_(cell, column))
-        selects.append(exp.select(*cells))
-    if not relation.rows:
-        selects[0] = selects[0].where(exp.false())
-    return exp.union(*selects, distinct=False) if len(selects) > 1 else selects[0]
+def _relation_query(name: str, columns: Dictionary[str, str], n_rows: int) -> exp.Select:
+    """The relation as VALUES of placeholders; the first row says the types. Without rows: one of NULLs, and none of it."""
+    rows = [[exp.Placeholder(this=_cell(name, at, column)) for column in columns] for at in range(n_rows)]
+    rows = rows or [[exp.null() for _ in columns]]
+    rows[0] = [exp.cast(cell, kind, dialect="postgres") for cell, kind in zip(rows[0], columns.values(), strict=True)]
+    given = exp.Values(
+        expressions=[exp.Tuple(expressions=row) for row in rows],
+        alias=exp.TableAlias(this=exp.to_identifier("given"), columns=[exp.to_identifier(column) for column in columns]),
+    )
+    query = exp.select(*columns).from_(given)
+    return query if n_rows else query.where(exp.false())
+
+
+def _cell(relation: str, row: int, column: str) -> str:
+    return f"{relation}_{row}_{column}"
+
+
+def _literal(value: Any) -> exp.Expression:
+    if isinstance(value, datetime):
+        return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
+    return exp.convert(value)
 
 
 @cache
