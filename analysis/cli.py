@@ -29,23 +29,24 @@ def main() -> None:
     """Run a command; a mistake of the user is one line and an exit code, never a traceback."""
     from analysis.errors import RolloutError
 
+    code, sentence = 0, None
     try:
         code = app(prog_name="rollout", standalone_mode=False)
     except RolloutError as error:
-        _say(f"rollout: {error}")
-        code = error.exit_code
+        code, sentence = error.exit_code, str(error)
     except (KeyboardInterrupt, typer.Abort):
-        _say("rollout: stopped; what was written before is whole")
-        code = 130
+        code, sentence = 130, "stopped; what was written before is whole"
     except BrokenPipeError:
-        code = 0
+        pass
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own: a wrong option or argument
-            _say(f"rollout: {error.format_message()} (see 'rollout --help')")
-            code = 2
+            code, sentence = 2, f"{error.format_message()} (see 'rollout --help')"
         else:
-            _say(f"rollout: internal error ({type(error).__name__}); please report it with the command and 'rollout --version'")
-            code = 70
+            code, sentence = 70, f"internal error ({type(error).__name__}); please report it with the command and 'rollout --version'"
+    if sentence is not None:
+        _say(f"rollout: {sentence}")
+        if "--json" in sys.argv[1:]:
+            _print_json(_error_object(sentence, code))
     sys.exit(code or 0)
 
 
@@ -201,6 +202,11 @@ def _instant(text: str | None) -> Any:
     from analysis.clock import parse_instant
 
     return parse_instant(text) if text else None
+
+
+def _error_object(sentence: str, code: int) -> dict[str, Any]:
+    """What --json prints when there is no result: one object all the same."""
+    return {"schema": 1, "verdict": "untrusted" if code == 5 else None, "reason": sentence, "exit_code": code}
 
 
 def _print_json(content: dict[str, Any]) -> None:
