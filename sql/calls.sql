@@ -3,11 +3,11 @@
 -- Parameters: :start_at, :end_before (start of a call, UTC), :written_from, :written_before (createdAt), :grid_ms (milliseconds from midnight UTC to the
 --             deploy's time of day), :warm_up_ms (dropped after that time of day, on every day)
 -- Returns:    id, feature, source, tenant, lead, latency_ms, bad_latency, output_tokens, total_tokens, outcome, message
---             (lower-cased, never selected by a query that leaves the database), started_at, written_at
+--             (lower-cased, on one line, never selected by a query that leaves the database), started_at, written_at
 -- Excludes:   latencies that are null or negative (the call stays, its latency is null, its start is createdAt)
 -- Engines:    PostgreSQL, DuckDB, Spark
 -- Outcomes:   0 success, 1 timeout, 2 max_output_tokens, 3 http_5xx, 4 rate_limit, 5 http_4xx, 6 invalid_output, 7 connection, 8 other;
---             the first match wins, on the text before the suffix " meta={"
+--             the first match wins, on the text before the suffix " meta={"; what an answer or a proxy said is tried before the looser words
 SELECT
     id,
     feature,
@@ -26,10 +26,10 @@ SELECT
         WHEN message ~ '^(post-process error: )?4[0-9][0-9]( |$)' THEN 5
         WHEN message LIKE 'post-process error: hit max_output_tokens%' THEN 2
         WHEN message LIKE 'response incomplete: max_output_tokens%' THEN 2
-        WHEN message LIKE '%request timed out%' THEN 1
         WHEN message LIKE 'post-process error: failed to parse json%' THEN 6
         WHEN message LIKE 'post-process error: %schema violation%' THEN 6
         WHEN message LIKE 'post-process error: %empty output_text%' THEN 6
+        WHEN message LIKE '%request timed out%' THEN 1
         WHEN message LIKE '%connection error%' THEN 7
         ELSE 8
     END AS outcome,
@@ -48,7 +48,10 @@ FROM (
         "outputTokens" AS output_tokens,
         "totalTokens" AS total_tokens,
         "status" AS status,
-        CASE WHEN "status" <> 'success' THEN LOWER(SPLIT_PART("errorMessage", ' meta={', 1)) END AS message,
+        CASE
+            WHEN "status" <> 'success'
+                THEN LOWER(REPLACE(REPLACE(SPLIT_PART("errorMessage", ' meta={', 1), CHR(13), ' '), CHR(10), ' '))
+        END AS message,
         "createdAt" - CASE WHEN "latencyMs" >= 0 THEN "latencyMs" ELSE 0 END * INTERVAL '1 millisecond' AS started_at,
         "createdAt" AS written_at
     FROM "AIInteraction"

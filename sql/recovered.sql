@@ -1,5 +1,6 @@
 -- What:       failed calls, and those that a success of the same feature and lead (without a lead: the same tenant) followed within ten minutes
--- Grain:      feature, source, tenant hash, hour of the failure's start, hour of the writing (of the failure for n, of the success for y)
+-- Grain:      feature, source, tenant hash, hour of the failure's start, hour of the writing (of the failure for n; for y the first in which
+--             a success after it could be seen: started, and written with settle allowed for)
 -- Parameters: those of calls.sql; :settle_ms
 -- Returns:    feature, source, tenant, hour_at, written_hour_at, y (recovered failures), n (failures)
 -- Excludes:   calls that succeed; a success is looked for in the same rows, so one written after :written_before is not seen
@@ -11,36 +12,61 @@ SELECT
     DATE_TRUNC('hour', started_at - :grid_ms * INTERVAL '1 millisecond') AS hour_at,
     GREATEST(
         DATE_TRUNC('hour', started_at - :grid_ms * INTERVAL '1 millisecond'),
-        DATE_TRUNC('hour', seen_at - (:grid_ms + :settle_ms) * INTERVAL '1 millisecond')
+        DATE_TRUNC('hour', seen_at - :grid_ms * INTERVAL '1 millisecond')
     ) AS written_hour_at,
     CAST(SUM(recovered) AS BIGINT) AS y,
     CAST(SUM(1 - recovered) AS BIGINT) AS n
 FROM (
-    SELECT feature, source, tenant, started_at, written_at AS seen_at, 0 AS recovered
+    SELECT
+        feature,
+        source,
+        tenant,
+        started_at,
+        written_at - :settle_ms * INTERVAL '1 millisecond' AS seen_at,
+        0 AS recovered
     FROM calls
     WHERE outcome <> 0
     UNION ALL
-    SELECT feature, source, tenant, started_at, MIN(success_at) AS seen_at, 1 AS recovered
+    SELECT
+        feature,
+        source,
+        tenant,
+        started_at,
+        CASE WHEN lead IS NULL THEN tenant_seen_at ELSE lead_seen_at END AS seen_at,
+        1 AS recovered
     FROM (
-        SELECT failure.id, failure.feature, failure.source, failure.tenant, failure.started_at, success.written_at AS success_at
-        FROM calls AS failure
-        INNER JOIN calls AS success
-            ON success.feature = failure.feature
-            AND success.lead = failure.lead
-            AND success.written_at > failure.written_at
-            AND success.written_at <= failure.written_at + 10 * INTERVAL '1 minute'
-        WHERE failure.outcome <> 0 AND success.outcome = 0
-        UNION ALL
-        SELECT failure.id, failure.feature, failure.source, failure.tenant, failure.started_at, success.written_at AS success_at
-        FROM calls AS failure
-        INNER JOIN calls AS success
-            ON success.feature = failure.feature
-            AND success.tenant = failure.tenant
-            AND success.written_at > failure.written_at
-            AND success.written_at <= failure.written_at + 10 * INTERVAL '1 minute'
-        WHERE failure.lead IS NULL AND failure.outcome <> 0 AND success.outcome = 0
-    ) AS pairs
-    GROUP BY id, feature, source, tenant, started_at
-) AS followed
+        SELECT
+            feature,
+            source,
+            tenant,
+            lead,
+            started_at,
+            written_at,
+            outcome,
+            MIN(success_at) OVER by_lead AS lead_success_at,
+            MIN(success_seen_at) OVER by_lead AS lead_seen_at,
+            MIN(success_at) OVER by_tenant AS tenant_success_at,
+            MIN(success_seen_at) OVER by_tenant AS tenant_seen_at
+        FROM (
+            SELECT
+                feature,
+                source,
+                tenant,
+                lead,
+                started_at,
+                written_at,
+                outcome,
+                CASE WHEN outcome = 0 THEN written_at END AS success_at,
+                CASE WHEN outcome = 0 THEN GREATEST(started_at, written_at - :settle_ms * INTERVAL '1 millisecond') END AS success_seen_at
+            FROM calls
+        ) AS timed
+        WINDOW
+            by_lead AS (PARTITION BY feature, lead ORDER BY written_at DESC, outcome DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+            by_tenant AS (PARTITION BY feature, tenant ORDER BY written_at DESC, outcome DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ) AS followed
+    WHERE
+        outcome <> 0
+        AND CASE WHEN lead IS NULL THEN tenant_success_at ELSE lead_success_at END <= written_at + 10 * INTERVAL '1 minute'
+) AS failed
 GROUP BY 1, 2, 3, 4, 5
 ORDER BY feature, source, tenant, hour_at, written_hour_at
