@@ -16,12 +16,14 @@ class NotebookFailed(RolloutError):
     ----------
     exit_code : of the command that ran it.
     log : what it said before, line by line, without secrets, data and paths.
+    where : places in the package, outermost first, when the error is none of ours.
     """
 
     def __init__(self, sentence: str, *, exit_code: int = RolloutError.exit_code) -> None:
         super().__init__(sentence)
         self.exit_code = exit_code
         self.log: tuple[str, ...] = ()
+        self.where: tuple[str, ...] = ()
 
 
 class CellFailed(NotebookFailed):
@@ -31,9 +33,9 @@ class CellFailed(NotebookFailed):
         if told.get("sentence"):
             super().__init__(told["sentence"], exit_code=told["exit_code"])
             return
-        where = " > ".join(told.get("where", ())) or "the cell itself"
         met = told.get("kind", kind)
-        super().__init__(f"notebook {name!r} met an error it does not know, {met} in {place}, at {where}; please report it with failed.html")
+        super().__init__(f"notebook {name!r} met an error it does not know, {met} in {place}; please report it with failed.html")
+        self.where = tuple(told.get("where", ()))
 
 
 class KernelDied(NotebookFailed):

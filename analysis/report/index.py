@@ -1,2 +1,152 @@
-"""Placeholder."""
-def write_index(settings): return settings.outputs/"index.html"
+"""The index of a rollout and of all rollouts, made from what lies on disk and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis import clock, files
+from analysis.clock import iso, parse_instant
+from analysis.report.captions import describe_looks
+from analysis.report.prepared.claims import prepare_looks, with_parts
+from analysis.report.places import Link
+from analysis.report.prose import VERDICTS, box_changed, headline, when_text
+from analysis.report.rendering import render
+from analysis.report.shelf import Report, latest, newest_result, read_ledger, read_reports
+from analysis.report.strip import Strip, strip_of
+
+if TYPE_CHECKING:
+    from analysis.config import Settings
+
+MOST_LEDGER_LINES = 12
+
+
+@dataclass(frozen=True)
+class Row:
+    """One window on the index.
+
+    Attributes
+    ----------
+    state : a verdict's name, or ``failed``, ``due``, ``not_due``, ``replaced`` (a later change came before its end).
+    words : what to say beside the state.
+    links : to its pages.
+    """
+
+    label: str
+    stage: int
+    state: str
+    words: str
+    calls: int | None
+    bound: float | None
+    end: str | None
+    links: tuple[Link, ...]
+
+
+def write_index(settings: Settings) -> Path:
+    """Write the index of a rollout, and the one over all rollouts beside it; returns the rollout's page."""
+    page = settings.outputs / "index.html"
+    files.write_text(page, rollout_index(settings))
+    files.write_text(settings.outputs.parent / "index.html", all_rollouts_index(settings.outputs.parent))
+    return page
+
+
+def rollout_index(settings: Settings) -> str:
+    """The page of one rollout."""
+    reports = read_reports(settings.outputs)
+    result = latest(report.result for report in reports if report.result and not report.has_failed) or latest(
+        report.result for report in reports if report.result
+    )
+    return render(
+        "index.html.j2",
+        name=settings.rollout.name,
+        title=settings.rollout.title,
+        result=result,
+        headline=headline(result) if result else "No planned look has been made yet.",
+        changed=box_changed(result) if result else [],
+        rows=rows_of(settings, reports),
+        strips=strips_of(settings, reports),
+        links=_other_pages(settings.outputs),
+        ledger=read_ledger(settings.outputs / "ledger.jsonl", most=MOST_LEDGER_LINES),
+        deployed_at=when_text(result["deployed_at"]) if result else None,
+        written_at=when_text(iso(clock.now().replace(microsecond=0))),
+    )
+
+
+def all_rollouts_index(outputs: Path) -> str:
+    """The page over all rollouts in a folder, the newest look first."""
+    entries = []
+    for folder in sorted(path for path in outputs.iterdir() if path.is_dir()):
+        if (folder / "index.html").exists():
+            entries.append({"name": folder.name, "href": f"{folder.name}/index.html", "result": newest_result(folder)})
+    entries.sort(key=lambda entry: entry["result"]["look"]["end"] if entry["result"] else "", reverse=True)
+    for entry in entries:
+        entry["headline"] = headline(entry["result"]) if entry["result"] else "No planned look has been made yet."
+    return render("rollouts.html.j2", entries=entries, written_at=when_text(iso(clock.now().replace(microsecond=0))))
+
+
+def rows_of(settings: Settings, reports: Sequence[Report]) -> list[Row]:
+    """A row for each planned window, made or not, and one for every other report, in time."""
+    by_folder = {report.folder: report for report in reports}
+    deployed_at = _deployed_at(settings, reports)
+    rows = []
+    for label, length in zip(settings.monitoring.windows, settings.monitoring.lengths, strict=True):
+        report = by_folder.pop(f"windows/{label}", None)
+        due_at = deployed_at + length + settings.monitoring.settle if deployed_at else None
+        rows.append(_row(report) if report else _missing_row(label, due_at))
+    return rows + [_row(report) for report in sorted(by_folder.values(), key=lambda report: (report.stage, str(report.end), report.folder))]
+
+
+def strips_of(settings: Settings, reports: Sequence[Report]) -> list[Strip]:
+    """Every look at every expectation, with its interval and bound."""
+    planned = {report.label: report.result for report in reports if report.stage == 1 and report.result and report.is_planned}
+    if not planned:
+        return []
+    results = [planned.get(label) for label in settings.monitoring.windows]
+    names = list(dict.fromkeys(found["name"] for result in planned.values() for found in with_parts(result["expectations"])))
+    looks = [prepare_looks(results, settings.monitoring.windows, name) for name in names]
+    return [strip_of(prepared, describe_looks(prepared)) for prepared in looks]
+
+
+def _row(report: Report) -> Row:
+    links = []
+    if report.has_page:
+        links += [Link(f"{report.folder}/report.html", "report"), Link(f"{report.folder}/notebook.ipynb", "notebook")]
+        links += [Link(f"{report.folder}/result.json", "result.json"), Link(f"{report.folder}/summary.md", "summary")]
+    if report.has_failed:
+        links.append(Link(f"{report.folder}/failed.html", "why it failed"))
+    result = report.result
+    if result is None:
+        words = "the last run failed" if report.has_failed else "its result cannot be read; run the report again"
+        return Row(report.label, report.stage, "failed", words, None, None, None, tuple(links))
+    words = VERDICTS[result["verdict"]].meaning if result["verdict"] in VERDICTS else ""
+    if report.has_failed:
+        words += "; a later run failed, this is the earlier report"
+    if not report.is_planned:
+        words += "; not a planned look, it decides nothing"
+    look = result["look"]
+    return Row(report.label, report.stage, result["verdict"], words, result["post"]["calls"], look["bound"], when_text(look["end"]), tuple(links))
+
+
+def _missing_row(label: str, due_at: datetime | None) -> Row:
+    if due_at is None:
+        return Row(label, 1, "not_due", "no deploy is recorded yet", None, None, None, ())
+    if due_at <= clock.now():
+        return Row(label, 1, "due", f"no report yet: rollout report --window {label}", None, None, None, ())
+    return Row(label, 1, "not_due", f"due {when_text(iso(due_at))}", None, None, None, ())
+
+
+def _deployed_at(settings: Settings, reports: Sequence[Report]) -> datetime | None:
+    recorded = next((report.result["deployed_at"] for report in reports if report.result), None)
+    return settings.rollout.deployed_at or (parse_instant(recorded) if recorded else None)
+
+
+def _other_pages(outputs: Path) -> list[Link]:
+    there = (
+        ("baseline/report.html", "Baseline"), ("baseline/failed.html", "Why the baseline failed"), ("handoff.html", "Hand-over"),
+        ("smoke.html", "Smoke checks"), ("ledger.jsonl", "Ledger"),
+    )  # fmt: skip
+    return [Link(href, text) for href, text in there if (outputs / href).exists()]
+

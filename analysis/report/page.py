@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nbconvert.exporters.templateexporter import TemplateExporter
@@ -15,35 +14,10 @@ from analysis.report.rendering import TEMPLATES, anchor_of
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from analysis.report.places import PageFacts
+
 _HEADING = re.compile(r"<h([123])(?: [^>]*)?>(.*?)</h\1>", re.DOTALL)
 _FIGURE = re.compile(r"<svg [^>]*data-figure=\"([^\"]+)\".*?</svg>", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Link:
-    """A link to another page of the rollout."""
-
-    href: str
-    text: str
-
-
-@dataclass(frozen=True)
-class PageFacts:
-    """What stands around the notebook's cells.
-
-    Attributes
-    ----------
-    title : of the window or tab.
-    name, place : whose page it is, and which one.
-    links : to its neighbours, relative, so that they work from a file system too.
-    footer : what made it, and when.
-    """
-
-    title: str
-    name: str
-    place: str
-    links: tuple[Link, ...]
-    footer: str
 
 
 class PageExporter(TemplateExporter):

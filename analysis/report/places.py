@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis import clock
-from analysis.report.page import Link, PageFacts
 from analysis.report.prose import VERDICTS, when_text
 
 if TYPE_CHECKING:
     from analysis.config import Settings
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to another page of the rollout."""
+
+    href: str
+    text: str
+
+
+@dataclass(frozen=True)
+class PageFacts:
+    """What stands around the notebook's cells.
+
+    Attributes
+    ----------
+    title : of the window or tab.
+    name, place : whose page it is, and which one.
+    links : to its neighbours, relative, so that they work from a file system too.
+    footer : what made it, and when.
+    """
+
+    title: str
+    name: str
+    place: str
+    links: tuple[Link, ...]
+    footer: str
 
 
 def facts_of(settings: Settings, result: Mapping[str, Any], folder: Path) -> PageFacts:

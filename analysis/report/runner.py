@@ -95,7 +95,8 @@ def run_notebook(
         try:
             executed = _execute(notebook, parameters, run, manager)
         except NotebookFailed as failure:
-            failure.log = log_of(run.notebook, run.titles, stopped_at=run.cell, kernel_words=said())
+            before = log_of(run.notebook, run.titles, stopped_at=run.cell, kernel_words=said())
+            failure.log = (*before, *(f"  at {place}" for place in failure.where))
             raise
     return Executed(_without_paths(executed, notebook), _result_of(executed))
 

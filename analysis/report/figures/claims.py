@@ -1,4 +1,4 @@
-"""Figures of claims: what was promised and what came, what the calls ended as, and every look so far."""
+"""Figures of claims: what was promised and what came, and what the calls ended as."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from analysis.report.figures import ink
-from analysis.report.prepared.values import Forest, ForestRow, Looks, OutcomeMix
+from analysis.report.prepared.values import Forest, ForestRow, OutcomeMix
 
 FOREST_LOW, FOREST_HIGH = -1.08, 1.25
 ROW_IN = 0.46
@@ -60,28 +60,6 @@ def mix_height(classes: int) -> float:
     return 0.9 + 0.42 * max(classes, 2)
 
 
-def draw_looks(axes: Axes, prepared: Looks) -> None:
-    """A column a look: estimate and interval at its bound; empty where no look was made."""
-    place = np.arange(len(prepared.points))
-    axes.axhline(0, color=ink.MUTED, linewidth=0.9)
-    ink.grid_lines(axes)
-    if prepared.required is not None:
-        axes.axhline(prepared.required, color=ink.GOOD, linewidth=1.0, linestyle=(0, (4, 2)))
-        axes.annotate("required", (len(place) - 0.5, prepared.required), xytext=(0, 2), textcoords="offset points", ha="right",
-                      fontsize=ink.SMALL_PT, color=ink.GOOD)  # fmt: skip
-    for x, point in zip(place, prepared.points, strict=True):
-        if point.change is None:
-            axes.annotate(point.verdict, (x, 0), ha="center", va="bottom", fontsize=ink.SMALL_PT, color=ink.MUTED)
-            continue
-        marker, color = _MARKS.get(point.state, ("D", ink.MUTED))
-        axes.vlines(x, point.low, point.high, color=color, linewidth=1.8)
-        axes.plot([x], [point.change], marker=marker, color=color, markersize=6)
-    axes.set_xlim(-0.5, len(place) - 0.5)
-    axes.set_xticks(place, [_look_label(point.window, point.bound) for point in prepared.points])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:+g} %" if value else "0"))
-    ink.label_axes(axes, "look, and the bound it must cross", "change")
-
-
 def _draw_forest_row(axes: Axes, y: float, row: ForestRow) -> None:
     marker, color = _MARKS.get(row.state, ("D", ink.MUTED))
     axes.annotate(row.name, (FOREST_LOW, y + 0.3), va="bottom", fontsize=ink.SMALL_PT, color=ink.INK, annotation_clip=False)
@@ -99,10 +77,6 @@ def _draw_forest_row(axes: Axes, y: float, row: ForestRow) -> None:
             axes.plot([end], [y], marker="<" if end == low else ">", color=color, markersize=5)
     if FOREST_LOW <= row.change <= FOREST_HIGH:
         axes.plot([row.change], [y], marker=marker, color=color, markersize=6)
-
-
-def _look_label(window: str, bound: float | None) -> str:
-    return window if bound is None else f"{window}\n{bound:.2f}"
 
 
 def _percent(value: float) -> str:

@@ -76,7 +76,7 @@ def prepare_looks(results: Sequence[Mapping[str, Any] | None], windows: Sequence
     """One claim through every planned look, from their result.json; None where none was made."""
     points, required = [], None
     for window, result in zip(windows, results, strict=True):
-        found = next((item for item in result["expectations"] if item["name"] == name), None) if result else None
+        found = next((item for item in with_parts(result["expectations"]) if item["name"] == name), None) if result else None
         change = relative_change(found) if found else None
         if found:
             required = required_change(found)[0]

@@ -1,0 +1,117 @@
+"""What lies on disk of one rollout: results, failures, ledger. Read as it is; a file that cannot be read is a row that says so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from analysis.clock import parse_instant
+from analysis.errors import RolloutError
+
+NEWEST_RESULTS = 5
+
+
+@dataclass(frozen=True)
+class Report:
+    """One window's folder.
+
+    Attributes
+    ----------
+    folder : relative to the rollout's outputs: ``windows/4h``, ``stage-2/windows/4h``.
+    label : the window's name.
+    stage : 1 for the deploy itself.
+    result : the object of its result.json; None when there is none or it cannot be read.
+    has_page, has_failed : which pages are there.
+    """
+
+    folder: str
+    label: str
+    stage: int
+    result: Mapping[str, Any] | None
+    has_page: bool
+    has_failed: bool
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether it is one of the planned looks."""
+        return self.result is not None and bool(self.result["look"].get("planned"))
+
+    @property
+    def end(self) -> datetime | None:
+        """When its window ends."""
+        return parse_instant(self.result["look"]["end"]) if self.result else None
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """One line of the ledger in a few words."""
+
+    at: str
+    event: str
+    words: str
+
+
+def read_reports(outputs: Path) -> list[Report]:
+    """Every window that has a result or a failed page, in every stage."""
+    folders = sorted([*outputs.glob("windows/*/"), *outputs.glob("stage-*/windows/*/")])
+    reports = []
+    for folder in folders:
+        pages = {name: (folder / name).exists() for name in ("report.html", "failed.html", "result.json")}
+        if any(pages.values()):
+            place = folder.relative_to(outputs)
+            stage = int(place.parts[0].removeprefix("stage-")) if place.parts[0] != "windows" else 1
+            result = read_result(folder / "result.json") if pages["result.json"] else None
+            reports.append(Report(place.as_posix(), folder.name, stage, result, pages["report.html"], pages["failed.html"]))
+    return reports
+
+
+def read_result(path: Path) -> Mapping[str, Any] | None:
+    """A window's result; None when it is none of ours."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        parse_instant(content["look"]["end"])
+        return content if isinstance(content["expectations"], list) and content["verdict"] else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RolloutError):
+        return None
+
+
+def newest_result(outputs: Path) -> Mapping[str, Any] | None:
+    """The result of the latest planned look, found among the files written last."""
+    paths = [*outputs.glob("windows/*/result.json"), *outputs.glob("stage-*/windows/*/result.json")]
+    newest = sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)[:NEWEST_RESULTS]
+    return latest(result for path in newest if (result := read_result(path)))
+
+
+def latest(results: Any) -> Mapping[str, Any] | None:
+    """The one that decides now: the planned look that ends last."""
+    planned = [result for result in results if result["look"].get("planned")]
+    return max(planned, key=lambda result: parse_instant(result["look"]["end"]), default=None)
+
+
+def read_ledger(path: Path, *, most: int) -> list[LedgerLine]:
+    """The newest lines of the ledger, newest first; a torn line is left out."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in reversed(lines):
+        try:
+            entry = json.loads(line)
+            found.append(LedgerLine(str(entry["at"]), str(entry["event"]), _words(entry)))
+        except (ValueError, KeyError, TypeError):
+            continue
+        if len(found) == most:
+            break
+    return found
+
+
+def _words(entry: Mapping[str, Any]) -> str:
+    """The plain facts of a line."""
+    own = {"schema", "at", "event"}
+    facts = ((key, value) for key, value in entry.items() if key not in own and isinstance(value, str | int | float | bool))
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in list(facts)[:5])

@@ -1,0 +1,44 @@
+"""The example rollout on a temporary folder, judged once for all tests of a process."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import analysis
+from analysis.config import Settings, load_settings
+from analysis.judge import Look
+from analysis.report.sections import WindowSections
+from analysis.telemetry.simulate import simulate_phase_94, write_sample
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def example_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the example's rollout.toml and its sample data; braces and a space in its path."""
+    folder = tmp_path_factory.mktemp("box") / "a {b} c"
+    folder.mkdir()
+    shutil.copy(ROOT / "rollout.toml", folder)
+    write_sample(simulate_phase_94(), folder / "outputs" / "sample")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def example(example_folder: Path) -> Settings:
+    """Its settings."""
+    return load_settings(example_folder / "rollout.toml")
+
+
+@pytest.fixture(scope="session")
+def look(example: Settings) -> Look:
+    """Its look at 24 hours."""
+    return analysis.open(example.path).look("24h")
+
+
+@pytest.fixture(scope="session")
+def sections(look: Look) -> WindowSections:
+    """The sections of its report."""
+    return WindowSections(look)
