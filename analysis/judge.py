@@ -117,7 +117,7 @@ class Rollout:
         guardrails = find_guardrails(settings.guardrails, arms, plan, smallest_useful=useful)
         exploratory = scan_features(arms, plan)
         cliffs = {"baseline": find_cliffs(self.baseline.latency), "post": find_cliffs(post.latency)}
-        checks = check_data(arms, hours=plan.hours, days_asked=settings.baseline.days, exclusions=len(settings.baseline.exclude))
+        checks = check_data(arms, hours=plan.hours, asked=settings.baseline)
         lasting = decide_lasting(expectations, guardrails, arms, plan, sustained_for=settings.monitoring.sustained_for)
         verdict = decide_verdict(
             expectations=expectations,
@@ -128,7 +128,7 @@ class Rollout:
             sustained_remark=lasting.remark,
             is_last=plan.is_last,
         )
-        replay = replay_pretended_deploys(settings.expectations, arms, plan)
+        replay = replay_pretended_deploys(settings.expectations, arms, plan, guardrails=settings.guardrails)
         look = Look(
             settings, label, window, plan, arms, expectations, guardrails, exploratory, cliffs, checks, lasting, replay, verdict
         )

@@ -9,20 +9,24 @@ import numpy as np
 import pandas as pd
 
 from analysis.clock import iso
-from analysis.counts import HourlyCounts
-from analysis.decision.claims import Arms
+from analysis.config.settings import Baseline
+from analysis.decision.caveats import TENTH, expected_calls
+from analysis.decision.claims import FEWEST_N, Arms
+from analysis.decision.incidents import by_hour, exclusion_line, propose_exclusions, stretches
+from analysis.decision.scope import HOURS_A_DAY, HOURS_A_WEEK, Scope, usable_hours
 from analysis.decision.wording import count, share
+from analysis.metrics import metric_named
 from analysis.telemetry.load import Arm
 from analysis.window import HOUR
 
 CheckState = Literal["ok", "warning", "error", "no_opinion"]
 BAD_LATENCY_SHARE = 0.01
 EMPTY_HOUR_SHARE = 0.2
-TENTH = 0.1
+FEWEST_USUAL_CALLS = 3
 MIX_SHIFT = 0.2
-INCIDENT_MADS = 6.0
-INCIDENT_RISE = 0.1
-FEWEST_CALLS_AN_HOUR = 5
+SILENCE = HOUR / 4
+SILENT_CALLS = 7.0
+"""So many calls are expected in a silence that chance explains once in a thousand windows: exp(-7)."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ class Check:
     detail: str
 
 
-def check_data(arms: Arms, *, hours: tuple[int, int], days_asked: int, exclusions: int) -> tuple[Check, ...]:
-    """Every check over both arms, in the order they are shown."""
+def check_data(arms: Arms, *, hours: tuple[int, int], asked: Baseline) -> tuple[Check, ...]:
+    """Every check over both arms, in the order they are shown; `asked` is the baseline that rollout.toml asks for."""
     baseline, post = arms.baseline, arms.post
     return (
         _check_rows("baseline has calls", baseline),
@@ -53,35 +57,27 @@ def check_data(arms: Arms, *, hours: tuple[int, int], days_asked: int, exclusion
         _check_hours(arms, hours),
         _check_clock(arms, hours),
         _check_in_flight(post),
-        _check_right_edge(post),
+        _check_right_edge(arms, hours),
         _check_volume(arms, hours),
-        _check_mix(arms),
-        _check_incidents(baseline, exclusions),
-        _check_days(arms, days_asked),
+        _check_mix(arms, hours),
+        _check_incidents(baseline, asked),
+        _check_days(arms, asked),
     )
 
 
-def propose_exclusions(baseline: Arm) -> tuple[int, ...]:
-    """Hours of the baseline (from the deploy) whose error rate stands far out: proposed, never excluded silently."""
-    hourly = _by_hour(baseline.hourly)
-    hourly = hourly[hourly["calls"] >= FEWEST_CALLS_AN_HOUR]
-    if len(hourly) < 12:
-        return ()
-    rate = (hourly["failed"] / hourly["calls"]).to_numpy()
-    middle = np.median(rate)
-    spread = 1.4826 * np.median(np.abs(rate - middle))
-    noise = np.sqrt(np.maximum(middle * (1 - middle), 1e-4) / hourly["calls"].to_numpy())
-    outlying = (rate - middle > INCIDENT_MADS * np.maximum(spread, noise)) & (rate - middle > INCIDENT_RISE)
-    return tuple(int(hour) for hour in hourly.index[outlying])
+def usual_calls(arms: Arms) -> np.ndarray:
+    """Calls of every baseline hour, (repeats, cycle hours); nan where an hour is excluded or not there."""
+    cycle = arms.cycle
+    calls = by_hour(arms.baseline.hourly)["calls"].reindex(range(-cycle.span, 0), fill_value=0).to_numpy(dtype=float)
+    return np.where(usable_hours(arms.baseline, cycle), calls.reshape(cycle.repeats, cycle.hours), np.nan)
 
 
 def empty_hours(arms: Arms, hours: tuple[int, int]) -> list[int]:
-    """Post hours without a call although the matched hours of the baseline had some on most days."""
-    cycle = arms.cycle
-    before = _by_hour(arms.baseline.hourly)["calls"].reindex(range(-cycle.span, 0), fill_value=0).to_numpy()
-    usual = np.median(before.reshape(cycle.repeats, cycle.hours), axis=0)
-    after = _by_hour(arms.post.hourly)["calls"].reindex(range(*hours), fill_value=0)
-    return [hour for hour in range(*hours) if after[hour] == 0 and usual[hour % cycle.hours] >= 1]
+    """Post hours without a call although the matched hours of the baseline all had some, and three at least together."""
+    usual, came = usual_calls(arms), _post_calls(arms, hours)
+    fewest, together = np.nanmin(np.nan_to_num(usual, nan=np.inf), axis=0), np.nansum(usual, axis=0)
+    never_empty = (fewest >= 1) & np.isfinite(fewest) & (together >= FEWEST_USUAL_CALLS)
+    return [hour for hour in range(*hours) if came[hour - hours[0]] == 0 and never_empty[hour % arms.cycle.hours]]
 
 
 def _check_rows(name: str, arm: Arm) -> Check:
@@ -112,93 +108,108 @@ def _check_latencies(baseline: Arm, post: Arm) -> Check:
 
 
 def _check_statuses(baseline: Arm, post: Arm) -> Check:
-    strange = baseline.trust["unknown_statuses"] + post.trust["unknown_statuses"]
+    name, strange = "statuses are known", baseline.trust["unknown_statuses"] + post.trust["unknown_statuses"]
     if strange:
-        return Check("statuses are known", "error", f"{count(strange)} rows have a status that is neither success nor error; write a mapping")
-    return Check("statuses are known", "ok", "every status is success or error")
+        return Check(name, "error", f"{count(strange)} rows have a status that is neither success nor error; write a mapping")
+    return Check(name, "ok", "every status is success or error")
 
 
 def _check_hours(arms: Arms, hours: tuple[int, int]) -> Check:
-    empty = empty_hours(arms, hours)
-    name = "every hour has calls"
+    name, empty, asked = "every hour has calls", empty_hours(arms, hours), hours[1] - hours[0]
     if not empty:
         return Check(name, "ok", f"no post hour is empty whose matched baseline hours ({arms.cycle.name}) were not")
-    detail = f"{len(empty)} of {hours[1] - hours[0]} post hours have no call although their baseline hours do (hour {empty[0]} after the deploy first)"
-    if len(empty) > EMPTY_HOUR_SHARE * (hours[1] - hours[0]):
-        return Check(name, "error", f"{detail}, more than 20 %; find out whether calls or their rows are missing")
+    detail = f"{len(empty)} of {asked} post hours have no call although their baseline hours do, the first is hour {empty[0]} after the deploy"
+    if len(empty) > EMPTY_HOUR_SHARE * asked:
+        return Check(name, "error", f"{detail}; that is more than 20 %, find out whether calls or their rows are missing")
     return Check(name, "warning", detail)
 
 
 def _check_clock(arms: Arms, hours: tuple[int, int]) -> Check:
     """An empty hour beside one with twice its usual calls is what a clock that jumped leaves behind."""
-    name = "the clock did not jump"
-    after = _by_hour(arms.post.hourly)["calls"].reindex(range(*hours), fill_value=0)
-    before = _by_hour(arms.baseline.hourly)["calls"]
-    usual = before.mean() if len(before) else 0.0
+    name, usual, came = "the clock did not jump", _usual_by_hour(arms), _post_calls(arms, hours)
     for hour in empty_hours(arms, hours):
-        doubled = [near for near in (hour - 1, hour + 1) if near in after.index and after[near] >= 2 * usual > 0]
-        if doubled:
-            return Check(name, "warning", f"hour {hour} after the deploy is empty and hour {doubled[0]} has {count(after[doubled[0]])} calls; check the writer's clock")
-    return Check(name, "ok", "no empty hour lies beside one with twice the usual calls")
+        for near in (hour - 1, hour + 1):
+            expected = usual[near % arms.cycle.hours]
+            if hours[0] <= near < hours[1] and came[near - hours[0]] >= 2 * expected > 0:
+                calls = f"{count(came[near - hours[0]])} calls instead of {count(expected)}"
+                found = f"hour {hour} after the deploy is empty and hour {near} has {calls}"
+                return Check(name, "warning", f"{found}; check the clock of what writes the rows")
+    return Check(name, "ok", "no empty hour lies beside one with twice its usual calls")
 
 
 def _check_in_flight(post: Arm) -> Check:
-    in_flight = post.trust["started_before"]
-    return Check("calls in flight are told apart", "ok", f"{count(in_flight)} calls written in the post window started before it and belong to the old code")
+    detail = f"{count(post.trust['started_before'])} calls written in the post window started before it and belong to the old code"
+    return Check("calls in flight are told apart", "ok", detail)
 
 
-def _check_right_edge(post: Arm) -> Check:
-    name, newest = "rows reach the end of the window", post.trust["last_written_at"]
-    if newest is None:
-        return Check(name, "no_opinion", "no rows")
-    missing = post.window.end - newest
-    usual_gap = post.window.length / max(post.calls, 1)
-    if missing > max(10 * usual_gap, HOUR / 4):
-        return Check(name, "warning", f"the newest row is of {iso(newest)}, {missing // (HOUR / 60)} min before the window's end; rows may still be on their way")
+def _check_right_edge(arms: Arms, hours: tuple[int, int]) -> Check:
+    """Silence at the end of the window, longer than the usual traffic explains: rows may still be on their way."""
+    name, post = "rows reach the end of the window", arms.post
+    newest = post.trust["last_written_at"]
+    if newest is None or not arms.baseline.calls:
+        return Check(name, "no_opinion", "an arm has no rows")
+    silent = post.window.end - newest
+    expected = _usual_by_hour(arms)[(hours[1] - 1) % arms.cycle.hours] * (silent / HOUR)
+    if silent > SILENCE and expected >= SILENT_CALLS:
+        found = f"the newest row is of {iso(newest)}, {silent // (HOUR / 60)} min before the window's end"
+        return Check(name, "warning", f"{found}, where about {count(expected)} calls are usual; rows may still be on their way")
     return Check(name, "ok", f"the newest row is of {iso(newest)}")
 
 
 def _check_volume(arms: Arms, hours: tuple[int, int]) -> Check:
     """A feature that fell to a tenth of its calls is a finding of its own, not an improvement of its errors."""
-    span = len(arms.baseline.hourly.rows["hour"].unique()) or 1
-    before = arms.baseline.hourly.rows.groupby("feature")["calls"].sum() / span * (hours[1] - hours[0])
-    after = arms.post.hourly.rows.groupby("feature")["calls"].sum().reindex(before.index, fill_value=0)
-    fallen = [feature for feature in before.index if before[feature] >= 30 and after[feature] <= TENTH * before[feature]]
+    name, fallen = "no feature fell silent", []
+    for feature in sorted(arms.baseline.hourly.rows["feature"].dropna().unique()):
+        expected, came = expected_calls(hours, arms.compare(Scope(feature), metric_named("calls_per_hour"), hours))
+        if expected >= FEWEST_N and came <= TENTH * expected:
+            fallen.append(f"{feature} fell from {count(expected)} expected calls to {count(came)}")
     if fallen:
-        first = fallen[0]
-        more = f" and {len(fallen) - 1} more" if len(fallen) > 1 else ""
-        return Check("no feature fell silent", "warning", f"{first}{more} fell from {count(before[first])} expected calls to {count(after[first])}; is it still in use?")
-    return Check("no feature fell silent", "ok", "no feature fell to a tenth of its calls")
+        return Check(name, "warning", f"{'; '.join(fallen)}; is it still in use? That is no improvement")
+    return Check(name, "ok", "no feature fell to a tenth of its calls")
 
 
-def _check_mix(arms: Arms) -> Check:
-    name = "the mix of calls is the same"
-    if not (arms.baseline.calls and arms.post.calls):
-        return Check(name, "no_opinion", "an arm has no calls")
-    shares = [arm.hourly.rows.groupby(["feature", "source", "tenant"], dropna=False)["calls"].sum() / arm.calls for arm in (arms.baseline, arms.post)]
-    moved = float((shares[0].sub(shares[1], fill_value=0)).abs().sum() / 2)
+def _check_mix(arms: Arms, hours: tuple[int, int]) -> Check:
+    name, keys = "the mix of calls is the same", ["feature", "source", "tenant"]
+    before, after = _matched_rows(arms, hours), arms.post.hourly.rows
+    if before.empty or after.empty:
+        return Check(name, "no_opinion", "an arm has no calls in these hours")
+    shares = [rows.groupby(keys, dropna=False)["calls"].sum() / rows["calls"].sum() for rows in (before, after)]
+    moved = float(shares[0].sub(shares[1], fill_value=0).abs().sum() / 2)
+    detail = f"{share(moved)} of the calls moved between features, sources and tenants"
     if moved > MIX_SHIFT:
-        return Check(name, "warning", f"{share(moved)} of the calls moved to other features, sources or tenants; differences are standardised over them")
-    return Check(name, "ok", f"{share(moved)} of the calls moved between features, sources and tenants")
+        return Check(name, "warning", f"{detail}; differences are standardised over sources and large tenants, the crude ones stand beside")
+    return Check(name, "ok", detail)
 
 
-def _check_incidents(baseline: Arm, exclusions: int) -> Check:
+def _check_incidents(baseline: Arm, asked: Baseline) -> Check:
     name, hours = "the baseline is free of incidents", propose_exclusions(baseline)
     if not hours:
-        return Check(name, "ok", f"no hour's error rate stands out; {exclusions} declared incidents are left out")
-    first = baseline.window.end + hours[0] * HOUR
-    proposal = f"exclude = [{{from = {iso(first)}, to = {iso(first + HOUR)}, why = \"...\"}}]"
-    return Check(name, "warning", f"{len(hours)} baseline hours have outlying error rates; if that was an incident, write {proposal} under [baseline]")
+        return Check(name, "ok", f"no hour's error rate stands out; {len(asked.exclude)} declared incidents are left out")
+    deployed_at = baseline.window.start - baseline.hours[0] * HOUR
+    line = exclusion_line(asked.exclude, stretches(hours, deployed_at))
+    found = f"{len(hours)} baseline {'hour has an error rate' if len(hours) == 1 else 'hours have error rates'} far above the usual"
+    return Check(name, "warning", f"{found}; if that was an incident, write under [baseline]: {line}")
 
 
-def _check_days(arms: Arms, days_asked: int) -> Check:
-    days = arms.cycle.span // 24
-    mixed = "" if arms.cycle.hours == 168 else "; weekdays are mixed (14 days or more match the hour of the week)"
-    if days < days_asked:
-        return Check("the baseline is as long as asked", "warning", f"{days} of {days_asked} days are there{mixed}")
-    return Check("the baseline is as long as asked", "ok", f"{days} days, matched by {arms.cycle.name}{mixed}")
+def _check_days(arms: Arms, asked: Baseline) -> Check:
+    name, days = "the baseline is as long as asked", arms.baseline.window.length / (HOURS_A_DAY * HOUR)
+    mixed = "" if arms.cycle.hours == HOURS_A_WEEK else "; weekdays are mixed (14 days or more match the hour of the week)"
+    if asked.start is None and days < asked.days:
+        return Check(name, "warning", f"{days:g} of {asked.days} days are there{mixed}")
+    return Check(name, "ok", f"{days:g} days, matched by {arms.cycle.name}{mixed}")
 
 
-def _by_hour(hourly: HourlyCounts) -> pd.DataFrame:
-    rows = hourly.rows
-    return rows.assign(failed=rows["calls"].where(rows["outcome"] != 0, 0)).groupby("hour")[["calls", "failed"]].sum()
+def _usual_by_hour(arms: Arms) -> np.ndarray:
+    """Mean calls of each hour of the cycle; 0 where no baseline hour is usable."""
+    usual = usual_calls(arms)
+    return np.nansum(usual, axis=0) / np.maximum(np.isfinite(usual).sum(axis=0), 1)
+
+
+def _post_calls(arms: Arms, hours: tuple[int, int]) -> np.ndarray:
+    return by_hour(arms.post.hourly)["calls"].reindex(range(*hours), fill_value=0).to_numpy()
+
+
+def _matched_rows(arms: Arms, hours: tuple[int, int]) -> pd.DataFrame:
+    """Baseline rows of the hours of the cycle that the look has."""
+    rows = arms.baseline.hourly.rows
+    return rows[(rows["hour"] % arms.cycle.hours).isin([hour % arms.cycle.hours for hour in range(*hours)])]

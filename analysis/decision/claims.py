@@ -12,7 +12,8 @@ from analysis.decision.coded import CodedArms, code_arms
 from analysis.decision.scope import Cycle, Picked, Scope, metric_totals, pick_rows, usable_hours
 from analysis.metrics import Metric, metric_named
 from analysis.statistics.comparison import Comparison, compare
-from analysis.statistics.totals import ArmTotals
+from analysis.statistics.sequential import level_of
+from analysis.statistics.totals import SUMS, ArmTotals
 from analysis.telemetry.load import Arm
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 Side = Literal["less", "greater"]
 FEWEST_N = 30
 FEWEST_EVENTS = 5
+ABSOLUTE = ("below", "stays_zero")
+"""Claims that hold the post arm against a fixed number, as it is: not at the mix of calls of the baseline."""
 OPPOSITE: dict[Side, Side] = {"less": "greater", "greater": "less"}
 
 
@@ -52,6 +55,19 @@ class Plan:
         """Whether this is a planned look and none follows."""
         return self.is_planned and self.look == len(self.times) - 1
 
+    @property
+    def looks_share_alpha(self) -> bool:
+        """Whether this look's intervals are visibly wider than those of a single look."""
+        return level_of(self.bound) > 1.0 - 0.8 * self.alpha
+
+    @property
+    def later_looks(self) -> tuple[tuple[int, int], ...]:
+        """The planned looks still to come: index, and hours from the deploy at its end."""
+        if not self.is_planned:
+            return ()
+        planned = self.hours[1] / self.times[self.look]
+        return tuple((look, round(time * planned)) for look, time in enumerate(self.times) if look > self.look)
+
 
 @dataclass(frozen=True, eq=False)
 class Arms:
@@ -63,6 +79,7 @@ class Arms:
     user_classes: tuple[str, ...] = ()
     _hourly_totals: dict[tuple, tuple[ArmTotals, ArmTotals]] = field(default_factory=dict, repr=False)
     _picked: dict[tuple, Picked] = field(default_factory=dict, repr=False)
+    _compared: dict[tuple, Comparison] = field(default_factory=dict, repr=False)
 
     def totals(self, scope: Scope, metric: Metric, hours: tuple[int, int]) -> tuple[ArmTotals, ArmTotals]:
         """Hour sums of a metric over these post hours and the whole baseline; computed once."""
@@ -91,15 +108,19 @@ class Arms:
     def _usable(self) -> np.ndarray:
         return usable_hours(self.baseline, self.cycle)
 
-    def compare(self, scope: Scope, metric: Metric, hours: tuple[int, int]) -> Comparison:
-        """Post hours against the same clock hours of the baseline."""
-        baseline, post = self.totals(scope, metric, hours)
-        return compare(baseline, post, indicator=metric.indicator, first_hour=hours[0] % self.cycle.hours)
+    def compare(self, scope: Scope, metric: Metric, hours: tuple[int, int], *, as_it_is: bool = False) -> Comparison:
+        """Post hours against the same clock hours of the baseline; computed once. `as_it_is`: all strata as one, whatever the mix."""
+        key = (scope, metric.name, hours, as_it_is)
+        if key not in self._compared:
+            arms = self.totals(scope, metric, hours)
+            baseline, post = (one_stratum(arm) for arm in arms) if as_it_is else arms
+            self._compared[key] = compare(baseline, post, indicator=metric.indicator, first_hour=hours[0] % self.cycle.hours)
+        return self._compared[key]
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A claim with its comparison. `Question` below says what is asked of it."""
+    """A claim with its comparison, and the p values of what it says and of its opposite."""
 
     claim: Claim
     metric: Metric
@@ -109,8 +130,15 @@ class Measured:
 
     @cached_property
     def comparison(self) -> Comparison:
-        """Post against baseline at this look."""
+        """Post against baseline at this look, at the same mix of calls."""
         return self.arms.compare(self.scope, self.metric, self.hours)
+
+    @property
+    def decisive(self) -> Comparison:
+        """What the claim is decided on: the comparison, or for a claim about the post arm alone the calls as they came."""
+        if self.claim.claim not in ABSOLUTE:
+            return self.comparison
+        return self.arms.compare(self.scope, self.metric, self.hours, as_it_is=True)
 
     @cached_property
     def calls(self) -> tuple[int, int]:
@@ -165,14 +193,14 @@ class Measured:
 
     def p_value(self, alternative: Literal["two-sided", "less", "greater"] = "two-sided") -> float:
         """p of the claim's own null: (1 - by) * baseline, the margin, or the limit."""
-        if self.claim.claim in ("below", "stays_zero"):
-            return 1.0 if self.limit is None else self.comparison.p_value_against(self.limit, alternative=alternative)
+        if self.claim.claim in ABSOLUTE:
+            return 1.0 if self.limit is None else self.decisive.p_value_against(self.limit, alternative=alternative)
         return self.comparison.p_value(scale=self.scale, alternative=alternative)
 
     @property
     def distance(self) -> float:
         """Post value minus that of the null; its sign says on which side it lies. 0 when there is nothing to compare."""
-        comparison = self.comparison
+        comparison = self.decisive
         if comparison.difference is None:
             return 0.0
         if self.limit is not None:
@@ -195,15 +223,23 @@ class Measured:
         return self.comparison.p_value()
 
     @property
-    def has_data(self) -> bool:
-        """At least 30 of the metric's n in each arm, and 5 events in one arm where a change of a rate is claimed."""
+    def enough_calls(self) -> bool:
+        """At least 30 of the metric's n in each arm; for calls an hour, 30 calls in one of them."""
         comparison = self.comparison
-        enough_n = comparison.post_n >= FEWEST_N and (self.claim.claim == "below" or comparison.baseline_n >= FEWEST_N)
         if self.metric.table == "hours":
-            enough_n = comparison.baseline_y > 0
-        needs_events = self.metric.indicator and self.claim.claim in ("falls", "rises")
-        few_events = needs_events and max(comparison.baseline_y, comparison.post_y) < FEWEST_EVENTS
-        return comparison.difference is not None and enough_n and not few_events
+            return max(comparison.baseline_y, comparison.post_y) >= FEWEST_N
+        return min(comparison.baseline_n, comparison.post_n) >= FEWEST_N
+
+    @property
+    def enough_events(self) -> bool:
+        """At least 5 events in one arm, where a change of a rate is claimed."""
+        needed = self.metric.indicator and self.claim.claim in ("falls", "rises")
+        return not needed or max(self.comparison.baseline_y, self.comparison.post_y) >= FEWEST_EVENTS
+
+    @property
+    def has_data(self) -> bool:
+        """Whether anything can be said: enough calls, enough events, and calls that can be compared."""
+        return self.decisive.difference is not None and self.enough_calls and self.enough_events
 
     def at(self, last: int) -> Measured:
         """The same claim when only the hours before `last` were there: what an earlier look saw."""
@@ -223,6 +259,11 @@ def event_kind(claim: Claim) -> str | None:
     if claim.metric == "cron_over_budget_rate":
         return f"cron_over:{claim.budget_ms}:{claim.source or '*'}:{claim.feature or '*'}"
     return None
+
+
+def one_stratum(arm: ArmTotals) -> ArmTotals:
+    """The same calls without regard to their strata."""
+    return ArmTotals(**{name: getattr(arm, name).sum(axis=0, keepdims=True) for name in SUMS}, usable=arm.usable)
 
 
 def _on(side: Side, distance: float) -> bool:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from analysis.decision.claims import Arms, Measured, Plan
-from analysis.decision.findings import ONE_SIDED, Finding
+from analysis.decision.findings import Finding
+from analysis.decision.needed import ONE_SIDED
 from analysis.decision.wording import hours as hours_text
 from analysis.decision.wording import p_value as p_text
 from analysis.decision.wording import share
-from analysis.statistics.sustained import Sustained, check_sustained
+from analysis.statistics.sustained import SMALLEST_EXPECTED, Sustained, check_sustained
 from analysis.window import HOUR
 
 
@@ -22,7 +23,7 @@ class Lasting:
     Attributes
     ----------
     holds : the rule of STATISTICS "Sustained" holds for every expectation.
-    remark : why not, in one sentence; empty when it holds.
+    remark : what was seen, or why it does not hold, as the end of a sentence.
     """
 
     holds: bool
@@ -36,37 +37,52 @@ def decide_lasting(
     trailing = max(1, -(-sustained_for // HOUR))
     seen = plan.hours[1] - plan.hours[0]
     if not plan.is_planned:
-        return Lasting(False, "An exploratory look does not decide whether it lasts.")
+        return Lasting(False, "an exploratory look does not decide whether it lasts")
     if seen < trailing:
-        return Lasting(False, f"Whether it lasts is asked once {hours_text(trailing)} have passed; so far {hours_text(seen)} have.")
-    critical_met = all(found.state == "met" for found in guardrails if found.claim.critical)
-    if not critical_met:
-        return Lasting(False, "It is not sustained while a critical guardrail is not met.")
+        return Lasting(False, f"whether it lasts is asked once {hours_text(trailing)} have passed, so far {hours_text(seen)} have")
+    if not all(found.state == "met" for found in guardrails if found.claim.critical):
+        return Lasting(False, "it is not sustained while a critical guardrail is not met")
     for finding in expectations:
         remark = _remark(finding, plan, trailing)
         if remark:
-            return Lasting(False, remark)
-    return Lasting(bool(expectations), "")
+            return Lasting(False, f"it is not sustained: {finding.claim.name!r} {remark}")
+    return Lasting(True, f"the last {hours_text(trailing)} alone confirm it")
 
 
 def _remark(finding: Finding, plan: Plan, trailing: int) -> str:
-    """Why an expectation does not last; empty when it does. Of `any_of` the part that is met is asked."""
+    """Why an expectation does not last; empty when it does. Of `any_of` one part that is met must last."""
     if finding.state != "met":
-        return f"{finding.claim.name}: not met, so it cannot last."
-    asked = next((part for part in finding.parts if part.state == "met"), finding)
-    measured, span = asked.measured, hours_text(trailing)
-    if asked.claim.claim == "stays_zero":
-        return ""
-    if asked.claim.claim in ("no_worse", "below"):
-        late = Measured(measured.claim, measured.metric, measured.scope, measured.arms, (plan.hours[1] - trailing, plan.hours[1]))
-        p = late.p_value(late.good_side)
-        return "" if p < ONE_SIDED else f"{finding.claim.name}: the last {span} alone do not show it (one-sided p {p_text(p)})."
+        return "is not met"
+    met = [part for part in finding.parts if part.state == "met"] or [finding]
+    remarks = [_remark_on(part, plan, trailing) for part in met]
+    return "" if "" in remarks else remarks[0]
+
+
+def _remark_on(finding: Finding, plan: Plan, trailing: int) -> str:
+    measured, span = finding.measured, hours_text(trailing)
+    if finding.claim.claim == "stays_zero":
+        return ""  # no event at all, so none in the last hours
+    if finding.claim.claim in ("no_worse", "below"):
+        lasts, p = _lasts(measured, plan, trailing)
+        return "" if lasts else f"does not hold in the last {span} alone (one-sided p {p_text(p)})"
     found = _trailing(measured, plan, trailing)
     if found.holds:
         return ""
     if found.share_of_hours_better is not None and found.trailing_better:
-        return f"{finding.claim.name}: only {share(found.share_of_hours_better)} of the last {span} are better than before (80 % are asked)."
-    return f"{finding.claim.name}: the last {span} alone do not show it (one-sided p {p_text(found.p_value)})."
+        return f"holds in only {share(found.share_of_hours_better)} of the last {span}; 80 % are asked"
+    return f"is not shown by the last {span} alone (one-sided p {p_text(found.p_value)})"
+
+
+def _lasts(measured: Measured, plan: Plan, trailing: int) -> tuple[bool, float]:
+    """The claim in the trailing hours, with its one-sided p; where events are rare, only that there is none against it."""
+    late = Measured(measured.claim, measured.metric, measured.scope, measured.arms, (plan.hours[1] - trailing, plan.hours[1]))
+    found, limit = late.decisive, late.limit if late.limit is not None else late.scale * (late.decisive.baseline_value or 0.0)
+    usual_n = found.baseline_n / measured.arms.cycle.repeats
+    if measured.metric.indicator and limit * max(found.post_n, usual_n) < SMALLEST_EXPECTED:
+        against = late.p_value(late.harm_side)
+        return against > ONE_SIDED, against
+    p = late.p_value(late.good_side)
+    return p < ONE_SIDED, p
 
 
 def _trailing(measured: Measured, plan: Plan, trailing: int) -> Sustained:

@@ -2,38 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from analysis.config.settings import Claim
-from analysis.decision.claims import Arms, Measured, Plan, measure
-from analysis.statistics.comparison import compare
+from analysis.decision.claims import Arms, Measured, Plan, measure, one_stratum
+from analysis.decision.scope import Scope
+from analysis.metrics import Metric
+from analysis.statistics.comparison import Comparison, compare
+from analysis.statistics.multiplicity import holm
 from analysis.statistics.placebo import PretendedDeploy, Replay, pretended_deploys
 
+CHANGES = ("falls", "rises")
+Member = tuple[Measured, ...]
 
-def replay_pretended_deploys(claims: Sequence[Claim], arms: Arms, plan: Plan) -> Replay:
-    """Pretended deploys inside the baseline, each judged like this look, alone and at the whole alpha.
 
-    A false alarm: any declared expectation would have been called changed, in either direction, Holm over all of them.
+@dataclass(frozen=True, eq=False)
+class PretendedArms:
+    """A pretended deploy in the place of `Arms`: it compares its own two sides, whatever is asked."""
+
+    deploy: PretendedDeploy
+    _compared: dict[bool, Comparison] = field(default_factory=dict, repr=False)
+
+    def compare(self, scope: Scope, metric: Metric, hours: tuple[int, int], *, as_it_is: bool = False) -> Comparison:
+        """The pretended window against the rest of the baseline; computed once."""
+        if as_it_is not in self._compared:
+            sides = (self.deploy.baseline, self.deploy.post)
+            baseline, post = (one_stratum(side) for side in sides) if as_it_is else sides
+            self._compared[as_it_is] = compare(baseline, post, indicator=metric.indicator, first_hour=self.deploy.first_hour)
+        return self._compared[as_it_is]
+
+
+def replay_pretended_deploys(
+    expectations: Sequence[Claim], arms: Arms, plan: Plan, *, guardrails: Sequence[Claim] = ()
+) -> Replay:
+    """Pretended deploys inside the baseline, each judged like a single look of this length at the whole alpha.
+
+    A false alarm: an expectation that something changed would have been met, or any expectation or guardrail called worse.
     """
-    families = [[measure(part, arms, plan.hours) for part in (claim.any_of or (claim,))] for claim in claims]
+    families = [[_measured(claim, arms, plan) for claim in expectations], *([_measured(claim, arms, plan)] for claim in guardrails)]
     hours = min(plan.hours[1] - plan.hours[0], arms.cycle.hours)
-    streams = [[pretended_deploys(_baseline_of(part, plan), hours=hours) for part in family] for family in families]
-    n_deploys = n_alarms = 0
-    for deploys in zip(*(zip(*family, strict=False) for family in streams), strict=False):
-        smallest = min(_member_p(family, parts) for family, parts in zip(families, deploys, strict=True))
-        n_deploys += 1
-        n_alarms += smallest * len(families) <= plan.alpha
-    return Replay(n_deploys, n_alarms)
+    streams = [_pretended(member, hours) for family in families for member in family]
+    sizes, alarms = [len(family) for family in families], []
+    for members in zip(*streams, strict=False):
+        left = iter(members)
+        judged = [[next(left) for _ in range(size)] for size in sizes if size]
+        alarms.append(any(_cries_wolf(family, plan.alpha) for family in judged))
+    return Replay(len(alarms), sum(alarms))
 
 
-def _baseline_of(measured: Measured, plan: Plan) -> object:
-    return measured.arms.totals(measured.scope, measured.metric, plan.hours)[0]
+def _measured(claim: Claim, arms: Arms, plan: Plan) -> Member:
+    return tuple(measure(part, arms, plan.hours) for part in (claim.any_of or (claim,)))
 
 
-def _member_p(family: Sequence[Measured], deploys: Sequence[PretendedDeploy]) -> float:
-    """Two-sided p of no change in a pretended deploy; of `any_of` the smallest times the number of parts."""
-    p_values = [
-        compare(deploy.baseline, deploy.post, indicator=measured.metric.indicator, first_hour=deploy.first_hour).p_value()
-        for measured, deploy in zip(family, deploys, strict=True)
-    ]
-    return min(1.0, min(p_values) * len(p_values))
+def _pretended(member: Member, hours: int) -> Iterator[Member]:
+    """The claim, or the parts of `any_of`, at each pretended deploy."""
+    deploys = (pretended_deploys(part.arms.totals(part.scope, part.metric, part.hours)[0], hours=hours) for part in member)
+    for found in zip(*deploys, strict=True):
+        yield tuple(replace(part, arms=PretendedArms(deploy)) for part, deploy in zip(member, found, strict=True))
+
+
+def _cries_wolf(family: Sequence[Member], alpha: float) -> bool:
+    gains = holm([_gain_p(member) for member in family], alpha=alpha)
+    harms = holm([max(part.p_harm if part.has_data else 1.0 for part in member) for member in family], alpha=alpha)
+    return any(result.crossed for result in (*gains, *harms))
+
+
+def _gain_p(member: Member) -> float:
+    changes = [part.p_met for part in member if part.claim.claim in CHANGES and part.has_data]
+    return min(1.0, min(changes, default=1.0) * len(member))

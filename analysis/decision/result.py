@@ -14,10 +14,11 @@ from analysis import __version__
 from analysis.clock import iso
 from analysis.decision.arms import grid_of
 from analysis.decision.baseline_tables import coverage, errors_by_source, latency_distribution, published_window, unknown_errors
-from analysis.decision.checks import Check, propose_exclusions
+from analysis.decision.checks import Check
 from analysis.decision.cliffs import find_cliffs
 from analysis.decision.findings import Finding
 from analysis.decision.foresight import foresee
+from analysis.decision.incidents import propose_exclusions
 from analysis.decision.scope import Cycle
 from analysis.decision.sentences import finding_sentence
 from analysis.statistics.cliff import Cliff
@@ -158,15 +159,18 @@ def _numbers(finding: Finding) -> dict[str, Any]:
         "smallest_visible_change": finding.smallest_visible,
         "hours_needed": finding.hours_needed,
         "event_hour": finding.event_hour,
+        "began_hour": finding.began_hour,
+        "caveat": finding.caveat.words if finding.caveat else None,
     }
 
 
 def _no_numbers(finding: Finding) -> dict[str, Any]:
     """`any_of` has no numbers of its own; its parts have."""
     first = finding.parts[0].measured.calls if finding.parts else (0, 0)
-    nothing = dict.fromkeys(
-        ("unit", "difference", "ratio", "interval", "post_interval", "crude_difference", "method", "df", "coverage", "smallest_visible_change", "event_hour")
-    )
+    nothing = dict.fromkeys((
+        "unit", "difference", "ratio", "interval", "post_interval", "crude_difference", "method", "df", "coverage",
+        "smallest_visible_change", "event_hour", "began_hour", "caveat",
+    ))  # fmt: skip
     return nothing | {
         "baseline": {"calls": first[0], "events": None, "value": None},
         "post": {"calls": first[1], "events": None, "value": None},

@@ -1,135 +1,229 @@
-"""Every finding as one sentence with its numbers. Prose and number travel together: nothing is written anywhere else."""
+"""A finding in words, from its own numbers. Prose and number travel together: nothing is written anywhere else."""
 
 from __future__ import annotations
 
-from analysis.decision.findings import Finding
-from analysis.decision.wording import change_of, count, hours, level, share, value_of
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N
+from analysis.decision.findings import Finding, highest_rate
+from analysis.decision.needed import ONE_SIDED_LEVEL
+from analysis.decision.wording import change_of, claimed_share, count, hours, interval_of, level_words, share, value_of
 from analysis.metrics import Metric
 
+if TYPE_CHECKING:
+    from analysis.config import Claim
+
 ALPHA_SHOWN = 0.05
-STATE_WORDS = {
-    "met": "met",
-    "not_met": "not met",
-    "worse": "worse",
-    "undecided": "undecided",
-    "no_data": "too few calls to say",
-}
+WHOLE_COVERAGE = 0.95
+SURE = "with 95 % confidence"
+PAST = "past the bound of this look"
 
 
 def finding_sentence(finding: Finding) -> str:
-    """What was found, in one sentence: the metric before and after, the change with its interval, and what it means for the claim."""
+    """What was found: the metric before and after, the change with its interval, and what it means for the claim."""
     if finding.parts:
         return _any_of_sentence(finding)
     if finding.state == "no_data":
-        return f"{_subject(finding)}: {_no_data(finding)}."
+        return f"{_no_data(finding)}{_needed(finding)}."
     if finding.claim.claim == "stays_zero":
-        return _stays_zero_sentence(finding)
-    return f"{_subject(finding)} {_movement(finding)}{_change(finding)}; {_meaning(finding)}{_remark(finding)}."
+        return f"{_stays_zero(finding)}{_caveat(finding)}."
+    return f"{_movement(finding)}; {_change(finding)}: {_meaning(finding)}{_caveat(finding)}."
+
+
+def short_clause(finding: Finding) -> str:
+    """The metric before and after, and the interval of the change: what a reason needs of a finding."""
+    if finding.parts:
+        part = next((part for part in finding.parts if part.state == finding.state), finding.parts[0])
+        return short_clause(part)
+    if finding.state == "no_data":
+        return _no_data(finding)
+    if finding.claim.claim == "stays_zero":
+        return _zero_count(finding)
+    interval = ""
+    if finding.interval is not None:
+        interval = f" (interval of the change {interval_of(finding.measured.metric, finding.interval)}, {_level(finding)})"
+    return f"{_movement(finding)}{interval}"
 
 
 def _subject(finding: Finding) -> str:
-    metric = finding.measured.metric.name
-    of = finding.claim.feature or "all features"
-    source = f" from {finding.claim.source}" if finding.claim.source else ""
-    return f"{metric} of {'all features' if of == '*' else of}{source}"
+    return f"{finding.measured.metric.words} of {place_of(finding.claim)}"
 
 
+def place_of(claim: Claim) -> str:
+    """Which calls a claim is about."""
+    if claim.feature is None and claim.source is not None:
+        return claim.source
+    feature = "all features" if claim.feature in (None, "*") else claim.feature
+    return f"{feature} from {claim.source}" if claim.source else feature
+
+
+# ---- the numbers -----------------------------------------------------------------------------------------------------
 def _movement(finding: Finding) -> str:
     comparison, metric = finding.measured.comparison, finding.measured.metric
     before, after = comparison.crude_baseline_value, comparison.crude_post_value
-    if before is None or after is None:
-        return f"was {value_of(metric, before)} before and {value_of(metric, after)} after"
-    verb = "fell" if after < before else "rose" if after > before else "stayed"
-    calls_before, calls_after = finding.measured.calls
-    shown_before = f"{value_of(metric, before)} ({count(calls_before)} calls)"
-    shown_after = f"{value_of(metric, after)} ({count(calls_after)} calls)"
-    return f"{verb} at {shown_before} and {shown_after}" if verb == "stayed" else f"{verb} from {shown_before} to {shown_after}"
+    shown = [value_of(metric, value) for value in (before, after)]
+    n = [f"{count(size)} {metric.among}" for size in (comparison.baseline_n, comparison.post_n)]
+    if shown[0] == shown[1]:
+        return f"{_subject(finding)} stayed at {shown[0]} ({n[0]} before, {count(comparison.post_n)} after)"
+    verb = "fell" if after < before else "rose"
+    if metric.unit == "share":
+        return f"{_subject(finding)} {verb} from {shown[0]} of {n[0]} to {shown[1]} of {n[1]}"
+    return f"{_subject(finding)} {verb} from {shown[0]} ({n[0]}) to {shown[1]} ({n[1]})"
 
 
 def _change(finding: Finding) -> str:
+    """The change at the same mix of calls, or for a limit the value itself; bounds as they were asked for."""
     comparison, metric = finding.measured.comparison, finding.measured.metric
-    if comparison.difference is None or finding.interval is None:
+    if finding.claim.claim == "below":
+        return _value_bound(finding)
+    covered = "" if comparison.coverage >= WHOLE_COVERAGE else f" ({share(comparison.coverage)} of the calls after the deploy)"
+    changed = f"with the same mix of calls{covered} {change_of(metric, comparison.difference)}"
+    bound = _difference_bound(finding)
+    if bound:
+        return f"{changed}, {bound}"
+    return f"{changed} (interval {interval_of(metric, finding.interval)}, {_level(finding)})" if finding.interval else changed
+
+
+def _difference_bound(finding: Finding) -> str:
+    """For `no_worse` met or not met: the one-sided bound that decided it, and what is allowed."""
+    if finding.claim.claim != "no_worse" or finding.state not in ("met", "not_met"):
         return ""
-    low, high = finding.interval
-    return (
-        f", with the same mix of calls {change_of(metric, comparison.difference)} "
-        f"(interval {change_of(metric, low)} to {change_of(metric, high)} at level {level(finding.level)})"
-    )
+    measured, metric = finding.measured, finding.measured.metric
+    allowed = (measured.scale - 1.0) * measured.comparison.baseline_value
+    low, high = (end + allowed for end in measured.comparison.interval(ONE_SIDED_LEVEL, scale=measured.scale))
+    nearer_worse, nearer_better = (high, low) if metric.worse == "up" else (low, high)
+    bound = nearer_worse if finding.state == "met" else nearer_better
+    side = "at most" if (metric.worse == "up") == (finding.state == "met") else "at least"
+    agrees = (bound < allowed) == (side == "at most")
+    return f"{SURE} {side} {change_of(metric, bound)} where {change_of(metric, allowed)} are allowed" if agrees else ""
 
 
+def _value_bound(finding: Finding) -> str:
+    """For `below`: the one-sided bound that decided it, or the interval of the value."""
+    metric, found = finding.measured.metric, finding.measured.decisive
+    low, high = (value_of(metric, end) for end in found.post_interval(ONE_SIDED_LEVEL))
+    if finding.state == "met":
+        return f"{SURE} below {high}"
+    if finding.state == "not_met":
+        return f"{SURE} above {low}"
+    ends = (value_of(metric, end) for end in found.post_interval(finding.level))
+    return f"after the deploy between {' and '.join(ends)} ({_level(finding)})"
+
+
+def _level(finding: Finding) -> str:
+    return level_words(finding.level, is_shared=finding.looks_share_alpha)
+
+
+# ---- what it means ---------------------------------------------------------------------------------------------------
 def _meaning(finding: Finding) -> str:
-    if finding.claim.claim is None:
+    kind, state = finding.claim.claim, finding.state
+    if kind is None:
         return _scanned_meaning(finding)
     asked = _asked(finding.claim, finding.measured.metric)
-    if finding.state == "met":
-        return f"{asked} is shown"
-    if finding.state == "worse":
-        return f"{asked} was asked for and the opposite is shown"
-    if finding.state == "not_met":
-        return f"{asked} was asked for and is ruled out" if finding.note is None else f"{asked} was asked for and does not count"
-    visible = ""
-    if finding.smallest_visible is not None:
-        visible = f"; a change of {change_of(finding.measured.metric, finding.smallest_visible).lstrip('+')} would have been seen"
-    needed = f"; at today's traffic about {hours(finding.hours_needed)} from the deploy are needed" if finding.hours_needed else ""
-    return f"{asked} is neither shown nor ruled out yet{visible}{needed}"
+    if state == "undecided":
+        asked = f"no worse than {asked}" if kind == "no_worse" else asked
+        return f"{asked} is neither shown nor ruled out yet{_visible(finding)}{_needed(finding)}"
+    if kind in ("falls", "rises"):
+        refuted = f"{asked} is ruled out" if finding.caveat is None or not finding.caveat.refutes else f"{asked} does not count"
+        return {"met": f"{asked} is shown", "not_met": refuted, "worse": f"{asked} was asked for, the opposite is shown"}[state]
+    if kind == "no_worse":
+        return {"met": f"no worse than {asked}", "not_met": f"worse than {asked}", "worse": f"worse than {asked}, {PAST}"}[state]
+    return {"met": f"{asked} holds", "not_met": f"{asked} is broken", "worse": f"{asked} is broken, {PAST}"}[state]
+
+
+def _asked(claim: Claim, metric: Metric) -> str:
+    """The claim in words."""
+    if claim.claim in ("falls", "rises"):
+        noun = "a fall" if claim.claim == "falls" else "a rise"
+        return f"{noun} by at least {claimed_share(claim.by)}" if claim.by else noun
+    if claim.claim == "no_worse":
+        return f"asked (at most {claimed_share(claim.margin or 0)} {'more' if metric.worse == 'up' else 'less'} than before)"
+    return f"the limit of {value_of(metric, claim.limit)}"
 
 
 def _scanned_meaning(finding: Finding) -> str:
     """Nobody asked for it: what a scan over all features may say of one."""
-    began = f", first in hour {finding.event_hour} after the deploy" if finding.event_hour is not None else ""
+    began = f", from hour {finding.began_hour} after the deploy on" if finding.began_hour is not None else ""
+    among = "beyond what chance does among all numbers scanned"
     if finding.state == "worse":
-        return f"worse beyond what chance does among all features scanned{began}"
+        return f"worse, {among}{began}"
     if finding.p_adjusted is not None and finding.p_adjusted <= ALPHA_SHOWN:
-        return f"better beyond what chance does among all features scanned{began}"
-    return f"within what chance does among all features scanned{began}"
+        return f"better, {among}"
+    return "within what chance does among all numbers scanned"
 
 
-def _asked(claim: object, metric: Metric) -> str:
-    """The claim in words."""
-    if claim.claim in ("falls", "rises"):
-        noun = "a fall" if claim.claim == "falls" else "a rise"
-        return f"{noun} by at least {share(claim.by)}" if claim.by else noun
-    if claim.claim == "no_worse":
-        direction = "more" if metric.worse == "up" else "less"
-        return f"at most {share(claim.margin or 0)} {direction} than before"
-    if claim.claim == "below":
-        return f"less than {value_of(metric, claim.limit)}"
-    return "staying at zero"
+def _visible(finding: Finding) -> str:
+    if finding.smallest_visible is None:
+        return ""
+    change = change_of(finding.measured.metric, finding.smallest_visible).lstrip("+")
+    return f"; a change of {change} would have been seen in 4 of 5 cases"
 
 
-def _remark(finding: Finding) -> str:
-    return f", because {finding.note}" if finding.note else ""
+def _needed(finding: Finding) -> str:
+    if finding.hours_needed is not None:
+        return f"; at today's traffic about {hours(finding.hours_needed)} from the deploy are needed"
+    if finding.state == "undecided" and finding.caveat is None:
+        return "; more hours alone will not decide it"
+    return ""
 
 
+def _caveat(finding: Finding) -> str:
+    if finding.caveat is None:
+        return ""
+    return f", because {finding.caveat.words}" if finding.caveat.forbids else f"; meanwhile {finding.caveat.words}"
+
+
+# ---- sentences of their own ------------------------------------------------------------------------------------------
 def _no_data(finding: Finding) -> str:
-    comparison = finding.measured.comparison
-    n_before, n_after = count(comparison.baseline_n), count(comparison.post_n)
-    if finding.measured.metric.indicator and min(comparison.baseline_n, comparison.post_n) >= 30:
-        events_before, events_after = finding.measured.events
-        return f"{events_before} events before and {events_after} after are too few to say anything (5 in one arm are needed)"
-    return f"{n_before} calls before and {n_after} after are too few to say anything (30 in each are needed)"
+    measured, comparison, subject = finding.measured, finding.measured.comparison, _subject(finding)
+    among = measured.metric.among
+    if not measured.enough_calls:
+        before, after = (count(n) for n in (comparison.baseline_n, comparison.post_n))
+        if measured.metric.table == "hours":
+            before, after, among = count(comparison.baseline_y), count(comparison.post_y), "calls"
+        return f"{subject}: {before} {among} before and {after} after are too few to say anything, {FEWEST_N} on each side are needed"
+    if not measured.enough_events:
+        sizes = zip(measured.events, (comparison.baseline_n, comparison.post_n), strict=True)
+        before, after = (f"{count(events)} in {count(n)}" for events, n in sizes)
+        return f"{subject}: {before} {among} before and {after} after are too few to say anything, {FEWEST_EVENTS} on one side are needed"
+    return f"{subject}: no {among} after the deploy have the source and tenant of any before it, so nothing can be compared"
 
 
-def _stays_zero_sentence(finding: Finding) -> str:
-    comparison = finding.measured.comparison
-    events, calls = finding.measured.events[1], finding.measured.calls[1]
-    baseline = f"{count(comparison.baseline_y)} of {count(finding.measured.calls[0])} calls before"
-    if events:
-        when = f", first in hour {finding.event_hour} after the deploy" if finding.event_hour is not None else ""
-        plural = "event" if events == 1 else "events"
-        return f"{_subject(finding)}: {count(events)} {plural} in {count(calls)} calls after the deploy{when} ({baseline}); zero was asked for."
+def _zero_count(finding: Finding) -> str:
+    comparison, among = finding.measured.comparison, finding.measured.metric.among
+    events = [count(found) if found else "none" for found in finding.measured.events]
+    before = f"{events[0]} in {count(comparison.baseline_n)} before"
+    return f"{_subject(finding)}: {events[1]} in {count(comparison.post_n)} {among} after the deploy ({before})"
+
+
+def _stays_zero(finding: Finding) -> str:
+    measured, limit = finding.measured, finding.measured.limit
+    before = " of before" if finding.claim.limit is None else " allowed"
+    if measured.comparison.post_y > 0:
+        low, high = measured.decisive.post_interval(0.95)
+        more = {"worse": f", and more often than before, {PAST}"}.get(finding.state, "")
+        fits = f"a rate from {share(low)} to {share(high)} fits ({SURE})"
+        return f"{_zero_count(finding)}, the first in hour {finding.event_hour}, so it did not stay at zero{more}; {fits}"
+    if not limit:
+        return f"{_zero_count(finding)}: there is no rate to rule out, so set a limit to decide it"
     if finding.state == "met":
-        return f"{_subject(finding)}: no event in {count(calls)} calls after the deploy ({baseline}), few enough to rule out the baseline's rate."
-    limit = finding.measured.limit
-    rate = f" of {share(limit)}" if limit else ""
-    return f"{_subject(finding)}: no event in {count(calls)} calls after the deploy ({baseline}), too few calls to rule out a rate{rate}."
+        return f"{_zero_count(finding)}: {SURE} below {share(highest_rate(measured))}, less than the {share(limit)}{before}"
+    open_still = f"{SURE} only below {share(highest_rate(measured))}, which does not rule out the {share(limit)}{before}"
+    return f"{_zero_count(finding)}: {open_still}{_needed(finding)}"
 
 
 def _any_of_sentence(finding: Finding) -> str:
+    others_harmed = finding.state != "worse" and any(part.state == "worse" for part in finding.parts)
     heading = {
-        "met": "one of the alternatives is shown",
-        "not_met": "every alternative is ruled out",
-        "worse": "every alternative moved the wrong way",
-        "no_data": "too few calls for every alternative",
-    }.get(finding.state, "no alternative is shown yet")
-    return f"{finding.claim.name}: {heading}. " + " ".join(finding_sentence(part) for part in finding.parts)
+        "met": "one is enough, and one is shown",
+        "not_met": "one would be enough, and every one is ruled out",
+        "worse": "one would be enough, and every one moved the wrong way",
+        "no_data": "one would be enough, and each has too few calls",
+    }.get(finding.state, "one would be enough, and none is shown yet")
+    harm = ", but another got worse" if others_harmed else ""
+    return f"Of {len(finding.parts)} alternatives {heading}{harm}. {_listed(finding.parts)}"
+
+
+def _listed(parts: Sequence[Finding]) -> str:
+    return " ".join(f"({number}) {finding_sentence(part)}" for number, part in enumerate(parts, 1))

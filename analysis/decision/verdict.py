@@ -8,8 +8,8 @@ from typing import Literal
 
 from analysis.decision.checks import Check
 from analysis.decision.findings import Finding
-from analysis.decision.sentences import finding_sentence
-from analysis.decision.wording import hours
+from analysis.decision.sentences import short_clause
+from analysis.decision.wording import hours, milliseconds
 
 VerdictName = Literal["sustained", "improved", "keep_watching", "not_fixed", "roll_back", "untrusted"]
 EXIT_CODES: dict[VerdictName, int] = {
@@ -57,56 +57,101 @@ def decide_verdict(
     """The first rule that applies. `is_sustained` is the trailing-hours rule of STATISTICS, decided before."""
     errors = [check for check in checks if check.state == "error"]
     if errors:
-        return Verdict("untrusted", f"The data cannot carry a verdict: {errors[0].detail}.")
+        return Verdict("untrusted", f"The data cannot carry a verdict: {errors[0].detail}{_more(len(errors) - 1)}.")
     broken = [found for found in guardrails if found.state in ("not_met", "worse")]
-    critical = [found for found in broken if found.claim.critical]
-    harmed = [found for found in expectations if found.state == "worse"]
-    if critical or harmed:
-        return Verdict("roll_back", _sentences((*critical, *harmed)))
-    all_met = bool(expectations) and all(found.state == "met" for found in expectations)
-    if all_met and not broken:
-        return _good_verdict(expectations, guardrails, is_sustained=is_sustained, remark=sustained_remark)
+    harm = [found for found in broken if found.claim.critical] + [found for found in expectations if found.state == "worse"]
+    if harm:
+        return Verdict("roll_back", f"{_harm(harm[0])}{_also(harm[1:])}.")
+    if _all_met(expectations, guardrails) and not broken:
+        critical_met = all(found.state == "met" for found in guardrails if found.claim.critical)
+        name: VerdictName = "sustained" if is_sustained and critical_met else "improved"
+        return Verdict(name, f"{_good(expectations, guardrails)}; {sustained_remark}{_not_yet(guardrails)}.")
     not_met = [found for found in expectations if found.state == "not_met"]
-    moved = [_moved_sentence(cliff) for cliff in moved_cliffs]
-    if is_last and (not_met or moved):
-        return Verdict("not_fixed", " ".join([*moved, _sentences(not_met)]).strip())
-    return Verdict("keep_watching", _watching_reason(expectations, broken, is_last=is_last))
+    if is_last and (not_met or moved_cliffs):
+        return Verdict("not_fixed", _not_fixed(expectations, not_met, moved_cliffs))
+    return Verdict("keep_watching", f"{_watching(expectations, broken)}{_last_look() if is_last else ''}.")
 
 
-def _good_verdict(
-    expectations: Sequence[Finding], guardrails: Sequence[Finding], *, is_sustained: bool, remark: str
-) -> Verdict:
-    open_guardrails = [found for found in guardrails if found.state in ("undecided", "no_data")]
-    critical_met = all(found.state == "met" for found in guardrails if found.claim.critical)
-    named = f" Not yet decided: {', '.join(found.claim.name for found in open_guardrails)}." if open_guardrails else ""
-    first = finding_sentence(expectations[0])
-    if is_sustained and critical_met:
-        return Verdict("sustained", f"All {len(expectations)} expectations are met, and the last hours alone confirm it. {first}{named}")
-    return Verdict("improved", f"All {len(expectations)} expectations are met. {first}{named}{' ' + remark if remark else ''}")
+def _all_met(expectations: Sequence[Finding], guardrails: Sequence[Finding]) -> bool:
+    """Every expectation is met; where none is declared, every guardrail."""
+    return all(found.state == "met" for found in expectations or guardrails)
 
 
-def _watching_reason(expectations: Sequence[Finding], broken: Sequence[Finding], *, is_last: bool) -> str:
+def _harm(found: Finding) -> str:
+    kind = "The critical guardrail" if found.claim.critical else "The expectation"
+    what = "got worse" if found.state == "worse" else "is broken"
+    return f"{kind} {_quoted(found)} {what}: {short_clause(found)}"
+
+
+def _good(expectations: Sequence[Finding], guardrails: Sequence[Finding]) -> str:
+    if not expectations:
+        return f"No expectation is declared and {_every(guardrails, 'guardrail')} met: {short_clause(guardrails[0])}"
+    return f"{_every(expectations, 'expectation').capitalize()} met: {short_clause(expectations[0])}"
+
+
+def _every(findings: Sequence[Finding], noun: str) -> str:
+    return f"the only {noun} is" if len(findings) == 1 else f"all {len(findings)} {noun}s are"
+
+
+def _not_yet(guardrails: Sequence[Finding]) -> str:
+    undecided = [found for found in guardrails if found.state in ("undecided", "no_data")]
+    return f"; not decided yet: {', '.join(map(_quoted, undecided))}" if undecided else ""
+
+
+def _not_fixed(expectations: Sequence[Finding], not_met: Sequence[Finding], moved: Sequence[MovedCliff]) -> str:
     met = sum(found.state == "met" for found in expectations)
+    held = f" ({met} of {len(expectations)} expectations are met)" if len(expectations) > 1 else ""
+    if moved:
+        first, others = _moved(moved[0]), [found for found in not_met if not _is_about(found, moved[0].feature)]
+        return f"The fix did not work{held}: {first}{_also(others)}."
+    return f"The fix did not work{held}: {_quoted(not_met[0])} is not met, {short_clause(not_met[0])}{_also(not_met[1:])}."
+
+
+def _is_about(found: Finding, feature: str) -> bool:
+    return any(part.claim.feature == feature and part.claim.metric == "timeout_rate" for part in (found.parts or (found,)))
+
+
+def _moved(cliff: MovedCliff) -> str:
+    return f"{cliff.feature} still times out, only later, at {milliseconds(cliff.post_ms)} instead of {milliseconds(cliff.baseline_ms)}"
+
+
+def _watching(expectations: Sequence[Finding], broken: Sequence[Finding]) -> str:
+    """How many are met, which are open, and the hours they need; or which guardrail stands in the way."""
     still_open = [found for found in expectations if found.state != "met"]
-    parts = [f"{met} of {len(expectations)} expectations are met."] if expectations else ["No expectation is declared."]
-    if broken:
-        parts.append(_sentences(broken))
-    if still_open:
-        parts.append(f"Open: {', '.join(found.claim.name for found in still_open)}.")
-        needed = [found.hours_needed for found in still_open if found.hours_needed]
-        if needed:
-            parts.append(f"At today's traffic about {hours(max(needed))} from the deploy are needed.")
-    if is_last:
-        parts.append("This was the last planned look; add a later one to [monitoring].windows to go on.")
-    return " ".join(parts)
+    if not still_open:
+        met = f"{_every(expectations, 'expectation').capitalize()} met" if expectations else "No expectation is declared"
+        return f"{met}, but {_broken(broken)}" if broken else f"{met}, and not every guardrail is decided yet"
+    met = len(expectations) - len(still_open)
+    verb = "is" if met == 1 else "are"
+    shown = f"{met} of {len(expectations)} expectations {verb} met" if len(expectations) > 1 else "The only expectation is not met yet"
+    against = f"; {_broken(broken)}" if broken else ""
+    return f"{shown}, open: {', '.join(map(_quoted, still_open))}; {_hours(still_open)}{against}"
 
 
-def _moved_sentence(cliff: MovedCliff) -> str:
-    return (
-        f"{cliff.feature} still times out: its timeouts only moved from {cliff.baseline_ms / 1000:.1f} s "
-        f"to {cliff.post_ms / 1000:.1f} s."
-    )
+def _hours(still_open: Sequence[Finding]) -> str:
+    needed = [found.hours_needed for found in still_open if found.hours_needed is not None]
+    if not needed:
+        return "at today's traffic no number of hours is in sight that would decide it"
+    about = f"at today's traffic about {hours(max(needed))} from the deploy are needed"
+    endless = [found for found in still_open if found.hours_needed is None]
+    return f"{about}, and for {', '.join(map(_quoted, endless))} no number is in sight" if endless else about
 
 
-def _sentences(findings: Sequence[Finding]) -> str:
-    return " ".join(finding_sentence(found) for found in findings)
+def _broken(broken: Sequence[Finding]) -> str:
+    return f"the guardrail {_quoted(broken[0])} is broken, {short_clause(broken[0])}{_also(broken[1:])}"
+
+
+def _last_look() -> str:
+    return "; this was the last planned look, so add a later one to [monitoring].windows to go on"
+
+
+def _also(others: Sequence[Finding]) -> str:
+    return f"; likewise {', '.join(map(_quoted, others))}" if others else ""
+
+
+def _more(failing: int) -> str:
+    return f" ({failing} more {'check fails' if failing == 1 else 'checks fail'})" if failing else ""
+
+
+def _quoted(found: Finding) -> str:
+    return f"'{found.claim.name}'"

@@ -8,6 +8,7 @@ from analysis.metrics import Metric
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
+HIGHEST_LEVEL = 0.99999
 
 
 def count(number: float) -> str:
@@ -70,6 +71,26 @@ def change_of(metric: Metric, change: float | None) -> str:
     return plus + value_of(metric, change)
 
 
+def interval_of(metric: Metric, interval: tuple[float, float]) -> str:
+    """An interval of a difference; of shares the points are named once.
+
+    >>> from analysis.metrics import metric_named
+    >>> interval_of(metric_named("timeout_rate"), (-0.792, -0.724)).replace(THIN, "_")
+    '−79.2 to −72.4_points'
+    """
+    low, high = (change_of(metric, end) for end in interval)
+    return f"{low.removesuffix(f'{THIN}points')} to {high}" if metric.unit == "share" else f"{low} to {high}"
+
+
+def claimed_share(value: float) -> str:
+    """A share as somebody declared it: no digit that he did not write.
+
+    >>> claimed_share(0.5).replace(THIN, "_"), claimed_share(0.125).replace(THIN, "_")
+    ('50_%', '12.5_%')
+    """
+    return f"{100 * value:.6g}{THIN}%"
+
+
 def p_value(p: float | None) -> str:
     """A p-value that is never shown as zero.
 
@@ -86,12 +107,23 @@ def p_value(p: float | None) -> str:
 def level(value: float) -> str:
     """The level of an interval: as many nines as it has.
 
-    >>> level(0.9987).replace(THIN, "_"), level(0.95).replace(THIN, "_")
-    ('99.87_%', '95_%')
+    >>> level(0.9987).replace(THIN, "_"), level(0.95).replace(THIN, "_"), level(0.9999999).replace(THIN, "_")
+    ('99.87_%', '95_%', 'over 99.999_%')
     """
+    if value > HIGHEST_LEVEL:
+        return f"over {100 * HIGHEST_LEVEL:.3f}{THIN}%"
     digits = 0 if value <= 0.95 else 1 if value < 0.99 else 2 if value < 0.9999 else 3
     text = f"{100 * value:.{digits}f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{THIN}%"
+
+
+def level_words(value: float, *, is_shared: bool) -> str:
+    """The level of an interval, and why it is so wide when several looks share the error.
+
+    >>> level_words(0.9987, is_shared=True).replace(THIN, "_"), level_words(0.951, is_shared=False).replace(THIN, "_")
+    ('99.87_%, wide because we look several times', '95.1_%')
+    """
+    return level(value) + (", wide because we look several times" if is_shared else "")
 
 
 def _signed(value: float, digits: int) -> str:

@@ -1,0 +1,90 @@
+"""Why a fall that is shown may not count: errors that only changed their class, or calls that stopped coming."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.decision.claims import FEWEST_N, Measured, Plan
+from analysis.decision.scope import Scope
+from analysis.decision.wording import share, value_of
+from analysis.metrics import OUTCOME_CODES, SUCCESS, Metric, metric_named
+from analysis.statistics.comparison import Comparison
+from analysis.statistics.sequential import z_value
+
+TENTH = 0.1
+"""A feature that fell to this share of its calls is a finding of its own; those that are left may be others than before."""
+
+
+@dataclass(frozen=True)
+class Caveat:
+    """A remark on a claim.
+
+    Attributes
+    ----------
+    words : what was seen, as the end of a sentence.
+    forbids : the claim cannot be met while it holds.
+    refutes : it even shows that the claim is not met.
+    """
+
+    words: str
+    forbids: bool = False
+    refutes: bool = False
+
+
+def find_caveat(measured: Measured, plan: Plan) -> Caveat | None:
+    """The remark that belongs to a claim of improvement, None when there is none."""
+    return _fell_silent(measured) or _changed_class(measured, plan)
+
+
+def expected_calls(measured_hours: tuple[int, int], traffic: Comparison) -> tuple[float, float]:
+    """Calls that the baseline's traffic would have brought over the post hours, and those that came."""
+    hours = measured_hours[1] - measured_hours[0]
+    return (traffic.crude_baseline_value or 0.0) * hours, traffic.post_y
+
+
+def _fell_silent(measured: Measured) -> Caveat | None:
+    """Most calls stopped coming: that is no improvement of those that still do."""
+    if measured.claim.claim not in ("falls", "rises", "stays_zero") or measured.metric.table == "hours":
+        return None
+    scope = Scope(measured.claim.feature, measured.claim.source)
+    traffic = measured.arms.compare(scope, metric_named("calls_per_hour"), measured.hours)
+    expected, came = expected_calls(measured.hours, traffic)
+    if expected < FEWEST_N or came > TENTH * expected:
+        return None
+    before, after = (value_of(metric_named("calls_per_hour"), value) for value in (traffic.crude_baseline_value, traffic.crude_post_value))
+    return Caveat(f"its traffic fell from {before} to {after}, and the calls that are left may not be like those before", forbids=True)
+
+
+def _changed_class(measured: Measured, plan: Plan) -> Caveat | None:
+    """A class falls and another rises, or all errors together do: the error rate is shown, and refutes the claim when it is worse."""
+    rates = _class_rates(measured)
+    fell = (measured.comparison.difference or 0.0) < 0
+    if measured.claim.claim != "falls" or measured.metric not in rates or not fell:
+        return None
+    every = _compared(measured, metric_named("error_rate"))
+    grown = [(metric, found) for metric in rates if _rose(found := _compared(measured, metric), plan)]
+    is_worse = _rose(every, plan)
+    if not grown and not is_worse:
+        return None
+    risen = [f"{metric.words} rose from {_values(found)}" for metric, found in grown]
+    verb = "rose" if every.crude_post_value > every.crude_baseline_value else "fell"
+    together = f"all failed calls together {verb} from {_values(every)} of the calls"
+    return Caveat(" and ".join([*risen, together]), forbids=is_worse, refutes=is_worse)
+
+
+def _class_rates(measured: Measured) -> list[Metric]:
+    classes = (*OUTCOME_CODES, *measured.arms.user_classes)
+    return [metric_named(f"{name}_rate", measured.arms.user_classes) for name in classes if name != SUCCESS]
+
+
+def _compared(measured: Measured, metric: Metric) -> Comparison:
+    return measured.arms.compare(Scope(measured.claim.feature, measured.claim.source), metric, measured.hours)
+
+
+def _rose(found: Comparison, plan: Plan) -> bool:
+    """Worse, past this look's two-sided bound."""
+    return found.difference is not None and found.difference > 0 and z_value(found.p_value()) >= plan.bound
+
+
+def _values(found: Comparison) -> str:
+    return f"{share(found.crude_baseline_value)} to {share(found.crude_post_value)}"
