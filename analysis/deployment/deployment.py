@@ -112,9 +112,7 @@ def _record_preview(settings: Settings, found: Deployment) -> Recorded:
     return Recorded(_append(settings, found, {"role": "preview"}), "preview", None, _notes(found))
 
 
-def _record_production(
-    settings: Settings, found: Deployment, history: History, *, new_stage: bool, correct: bool
-) -> Recorded:
+def _record_production(settings: Settings, found: Deployment, history: History, *, new_stage: bool, correct: bool) -> Recorded:
     """Record the first deployment, a correction of it, or a later one."""
     declared = settings.rollout.deployed_at
     is_recorded = any(event.facts.get("role") == "first" for event in stages.deploys(history))
@@ -168,9 +166,7 @@ def _warn_of_mixture(settings: Settings, found: Deployment, history: History) ->
             f"a second deployment at {instant}, inside the monitoring: looks that end after it mix two builds (figures "
             "mark it; a changed environment variable counts too); 'rollout deploy --stage' gives it a stage of its own"
         )
-    return (
-        f"the deployment at {instant} came after the monitoring; judge it as a rollout of its own, under another name"
-    )
+    return f"the deployment at {instant} came after the monitoring; judge it as a rollout of its own, under another name"
 
 
 def _append(settings: Settings, found: Deployment, facts: dict[str, object]) -> Deployment:

@@ -102,16 +102,16 @@ class Ledger:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the ledger's lock, so that reading and appending are one step; it may be taken again inside."""
-        busy = f"another command has held the ledger for {LOCK_SECONDS} s; let it end, then run again"
+        busy = WrongUse(f"another command has held the ledger for {LOCK_SECONDS} s; let it end, then run again")
         with _hold(self.path.with_name(f".{self.path.name}.lock"), LOCK_SECONDS, busy):
             yield
 
 
 @contextlib.contextmanager
-def only_one(settings: Settings, task: str) -> Iterator[None]:
+def only_one(settings: Settings, task: str, *, busy: type[RolloutError] = WrongUse) -> Iterator[None]:
     """Let one process at a time do a task of this rollout; the operating system frees the lock when it is killed."""
-    busy = f"another 'rollout {task}' of {settings.rollout.name} is running; let it work, or stop it first"
-    with _hold(settings.outputs / f".{task}.lock", 0, busy):
+    told = f"another 'rollout {task}' of {settings.rollout.name} is running; let it work, or stop it first"
+    with _hold(settings.outputs / f".{task}.lock", 0, busy(told)):
         yield
 
 
@@ -121,14 +121,14 @@ def open_ledger(settings: Settings) -> Ledger:
 
 
 @contextlib.contextmanager
-def _hold(path: Path, seconds: float, busy: str) -> Iterator[None]:
+def _hold(path: Path, seconds: float, busy: RolloutError) -> Iterator[None]:
     """Hold a lock file. Within one process and thread it may be taken again."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path, timeout=seconds, is_singleton=True)
         lock.acquire()
     except Timeout:
-        raise WrongUse(busy) from None
+        raise busy from None
     except OSError as reason:
         raise RolloutError(f"cannot lock '{path.name}': {reason.strerror}; make its folder writable") from None
     try:

@@ -224,9 +224,7 @@ def _version_of(program: str, checkout: Path) -> str | None:
     if program in BUILT_IN:
         return None
     try:
-        done = subprocess.run(
-            [program, "--version"], cwd=checkout, capture_output=True, timeout=VERSION_SECONDS, stdin=subprocess.DEVNULL
-        )
+        done = subprocess.run([program, "--version"], cwd=checkout, capture_output=True, timeout=VERSION_SECONDS, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.SubprocessError):
         return None
     match = _VERSION.search(done.stdout.decode("utf-8", "replace")[:500])

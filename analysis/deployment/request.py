@@ -26,9 +26,7 @@ class Prepared:
     content: bytes | None = field(repr=False, default=None)
 
 
-def missing_variables(
-    request: Smoke | Request, environ: Mapping[str, str], *, preview_url: str | None = None
-) -> tuple[str, ...]:
+def missing_variables(request: Smoke | Request, environ: Mapping[str, str], *, preview_url: str | None = None) -> tuple[str, ...]:
     """Names of the environment variables that a request needs and that are not set."""
     url = _at_preview(request.url or "", preview_url)
     texts = (url, *_texts(request.headers), *_texts(request.body))
@@ -50,9 +48,7 @@ def prepare(request: Smoke | Request, environ: Mapping[str, str], *, preview_url
     headers = {name: _expand(text, environ).strip() for name, text in request.headers.items()}
     for name, value in headers.items():
         if not value.isascii() or not value.isprintable():
-            raise WrongUse(
-                f"header {name!r} of {shown_url!r} holds a line break or a special character; check its variables"
-            )
+            raise WrongUse(f"header {name!r} of {shown_url!r} holds a line break or a special character; check its variables")
     content = None
     if request.body is not None:
         content = json.dumps(_expand_within(request.body, environ)).encode()

@@ -67,9 +67,7 @@ def _refuse_missing(checks: list[Smoke], preview_url: str | None) -> None:
         requests = [request for request in (check, check.trigger) if request is not None]
         for request in requests:
             for name in missing_variables(request, os.environ, preview_url=preview_url):
-                raise WrongUse(
-                    f"smoke check '{check.name}' needs the environment variable {name}; set it, then run again"
-                )
+                raise WrongUse(f"smoke check '{check.name}' needs the environment variable {name}; set it, then run again")
 
 
 def _run(check: Smoke, environment: str, preview_url: str | None, count_completed: CountCompleted) -> SmokeResult:

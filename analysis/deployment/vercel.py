@@ -90,9 +90,7 @@ def _ask_once(client: httpx.Client, settings: Settings, query: Mapping[str, Any]
             raise WrongUse("[deployment].api_url is not a URL; write one such as https://api.vercel.com") from None
         raise _TryAgainError(explain(reason)) from None
     if answer.status_code == 401 or (answer.status_code == 403 and b"invalidToken" in answer.content):
-        raise WrongUse(
-            f"Vercel does not know the token in {variable} ({answer.status_code}); make a new one, set {variable} to it"
-        )
+        raise WrongUse(f"Vercel does not know the token in {variable} ({answer.status_code}); make a new one, set {variable} to it")
     if answer.status_code in (403, 404):
         raise WrongUse(
             f"the token in {variable} may not see this project ({answer.status_code}); "

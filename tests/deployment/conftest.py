@@ -1,5 +1,6 @@
 """Fixtures of the deployment's tests: settings from a real file, a clock that is a file, a server that answers as told."""
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -47,18 +48,21 @@ class ClockFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.RLock()
 
     def set(self, instant: str | datetime) -> None:
-        text = instant if isinstance(instant, str) else iso(instant)
-        fresh = self.path.with_suffix(".new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(self.path)
+        with self._lock:
+            text = instant if isinstance(instant, str) else iso(instant)
+            fresh = self.path.with_suffix(".new")
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(self.path)
 
     def now(self) -> datetime:
         return parse_instant(self.path.read_text(encoding="utf-8"))
 
     def advance(self, length: timedelta) -> None:
-        self.set(self.now() + length)
+        with self._lock:
+            self.set(self.now() + length)
 
 
 @pytest.fixture

@@ -1,0 +1,49 @@
+"""A watch whose looks are quick and known in advance: what the tests run, in this process and in ones that are killed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from analysis.clock import CLOCK_VARIABLE, iso
+from analysis.config import Settings, load_settings
+from analysis.deployment.stages import PlannedLook
+from analysis.deployment.watch import look_folder, watch
+from analysis.files import write_json, write_text
+
+GOOD_STORY = {"1h": "keep_watching", "4h": "improved", "24h": "sustained"}
+
+
+def result_of(look: PlannedLook, verdict: str, **more: Any) -> dict[str, Any]:
+    """The parts of result.json that the deployment reads."""
+    window = {"window": look.label, "start": iso(look.window.start), "end": iso(look.window.end)}
+    window |= {"number": look.number, "planned": look.planned, "bound": 3.0}
+    empty = {"expectations": [], "guardrails": [], "exploratory": [], "advice": [], "checks": [], "cliffs": []}
+    return {"verdict": verdict, "reason": f"{look.label} says {verdict}", "look": window} | empty | more
+
+
+def writing_looks(settings: Settings, story: Mapping[str, str], *, takes_s: float = 0.0) -> Callable[[PlannedLook], Mapping[str, Any]]:
+    """Looks that write their page and result as a report does, and note that they were whole."""
+
+    def run_look(look: PlannedLook) -> Mapping[str, Any]:
+        folder, result = look_folder(settings, look), result_of(look, story[look.label])
+        time.sleep(takes_s / 2)
+        write_text(folder / "report.html", f"<p>{result['reason']}</p>")
+        time.sleep(takes_s / 2)
+        write_json(folder / "result.json", result)
+        with (settings.folder / "whole.txt").open("a") as noted:
+            noted.write(f"{look.stage} {look.label}\n")
+        return result
+
+    return run_look
+
+
+def watch_in_a_process(config: Path, clock_file: Path, takes_s: float) -> None:
+    """Watch to the end and exit as the command does."""
+    os.environ[CLOCK_VARIABLE] = str(clock_file)
+    settings = load_settings(config)
+    sys.exit(watch(settings, writing_looks(settings, GOOD_STORY, takes_s=takes_s)).exit_code)
