@@ -117,7 +117,7 @@ def describe_outcome_mix(prepared: OutcomeMix, feature: str) -> Words:
 
 def describe_cap_curve(prepared: CapCurve, feature: str) -> Words:
     """What a cap would cut off."""
-    at_knobs = [f"{milliseconds(knob.at)}: {_at(prepared, knob.at)}" for knob in prepared.knobs]
+    at_knobs = [f"{milliseconds(knob.at)}: {_at(found)}" for knob, found in zip(prepared.knobs, prepared.at_knobs, strict=True)]
     knobs = f" At the knobs: {'; '.join(at_knobs)}." if at_knobs else ""
     return Words(
         f"A cap on {feature}",
@@ -177,9 +177,5 @@ def _range(rates: np.ndarray) -> str:
     return f"{share(float(seen.min()))} and {share(float(seen.max()))}" if seen.size else "nothing and nothing"
 
 
-def _at(prepared: CapCurve, cap_ms: float) -> str:
-    if cap_ms > prepared.own_cap_ms:
-        return "not identifiable"
-    place = int(np.clip(np.searchsorted(prepared.cap_ms, cap_ms), 0, prepared.cap_ms.size - 1))
-    value, low, high = (float(values[place]) for values in (prepared.cut_off, prepared.low, prepared.high))
-    return "not identifiable" if not np.isfinite(value) else f"{share(value)} ({share(low)} to {share(high)})"
+def _at(found: tuple[float, float, float] | None) -> str:
+    return "not identifiable" if found is None else f"{share(found[0])} ({share(found[1])} to {share(found[2])})"

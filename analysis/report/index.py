@@ -107,7 +107,8 @@ def strips_of(settings: Settings, reports: Sequence[Report]) -> list[Strip]:
     results = [planned.get(label) for label in settings.monitoring.windows]
     names = list(dict.fromkeys(found["name"] for result in planned.values() for found in with_parts(result["expectations"])))
     looks = [prepare_looks(results, settings.monitoring.windows, name) for name in names]
-    return [strip_of(prepared, describe_looks(prepared)) for prepared in looks]
+    seen = [prepared for prepared in looks if any(point.change is not None for point in prepared.points)]
+    return [strip_of(prepared, describe_looks(prepared)) for prepared in seen]
 
 
 def _row(report: Report) -> Row:
@@ -122,6 +123,9 @@ def _row(report: Report) -> Row:
         words = "the last run failed" if report.has_failed else "its result cannot be read; run the report again"
         return Row(report.label, report.stage, "failed", words, None, None, None, tuple(links))
     words = VERDICTS[result["verdict"]].meaning if result["verdict"] in VERDICTS else ""
+    if result["expectations"]:
+        met = sum(found["finding"] == "met" for found in result["expectations"])
+        words = f"{met} of {len(result['expectations'])} expectations met: {words}"
     if report.has_failed:
         words += "; a later run failed, this is the earlier report"
     if not report.is_planned:

@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from analysis.judge import Look
 
 METHODS: Mapping[str, str] = {
-    "placebo windows": "placebo windows: every window of the same length inside the baseline shows how much a window moves by itself",
-    "windows of one day": "windows of one day: the stretches of the one baseline day show how much such a stretch moves by itself",
-    "cosine variance": "cosine variance: slow waves of the hours themselves show how much they move together",
-    "independent calls": "independent calls: the baseline is too short to show more spread than that of independent calls",
-    "exact": "exact: few events, so the counts themselves are compared (Fisher), widened by how bursty the baseline is",
-    "no calls in one arm": "nothing to compare: one side has no calls",
+    "placebo windows": "How much a window moves by itself was measured on every window of the same length inside the baseline (placebo windows).",
+    "windows of one day": "How much a stretch moves by itself was measured on the stretches of the one baseline day there is (windows of one day).",
+    "cosine variance": "How much hours move together was measured by slow waves through them (cosine variance), for the baseline is short.",
+    "independent calls": "The baseline is too short to show how much hours move, so calls were taken as independent; be careful.",
+    "exact": "Where events are few the counts themselves are compared (Fisher's exact test), widened by how bursty the baseline is.",
 }
 
 
@@ -31,7 +30,7 @@ def method_lines(result: Mapping[str, Any]) -> list[str]:
         "compared: each hour after the deploy with the same clock hours of the baseline.",
         "Both sides are given the same mix of sources and large tenants before they are compared; the crude change is in result.json.",
     ]
-    lines += [f"How much a change could be chance was measured by {METHODS.get(name, name)}." for name in used]
+    lines += [METHODS[name] for name in used if name in METHODS]
     if result["look"]["planned"]:
         lines.append(
             f"This is look {result['look']['number']} of {result['look']['planned']}. Looking often would find something by chance, so an "

@@ -60,7 +60,7 @@ def shown_output(output: Any) -> Any:
     if output.output_type == "stream":
         return output if output.text.strip() else None
     data = output.get("data", {})
-    return output if "text/html" in data or set(data) == {"text/plain"} else None
+    return output if data.get("text/html") or set(data) == {"text/plain"} else None
 
 
 def _anchored(match: re.Match[str]) -> str:

@@ -8,13 +8,21 @@ from datetime import timedelta
 from typing import Any
 
 from analysis.clock import iso, parse_instant
-from analysis.decision.wording import MINUS, THIN, count, level, milliseconds, p_value, share
+from analysis.decision import wording
+from analysis.decision.wording import THIN, claimed_share, count, level, milliseconds, p_value, share
 from analysis.metrics import known_metrics
 from analysis.window import format_duration
 
 Result = Mapping[str, Any]
 Found = Mapping[str, Any]
 NONE = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A unit, for words that ask a metric for nothing else."""
+
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -82,35 +90,18 @@ def deciding_part(found: Found) -> Found:
 
 def value_text(unit: str | None, value: float | None) -> str:
     """A value in its unit."""
-    if value is None:
-        return NONE
-    if unit == "share":
-        return share(value)
-    if unit == "ms":
-        return milliseconds(value)
-    digits = 0 if abs(value) >= 100 else 1
-    return f"{value:,.{digits}f}".replace(",", THIN).replace("-", MINUS) + (f"{THIN}{unit}" if unit else "")
+    return wording.value_of(_Unit(unit or ""), value)
 
 
 def change_text(unit: str | None, change: float | None) -> str:
     """A difference with its sign; shares differ by percentage points."""
-    if change is None:
-        return NONE
-    plus = "+" if change > 0 else ""
-    if unit == "share":
-        points = 100 * change
-        digits = 1 if abs(points) >= 1 or points == 0 else 2
-        return f"{plus}{points:.{digits}f}{THIN}points".replace("-", MINUS)
-    return plus + value_text(unit, change)
+    return wording.change_of(_Unit(unit or ""), change)
 
 
 def interval_text(found: Found) -> str:
-    """The interval of the change, and its level."""
+    """The interval of the change."""
     interval = found.get("interval")
-    if not interval or None in interval:
-        return NONE
-    low, high = (change_text(found["unit"], end) for end in interval)
-    return f"{low} to {high}"
+    return NONE if not interval or None in interval else wording.interval_of(_Unit(found["unit"] or ""), tuple(interval))
 
 
 def calls_text(arm: Mapping[str, Any]) -> str:
@@ -125,9 +116,9 @@ def claim_text(found: Found) -> str:
     if found.get("parts"):
         return "at least one of: " + "; ".join(f"{part['metric']} {claim_text(part)}" for part in found["parts"])
     if kind in ("falls", "rises"):
-        return f"{kind} by at least {share(found['by'])}" if found.get("by") else kind
+        return f"{kind} by at least {claimed_share(found['by'])}" if found.get("by") else kind
     if kind == "no_worse":
-        return f"at most {share(found.get('margin') or 0)} worse than before"
+        return f"at most {claimed_share(found.get('margin') or 0)} worse than before"
     if kind == "below":
         return f"stays below {value_text(unit, found['limit'])}"
     return "stays at zero" if kind == "stays_zero" else "nothing was asked"
@@ -350,8 +341,15 @@ def power_rows(foresight: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         key = (item["name"], item["metric"], item["feature"], item["source"])
         row = rows.setdefault(key, {"name": item["name"], "metric": item["metric"], "now": value_text(metric, item["baseline"])})
         visible = item["smallest_visible_change"]
-        row[item["window"]] = "not known" if visible is None else change_text(metric, abs(visible)).lstrip("+")
+        row[item["window"]] = _seen(metric, visible)
     return list(rows.values())
+
+
+def _seen(unit: str, visible: float | None) -> str:
+    """The smallest visible change; a share that would have to change by more than it can is not seen at all."""
+    if visible is None:
+        return "not known"
+    return "nothing" if unit == "share" and abs(visible) >= 1 else change_text(unit, abs(visible)).lstrip("+")
 
 
 def metric_unit(name: str) -> str:

@@ -71,9 +71,11 @@ def short_time(value_ms: float) -> str:
     return f"{value_ms / 60_000:.3g} min"
 
 
-def share_axis(axes: Axes, highest: float = 1.0) -> None:
-    """A y axis of shares in per cent, from 0."""
-    axes.set_ylim(0, highest * 1.04)
+def share_axis(axes: Axes, highest: float = 1.0, *, labels: int = 0) -> None:
+    """A y axis of shares in per cent, from 0, with room above for that many rows of labels."""
+    axes.set_ylim(0, highest * (1.04 + 0.09 * labels))
+    if highest == 1.0:
+        axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
 
 
@@ -81,7 +83,7 @@ def mark_time(axes: Axes, at: float, text: str, *, color: str, row: int = 0) -> 
     """A vertical line with a label at the top; rows keep labels apart."""
     axes.axvline(at, color=color, linewidth=1.0, linestyle=(0, (1, 1.6)))
     axes.annotate(
-        text, (at, 1.0), xycoords=("data", "axes fraction"), xytext=(-3, -2 - 11 * row), textcoords="offset points",
+        text, (at, 1.0), xycoords=("data", "axes fraction"), xytext=(-3, -1 - 10.5 * row), textcoords="offset points",
         ha="right", va="top", fontsize=SMALL_PT, color=color, bbox=halo(),
     )  # fmt: skip
 

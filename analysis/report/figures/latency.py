@@ -15,7 +15,7 @@ def draw_latency_curves(axes: Axes, prepared: LatencyCurves) -> None:
     """Share of calls that ended within a time, before solid and after dashed."""
     low, high = _time_range(prepared.baseline, prepared.post, prepared.caps)
     ink.time_axis(axes, low, high)
-    ink.share_axis(axes)
+    ink.share_axis(axes, labels=len(prepared.caps))
     ink.grid_lines(axes)
     for steps, line, label in _arms(prepared.baseline, prepared.post):
         axes.plot(np.append(steps.x, high), np.append(steps.y, 1.0), drawstyle="steps-post", label=label, **line)
@@ -29,7 +29,7 @@ def draw_answer_curves(axes: Axes, prepared: AnswerCurves) -> None:
     before, after = prepared.baseline.steps, prepared.post.steps
     low, high = _time_range(before, after, prepared.caps)
     ink.time_axis(axes, low, high)
-    ink.share_axis(axes)
+    ink.share_axis(axes, labels=len(prepared.caps))
     ink.grid_lines(axes)
     for curve, (steps, line, label) in zip((prepared.baseline, prepared.post), _arms(before, after), strict=True):
         axes.plot(np.insert(steps.x, 0, low), np.insert(steps.y, 0, 1.0), drawstyle="steps-post", label=label, **line)
@@ -53,6 +53,7 @@ def draw_cliff(axes: Axes, prepared: CliffBars) -> None:
         axes.stairs(side * failed, edges, fill=True, color=color)
         axes.stairs(side * (failed + answered), edges, color=color, linewidth=1.1, label=label)
     axes.axhline(0, color=ink.MUTED, linewidth=0.8)
+    axes.margins(y=0.05 + 0.1 * len(prepared.caps))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * abs(value):g} %"))
     _mark_caps(axes, prepared.caps)
     ink.label_axes(axes, "time of the call (log scale)", "calls: after | before")
@@ -84,8 +85,14 @@ def draw_shift(axes: Axes, prepared: Shift) -> None:
         axes.fill_between(x, change[:, 1], change[:, 2], color=ink.BAND, linewidth=0)
         axes.vlines(x, change[:, 1], change[:, 2], color=ink.AFTER, linewidth=1.2)
         axes.plot(x, change[:, 0], color=ink.AFTER, marker="o", markersize=4, linewidth=1.2)
-    for spot in (x for x, point in zip(place, prepared.points, strict=True) if point.change_ms is None):
-        axes.axvspan(spot - 0.5, spot + 0.5, facecolor="none", edgecolor=ink.MUTED, hatch="////", linewidth=0)
+    hidden = [x for x, point in zip(place, prepared.points, strict=True) if point.change_ms is None]
+    for spot in hidden:
+        axes.axvspan(spot - 0.5, spot + 0.5, facecolor="none", edgecolor=ink.GRID, hatch="////", linewidth=0)
+    if len(hidden) > 1:
+        axes.annotate("not identifiable", (np.mean(hidden), 0.5), xycoords=("data", "axes fraction"), ha="center", va="center",
+                      fontsize=ink.SMALL_PT, color=ink.INK, bbox=ink.halo())  # fmt: skip
+    if not known:
+        axes.set_yticks([])
     axes.set_xlim(-0.5, len(place) - 0.5)
     axes.set_xticks(place, [f"p{100 * point.q:g}" for point in prepared.points])
     ink.label_axes(axes, "quantile of time to answer", "after minus before (s)")
@@ -94,12 +101,12 @@ def draw_shift(axes: Axes, prepared: Shift) -> None:
 def draw_cap_curve(axes: Axes, prepared: CapCurve) -> None:
     """Share of calls that a cap would cut off, with its band, up to the window's own cap; knobs marked."""
     ink.time_axis(axes, prepared.cap_ms[0], prepared.own_cap_ms * 1.25)
-    ink.share_axis(axes)
+    ink.share_axis(axes, labels=len(prepared.knobs))
     ink.grid_lines(axes)
     axes.fill_between(prepared.cap_ms, prepared.low, prepared.high, step="post", color=ink.BAND, linewidth=0)
     label = ink.counted("after", prepared.n_calls)
     axes.plot(prepared.cap_ms, prepared.cut_off, drawstyle="steps-post", label=label, **ink.AFTER_LINE)
-    axes.axvspan(prepared.own_cap_ms, prepared.own_cap_ms * 1.25, facecolor="none", edgecolor=ink.MUTED, hatch="////", linewidth=0)
+    axes.axvspan(prepared.own_cap_ms, prepared.own_cap_ms * 1.25, facecolor="none", edgecolor=ink.GRID, hatch="////", linewidth=0)
     _mark_caps(axes, prepared.knobs)
     ink.label_axes(axes, "cap (log scale)", "calls cut off")
     ink.legend_above(axes)

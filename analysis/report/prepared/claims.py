@@ -41,7 +41,7 @@ def relative_change(found: Found) -> tuple[float, float, float] | None:
     base = difference / (ratio - 1) if ratio != 1 else found["baseline"]["value"]
     if not base:
         return None
-    return difference / base, interval[0] / base, interval[1] / base
+    return difference / base, max(interval[0] / base, -1.0), interval[1] / base  # no metric falls below zero
 
 
 def required_change(found: Found) -> tuple[float | None, bool]:
@@ -56,7 +56,9 @@ def required_change(found: Found) -> tuple[float | None, bool]:
         return (margin, True) if falls_is_good else (-margin, False)
     if kind == "below" and before:
         return found["limit"] / before - 1, True
-    return (-1.0, True) if kind == "stays_zero" else (None, True)
+    if kind == "stays_zero":  # so few that the rate lies below the limit, or below what it was
+        return (found["limit"] / before - 1 if found.get("limit") and before else 0.0), True
+    return None, True
 
 
 def prepare_outcome_mix(look: Look, feature: str) -> OutcomeMix:

@@ -86,7 +86,10 @@ def prepare_cap_curve(look: Look, feature: str) -> CapCurve | None:
     inflation = inflation_of(look, feature)
     found = [survival_at(curve, cap, level=LEVEL, inflation=inflation) for cap in caps]
     share = np.array([(point.value, point.low, point.high) if point.value is not None else (np.nan,) * 3 for point in found])
-    return CapCurve(caps, *share.T, own_cap_ms, knobs_of(look, feature), curve.n_calls)
+    knobs = knobs_of(look, feature)
+    answers = [look.what_if(feature, knob.at)["cut_off_share"] for knob in knobs]
+    at_knobs = tuple(None if found["value"] is None else (found["value"], found["low"], found["high"]) for found in answers)
+    return CapCurve(caps, *share.T, own_cap_ms, knobs, at_knobs, curve.n_calls)
 
 
 def caps_of(look: Look, feature: str) -> tuple[Mark, ...]:
@@ -124,10 +127,8 @@ def timed_calls(arm: Arm, feature: str) -> pd.DataFrame:
 
 
 def inflation_of(look: Look, feature: str) -> float:
-    """How much more shares of slow calls vary than those of independent calls; at least 1."""
-    compared = look.arms.compare(Scope(feature), metric_named("slower_than_p50"), look.plan.hours)
-    inflation = getattr(compared, "inflation", 1.0)
-    return float(inflation) if inflation and np.isfinite(inflation) else 1.0
+    """How much more the hours vary than independent calls would; at least 1."""
+    return float(look.arms.compare(Scope(feature), metric_named("latency_mean"), look.plan.hours).inflation)
 
 
 def thin(x: Floats, y: Floats, most: int = MOST_STEPS) -> tuple[Floats, Floats]:

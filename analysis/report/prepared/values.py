@@ -145,7 +145,10 @@ class Shift:
 
 @dataclass(frozen=True, eq=False)
 class CapCurve:
-    """Share of calls that a cap would cut off, with its band, up to what the window can see; the knobs on it."""
+    """Share of calls that a cap would cut off, with its band, up to what the window can see; the knobs on it.
+
+    `at_knobs` are value, low and high at each knob, None beyond what the window can see.
+    """
 
     cap_ms: Floats
     cut_off: Floats
@@ -153,6 +156,7 @@ class CapCurve:
     high: Floats
     own_cap_ms: float
     knobs: tuple[Mark, ...]
+    at_knobs: tuple[tuple[float, float, float] | None, ...]
     n_calls: int
 
 

@@ -16,4 +16,4 @@ class Published:
     content: Mapping[str, Any]
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {RESULT_MIME: dict(self.content), "text/plain": "the result, as in result.json", "text/html": ""}
+        return {RESULT_MIME: dict(self.content), "text/plain": "the result, as in result.json"}
