@@ -72,9 +72,9 @@ def values_now(settings: Settings, history: History) -> dict[str, Value]:
 
 def is_offered(settings: Settings, knob: Knob, history: History) -> bool:
     """Tell whether a knob can still be turned: from where its variable stands, to where it has not been before."""
-    turns = [event for event in history.of("knob") if event.facts.get("name") == knob.env]
-    if knob.env is None or not turns:
+    if knob.env is None:
         return True
+    turns = [event for event in history.of("knob") if event.facts.get("name") == knob.env]
     was_there = any(_same(event.facts.get("to"), knob.new) for event in turns)
     return not was_there and (knob.old is None or _same(values_now(settings, history)[knob.env], knob.old))
 
