@@ -44,9 +44,14 @@ FROM (
         COUNT(calls.latency_ms) AS timed_calls,
         CAST(COALESCE(SUM(calls.latency_ms), 0) AS BIGINT) AS latency_ms,
         CAST(COALESCE(SUM(CAST(calls.latency_ms AS BIGINT) * calls.latency_ms), 0) AS BIGINT) AS latency_ms_2,
-        CAST(COALESCE(SUM(LEAST(calls.latency_ms, limits.tau_ms)), 0) AS BIGINT) AS capped_ms,
-        CAST(COALESCE(SUM(CAST(LEAST(calls.latency_ms, limits.tau_ms) AS BIGINT) * LEAST(calls.latency_ms, limits.tau_ms)), 0) AS BIGINT)
-            AS capped_ms_2,
+        CAST(COALESCE(SUM(CASE WHEN calls.latency_ms > limits.tau_ms THEN limits.tau_ms ELSE calls.latency_ms END), 0) AS BIGINT)
+            AS capped_ms,
+        CAST(COALESCE(SUM(
+            CASE
+                WHEN calls.latency_ms > limits.tau_ms THEN CAST(limits.tau_ms AS BIGINT) * limits.tau_ms
+                ELSE CAST(calls.latency_ms AS BIGINT) * calls.latency_ms
+            END
+        ), 0) AS BIGINT) AS capped_ms_2,
         CAST(COALESCE(SUM(limits.tau_ms) FILTER (WHERE calls.latency_ms IS NOT NULL), 0) AS BIGINT) AS tau_ms,
         CAST(COALESCE(SUM(CAST(limits.tau_ms AS BIGINT) * limits.tau_ms) FILTER (WHERE calls.latency_ms IS NOT NULL), 0) AS BIGINT) AS tau_ms_2,
         COUNT(*) FILTER (WHERE calls.latency_ms > limits.p50_ms) AS slower_p50,

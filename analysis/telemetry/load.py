@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,13 +36,12 @@ class Grid:
     @property
     def offset_ms(self) -> int:
         """Milliseconds from midnight UTC to the deploy's time of day: subtract them, and the deploy is at midnight."""
-        midnight = self.deployed_at.replace(hour=0, minute=0, second=0, microsecond=0)
-        return _ms(self.deployed_at - midnight)
+        return _ms(self.deployed_at - _midnight(self.deployed_at))
 
     def hours(self, moved_hours: pd.Series) -> pd.Series:
         """Hours from the deploy of hour keys as the queries return them (moved to midnight)."""
-        moved_deploy = _naive(self.deployed_at) - timedelta(milliseconds=self.offset_ms)
-        return ((pd.to_datetime(moved_hours) - pd.Timestamp(moved_deploy)) // pd.Timedelta(HOUR)).astype("int64")
+        moved_deploy = pd.Timestamp(_naive(_midnight(self.deployed_at)))
+        return ((pd.to_datetime(moved_hours) - moved_deploy) // pd.Timedelta(HOUR)).astype("int64")
 
     def parameters(self, window: Window) -> dict[str, Any]:
         """What calls.sql needs for the calls that start in `window`."""
@@ -83,6 +82,7 @@ class Arm:
     limits : feature, tau_ms, p50_ms, p90_ms, p95_ms, p99_ms: the baseline's, the same for both arms; NA where there are none.
     trust : the numbers of sql/trust.sql over the rows written in the window.
     excluded_hours : hours from the deploy left out because of a declared incident.
+    models : feature -> the model that most of its calls went to; empty for a post arm.
     """
 
     window: Window
@@ -94,6 +94,7 @@ class Arm:
     limits: pd.DataFrame
     trust: dict[str, Any]
     excluded_hours: frozenset[int] = field(default_factory=frozenset)
+    models: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def calls(self) -> int:
@@ -113,10 +114,17 @@ def load_trust(engine: Engine, grid: Grid, window: Window) -> dict[str, Any]:
     return {key: _instant(value) if key.endswith("_at") else int(value) for key, value in row.items()}
 
 
+def load_feature_models(engine: Engine, grid: Grid, window: Window) -> dict[str, str]:
+    """The model that most calls of each feature went to, of equals the first by name."""
+    counted = engine.fetch(engine.queries.statement("feature_models", grid.parameters(window)))
+    ordered = counted.sort_values(["feature", "calls", "model"], ascending=[True, False, True]).drop_duplicates("feature")
+    return dict(zip(ordered["feature"].astype(str), ordered["model"].astype(str), strict=True))
+
+
 def load_latency_counts(engine: Engine, grid: Grid, windows: Sequence[Window]) -> LatencyCounts:
     """Calls per millisecond over the windows (several when declared incidents cut the baseline)."""
-    written_before = _naive(windows[-1].end + grid.settle)
     table = LatencyCounts.empty()
+    written_before = max((_naive(window.end + grid.settle) for window in windows), default=None)
     for window in windows:
         parameters = grid.parameters(window) | {"written_before": written_before}
         table += LatencyCounts.of(engine.fetch(engine.queries.statement("latency_counts", parameters)))
@@ -172,6 +180,10 @@ def _plain_rows(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple[Any
     """Rows as tuples of Python values, None for NA."""
     values = frame.loc[:, list(columns)].astype(object)
     return [tuple(None if pd.isna(cell) else cell for cell in row) for row in values.itertuples(index=False)]
+
+
+def _midnight(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _naive(instant: datetime) -> datetime:

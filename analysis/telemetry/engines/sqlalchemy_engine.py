@@ -1,60 +1,105 @@
-"""PostgreSQL (and other databases that SQLAlchemy and sqlglot both know) behind a URL that an environment variable holds."""
+"""PostgreSQL (and other databases that SQLAlchemy and sqlglot both know), read inside read-only transactions with a time limit."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from threading import Timer
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import sqlalchemy
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+from sqlglot.dialects import Dialect
 
 from analysis.errors import RolloutError, WrongUse
+from analysis.telemetry.engines.database_url import connect_arguments, driver_url, environment_url, search_path
+from analysis.telemetry.engines.refusals import explain_refusal
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, load_mapping
 from analysis.telemetry.queries import ErrorClass, Queries, Statement
 
 if TYPE_CHECKING:
     from analysis.config import Settings
 
-LIBPQ_KEYS = frozenset(
-    """application_name channel_binding connect_timeout fallback_application_name gssencmode hostaddr keepalives keepalives_count
-    keepalives_idle keepalives_interval krbsrvname load_balance_hosts options passfile require_auth service sslcert sslcertmode
-    sslcompression sslcrl sslcrldir sslkey sslmode sslnegotiation sslpassword sslrootcert sslsni target_session_attrs
-    tcp_user_timeout ssl_min_protocol_version ssl_max_protocol_version""".split()
-)
-"""What libpq takes in a URL; the rest (Prisma's schema, pgbouncer, connection_limit ...) it would refuse."""
-DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "sqlite": "sqlite", "duckdb": "duckdb"}
-CONNECT_TIMEOUT_S = 10
+_DIALECTS = {"postgresql": "postgres", "cockroachdb": "postgres", "mariadb": "mysql", "mssql": "tsql"}
+"""SQLAlchemy's name of a dialect -> sqlglot's, where they differ."""
+_WANTED_TYPES = (("latencyMs", ("INT", "SMALLINT", "BIGINT"), "whole numbers"), ("createdAt", ("TIMESTAMP", "DATETIME"), "times"))
+GRACE_S = 10.0
+_BIND = re.compile(r"bound_parameter_(\w+?)_ends_here")
 
 
 class SqlAlchemyEngine:
-    """One database, read inside read-only transactions with a statement timeout."""
+    """One database; every statement has its own transaction, read-only and limited in time where the database can."""
 
-    def __init__(self, engine: sqlalchemy.Engine, queries: Queries, *, name: str, timeout_ms: int) -> None:
+    def __init__(
+        self, engine: sqlalchemy.Engine, queries: Queries, *, name: str, dialect: str, timeout: timedelta, schema: str | None
+    ) -> None:
         self._engine = engine
-        self._timeout_ms = timeout_ms
+        self._timeout_s = timeout.total_seconds()
+        self._settings = _transaction_settings(timeout, schema) if dialect == "postgres" else ()
         self.name = name
-        self.dialect = DIALECTS[engine.dialect.name]
+        self.dialect = dialect
         self.queries = queries
 
     def fetch(self, statement: Statement) -> pd.DataFrame:
         """Run one SELECT in its own read-only transaction; raises RolloutError with one sentence, never with the URL."""
-        text = statement.sql(self.dialect, placeholder=":{}")
-        try:
-            with self._engine.connect() as connection, connection.begin():
-                if self.dialect == "postgres":
-                    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-                    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(self._timeout_ms)}")
-                    connection.exec_driver_sql("SET LOCAL TimeZone = 'UTC'")
-                result = connection.execute(sqlalchemy.text(text), dict(statement.parameters))
-                return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
-        except SQLAlchemyError as error:
-            raise RolloutError(_sentence(error, f"the query {statement.name!r}")) from None
+        text = _as_text(statement.sql(self.dialect, placeholder="bound_parameter_{}_ends_here"))
+        with self._reading(f"the query {statement.name!r}") as connection:
+            result = connection.execute(text, dict(statement.parameters))
+            return _in_utc(pd.DataFrame(result.fetchall(), columns=list(result.keys())))
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Column -> type of a table, as the catalog has them; empty when this role sees no such table."""
+        schema, _, name = table.rpartition(".")
+        with self._reading("looking up the table") as connection:
+            try:
+                found = sqlalchemy.inspect(connection).get_columns(name, schema=schema or None)
+            except sqlalchemy.exc.NoSuchTableError:
+                return {}
+        return {column["name"]: str(column["type"]) for column in found}
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+    @contextmanager
+    def _reading(self, doing: str) -> Iterator[sqlalchemy.Connection]:
+        """A read-only transaction; what goes wrong in it becomes one sentence, and it never lasts much longer than the time limit."""
+        given_up: list[bool] = []
+        try:
+            with self._engine.connect() as connection, connection.begin(), self._patience(connection, given_up):
+                for setting, value in self._settings:
+                    connection.execute(sqlalchemy.text(setting), value)
+                yield connection
+        except SQLAlchemyError as error:
+            if given_up:
+                raise RolloutError(f"{doing} got no answer within [source].timeout; check the network, then run again") from None
+            raise explain_refusal(error, doing) from None
+
+    @contextmanager
+    def _patience(self, connection: sqlalchemy.Connection, given_up: list[bool]) -> Iterator[None]:
+        """Hang up when the server's own time limit has passed unheard: a network that is cut says nothing."""
+        driver = connection.connection.driver_connection
+        if not hasattr(driver, "fileno"):
+            yield
+            return
+
+        def hang_up() -> None:
+            given_up.append(True)
+            with suppress(Exception), socket.socket(fileno=os.dup(driver.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
+
+        timer = Timer(self._timeout_s + GRACE_S, hang_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def open_sqlalchemy(settings: Settings) -> SqlAlchemyEngine:
@@ -63,103 +108,78 @@ def open_sqlalchemy(settings: Settings) -> SqlAlchemyEngine:
     Raises WrongUse when the variable, the table or a column is missing, or the dialect is not known.
     """
     source = settings.source
-    url = _url(source.url_env, source.engine)
-    schema = url.query.get("schema")
+    url = environment_url(source.url_env, source.engine)
     mapping = load_mapping(source.mapping, folder=settings.folder, table=source.table)
     try:
-        engine = sqlalchemy.create_engine(
-            _driver_url(url), connect_args=_connect_args(url, schema), pool_pre_ping=False, pool_size=1, max_overflow=1
-        )
+        engine = sqlalchemy.create_engine(driver_url(url), connect_args=connect_arguments(url))
     except (NoSuchModuleError, ModuleNotFoundError):
         raise WrongUse(f"${source.url_env} names the database {url.drivername!r}, whose driver is not installed; install it") from None
-    if engine.dialect.name not in DIALECTS:
-        raise WrongUse(f"${source.url_env} names the database {engine.dialect.name!r}; known are {', '.join(sorted(DIALECTS))}")
-    classes = tuple(ErrorClass(item.name, tuple(item.contains or ()), item.pattern) for item in settings.error_classes)
-    name = "postgres" if engine.dialect.name == "postgresql" else engine.dialect.name
-    timeout_ms = int(source.timeout.total_seconds() * 1000)
-    opened = SqlAlchemyEngine(engine, Queries(mapping, classes), name=name, timeout_ms=timeout_ms)
+    dialect = _DIALECTS.get(engine.dialect.name, engine.dialect.name)
+    if Dialect.get(dialect) is None:
+        raise WrongUse(f"${source.url_env} names the database {engine.dialect.name!r}, whose SQL is not known; use postgres or duckdb")
+    classes = tuple(ErrorClass(item.name, tuple(item.contains), item.pattern) for item in settings.error_classes)
+    opened = SqlAlchemyEngine(
+        engine,
+        Queries(mapping, classes),
+        name="postgres" if dialect == "postgres" else engine.dialect.name,
+        dialect=dialect,
+        timeout=source.timeout,
+        schema=search_path(url),
+    )
     try:
-        _check_table(engine, mapping.table, canonical=not mapping.columns)
-    except SQLAlchemyError as error:
-        opened.close()
-        raise RolloutError(_sentence(error, "connecting")) from None
-    except RolloutError:
+        _check_table(opened.columns(mapping.table), mapping.table, canonical=not mapping.columns)
+        if dialect != "postgres":
+            _check_dialect(opened)
+    except BaseException:
         opened.close()
         raise
     return opened
 
 
-def _url(variable: str | None, engine: str) -> URL:
-    if not variable:
-        raise WrongUse(f"[source] has engine {engine!r} and no url_env; give the NAME of the variable that holds the URL")
-    text = os.environ.get(variable, "")
-    if not text:
-        raise WrongUse(f"the environment variable {variable} of [source].url_env is not set; export the database URL in it")
+def _check_dialect(opened: SqlAlchemyEngine) -> None:
+    """Other databases read the same SQL as far as sqlglot can carry it: try the shortest query, and say so when it does not run."""
+    nothing = datetime(2000, 1, 1)
+    statement = opened.queries.statement("completed", {"feature": "", "since": nothing})
     try:
-        return make_url(text)
-    except (ArgumentError, ValueError):
-        raise WrongUse(f"the environment variable {variable} holds no database URL such as postgresql://user@host/name") from None
+        opened.fetch(statement)
+    except RolloutError:
+        raise WrongUse(f"the queries do not run on {opened.name}; use postgres, or export the calls to Parquet for duckdb") from None
 
 
-def _driver_url(url: URL) -> URL:
-    """libpq's own keys stay; `postgres://` and `postgresql://` mean psycopg2 here."""
-    if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg2"):
-        return url
-    kept = {key: value for key, value in url.query.items() if key in LIBPQ_KEYS and key != "options"}
-    return url.set(drivername="postgresql+psycopg2", query=kept)
+def _transaction_settings(timeout: timedelta, schema: str | None) -> tuple[tuple[str, dict[str, str]], ...]:
+    """What each transaction sets for itself: it works behind a pooler too, where a session is shared."""
+    settings = [
+        ("SET TRANSACTION READ ONLY", {}),
+        ("SELECT set_config('statement_timeout', :value, true)", {"value": str(timeout // timedelta(milliseconds=1))}),
+        ("SELECT set_config('TimeZone', 'UTC', true)", {}),
+    ]
+    if schema:
+        settings.append(("SELECT set_config('search_path', quote_ident(:value), true)", {"value": schema}))
+    return tuple(settings)
 
 
-def _connect_args(url: URL, schema: Any) -> dict[str, Any]:
-    if not url.drivername.startswith("postgres"):
-        return {}
-    arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "rollout"}
-    given = url.query.get("options")
-    options = [given if isinstance(given, str) else " ".join(given or ())]
-    if url.port != 6543:  # a transaction pooler refuses start-up options; each transaction sets its own anyway
-        options.append("-c default_transaction_read_only=on")
-        if isinstance(schema, str) and schema:
-            options.append(f"-c search_path={schema}")
-    joined = " ".join(option for option in options if option)
-    return arguments | ({"options": joined} if joined else {})
+def _as_text(sql: str) -> sqlalchemy.TextClause:
+    """SQLAlchemy's text with its parameters; a colon inside a literal or a name is no parameter."""
+    return sqlalchemy.text(_BIND.sub(r":\1", sql.replace(":", r"\:")))
 
 
-def _check_table(engine: sqlalchemy.Engine, table: str, *, canonical: bool) -> None:
-    schema, _, name = table.rpartition(".")
-    inspector = sqlalchemy.inspect(engine)
-    try:
-        columns = {column["name"] for column in inspector.get_columns(name, schema=schema or None)}
-    except sqlalchemy.exc.NoSuchTableError:
-        columns = set()
+def _in_utc(rows: pd.DataFrame) -> pd.DataFrame:
+    """Times with a zone, of a column TIMESTAMPTZ, as UTC without one, like all others."""
+    for name in rows.columns:
+        values = rows[name].dropna()
+        if len(values) and getattr(values.iloc[0], "tzinfo", None) is not None:
+            rows[name] = pd.to_datetime(rows[name], utc=True).dt.tz_localize(None)
+    return rows
+
+
+def _check_table(columns: dict[str, str], table: str, *, canonical: bool) -> None:
     if not columns:
         raise WrongUse(f"the database has no table {table!r} that this role can see; set [source].table or grant SELECT on it")
-    missing = [column for column in CANONICAL_COLUMNS if canonical and column not in columns]
+    if not canonical:
+        return
+    missing = [column for column in CANONICAL_COLUMNS if column not in columns]
     if missing:
         raise WrongUse(f"table {table!r} has no column {missing[0]!r}; it needs {', '.join(CANONICAL_COLUMNS)} (or write a mapping)")
-
-
-def _sentence(error: SQLAlchemyError, doing: str) -> str:
-    """What the database said, as one of a few known sentences: its own words may hold names, hosts and values."""
-    code = getattr(getattr(error, "orig", None), "pgcode", None)
-    said = str(getattr(error, "orig", "") or "").lower()
-    known = {
-        "57014": "took longer than [source].timeout; raise it, or shorten the window",
-        "25006": "was refused because the transaction is read-only",
-        "42501": "was refused: the role lacks SELECT on the table; grant it",
-        "57P01": "was cut off: the server shut down; run again when it is back",
-    }
-    if code in known:
-        return f"{doing} {known[code]}"
-    for words, sentence in (
-        ("password authentication failed", "failed: wrong user or password in the URL; mend the variable of [source].url_env"),
-        ("connection refused", "failed: nothing listens at the URL's host and port; start the server or mend the URL"),
-        ("could not translate host", "failed: the URL's host is not known; mend the variable of [source].url_env"),
-        ("ssl", "failed over TLS; add ?sslmode=require to the URL, or the server's certificate"),
-        ("timeout expired", f"failed: no answer within {CONNECT_TIMEOUT_S} s; check host, port and firewall"),
-        ("does not exist", "failed: the database, role or column does not exist; check the URL and run 'rollout doctor'"),
-        ("server closed the connection", "was cut off by the server; run again"),
-        ("terminating connection", "was cut off by the server; run again"),
-    ):
-        if words in said:
-            return f"{doing} {sentence}"
-    kind = type(error.orig).__name__ if isinstance(error, DBAPIError) and error.orig else type(error).__name__
-    return f"{doing} failed in the database ({kind}{f', SQLSTATE {code}' if code else ''}); run 'rollout doctor'"
+    for column, kinds, wanted in _WANTED_TYPES:
+        if not (kind := columns[column]).upper().startswith(kinds):
+            raise WrongUse(f"table {table!r}: {column} is of type {kind}, which does not hold {wanted}; write a mapping that casts it")
