@@ -24,6 +24,7 @@ from analysis.telemetry.load import (
     CronBudget,
     Grid,
     load_event_counts,
+    load_feature_models,
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
@@ -98,6 +99,7 @@ class Baselines:
             events=without_hours(_load_events(engine, self._settings, self._grid, window, hourly), excluded),
             limits=limits,
             trust=load_trust(engine, self._grid, window),
+            models=load_feature_models(engine, self._grid, window),
             excluded_hours=frozenset(hour for hour in excluded if -_days(window) * 24 <= hour < 0),
         )
 

@@ -47,6 +47,7 @@ def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
         "end": iso(arm.window.end),
         "hours": list(arm.hours),
         "excluded_hours": sorted(arm.excluded_hours),
+        "models": dict(sorted(arm.models.items())),
         "trust": {key: iso(value) if hasattr(value, "tzinfo") else value for key, value in arm.trust.items()},
         "made_from": made_from,
         "fingerprint": fingerprint(**made_from),
@@ -83,6 +84,7 @@ def read_frozen(path: Path) -> Arm:
         limits=_rows(frame, "limits", tuple(LIMIT_COLUMNS)).reset_index(drop=True),
         trust={key: parse_instant(value) if key.endswith("_at") and value else value for key, value in facts["trust"].items()},
         excluded_hours=frozenset(facts["excluded_hours"]),
+        models=facts.get("models", {}),
     )
 
 

@@ -18,6 +18,7 @@ CANONICAL_COLUMNS = (
     "leadId",
     "source",
     "featureId",
+    "model",
     "latencyMs",
     "status",
     "errorMessage",
