@@ -79,10 +79,13 @@ class Rollout:
             raise DataNotTrusted(f"no call started in {self.baseline.window}; check the table, the time zone and the deploy's time")
         return baseline_object(self.settings, self.baseline, self.engine, self.baseline_ends_at)
 
-    def look(self, label: str) -> Look:
-        """The planned look of that window: ``rollout.look("4h")``. NotYetDue before its end and settle have passed."""
-        window = planned_window(self.settings, self.deployed_at, label)
-        plan = plan_look(self.settings, label)
+    def look(self, label: str, *, first_hour: int = 0) -> Look:
+        """The planned look of that window: ``rollout.look("4h")``. NotYetDue before its end and settle have passed.
+
+        `first_hour`, counted from the deploy, is where a later stage of the monitoring begins (a knob was turned).
+        """
+        window = planned_window(self.settings, self.deployed_at, label, first_hour=first_hour)
+        plan = plan_look(self.settings, label, first_hour=first_hour)
         self._check_due(window, label)
         return self._judge(window, plan, label)
 

@@ -95,4 +95,5 @@ def _trailing(measured: Measured, plan: Plan, trailing: int) -> Sustained:
         better=measured.good_side,
         crossed=True,
         critical_guardrails_met=True,
+        first_hour=plan.hours[0] % measured.arms.cycle.hours,
     )

@@ -12,13 +12,17 @@ from analysis.statistics.sequential import bounds
 from analysis.window import HOUR, Window
 
 
-def plan_look(settings: Settings, label: str) -> Plan:
-    """The place of a planned window. Bounds follow `[monitoring].windows` as if every earlier one had been looked at."""
+def plan_look(settings: Settings, label: str, *, first_hour: int = 0) -> Plan:
+    """The place of a planned window. Bounds follow `[monitoring].windows` as if every earlier one had been looked at.
+
+    `first_hour` is the hour from the deploy at which the monitoring's stage begins: 0, or later after a knob was turned.
+    """
     hours = [length // HOUR for length in settings.monitoring.lengths]
     look = settings.monitoring.lengths.index(settings.window_length(label))
     times = tuple(hour / hours[-1] for hour in hours)
     alpha = settings.monitoring.alpha
-    return Plan(times, look, (0, hours[look]), hours[look - 1] if look else None, alpha, bounds(times, alpha)[look])
+    previous_last = first_hour + hours[look - 1] if look else None
+    return Plan(times, look, (first_hour, first_hour + hours[look]), previous_last, alpha, bounds(times, alpha)[look])
 
 
 def plan_exploratory(settings: Settings, deployed_at: datetime, start: datetime, end: datetime) -> tuple[Window, Plan]:
@@ -34,7 +38,8 @@ def plan_exploratory(settings: Settings, deployed_at: datetime, start: datetime,
     return window, Plan((1.0,), 0, (first, last), None, alpha, bounds((1.0,), alpha)[0], is_planned=False)
 
 
-def planned_window(settings: Settings, deployed_at: datetime, label: str) -> Window:
+def planned_window(settings: Settings, deployed_at: datetime, label: str, *, first_hour: int = 0) -> Window:
     """The calls that a planned window looks at."""
     length: timedelta = settings.window_length(label)
-    return Window(deployed_at, deployed_at + length)
+    starts_at = deployed_at + first_hour * HOUR
+    return Window(starts_at, starts_at + length)

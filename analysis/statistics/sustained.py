@@ -57,6 +57,7 @@ def check_sustained(
     better: Literal["less", "greater"],
     crossed: bool,
     critical_guardrails_met: bool,
+    first_hour: int = 0,
 ) -> Sustained:
     """Ask whether an improvement has lasted for the trailing `hours` hours of the post arm.
 
@@ -70,6 +71,7 @@ def check_sustained(
     hours : N, whole hours
     better : the direction that is better, "less" for what should fall
     crossed, critical_guardrails_met : (a) and (d), decided elsewhere
+    first_hour : hour of the cycle at which post hour 0 lies; other than 0 for a later stage of the monitoring
 
     Notes
     -----
@@ -77,9 +79,9 @@ def check_sustained(
     """
     if post.y.shape[2] < hours or hours < 1:
         return Sustained(False, crossed, None, None, critical_guardrails_met, True, None)
-    trailing, first = compare_trailing(baseline, post, hours=hours, indicator=indicator)
+    trailing, first = compare_trailing(baseline, post, hours=hours, indicator=indicator, first_hour=first_hour)
     evidence_asked = not indicator or _expected_events(trailing, baseline) >= SMALLEST_EXPECTED
-    share = _share_better(baseline, post, first=first, better=better) if evidence_asked else None
+    share = _share_better(baseline, post, first=first, first_hour=first_hour, better=better) if evidence_asked else None
     if evidence_asked:
         p_value = trailing.p_value(alternative=better)
         lasting = p_value <= ONE_SIDED
@@ -90,11 +92,15 @@ def check_sustained(
     return Sustained(holds, crossed, lasting, share, critical_guardrails_met, evidence_asked, p_value)
 
 
-def compare_trailing(baseline: ArmTotals, post: ArmTotals, *, hours: int, indicator: bool) -> tuple[Comparison, int]:
+def compare_trailing(
+    baseline: ArmTotals, post: ArmTotals, *, hours: int, indicator: bool, first_hour: int = 0
+) -> tuple[Comparison, int]:
     """Compare the last `hours` hours of the post arm alone with their clock hours; also returns the first of them."""
     first = post.y.shape[2] - hours
     cycle = baseline.y.shape[2]
-    trailing = compare(baseline, post.hours(first, first + hours), indicator=indicator, first_hour=first % cycle)
+    trailing = compare(
+        baseline, post.hours(first, first + hours), indicator=indicator, first_hour=(first_hour + first) % cycle
+    )
     return trailing, first
 
 
@@ -104,10 +110,10 @@ def _expected_events(trailing: Comparison, baseline: ArmTotals) -> float:
     return (trailing.crude_baseline_value or 0.0) * max(trailing.post_n, usual_n)
 
 
-def _share_better(baseline: ArmTotals, post: ArmTotals, *, first: int, better: str) -> float:
+def _share_better(baseline: ArmTotals, post: ArmTotals, *, first: int, first_hour: int, better: str) -> float:
     """Share of the trailing hours with calls whose value is better than the baseline's over the same clock hours."""
     hours = post.hours(first, post.y.shape[2])
-    arms = standardise(baseline, hours, first_hour=first % baseline.y.shape[2])
+    arms = standardise(baseline, hours, first_hour=(first_hour + first) % baseline.y.shape[2])
     filled = (arms.post.n > 0) & arms.post_usable
     if not filled.any() or arms.baseline_total.n <= 0:
         return 0.0
