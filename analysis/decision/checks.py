@@ -118,7 +118,8 @@ def _check_hours(arms: Arms, hours: tuple[int, int]) -> Check:
     name, empty, asked = "every hour has calls", empty_hours(arms, hours), hours[1] - hours[0]
     if not empty:
         return Check(name, "ok", f"no post hour is empty whose matched baseline hours ({arms.cycle.name}) were not")
-    detail = f"{len(empty)} of {asked} post hours have no call although their baseline hours do, the first is hour {empty[0]} after the deploy"
+    first = f"the first is hour {empty[0]} after the deploy"
+    detail = f"{len(empty)} of {asked} post hours have no call although their baseline hours do, {first}"
     if len(empty) > EMPTY_HOUR_SHARE * asked:
         return Check(name, "error", f"{detail}; that is more than 20 %, find out whether calls or their rows are missing")
     return Check(name, "warning", detail)

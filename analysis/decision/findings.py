@@ -36,6 +36,7 @@ class Finding:
         nothing can be compared.
     p_adjusted : smallest alpha at which it would be met at this look, Holm over the family; None for guardrails.
     smallest_visible : change of the metric (its unit) that this look would have seen with 80 % power; None when unknown.
+    useful : the smallest change that would be useful, a share of the baseline: without `by`, that is what is ruled out.
     hours_needed : hours from the deploy until the observed change would be decided at today's traffic; None when unknown.
     event_hour : hour from the deploy of the first event, where none was allowed or none had been seen.
     began_hour : hour from the deploy at which a change that nobody asked for began.
@@ -51,6 +52,7 @@ class Finding:
     p_value: float | None
     p_adjusted: float | None
     smallest_visible: float | None = None
+    useful: float | None = None
     hours_needed: float | None = None
     event_hour: int | None = None
     began_hour: int | None = None
@@ -168,6 +170,7 @@ def _finding(claim: Claim, measured: Measured, plan: Plan, ruling: Ruling, *, us
     return Finding(
         claim, state, measured, _interval(measured, level), level, _p_value(measured), ruling.gain.p_adjusted,
         smallest_visible=smallest_visible(measured, bound=ruling.gain.bound),
+        useful=useful,
         hours_needed=hours_until_decided(measured, plan, useful=useful, n_open=ruling.n_open) if is_open else None,
         event_hour=first_event_hour(measured) if claim.claim == "stays_zero" and measured.comparison.post_y > 0 else None,
         looks_share_alpha=plan.looks_share_alpha, caveat=caveat,

@@ -16,19 +16,19 @@ ONE_SIDED_LEVEL = 1 - 2 * ONE_SIDED
 def smallest_visible(measured: Measured, *, bound: float) -> float | None:
     """Change of the metric (its unit) that this look would have seen with 80 % power; None when unknown.
 
-    `bound` is what the claim had to cross; the one-sided claims ask for less.
+    `bound` is what the claim had to cross. Of a margin or limit it is the distance from it, and the one-sided claims ask for less.
     """
-    post, baseline = _variance_parts(measured)
-    asked = bound if measured.claim.claim in (None, "falls", "rises") else ONE_SIDED_BOUND
-    change = smallest_visible_change(post + baseline, measured.decisive.df, bound=asked)
+    is_change = measured.claim.claim in (None, "falls", "rises")
+    post, baseline = _variance_parts(measured, scale=1.0 if is_change else measured.scale)
+    change = smallest_visible_change(post + baseline, measured.decisive.df, bound=bound if is_change else ONE_SIDED_BOUND)
     return change if math.isfinite(change) else None
 
 
 def hours_until_decided(measured: Measured, plan: Plan, *, useful: float, n_open: int) -> float | None:
     """Hours from the deploy until the claim is decided; None when no number of hours is in sight.
 
-    The change is taken to be the observed one, or the smallest useful one when that is larger; `n_open` claims of the family are
-    still to be shown, so each must cross a bound of alpha / n_open.
+    The change is taken to be the smallest useful one, or the observed one when that is larger or when a useful one would have been
+    seen already; `n_open` claims of the family are still to be shown, so each must cross a bound of alpha / n_open.
     """
     passed = plan.hours[1] - plan.hours[0]
     if measured.claim.claim == "stays_zero":
@@ -44,6 +44,8 @@ def hours_until_decided(measured: Measured, plan: Plan, *, useful: float, n_open
 def _data_hours(measured: Measured, passed: int) -> float | None:
     """Hours until there are 30 calls on each side and 5 events on one; None when they do not come with time."""
     comparison, hours = measured.comparison, 0.0
+    if measured.decisive.difference is None and measured.enough_calls:
+        return None
     if not measured.enough_calls:
         if comparison.post_n <= 0 or comparison.baseline_n <= 0:
             return None
@@ -67,24 +69,26 @@ def _zero_hours(measured: Measured, passed: int) -> float | None:
 
 def _change_hours(measured: Measured, plan: Plan, *, passed: int, useful: float, n_open: int) -> float | None:
     """Hours until the change would be seen with 80 % power: at a planned look if one is enough, else after the last."""
-    found = measured.decisive
-    effect = max(abs(measured.distance), useful * abs(found.baseline_value or 0.0))
+    found, cycle = measured.decisive, measured.arms.cycle.hours
+    is_change = measured.claim.claim in ("falls", "rises")
+    asked = bounds(plan.times, plan.alpha / max(n_open, 1)) if is_change else (ONE_SIDED_BOUND,) * len(plan.times)
+    observed, smallest = abs(measured.distance), useful * abs(found.baseline_value or 0.0)
 
-    def needed(bound: float) -> int | None:
-        cycle = measured.arms.cycle.hours
-        return hours_needed(_variance_parts(measured), found.df, bound=bound, effect=effect, hours=passed, cycle=cycle)
+    def needed(bound: float, effect: float) -> int | None:
+        parts = _variance_parts(measured, scale=measured.scale)
+        return hours_needed(parts, found.df, bound=bound, effect=effect, hours=passed, cycle=cycle)
 
-    if measured.claim.claim not in ("falls", "rises"):
-        return needed(ONE_SIDED_BOUND)
-    asked = bounds(plan.times, plan.alpha / max(n_open, 1))
-    for look, hours in plan.later_looks:
-        hours_at_bound = needed(asked[look])
+    effect, at_last_bound = max(observed, smallest), needed(asked[-1], max(observed, smallest))
+    if at_last_bound is not None and at_last_bound <= passed and (plan.is_last or not plan.is_planned or not is_change):
+        effect, at_last_bound = observed, needed(asked[-1], observed)
+    for look, hours in plan.later_looks if is_change else ():
+        hours_at_bound = needed(asked[look], effect)
         if hours_at_bound is not None and hours_at_bound <= hours:
             return float(hours)
-    return needed(asked[-1])
+    return at_last_bound
 
 
-def _variance_parts(measured: Measured) -> tuple[float, float]:
+def _variance_parts(measured: Measured, *, scale: float) -> tuple[float, float]:
     """Variance of the post value and of what it is held against; of rare events at the rate of both arms together."""
     found = measured.decisive
     post, baseline = found.variance_parts()
@@ -92,4 +96,4 @@ def _variance_parts(measured: Measured) -> tuple[float, float]:
         counts = found.counts
         rate = (counts.baseline_events + counts.post_events + 1) / (counts.baseline_n + counts.post_n + 2)
         post, baseline = (counts.phi * rate * (1 - rate) / n for n in (counts.post_n, counts.baseline_n))
-    return (post, 0.0) if measured.limit is not None else (post, baseline * measured.scale**2)
+    return (post, 0.0) if measured.limit is not None else (post, baseline * scale**2)

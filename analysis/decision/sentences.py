@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ALPHA_SHOWN = 0.05
 WHOLE_COVERAGE = 0.95
 SURE = "with 95 % confidence"
+ENDLESS = "more hours alone will not decide it, the baseline is too short for so small a change"
 PAST = "past the bound of this look"
 
 
@@ -122,10 +123,11 @@ def _meaning(finding: Finding) -> str:
         return _scanned_meaning(finding)
     asked = _asked(finding.claim, finding.measured.metric)
     if state == "undecided":
-        asked = f"no worse than {asked}" if kind == "no_worse" else asked
-        return f"{asked} is neither shown nor ruled out yet{_visible(finding)}{_needed(finding)}"
+        opened = {"no_worse": f"whether that is no worse than {asked} is open", "below": f"whether {asked} holds is open"}
+        return f"{opened.get(kind, f'{asked} is neither shown nor ruled out yet')}{_visible(finding)}{_needed(finding)}"
     if kind in ("falls", "rises"):
-        refuted = f"{asked} is ruled out" if finding.caveat is None or not finding.caveat.refutes else f"{asked} does not count"
+        size = "" if finding.claim.by else f" of {claimed_share(finding.useful or 0)} or more"
+        refuted = f"{asked} does not count" if finding.caveat and finding.caveat.refutes else f"{asked}{size} is ruled out"
         return {"met": f"{asked} is shown", "not_met": refuted, "worse": f"{asked} was asked for, the opposite is shown"}[state]
     if kind == "no_worse":
         return {"met": f"no worse than {asked}", "not_met": f"worse than {asked}", "worse": f"worse than {asked}, {PAST}"}[state]
@@ -157,6 +159,8 @@ def _visible(finding: Finding) -> str:
     if finding.smallest_visible is None:
         return ""
     change = change_of(finding.measured.metric, finding.smallest_visible).lstrip("+")
+    if finding.claim.claim in ("no_worse", "below"):
+        return f"; a value {change} away from it would have been told apart in 4 of 5 cases"
     return f"; a change of {change} would have been seen in 4 of 5 cases"
 
 
@@ -164,7 +168,7 @@ def _needed(finding: Finding) -> str:
     if finding.hours_needed is not None:
         return f"; at today's traffic about {hours(finding.hours_needed)} from the deploy are needed"
     if finding.state == "undecided" and finding.caveat is None:
-        return "; more hours alone will not decide it"
+        return f"; {ENDLESS}"
     return ""
 
 
@@ -214,10 +218,10 @@ def _stays_zero(finding: Finding) -> str:
 
 
 def _any_of_sentence(finding: Finding) -> str:
-    others_harmed = finding.state != "worse" and any(part.state == "worse" for part in finding.parts)
+    others_harmed = finding.state not in ("worse", "not_met") and any(part.state == "worse" for part in finding.parts)
     heading = {
         "met": "one is enough, and one is shown",
-        "not_met": "one would be enough, and every one is ruled out",
+        "not_met": "one would be enough, and every one is ruled out or worse",
         "worse": "one would be enough, and every one moved the wrong way",
         "no_data": "one would be enough, and each has too few calls",
     }.get(finding.state, "one would be enough, and none is shown yet")

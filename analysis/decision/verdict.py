@@ -8,7 +8,7 @@ from typing import Literal
 
 from analysis.decision.checks import Check
 from analysis.decision.findings import Finding
-from analysis.decision.sentences import short_clause
+from analysis.decision.sentences import ENDLESS, short_clause
 from analysis.decision.wording import hours, milliseconds
 
 VerdictName = Literal["sustained", "improved", "keep_watching", "not_fixed", "roll_back", "untrusted"]
@@ -131,10 +131,10 @@ def _watching(expectations: Sequence[Finding], broken: Sequence[Finding]) -> str
 def _hours(still_open: Sequence[Finding]) -> str:
     needed = [found.hours_needed for found in still_open if found.hours_needed is not None]
     if not needed:
-        return "at today's traffic no number of hours is in sight that would decide it"
+        return ENDLESS
     about = f"at today's traffic about {hours(max(needed))} from the deploy are needed"
     endless = [found for found in still_open if found.hours_needed is None]
-    return f"{about}, and for {', '.join(map(_quoted, endless))} no number is in sight" if endless else about
+    return f"{about}, and for {', '.join(map(_quoted, endless))} no number of hours is in sight" if endless else about
 
 
 def _broken(broken: Sequence[Finding]) -> str:

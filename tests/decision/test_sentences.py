@@ -1,0 +1,370 @@
+"""The whole sentence of every claim in every state, from numbers given by hand: the statistics have no part in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from analysis.decision.caveats import Caveat
+from analysis.decision.claims import Measured
+from analysis.decision.findings import Finding
+from analysis.decision.sentences import finding_sentence, short_clause
+from analysis.metrics import known_metrics, metric_named
+from tests.decision.making import any_of, claim, spoken
+
+LEVEL = 0.951
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison whose every number is given."""
+
+    baseline: tuple[float, float]  # events or sum, and n
+    post: tuple[float, float]
+    difference: float | None = 0.0
+    ends: tuple[float, float] = (0.0, 0.0)  # of the interval asked for
+    value_ends: tuple[float, float] = (0.0, 0.0)
+    coverage: float = 1.0
+
+    baseline_y = property(lambda self: self.baseline[0])
+    baseline_n = property(lambda self: self.baseline[1])
+    post_y = property(lambda self: self.post[0])
+    post_n = property(lambda self: self.post[1])
+    crude_baseline_value = property(lambda self: self.baseline[0] / self.baseline[1] if self.baseline[1] else None)
+    crude_post_value = property(lambda self: self.post[0] / self.post[1] if self.post[1] else None)
+    baseline_value = crude_baseline_value
+    post_value = crude_post_value
+    inflation = 1.0
+
+    def interval(self, level, *, scale=1.0):
+        return tuple(end - (scale - 1.0) * self.baseline_value for end in self.ends)
+
+    def post_interval(self, level):
+        return self.value_ends
+
+
+class Given:
+    """Arms that answer every comparison with the same numbers."""
+
+    def __init__(self, compared):
+        self.compared = compared
+
+    def compare(self, *_, **__):
+        return self.compared
+
+
+def finding(state, said, compared, *, interval=None, level=LEVEL, metric=None, **fields):
+    measured = Measured(said, metric or metric_named(said.metric, ("quota_gone",)), None, Given(compared), (0, 24))
+    useful = fields.pop("useful", 0.1)
+    return Finding(said, state, measured, interval, level, 0.5, 0.5, useful=useful, **fields)
+
+
+def sentence(*args, **keys):
+    return spoken(finding_sentence(finding(*args, **keys)))
+
+
+FELL = Compared((798, 888), (23, 160), difference=-0.755)
+FELL_BY = "timeouts of step3 fell from 89.9 % of 888 calls to 14.4 % of 160 calls; with the same mix of calls -75.5 points "
+FALLS = claim("falls", feature="step3", by=0.5)
+SLOWER = Compared((888_000, 400), (990_000, 400), difference=250.0, ends=(180.0, 320.0), value_ends=(2_390.0, 2_560.0))
+ROSE = "mean time of a call of step3 rose from 2.22 s (400 calls) to 2.48 s (400 calls); "
+
+
+# ---- falls and rises -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("state", "fields", "end"),
+    [
+        ("met", {}, "a fall by at least 50 % is shown."),
+        ("worse", {}, "a fall by at least 50 % was asked for, the opposite is shown."),
+        ("not_met", {}, "a fall by at least 50 % is ruled out."),
+        (
+            "undecided",
+            {"smallest_visible": 0.081, "hours_needed": 11.0},
+            "a fall by at least 50 % is neither shown nor ruled out yet; a change of 8.1 points would have been seen in 4 of 5 cases; "
+            "at today's traffic about 11 h from the deploy are needed.",
+        ),
+        (
+            "undecided",
+            {},
+            "a fall by at least 50 % is neither shown nor ruled out yet; more hours alone will not decide it, the baseline is too short for so "
+            "small a change.",
+        ),
+        (
+            "not_met",
+            {"caveat": Caveat("connection errors rose from 0.0 % to 36.0 % and all failed calls together rose from 20.7 % to 38.6 % of the "
+                              "calls", forbids=True, refutes=True)},
+            "a fall by at least 50 % does not count, because connection errors rose from 0.0 % to 36.0 % and all failed calls together rose "
+            "from 20.7 % to 38.6 % of the calls.",
+        ),
+        (
+            "met",
+            {"caveat": Caveat("connection errors rose from 0.0 % to 3.0 % and all failed calls together fell from 20.7 % to 12.0 % of the calls")},
+            "a fall by at least 50 % is shown; meanwhile connection errors rose from 0.0 % to 3.0 % and all failed calls together fell from "
+            "20.7 % to 12.0 % of the calls.",
+        ),
+        (
+            "undecided",
+            {"caveat": Caveat("its traffic fell from 40.0 calls/h to 3.0 calls/h, and the calls that are left may not be like those before",
+                              forbids=True)},
+            "a fall by at least 50 % is neither shown nor ruled out yet, because its traffic fell from 40.0 calls/h to 3.0 calls/h, and the calls "
+            "that are left may not be like those before.",
+        ),
+    ],
+)  # fmt: skip
+def test_falls(state, fields, end):
+    assert sentence(state, FALLS, FELL, interval=(-0.86, -0.64), **fields) == f"{FELL_BY}(interval -86.0 to -64.0 points, 95.1 %): {end}"
+
+
+def test_an_early_look_says_why_its_interval_is_wide():
+    early = {"interval": (-0.86, -0.64), "level": 0.9987, "looks_share_alpha": True}
+    assert sentence("met", FALLS, FELL, **early) == (
+        FELL_BY + "(interval -86.0 to -64.0 points, 99.87 %, wide because we look several times): a fall by at least 50 % is shown."
+    )
+
+
+def test_a_claim_without_by_says_how_much_is_ruled_out():
+    plain = claim("falls", feature="step3")
+    same = Compared((450, 900), (82, 160), difference=0.01)
+    assert sentence("not_met", plain, same, interval=(-0.02, 0.04)) == (
+        "timeouts of step3 rose from 50.0 % of 900 calls to 51.2 % of 160 calls; with the same mix of calls +1.0 points "
+        "(interval -2.0 to +4.0 points, 95.1 %): a fall of 10 % or more is ruled out."
+    )
+    assert sentence("met", plain, FELL, interval=(-0.86, -0.64)).endswith("(interval -86.0 to -64.0 points, 95.1 %): a fall is shown.")
+    assert sentence("undecided", plain, FELL, interval=(-0.86, 0.64), hours_needed=60).endswith(
+        ": a fall is neither shown nor ruled out yet; at today's traffic about 3 days from the deploy are needed."
+    )
+    assert sentence("worse", plain, FELL).endswith("-75.5 points: a fall was asked for, the opposite is shown.")
+
+
+def test_rises():
+    said = claim("rises", "recovered_rate", feature="lead_scoring.score")
+    grown = Compared((32, 78), (30, 40), difference=0.34)
+    of = "failures made good within 10 minutes of lead_scoring.score"
+    numbers = f"{of} rose from 41.0 % of 78 failures to 75.0 % of 40 failures; with the same mix of calls +34.0 points"
+    assert sentence("met", said, grown, interval=(0.1, 0.5)) == f"{numbers} (interval +10.0 to +50.0 points, 95.1 %): a rise is shown."
+    assert sentence("worse", said, grown, interval=(0.1, 0.5)).endswith(": a rise was asked for, the opposite is shown.")
+    assert sentence("not_met", said, grown, interval=(0.1, 0.5)).endswith(": a rise of 10 % or more is ruled out.")
+    assert sentence("undecided", said, grown, interval=(0.1, 0.5), hours_needed=24).endswith(
+        ": a rise is neither shown nor ruled out yet; at today's traffic about 24 h from the deploy are needed."
+    )
+    by = claim("rises", "recovered_rate", feature="lead_scoring.score", by=0.125)
+    assert sentence("met", by, grown, interval=(0.1, 0.5)).endswith(": a rise by at least 12.5 % is shown.")
+
+
+# ---- too few calls ---------------------------------------------------------------------------------------------------
+def test_too_few_calls_or_events_or_nothing_to_compare():
+    few = Compared((12, 174), (1, 23), difference=-0.03)
+    assert sentence("no_data", FALLS, few, hours_needed=2.0) == (
+        "timeouts of step3: 174 calls before and 23 after are too few to say anything, 30 on each side are needed; "
+        "at today's traffic about 2 h from the deploy are needed."
+    )
+    rare = Compared((2, 789), (0, 119), difference=-0.0025)
+    assert sentence("no_data", FALLS, rare) == (
+        "timeouts of step3: 2 in 789 calls before and 0 in 119 after are too few to say anything, 5 on one side are needed."
+    )
+    apart = Compared((80, 800), (10, 100), difference=None)
+    assert sentence("no_data", FALLS, apart) == (
+        "timeouts of step3: no calls after the deploy have the source and tenant of any before it, so nothing can be compared."
+    )
+    quiet = claim("no_worse", "calls_per_hour", feature="step3", margin=0.5)
+    assert sentence("no_data", quiet, Compared((12, 168), (1, 24), difference=0.0)) == (
+        "traffic of step3: 12 calls before and 1 after are too few to say anything, 30 on each side are needed."
+    )
+
+
+# ---- stays_zero ------------------------------------------------------------------------------------------------------
+ZERO = claim("stays_zero", "max_output_tokens_rate", feature="parse")
+OF = "answers cut at the token limit of parse"
+
+
+def test_stays_zero_met_names_the_rate_that_is_ruled_out():
+    none = Compared((38, 1565), (0, 231), difference=-0.024)
+    assert sentence("met", ZERO, none) == (
+        f"{OF}: none in 231 calls after the deploy (38 in 1 565 before): with 95 % confidence below 1.3 %, less than the 2.4 % of before."
+    )
+    limited = claim("stays_zero", "max_output_tokens_rate", feature="parse", limit=0.02)
+    assert sentence("met", limited, replace(none, baseline=(0, 1565))) == (
+        f"{OF}: none in 231 calls after the deploy (none in 1 565 before): with 95 % confidence below 1.3 %, less than the 2.0 % allowed."
+    )
+
+
+def test_stays_zero_undecided_says_what_could_hide():
+    assert sentence("undecided", ZERO, Compared((5, 283), (0, 39), difference=-0.02), hours_needed=17.4) == (
+        f"{OF}: none in 39 calls after the deploy (5 in 283 before): with 95 % confidence only below 7.4 %, which does not rule out the 1.8 % "
+        "of before; at today's traffic about 18 h from the deploy are needed."
+    )
+    assert sentence("undecided", ZERO, Compared((0, 283), (0, 39), difference=0.0)) == (
+        f"{OF}: none in 39 calls after the deploy (none in 283 before): there is no rate to rule out, so set a limit to decide it."
+    )
+
+
+def test_one_event_is_said_with_its_hour_and_its_evidence():
+    one = Compared((38, 1565), (1, 231), difference=-0.02, value_ends=(0.0001, 0.0239))
+    assert sentence("not_met", ZERO, one, event_hour=3) == (
+        f"{OF}: 1 in 231 calls after the deploy (38 in 1 565 before), the first in hour 3, so it did not stay at zero; "
+        "a rate from 0.01 % to 2.4 % fits (with 95 % confidence)."
+    )
+    many = Compared((8, 3360), (24, 480), difference=0.05, value_ends=(0.032, 0.073))
+    assert sentence("worse", ZERO, many, event_hour=0) == (
+        f"{OF}: 24 in 480 calls after the deploy (8 in 3 360 before), the first in hour 0, so it did not stay at zero, and more often than "
+        "before, past the bound of this look; a rate from 3.2 % to 7.3 % fits (with 95 % confidence)."
+    )
+    assert sentence("no_data", ZERO, Compared((0, 283), (0, 11), difference=0.0)) == (
+        f"{OF}: 283 calls before and 11 after are too few to say anything, 30 on each side are needed."
+    )
+
+
+# ---- no_worse and below ----------------------------------------------------------------------------------------------
+def test_no_worse():
+    said = claim("no_worse", "latency_mean", feature="step3", margin=0.2)
+    same_mix = "with the same mix of calls +250 ms"
+    asked = "(at most 20 % more than before)"
+    assert sentence("met", said, SLOWER) == (
+        f"{ROSE}{same_mix}, with 95 % confidence at most +320 ms where +444 ms are allowed: no worse than asked {asked}."
+    )
+    assert sentence("not_met", said, replace(SLOWER, ends=(460.0, 520.0))) == (
+        f"{ROSE}{same_mix}, with 95 % confidence at least +460 ms where +444 ms are allowed: worse than asked {asked}."
+    )
+    assert sentence("worse", said, SLOWER, interval=(448.0, 500.0)) == (
+        f"{ROSE}{same_mix} (interval +448 ms to +500 ms, 95.1 %): worse than asked {asked}, past the bound of this look."
+    )
+    assert sentence("undecided", said, SLOWER, interval=(180.0, 480.0), smallest_visible=251.0, hours_needed=6) == (
+        f"{ROSE}{same_mix} (interval +180 ms to +480 ms, 95.1 %): whether that is no worse than asked {asked} is open; "
+        "a value 251 ms away from it would have been told apart in 4 of 5 cases; at today's traffic about 6 h from the deploy are needed."
+    )
+
+
+def test_no_worse_of_a_metric_that_should_not_fall():
+    said = claim("no_worse", "calls_per_hour", feature="step3", margin=0.5)
+    fewer = Compared((6720, 168), (840, 24), difference=-5.0, ends=(-7.0, -3.0))
+    assert sentence("met", said, fewer) == (
+        "traffic of step3 fell from 40.0 calls/h (168 hours) to 35.0 calls/h (24 hours); with the same mix of calls -5.0 calls/h, "
+        "with 95 % confidence at least -7.0 calls/h where -20.0 calls/h are allowed: no worse than asked (at most 50 % less than before)."
+    )
+
+
+def test_a_bound_that_does_not_agree_with_the_decision_is_not_shown():
+    said = claim("no_worse", "latency_mean", feature="step3", margin=0.2)
+    assert sentence("met", said, replace(SLOWER, ends=(180.0, 460.0)), interval=(160.0, 480.0)) == (
+        f"{ROSE}with the same mix of calls +250 ms (interval +160 ms to +480 ms, 95.1 %): no worse than asked (at most 20 % more than before)."
+    )
+
+
+def test_below():
+    said = claim("below", "latency_mean", feature=None, limit=2500, source="background-job/*")
+    rose = "mean time of a call of background-job/* rose from 2.22 s (400 calls) to 2.48 s (400 calls); "
+    assert sentence("met", said, SLOWER) == f"{rose}with 95 % confidence below 2.56 s: the limit of 2.50 s holds."
+    assert sentence("not_met", said, SLOWER) == f"{rose}with 95 % confidence above 2.39 s: the limit of 2.50 s is broken."
+    assert sentence("worse", said, SLOWER) == (
+        f"{rose}after the deploy between 2.39 s and 2.56 s (95.1 %): the limit of 2.50 s is broken, past the bound of this look."
+    )
+    assert sentence("undecided", said, SLOWER, smallest_visible=110.0, hours_needed=30) == (
+        f"{rose}after the deploy between 2.39 s and 2.56 s (95.1 %): whether the limit of 2.50 s holds is open; a value 110 ms away from it "
+        "would have been told apart in 4 of 5 cases; at today's traffic about 30 h from the deploy are needed."
+    )
+
+
+# ---- any_of ----------------------------------------------------------------------------------------------------------
+def test_any_of_says_which_part_shows_it_and_which_does_harm():
+    falls, rises = claim("falls", "http_5xx_rate", feature="score"), claim("rises", "recovered_rate", feature="score")
+    fell = finding("met", falls, Compared((78, 4242), (0, 601), difference=-0.018), interval=(-0.024, -0.013))
+    harmed = finding("worse", rises, Compared((32, 78), (10, 60), difference=-0.24), interval=(-0.4, -0.1))
+    first = (
+        "(1) server errors (5xx) of score fell from 1.8 % of 4 242 calls to 0.0 % of 601 calls; with the same mix of calls -1.8 points "
+        "(interval -2.4 to -1.3 points, 95.1 %): a fall is shown."
+    )
+    second = (
+        "(2) failures made good within 10 minutes of score fell from 41.0 % of 78 failures to 16.7 % of 60 failures; with the same mix of "
+        "calls -24.0 points (interval -40.0 to -10.0 points, 95.1 %): a rise was asked for, the opposite is shown."
+    )
+
+    def whole(state, *parts):
+        return spoken(finding_sentence(Finding(any_of(falls, rises), state, None, None, LEVEL, 0.5, 0.5, parts=parts)))
+
+    assert whole("met", fell, harmed) == f"Of 2 alternatives one is enough, and one is shown, but another got worse. {first} {second}"
+    assert whole("met", fell, replace(harmed, state="undecided")).startswith("Of 2 alternatives one is enough, and one is shown. (1)")
+    starts = {
+        "worse": "Of 2 alternatives one would be enough, and every one moved the wrong way. (1)",
+        "not_met": "Of 2 alternatives one would be enough, and every one is ruled out or worse. (1)",
+        "undecided": "Of 2 alternatives one would be enough, and none is shown yet, but another got worse. (1)",
+        "no_data": "Of 2 alternatives one would be enough, and each has too few calls. (1)",
+    }
+    for state, start in starts.items():
+        part = harmed if state != "no_data" else replace(fell, state="no_data")
+        assert whole(state, part, part).startswith(start)
+
+
+# ---- the scan --------------------------------------------------------------------------------------------------------
+def test_a_scanned_number_says_that_nobody_asked_and_when_it_began():
+    scanned = claim(None, "connection_rate", feature="step3")
+    new = Compared((0, 900), (25, 160), difference=0.156)
+    numbers = (
+        "connection errors of step3 rose from 0.0 % of 900 calls to 15.6 % of 160 calls; with the same mix of calls +15.6 points "
+        "(interval +9.0 to +22.0 points, 95.1 %)"
+    )
+    assert sentence("worse", scanned, new, interval=(0.09, 0.22), event_hour=5, began_hour=5) == (
+        f"{numbers}: worse, beyond what chance does among all numbers scanned, from hour 5 after the deploy on."
+    )
+    better = finding("undecided", scanned, new, interval=(0.09, 0.22))
+    assert spoken(finding_sentence(replace(better, p_adjusted=0.01))) == f"{numbers}: better, beyond what chance does among all numbers scanned."
+    assert spoken(finding_sentence(better)) == f"{numbers}: within what chance does among all numbers scanned."
+
+
+# ---- the rest of the words -------------------------------------------------------------------------------------------
+def test_a_mix_that_covers_only_part_of_the_calls_is_said():
+    assert sentence("met", FALLS, replace(FELL, coverage=0.62), interval=(-0.86, -0.64)).startswith(
+        "timeouts of step3 fell from 89.9 % of 888 calls to 14.4 % of 160 calls; with the same mix of calls (62.0 % of the calls after the "
+        "deploy) -75.5 points (interval"
+    )
+
+
+def test_a_value_that_stayed_is_said_once():
+    same = Compared((0, 400), (0, 100), difference=0.0, value_ends=(0.0, 0.029))
+    cron = claim("below", "cron_over_budget_rate", feature=None, source="background-job/*", limit=0.05, budget_ms=240_000)
+    assert sentence("met", cron, same) == (
+        "minutes over the cron's budget of background-job/* stayed at 0.0 % (400 minutes with calls before, 100 after); "
+        "with 95 % confidence below 2.9 %: the limit of 5.0 % holds."
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ({"feature": "step3"}, "timeouts of step3"),
+        ({"feature": "step3", "source": "action:x"}, "timeouts of step3 from action:x"),
+        ({"feature": None, "source": "background-job/*"}, "timeouts of background-job/*"),
+        ({"feature": "*"}, "timeouts of all features"),
+        ({"feature": None}, "timeouts of all features"),
+        ({"feature": "draft.*"}, "timeouts of draft.*"),
+    ],
+)
+def test_the_place_in_words(place, words):
+    assert sentence("met", claim("falls", **place), FELL).startswith(f"{words} fell from")
+
+
+def test_a_class_of_the_user_has_its_own_name():
+    said = claim("falls", "quota_gone_rate", feature="step3")
+    assert sentence("met", said, FELL).startswith("quota gone errors of step3 fell from 89.9 % of 888 calls")
+
+
+def test_every_metric_has_words_and_no_jargon():
+    for metric in known_metrics().values():
+        text = sentence("met", claim("falls", metric.name, feature="step3"), FELL, interval=(-0.86, -0.64), metric=metric)
+        assert text.startswith(f"{metric.words} of step3 fell from ")
+        assert not any(word in text for word in ("_rate", "_mean", "significant", "p-value", "rmst", "nan", "None"))
+
+
+def test_a_reason_takes_the_numbers_without_the_meaning():
+    assert spoken(short_clause(finding("met", FALLS, FELL, interval=(-0.86, -0.64)))) == (
+        "timeouts of step3 fell from 89.9 % of 888 calls to 14.4 % of 160 calls (interval of the change -86.0 to -64.0 points, 95.1 %)"
+    )
+    assert spoken(short_clause(finding("not_met", ZERO, Compared((0, 283), (1, 39), difference=0.02), event_hour=2))) == (
+        f"{OF}: 1 in 39 calls after the deploy (none in 283 before)"
+    )
+    assert spoken(short_clause(finding("no_data", FALLS, Compared((12, 174), (1, 23), difference=0.0)))) == (
+        "timeouts of step3: 174 calls before and 23 after are too few to say anything, 30 on each side are needed"
+    )
+    part = finding("met", FALLS, FELL, interval=(-0.86, -0.64))
+    whole = Finding(any_of(FALLS, FALLS), "met", None, None, LEVEL, 0.5, 0.5, parts=(replace(part, state="undecided"), part))
+    assert short_clause(whole) == short_clause(part)
