@@ -93,18 +93,16 @@ def find_standing(settings: Settings, history: History | None = None) -> Standin
     stage = stages.current_stage(settings, history)
     if stage is None:
         raise WrongUse("no deploy is known; set [rollout].deployed_at or run 'rollout deploy --at TIME'")
-    now, seen = clock.now(), find_seen(history)
-    planned = stages.plan_looks(settings, history)
-    known = {(look.label, look.start, look.end) for look in seen}
-    grid = {(look.label, look.window.start, look.window.end): look.stage for look in planned}
-    of_grid = [look for look in seen if (look.label, look.start, look.end) in grid]
-    ended = {grid[look.label, look.start, look.end] for look in of_grid if look.verdict in FINAL}
-    open_looks = [look for look in planned if look.stage not in ended and _key(look) not in known]
-    of_stage = [look for look in of_grid if grid[look.label, look.start, look.end] == stage.number]
+    now, planned = clock.now(), stages.plan_looks(settings, history)
+    newest = {(look.label, look.start, look.end): look for look in find_seen(history)}
+    seen = [(look.stage, newest[_key(look)]) for look in planned if _key(look) in newest]
+    ended = {number for number, look in seen if look.verdict in FINAL}
+    open_looks = [look for look in planned if look.stage not in ended and _key(look) not in newest]
+    of_stage = [look for number, look in seen if number == stage.number]
     return Standing(
         due=tuple(look for look in open_looks if look.due_at <= now),
         coming=next((look for look in open_looks if look.due_at > now), None),
-        last=max(of_stage or of_grid, key=lambda look: (look.start, look.end), default=None),
+        last=max(of_stage or [look for _, look in seen], key=lambda look: (look.start, look.end), default=None),
         is_over=not any(look.stage == stage.number for look in open_looks),
     )
 
