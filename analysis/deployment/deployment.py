@@ -128,6 +128,8 @@ def _record_production(settings: Settings, found: Deployment, history: History, 
             f"the deployment at {clock.iso(found.effective_at)} is older than the recorded one at {clock.iso(first)}; "
             "use --correct when the recorded one is wrong"
         )
+    if new_stage:
+        stages.refuse_before_newest(settings, history, found.effective_at)
     warning = None if new_stage else _warn_of_mixture(settings, found, history)
     facts = {"role": "later", "stage": new_stage, "inside_monitoring": _is_inside(settings, found, history)}
     recorded = _append(settings, found, facts)

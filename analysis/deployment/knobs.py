@@ -51,6 +51,7 @@ def set_knob(settings: Settings, name: str, value: str, *, at: datetime | None =
             raise WrongUse(
                 f"the knob was turned at {clock.iso(at)}; give a time after the deploy at {clock.iso(first)} and not in the future"
             )
+        stages.refuse_before_newest(settings, history, at)
         old, new = values_now(settings, history)[name], _read_value(settings, name, value)
         if _same(old, new):
             raise WrongUse(f"{name} stands at {shown(new)} already; nothing was recorded")

@@ -143,6 +143,16 @@ def next_whole_hour(first: datetime, instant: datetime) -> datetime:
     return first - ((first - instant) // HOUR) * HOUR
 
 
+def refuse_before_newest(settings: Settings, history: History, instant: datetime) -> None:
+    """Refuse a change that lies before the newest stage's: stages are numbered in the order of their changes."""
+    newest = current_stage(settings, history)
+    if newest is not None and newest.number > 1 and instant < newest.changed_at:
+        raise WrongUse(
+            f"a change at {clock.iso(instant)} lies before stage {newest.number} ({newest.cause}, {clock.iso(newest.changed_at)}); "
+            "changes are recorded in their order"
+        )
+
+
 def deploys(history: History) -> tuple[Event, ...]:
     """The recorded deployments to production."""
     return tuple(event for event in history.of("deploy") if event.facts.get("environment") == "production")

@@ -238,6 +238,14 @@ def test_what_cannot_be_turned(settings, name, value, at, sentence):
     assert open_ledger(settings).read().events == ()
 
 
+def test_changes_are_recorded_in_their_order(settings):
+    set_knob(settings, "VERIFIER_CAP", "30000", at=DEPLOY + 5 * HOUR)
+    with pytest.raises(WrongUse, match=r"lies before stage 2 .VERIFIER_CAP 45000 -> 30000, 2026-02-03T04:10:16Z"):
+        set_knob(settings, "VERIFIER_SHARE", "0.25", at=DEPLOY + 3 * HOUR)
+    with pytest.raises(WrongUse, match="changes are recorded in their order"):
+        record_deploy(settings, at=DEPLOY + 4 * HOUR, new_stage=True)
+
+
 def test_a_knob_needs_a_deploy_and_a_file_with_knobs(make_settings, clock_file):
     with pytest.raises(WrongUse, match="no deploy is recorded"):
         set_knob(make_settings(KNOBS), "VERIFIER_CAP", "30000")
