@@ -66,7 +66,7 @@ def nasty_calls() -> pd.DataFrame:
 
 def typed(rows: list[dict]) -> pd.DataFrame:
     """Rows as a frame with the table's types."""
-    frame = pd.DataFrame(rows).astype({name: "Int64" for name in ("outputTokens", "totalTokens", "latencyMs")})
+    frame = pd.DataFrame(rows).astype(dict.fromkeys(("outputTokens", "totalTokens", "latencyMs"), "Int64"))
     frame["createdAt"] = pd.to_datetime(frame["createdAt"]).astype("datetime64[ms]")
     texts = ("id", "clientId", "leadId", "source", "featureId", "status", "errorMessage")
     return frame.astype(dict.fromkeys(texts, "str"))
