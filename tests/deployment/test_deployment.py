@@ -213,11 +213,11 @@ def test_a_stage_begins_at_the_next_whole_hour_of_the_grid(make_settings, clock_
     looks = stages.plan_looks(settings)
     settle = timedelta(seconds=90)
     assert looks == (
-        PlannedLook("1h", 1, Window(DEPLOY, DEPLOY + HOUR), DEPLOY + HOUR + settle, 1, 3),
-        PlannedLook("4h", 1, Window(DEPLOY, DEPLOY + 4 * HOUR), DEPLOY + 4 * HOUR + settle, 2, 3),
-        PlannedLook("1h", 2, Window(DEPLOY + 5 * HOUR, DEPLOY + 6 * HOUR), DEPLOY + 6 * HOUR + settle, 1, 3),
-        PlannedLook("4h", 2, Window(DEPLOY + 5 * HOUR, DEPLOY + 9 * HOUR), DEPLOY + 9 * HOUR + settle, 2, 3),
-        PlannedLook("24h", 2, Window(DEPLOY + 5 * HOUR, DEPLOY + 29 * HOUR), DEPLOY + 29 * HOUR + settle, 3, 3),
+        PlannedLook("1h", 1, 0, Window(DEPLOY, DEPLOY + HOUR), DEPLOY + HOUR + settle, 1, 3),
+        PlannedLook("4h", 1, 0, Window(DEPLOY, DEPLOY + 4 * HOUR), DEPLOY + 4 * HOUR + settle, 2, 3),
+        PlannedLook("1h", 2, 5, Window(DEPLOY + 5 * HOUR, DEPLOY + 6 * HOUR), DEPLOY + 6 * HOUR + settle, 1, 3),
+        PlannedLook("4h", 2, 5, Window(DEPLOY + 5 * HOUR, DEPLOY + 9 * HOUR), DEPLOY + 9 * HOUR + settle, 2, 3),
+        PlannedLook("24h", 2, 5, Window(DEPLOY + 5 * HOUR, DEPLOY + 29 * HOUR), DEPLOY + 29 * HOUR + settle, 3, 3),
     )
     assert stages.monitoring_ends_at(settings) == DEPLOY + 29 * HOUR + settle
 
