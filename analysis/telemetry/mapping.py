@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlglot import exp, parse_one
+from sqlglot.dialects import Dialect
 from sqlglot.errors import SqlglotError
 
 from analysis.errors import WrongUse
@@ -27,6 +29,9 @@ CANONICAL_COLUMNS = (
     "createdAt",
 )
 """The columns of the telemetry table that the queries in sql/ read."""
+LATENCY_UNITS = {"ms": "1", "s": "1000", "us": "0.001", "ns": "0.000001"}
+"""What latencyMs may be given in -> milliseconds a unit."""
+KEYS = ("table", "dialect", "latency_unit", "indexed", "where", "notes", "columns")
 SHIPPED = Path(__file__).parent / "mappings"
 
 
@@ -37,29 +42,51 @@ class Mapping:
     Attributes
     ----------
     name : for provenance.
-    table : the store's table, perhaps with a schema before a dot.
-    columns : canonical column -> SQL expression (PostgreSQL) over the store's columns; empty when the names are the canonical ones.
+    table : the store's table, perhaps with catalog and schema before dots; or a relation that an engine has made.
+    columns : canonical column -> SQL expression over the store's columns; empty when the names are the canonical ones.
     where : SQL condition that picks the calls among the rows, or None.
     notes : what `doctor` says about the store.
+    dialect : the SQL that `columns`, `where` and `indexed` are written in; the engine gets its own.
+    latency_unit : what the expression of latencyMs gives: ms, s, us or ns.
+    indexed : a time column of the store that lies between a day before createdAt and createdAt, to look rows up by its index.
     """
 
     name: str
-    table: str
+    table: str | exp.Expression
     columns: tuple[tuple[str, str], ...] = ()
     where: str | None = None
     notes: tuple[str, ...] = ()
+    dialect: str = "postgres"
+    latency_unit: str = "ms"
+    indexed: str | None = None
 
-    def relation(self) -> exp.Expression:
-        """The store's table as the canonical one, to stand where a query says FROM "AIInteraction"."""
-        table = _table(self.table)
-        if not self.columns:
-            return exp.alias_(table, CANONICAL_TABLE, quoted=True, table=True)
-        select = exp.select(
-            *(exp.alias_(parse_one(sql, read="postgres"), column, quoted=True) for column, sql in self.columns)
-        ).from_(table)
-        if self.where:
-            select = select.where(parse_one(self.where, read="postgres"))
-        return exp.Subquery(this=select, alias=exp.TableAlias(this=exp.to_identifier(CANONICAL_TABLE, quoted=True)))
+    def relation(self, written: Sequence[exp.Binary] = ()) -> exp.Expression:
+        """The store's table as the canonical one, to stand where a query says FROM "AIInteraction".
+
+        `written` are the query's own conditions on createdAt; the store's indexed column is held against them too.
+        """
+        relation = _table(self.table)
+        if self.columns:
+            select = exp.select(*(exp.alias_(self._expression(column), column, quoted=True) for column, _ in self.columns)).from_(relation)
+            conditions = [parse_one(self.where, read=self.dialect)] if self.where else []
+            conditions += [self._looked_up(condition) for condition in written] if self.indexed else []
+            relation = exp.Subquery(this=select.where(*conditions))
+        relation.set("alias", exp.TableAlias(this=exp.to_identifier(CANONICAL_TABLE, quoted=True)))
+        return relation
+
+    def _expression(self, column: str) -> exp.Expression:
+        expression = parse_one(dict(self.columns)[column], read=self.dialect)
+        if column != "latencyMs" or self.latency_unit == "ms":
+            return expression
+        factor = parse_one(LATENCY_UNITS[self.latency_unit], read="postgres")
+        return exp.cast(exp.func("ROUND", exp.Mul(this=exp.paren(expression), expression=factor)), "BIGINT")
+
+    def _looked_up(self, condition: exp.Binary) -> exp.Expression:
+        """A condition on createdAt as one on the indexed column: a call lasts a day at most."""
+        bound = condition.expression.copy()
+        if isinstance(condition, exp.GT | exp.GTE):
+            bound = exp.Sub(this=bound, expression=exp.Interval(this=exp.Literal.string("1"), unit=exp.var("DAY")))
+        return type(condition)(this=exp.paren(parse_one(self.indexed, read=self.dialect)), expression=bound)
 
 
 def load_mapping(name: str | None, *, folder: Path, table: str | None) -> Mapping:
@@ -80,9 +107,9 @@ def load_mapping(name: str | None, *, folder: Path, table: str | None) -> Mappin
 
 
 def _checked(text: dict, *, path: Path, table: str | None) -> Mapping:
-    unknown = set(text) - {"table", "columns", "where", "notes"}
+    unknown = set(text) - set(KEYS)
     if unknown:
-        raise WrongUse(f"mapping {path.name} has the unknown key {sorted(unknown)[0]!r}; it takes table, columns, where, notes")
+        raise WrongUse(f"mapping {path.name} has the unknown key {sorted(unknown)[0]!r}; it takes {', '.join(KEYS)}")
     columns = text.get("columns", {})
     if not isinstance(columns, dict) or not all(isinstance(sql, str) for sql in columns.values()):
         raise WrongUse(f"mapping {path.name}: [columns] gives each canonical column an SQL expression in quotes")
@@ -91,27 +118,41 @@ def _checked(text: dict, *, path: Path, table: str | None) -> Mapping:
     if missing or surplus:
         rule = f"has no {missing[0]!r}" if missing else f"has the unknown column {surplus[0]!r}"
         raise WrongUse(f"mapping {path.name}: [columns] {rule}; it gives exactly {', '.join(CANONICAL_COLUMNS)}")
-    for where, sql in [*columns.items(), *([("where", text["where"])] if "where" in text else [])]:
-        _check_expression(sql, path=path, where=where)
-    name = table or text.get("table") or CANONICAL_TABLE
-    if not isinstance(name, str):
-        raise WrongUse(f"mapping {path.name}: table is a name in quotes")
+    given = {key: text[key] for key in ("table", "dialect", "latency_unit", "indexed", "where") if key in text}
+    for key, value in given.items():
+        if not isinstance(value, str) or not value:
+            raise WrongUse(f"mapping {path.name}: {key} is one text in quotes")
+    _check_words(given, has_columns=bool(columns), path=path)
+    for place, sql in [*columns.items(), *((key, given[key]) for key in ("where", "indexed") if key in given)]:
+        _check_expression(sql, path=path, where=place, dialect=given.get("dialect", "postgres"))
     notes = tuple(str(note) for note in text.get("notes", ()))
-    return Mapping(path.stem, name, tuple(columns.items()), text.get("where"), notes)
+    given["table"] = table or given.get("table", CANONICAL_TABLE)
+    return Mapping(path.stem, columns=tuple(columns.items()), notes=notes, **given)
 
 
-def _check_expression(sql: str, *, path: Path, where: str) -> None:
+def _check_words(given: dict[str, str], *, has_columns: bool, path: Path) -> None:
+    dialects = sorted(name for name in Dialect.classes if name)
+    for key, known in (("dialect", dialects), ("latency_unit", list(LATENCY_UNITS))):
+        if key in given and given[key] not in known:
+            raise WrongUse(f"mapping {path.name}: {key} {given[key]!r} is not known; use one of {', '.join(known)}")
+    alone = [key for key in given if key != "table" and not has_columns]
+    if alone:
+        raise WrongUse(f"mapping {path.name}: {alone[0]} says nothing without [columns]; give them, or take the line out")
+
+
+def _check_expression(sql: str, *, path: Path, where: str, dialect: str) -> None:
     try:
-        expression = parse_one(sql, read="postgres")
+        expression = parse_one(sql, read=dialect)
     except (SqlglotError, TypeError, AttributeError):
         expression = None
-    refused = (exp.Query, exp.Command, exp.DML, exp.DDL)
+    refused = (exp.Query, exp.Command, exp.DML, exp.DDL, exp.Placeholder, exp.Alias)
     if expression is None or isinstance(expression, refused) or expression.find(*refused):
         raise WrongUse(f"mapping {path.name}: {where} is not one SQL expression over the table's columns; give one without SELECT")
 
 
-def _table(name: str) -> exp.Table:
-    schema, _, table = name.rpartition(".")
-    return exp.Table(
-        this=exp.to_identifier(table, quoted=True), db=exp.to_identifier(schema, quoted=True) if schema else None
-    )
+def _table(name: str | exp.Expression) -> exp.Expression:
+    if isinstance(name, exp.Expression):
+        return name.copy()
+    *above, table = (exp.to_identifier(part, quoted=True) for part in name.split("."))
+    above = [None] * (2 - len(above)) + above
+    return exp.Table(this=table, db=above[-1], catalog=above[-2])

@@ -144,8 +144,16 @@ def _template(queries: Queries, name: str, shapes: tuple[tuple[str, tuple[tuple[
         query = query.with_("calls", _calls(queries.error_classes, constants))
     for table in list(query.find_all(exp.Table)):
         if table.name == CANONICAL_TABLE:
-            table.replace(queries.mapping.relation())
+            table.replace(queries.mapping.relation(_written(table)))
     return Template(name, query, constants)
+
+
+def _written(table: exp.Table) -> list[exp.Binary]:
+    """The conditions on createdAt that the SELECT over this table has, joined by AND."""
+    where = table.find_ancestor(exp.Select).args.get("where")
+    parts = list(where.this.flatten()) if where and isinstance(where.this, exp.And) else [where.this] if where else []
+    compared = (exp.GT, exp.GTE, exp.LT, exp.LTE)
+    return [part for part in parts if isinstance(part, compared) and isinstance(part.this, exp.Column) and part.this.name == "createdAt"]
 
 
 @lru_cache(maxsize=256)

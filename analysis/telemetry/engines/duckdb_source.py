@@ -6,6 +6,7 @@ import csv
 import gzip
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -87,7 +88,7 @@ def _csv_reader(file: Path) -> str:
 def _map_columns(connection: duckdb.DuckDBPyConnection, reader: str, mapping: Mapping, *, shown: str) -> dict[str, str]:
     """Name the columns as the queries do; returns column -> DuckDB type."""
     connection.execute(f"CREATE VIEW {_ROWS}_as_stored AS SELECT * FROM {reader}")
-    relation = Mapping(mapping.name, f"{_ROWS}_as_stored", mapping.columns, mapping.where).relation()
+    relation = replace(mapping, table=f"{_ROWS}_as_stored").relation()
     text = exp.select("*").from_(relation).sql(dialect="duckdb")
     check_one_select(text, "duckdb")
     try:
