@@ -19,6 +19,7 @@ from analysis.decision.arms import Baselines, load_post
 from analysis.decision.checks import check_data
 from analysis.decision.claims import Arms, Plan
 from analysis.decision.cliffs import find_cliffs, moved_cliffs
+from analysis.decision.controls import find_controls
 from analysis.decision.findings import find_expectations, find_guardrails
 from analysis.decision.lasting import decide_lasting
 from analysis.decision.look import Look
@@ -114,7 +115,8 @@ class Rollout:
     def _judge(self, window: Window, plan: Plan, label: str) -> Look:
         settings = self.settings
         post = load_post(self.engine, settings, self.deployed_at, window, self.baseline)
-        arms = Arms(self.baseline, post, Cycle.of(-self.baseline.hours[0]), tuple(item.name for item in settings.error_classes))
+        classes = tuple(item.name for item in settings.error_classes)
+        arms = Arms(self.baseline, post, Cycle.of(-self.baseline.hours[0]), classes, find_controls(settings, self.baseline))
         useful = settings.monitoring.smallest_useful
         expectations = find_expectations(settings.expectations, arms, plan, smallest_useful=useful)
         guardrails = find_guardrails(settings.guardrails, arms, plan, smallest_useful=useful)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from analysis.decision.coded import CodedArms, code_arms
+from analysis.decision.controls import Controls
+from analysis.decision.controls_guard import Guard
 from analysis.decision.scope import Cycle, Picked, Scope, metric_totals, pick_rows, usable_hours
 from analysis.metrics import Metric, metric_named
 from analysis.statistics.comparison import Comparison, compare
@@ -77,6 +79,7 @@ class Arms:
     post: Arm
     cycle: Cycle
     user_classes: tuple[str, ...] = ()
+    controls: Controls = field(default_factory=Controls)
     _hourly_totals: dict[tuple, tuple[ArmTotals, ArmTotals]] = field(default_factory=dict, repr=False)
     _picked: dict[tuple, Picked] = field(default_factory=dict, repr=False)
     _compared: dict[tuple, Comparison] = field(default_factory=dict, repr=False)
@@ -114,8 +117,14 @@ class Arms:
         if key not in self._compared:
             arms = self.totals(scope, metric, hours)
             baseline, post = (one_stratum(arm) for arm in arms) if as_it_is else arms
-            self._compared[key] = compare(baseline, post, indicator=metric.indicator, first_hour=hours[0] % self.cycle.hours)
+            plain = compare(baseline, post, indicator=metric.indicator, first_hour=hours[0] % self.cycle.hours)
+            self._compared[key] = self.guard.compare(plain, (baseline, post), scope=scope, metric=metric, hours=hours)
         return self._compared[key]
+
+    @cached_property
+    def guard(self) -> Guard:
+        """What the untouched features did beside every comparison."""
+        return Guard(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,6 +71,22 @@ class Proportional:
 
 
 @dataclass(frozen=True, eq=False)
+class Untouched:
+    """The untouched features behind the guard.
+
+    Attributes
+    ----------
+    index : SlownessIndex; who they are and how their pace moved.
+    dropped : those that `screen` threw out.
+    class_movement : of an error class, by how much the same class moved in them, as a share; None where it did not.
+    """
+
+    index: SlownessIndex
+    dropped: tuple[str, ...] = ()
+    class_movement: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Guarded(Comparison):
     """Three comparisons of one metric that answer as one. The inherited fields are those of the leading comparison.
 
@@ -81,12 +97,14 @@ class Guarded(Comparison):
         classes.
     proportional : Proportional or None; the whole movement of the untouched features taken out.
     moved : whether the untouched features moved themselves, so that all of them are asked.
+    untouched : Untouched or None, where there are no controls.
     """
 
     plain: Comparison
     adjusted: Adjusted | None
     proportional: Proportional | None
     moved: bool
+    untouched: Untouched | None
 
     def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
         """p of "post equals scale * baseline", settled."""
@@ -189,11 +207,18 @@ def settle(
     return Settled(tuple(there if three.moved else leading), scale, limit, alternative)
 
 
-def guard(plain: Comparison, *, adjusted: Adjusted | None = None, proportional: Proportional | None = None, moved: bool = False) -> Guarded:
+def guard(
+    plain: Comparison,
+    *,
+    adjusted: Adjusted | None = None,
+    proportional: Proportional | None = None,
+    moved: bool = False,
+    untouched: Untouched | None = None,
+) -> Guarded:
     """The three comparisons as one value. With only `plain` it answers as `plain` does: there are no controls."""
     leading = adjusted.comparison if adjusted else plain
     shown = {field.name: getattr(leading, field.name) for field in fields(Comparison)}
-    return Guarded(**shown, plain=plain, adjusted=adjusted, proportional=proportional, moved=moved)
+    return Guarded(**shown, plain=plain, adjusted=adjusted, proportional=proportional, moved=moved, untouched=untouched)
 
 
 def screen(controls: Sequence[Control], *, first_hour: int = 0) -> tuple[tuple[Control, ...], tuple[str, ...]]:

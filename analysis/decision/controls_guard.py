@@ -1,0 +1,160 @@
+"""Every comparison of a look beside what the untouched features did, from the tables of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.decision.controls import Choice
+from analysis.decision.controls_pace import SLOWNESS, find_caps, is_class_rate, kind_of, timed_calls
+from analysis.decision.scope import Scope
+from analysis.metrics import Metric
+from analysis.statistics.comparison import Comparison, compare
+from analysis.statistics.controls import FEWEST_CONTROLS, Guarded, Proportional, Untouched, guard, screen
+from analysis.statistics.controls_adjusted import compare_adjusted
+from analysis.statistics.controls_index import MOVED_P, Control, SlownessIndex, matched_slowness, slowness_index, weigh_control
+from analysis.statistics.controls_proportional import Kind, proportional_factor, proportional_share
+from analysis.statistics.totals import SUMS, ArmTotals, Standardised, standardise
+
+if TYPE_CHECKING:
+    from analysis.decision.claims import Arms
+
+FEWEST_EVENTS = 5
+
+
+class Guard:
+    """The untouched features of both arms: every comparison passes here, and leaves with the three of CONTROLS."""
+
+    def __init__(self, arms: Arms) -> None:
+        self._arms = arms
+        self._screened: dict[tuple, tuple[tuple[Control, ...], tuple[str, ...]]] = {}
+        self._indexes: dict[tuple, SlownessIndex] = {}
+
+    def compare(
+        self, plain: Comparison, sides: tuple[ArmTotals, ArmTotals], *, scope: Scope, metric: Metric, hours: tuple[int, int]
+    ) -> Guarded:
+        """The plain comparison of these sides beside the adjusted and the proportional one, where the provider's pace matters."""
+        if plain.difference is None or not (kind_of(metric) or is_class_rate(metric)):
+            return guard(plain)
+        index, dropped = self.index_of(scope, hours)
+        if index is None:
+            return guard(plain)
+        target = standardise(*sides, first_hour=self._first_hour(hours))
+        judge = self._vetoed if is_class_rate(metric) else self._adjusted
+        return judge(plain, target, index, dropped, scope=scope, metric=metric, hours=hours)
+
+    def choice_of(self, scope: Scope) -> Choice:
+        """Which controls a scope has, and if none, why."""
+        return self._arms.controls.of(self._calls_of(scope))
+
+    def index_of(self, scope: Scope, hours: tuple[int, int]) -> tuple[SlownessIndex | None, tuple[str, ...]]:
+        """The slowness of the scope's controls over these hours, and who was thrown out; None with fewer than two.
+
+        A control that is itself looked at is screened with the others and then left out.
+        """
+        target = set(self._calls_of(scope))
+        chosen = set(self.choice_of(scope).features)
+        itself = target & set(self._arms.controls.features) if len(target) == 1 and chosen else set()
+        kept, dropped = self._screen(tuple(sorted(chosen | itself)), hours)
+        others = tuple(control for control in kept if control.name not in itself)
+        if len(others) < FEWEST_CONTROLS:
+            return None, ()
+        key = (tuple(control.name for control in others), hours)
+        if key not in self._indexes:
+            self._indexes[key] = slowness_index(others, first_hour=self._first_hour(hours))
+        return self._indexes[key], tuple(name for name in dropped if name not in itself)
+
+    def _screen(self, features: tuple[str, ...], hours: tuple[int, int]) -> tuple[tuple[Control, ...], tuple[str, ...]]:
+        key = (features, hours)
+        if key not in self._screened:
+            first_hour = self._first_hour(hours)
+            sides = {feature: self._arms.totals(Scope(feature), SLOWNESS, hours) for feature in features}
+            weighed = [weigh_control(feature, *both, first_hour=first_hour) for feature, both in sides.items()]
+            self._screened[key] = screen([control for control in weighed if control is not None], first_hour=first_hour)
+        return self._screened[key]
+
+    def _adjusted(
+        self, plain: Comparison, target: Standardised, index: SlownessIndex, dropped: tuple[str, ...],
+        *, scope: Scope, metric: Metric, hours: tuple[int, int],
+    ) -> Guarded:  # fmt: skip
+        """A metric of time: the adjusted comparison decides while the untouched features stand still."""
+        return guard(
+            plain,
+            adjusted=compare_adjusted(plain, target, index),
+            proportional=self._at_pace(plain, kind_of(metric), scope, metric, hours, pace_of(index, target)),
+            moved=index.moved,
+            untouched=Untouched(index, dropped),
+        )
+
+    def _vetoed(
+        self, plain: Comparison, target: Standardised, index: SlownessIndex, dropped: tuple[str, ...],
+        *, scope: Scope, metric: Metric, hours: tuple[int, int],
+    ) -> Guarded:  # fmt: skip
+        """An error class: the plain comparison decides; where pace or class moved elsewhere, it must hold beside that too."""
+        kind, corrections = kind_of(metric), []
+        factor = self._class_factor(index.names, metric, hours)
+        if factor is not None:
+            corrections.append(Proportional(plain, factor))
+        if kind and index.moved:
+            corrections.append(self._at_pace(plain, kind, scope, metric, hours, pace_of(index, target)))
+        strongest = max(corrections, key=lambda one: abs(np.log(one.factor)), default=None)
+        untouched = Untouched(index, dropped, None if factor is None else factor - 1.0)
+        return guard(plain, proportional=strongest, moved=strongest is not None, untouched=untouched)
+
+    def _class_factor(self, names: Sequence[str], metric: Metric, hours: tuple[int, int]) -> float | None:
+        """Ratio of the same class in the untouched features, post over baseline; None where it did not move or has too few events."""
+        totals = [self._arms.totals(Scope(name), metric, hours) for name in names]
+        found = compare(*(_stacked([pair[side] for pair in totals]) for side in (0, 1)), indicator=True, first_hour=self._first_hour(hours))
+        if max(found.baseline_y, found.post_y) < FEWEST_EVENTS or found.p_value() >= MOVED_P:
+            return None
+        if found.baseline_y > 0 and found.post_y > 0:
+            return found.ratio
+        # one arm has none: half an event in both
+        return (found.post_y + 0.5) / found.post_n / ((found.baseline_y + 0.5) / found.baseline_n)
+
+    def _at_pace(self, plain: Comparison, kind: Kind, scope: Scope, metric: Metric, hours: tuple[int, int], pace: float) -> Proportional:
+        """The full proportional correction: the baseline's calls at the provider's new pace."""
+        both = {"hours": hours, "cycle": self._arms.cycle}
+        baseline = timed_calls(self._arms.baseline, scope, metric, caps=self._baseline_caps, **both)
+        post = timed_calls(self._arms.post, scope, metric, caps=self._post_caps, **both)
+        from_zero = proportional_share(kind, baseline, movement=pace) if metric.indicator else 0.0
+        return Proportional(plain, proportional_factor(kind, baseline, post, movement=pace), from_zero)
+
+    def _first_hour(self, hours: tuple[int, int]) -> int:
+        return hours[0] % self._arms.cycle.hours
+
+    def _calls_of(self, scope: Scope) -> dict[str, float]:
+        """The features of a scope, with their calls in the baseline."""
+        found: dict[str, float] = {}
+        for (feature, source), calls in self._traffic.items():
+            if scope.matches(feature, source):
+                found[feature] = found.get(feature, 0.0) + calls
+        return found
+
+    @cached_property
+    def _traffic(self) -> dict[tuple[str, str | None], float]:
+        """Calls of the baseline per feature and source."""
+        counted = self._arms.baseline.hourly.rows.groupby(["feature", "source"], dropna=False)["calls"].sum()
+        return {(str(feature), source if isinstance(source, str) else None): float(calls) for (feature, source), calls in counted.items()}
+
+    @cached_property
+    def _baseline_caps(self) -> dict[str, float]:
+        return find_caps(self._arms.baseline)
+
+    @cached_property
+    def _post_caps(self) -> dict[str, float]:
+        return find_caps(self._arms.post)
+
+
+def pace_of(index: SlownessIndex, target: Standardised) -> float:
+    """Movement of the provider's pace as the target's calls met it, as a share."""
+    before, after = matched_slowness(index, target)
+    return (1.0 + after) / (1.0 + before) - 1.0
+
+
+def _stacked(arms: Sequence[ArmTotals]) -> ArmTotals:
+    """All strata of several features, side by side."""
+    return ArmTotals(**{name: np.concatenate([getattr(arm, name) for arm in arms]) for name in SUMS}, usable=arms[0].usable)
