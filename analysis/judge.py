@@ -38,8 +38,9 @@ from analysis.window import Window
 class Rollout:
     """One rollout: its settings, its telemetry, its looks. The connection is opened when first needed, read-only."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, spark: Any = None) -> None:
         self.settings = settings
+        self._spark = spark
 
     def __enter__(self) -> Rollout:
         return self
@@ -50,7 +51,7 @@ class Rollout:
     @cached_property
     def engine(self) -> Engine:
         """The database of `[source]`."""
-        return open_engine(self.settings)
+        return open_engine(self.settings, spark=self._spark)
 
     @property
     def deployed_at(self) -> datetime:
@@ -142,6 +143,9 @@ class Rollout:
         return look
 
 
-def open_rollout(config: str | Path = "rollout.toml") -> Rollout:
-    """The rollout that a rollout.toml describes: ``analysis.open("rollout.toml").look("4h").verdict``."""
-    return Rollout(load_settings(config))
+def open_rollout(config: str | Path = "rollout.toml", *, spark: Any = None) -> Rollout:
+    """The rollout that a rollout.toml describes: ``analysis.open("rollout.toml").look("4h").verdict``.
+
+    `spark` is a session of Apache Spark that you have already, for engine = "spark"; it is left as it was.
+    """
+    return Rollout(load_settings(config), spark=spark)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
@@ -28,9 +28,14 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(settings: Settings) -> Engine:
-    """The engine of `[source]`, opened read-only; the library that an engine needs is loaded only when it is chosen."""
+def open_engine(settings: Settings, *, spark: Any = None) -> Engine:
+    """The engine of `[source]`, opened read-only; the library that an engine needs is loaded only when it is chosen.
+
+    `spark` is a session of Apache Spark that the user has; WrongUse when the engine is another one.
+    """
     name = settings.source.engine
+    if spark is not None and name != "spark":
+        raise WrongUse(f"a Spark session is given and [source] has engine {name!r}; write engine = \"spark\", or give no session")
     if name == "duckdb":
         from analysis.telemetry.engines.duckdb_engine import open_duckdb
 
@@ -42,5 +47,5 @@ def open_engine(settings: Settings) -> Engine:
     if name == "spark":
         from analysis.telemetry.engines.spark_engine import open_spark
 
-        return open_spark(settings)
+        return open_spark(settings, session=spark)
     raise WrongUse(f"engine {name!r} is not known; use duckdb, postgres, sqlalchemy or spark")
