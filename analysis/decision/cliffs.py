@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from analysis.counts import LatencyCounts
 from analysis.decision.findings import Finding
+from analysis.decision.scope import Scope
 from analysis.decision.verdict import MovedCliff
 from analysis.metrics import OUTCOME_CODES
 from analysis.statistics.cliff import Cliff, find_cliff
 
 CLIFF_OUTCOMES = (OUTCOME_CODES["timeout"], OUTCOME_CODES["other"])
 """Errors that may be a call cut off at a limit: timeouts, and those of no known class."""
+LATER = 1.02
 
 
 def find_cliffs(latency: LatencyCounts) -> dict[str, Cliff]:
@@ -32,11 +34,12 @@ def moved_cliffs(cliffs: Mapping[str, Mapping[str, Cliff]], expectations: Iterab
 
     With a claim met, undecided or without data a later cliff is a remark: a working fix leaves some calls at the new cap.
     """
+    parts = [part for found in expectations for part in (found.parts or (found,))]
+    failed = [part.claim for part in parts if part.claim.metric == "timeout_rate" and part.state in ("not_met", "worse")]
     moved = []
-    for finding in (part for found in expectations for part in (found.parts or (found,))):
-        feature = finding.claim.feature
-        before, after = cliffs["baseline"].get(feature), cliffs["post"].get(feature)
-        failed = finding.claim.metric == "timeout_rate" and finding.state in ("not_met", "worse")
-        if failed and before and after and after.at_ms > 1.02 * before.at_ms:
+    for feature, before in sorted(cliffs["baseline"].items()):
+        after = cliffs["post"].get(feature)
+        is_later = after is not None and after.at_ms > LATER * before.at_ms
+        if is_later and any(Scope(claim.feature).matches(feature, None) for claim in failed):
             moved.append(MovedCliff(feature, int(before.at_ms), int(after.at_ms)))
     return tuple(moved)

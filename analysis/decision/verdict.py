@@ -93,14 +93,18 @@ def _every(findings: Sequence[Finding], noun: str) -> str:
     return f"the only {noun} is" if len(findings) == 1 else f"all {len(findings)} {noun}s are"
 
 
+def _met_of(expectations: Sequence[Finding]) -> str:
+    met = sum(found.state == "met" for found in expectations)
+    return f"{met} of {len(expectations)} expectations {'is' if met == 1 else 'are'} met"
+
+
 def _not_yet(guardrails: Sequence[Finding]) -> str:
     undecided = [found for found in guardrails if found.state in ("undecided", "no_data")]
     return f"; not decided yet: {', '.join(map(_quoted, undecided))}" if undecided else ""
 
 
 def _not_fixed(expectations: Sequence[Finding], not_met: Sequence[Finding], moved: Sequence[MovedCliff]) -> str:
-    met = sum(found.state == "met" for found in expectations)
-    held = f" ({met} of {len(expectations)} expectations are met)" if len(expectations) > 1 else ""
+    held = f" ({_met_of(expectations)})" if len(expectations) > 1 else ""
     if moved:
         first, others = _moved(moved[0]), [found for found in not_met if not _is_about(found, moved[0].feature)]
         return f"The fix did not work{held}: {first}{_also(others)}."
@@ -121,9 +125,7 @@ def _watching(expectations: Sequence[Finding], broken: Sequence[Finding]) -> str
     if not still_open:
         met = f"{_every(expectations, 'expectation').capitalize()} met" if expectations else "No expectation is declared"
         return f"{met}, but {_broken(broken)}" if broken else f"{met}, and not every guardrail is decided yet"
-    met = len(expectations) - len(still_open)
-    verb = "is" if met == 1 else "are"
-    shown = f"{met} of {len(expectations)} expectations {verb} met" if len(expectations) > 1 else "The only expectation is not met yet"
+    shown = _met_of(expectations) if len(expectations) > 1 else "The only expectation is not met yet"
     against = f"; {_broken(broken)}" if broken else ""
     return f"{shown}, open: {', '.join(map(_quoted, still_open))}; {_hours(still_open)}{against}"
 

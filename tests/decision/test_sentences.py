@@ -2,62 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
 from analysis.decision.caveats import Caveat
-from analysis.decision.claims import Measured
 from analysis.decision.findings import Finding
 from analysis.decision.sentences import finding_sentence, short_clause
-from analysis.metrics import known_metrics, metric_named
+from analysis.metrics import known_metrics
+from tests.decision.given import LEVEL, Compared, finding
 from tests.decision.making import any_of, claim, spoken
-
-LEVEL = 0.951
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A comparison whose every number is given."""
-
-    baseline: tuple[float, float]  # events or sum, and n
-    post: tuple[float, float]
-    difference: float | None = 0.0
-    ends: tuple[float, float] = (0.0, 0.0)  # of the interval asked for
-    value_ends: tuple[float, float] = (0.0, 0.0)
-    coverage: float = 1.0
-
-    baseline_y = property(lambda self: self.baseline[0])
-    baseline_n = property(lambda self: self.baseline[1])
-    post_y = property(lambda self: self.post[0])
-    post_n = property(lambda self: self.post[1])
-    crude_baseline_value = property(lambda self: self.baseline[0] / self.baseline[1] if self.baseline[1] else None)
-    crude_post_value = property(lambda self: self.post[0] / self.post[1] if self.post[1] else None)
-    baseline_value = crude_baseline_value
-    post_value = crude_post_value
-    inflation = 1.0
-
-    def interval(self, level, *, scale=1.0):
-        return tuple(end - (scale - 1.0) * self.baseline_value for end in self.ends)
-
-    def post_interval(self, level):
-        return self.value_ends
-
-
-class Given:
-    """Arms that answer every comparison with the same numbers."""
-
-    def __init__(self, compared):
-        self.compared = compared
-
-    def compare(self, *_, **__):
-        return self.compared
-
-
-def finding(state, said, compared, *, interval=None, level=LEVEL, metric=None, **fields):
-    measured = Measured(said, metric or metric_named(said.metric, ("quota_gone",)), None, Given(compared), (0, 24))
-    useful = fields.pop("useful", 0.1)
-    return Finding(said, state, measured, interval, level, 0.5, 0.5, useful=useful, **fields)
 
 
 def sentence(*args, **keys):
