@@ -36,6 +36,7 @@ class Application:
     lock: str = "advisory"
     asks_for_secret: bool = True
     dispatch_only: bool = False
+    feature: str = "draft.verify.email.step3"
     runs: list[float] = field(default_factory=list)
 
     @property
@@ -68,12 +69,12 @@ class Application:
         with contextlib.suppress(psycopg2.OperationalError):  # the test may be over
             self.write_call(status="success", latency_ms=50)
 
-    def write_call(self, *, status: str, latency_ms: int, feature: str = "draft.verify.email.step3", ago_s: float = 0.0) -> None:
+    def write_call(self, *, status: str, latency_ms: int, feature: str | None = None, ago_s: float = 0.0) -> None:
         ended_at = clock.now().replace(tzinfo=None)
         self.database.execute(
             'INSERT INTO "AIInteraction" ("id", "clientId", "featureId", "model", "apiType", "latencyMs", "status", "createdAt")'
             " VALUES (md5(random()::text), 't', %s, 'gpt-5-mini', 'responses', %s, %s, %s::timestamp - %s * interval '1 second')",
-            (feature, latency_ms, status, ended_at, ago_s),
+            (feature or self.feature, latency_ms, status, ended_at, ago_s),
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 from analysis.clock import CLOCK_VARIABLE, iso, parse_instant
 from analysis.config import Settings, load_settings
 from tests.deployment.local_server import LocalServer, run_server
+from tests.deployment.npm_project import make_project
 
 TOML = """
 [rollout]
@@ -88,3 +89,9 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 def server() -> Iterator[LocalServer]:
     with run_server() as running:
         yield running
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NPM_CONFIG_USERCONFIG", str(tmp_path / "npmrc"))  # npm warns of what stands in the desk's own
+    return make_project(tmp_path)

@@ -1,18 +1,19 @@
 """Recording deployments: the first, a preview, a second inside the monitoring, a new stage; and what stages and looks follow."""
 
-import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from analysis.clock import parse_instant
-from analysis.deployment import stages, vercel
+from analysis.deployment import vercel
 from analysis.deployment.deployment import newest_preview, record_deploy
-from analysis.deployment.ledger import open_ledger
-from analysis.deployment.stages import Mark, PlannedLook, Stage
 from analysis.errors import WrongUse
+from analysis.history import stages
+from analysis.history.ledger import open_ledger
+from analysis.history.stages import Mark, PlannedLook, Stage
 from analysis.window import Window
 from tests.deployment.local_server import Reply
+from tests.deployment.npm_project import git
 
 DEPLOY = parse_instant("2026-02-02T23:10:16Z")
 HOUR = timedelta(hours=1)
@@ -152,12 +153,6 @@ def test_from_a_tag_of_git(make_settings, clock_file, tmp_path, annotated, monke
     assert stages.deployed_at(settings) == datetime(2026, 2, 2, 21 if annotated else 20, tzinfo=UTC)
     assert recorded.deployment.commit == git(checkout, "rev-parse", "HEAD")
     assert "the instant is the tag's" in recorded.notes[0]
-
-
-def git(folder, *arguments: str) -> str:
-    names = ["-c", "user.name=t", "-c", "user.email=t", "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false"]
-    done = subprocess.run(["git", "-C", str(folder), *names, *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 # ---- preview ---------------------------------------------------------------------------------------------------------

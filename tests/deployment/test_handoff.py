@@ -11,10 +11,10 @@ from analysis.deployment.deployment import record_deploy
 from analysis.deployment.handoff import find_handoff
 from analysis.deployment.handoff_text import print_handoff
 from analysis.deployment.knobs import set_knob
-from analysis.deployment.ledger import open_ledger
 from analysis.deployment.preflight import run_preflight
 from analysis.deployment.watch import look_folder, run_due
 from analysis.files import write_bytes, write_json, write_text
+from analysis.history.ledger import open_ledger
 from tests.deployment.watched import result_of
 
 DEPLOY = parse_instant("2026-02-02T23:10:16Z")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis.deployment.ledger import open_ledger
 from analysis.deployment.preflight import count_warnings, run_preflight
 from analysis.errors import StepFailed, WrongUse
-from tests.deployment.test_deployment import git
+from analysis.history.ledger import open_ledger
+from tests.deployment.npm_project import git
 
 STEPS = """
 [application]
@@ -31,34 +31,6 @@ name = "build"
 run = "npm run build"
 timeout = "1m"
 """
-LINT = """
-const fs = require("fs");
-const text = fs.readFileSync("index.js", "utf8");
-const warnings = (text.match(/var /g) || []).length;
-for (let i = 0; i < warnings; i++) console.log(`index.js\\n  ${i + 1}:1  \\u001b[33mwarning\\u001b[39m  'var' is old  no-var`);
-if (warnings) console.log(`\\n\\u2716 ${warnings} problems (0 errors, ${warnings} warnings)\\n  0 errors and ${warnings} warnings potentially fixable`);
-if (text.includes("debugger")) { console.error("index.js: error debugger"); process.exit(1); }
-"""
-BUILD = 'require("fs").cpSync("index.js", "dist.js"); console.log("built dist.js");'
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("NPM_CONFIG_USERCONFIG", str(tmp_path / "npmrc"))  # npm warns of what stands in the desk's own
-    folder = tmp_path / "app"
-    (folder / "prisma").mkdir(parents=True)
-    (folder / "package.json").write_text(
-        json.dumps({"name": "app", "private": True, "scripts": {"lint": "node lint.js", "build": "node build.js"}})
-    )
-    (folder / "index.js").write_text("var answer = 42;\nvar question = 6;\n")
-    (folder / "lint.js").write_text(LINT)
-    (folder / "build.js").write_text(BUILD)
-    (folder / "prisma" / "schema.prisma").write_text("model Call {}\n")
-    git(folder, "init", "-q", "-b", "main")
-    git(folder, "add", ".")
-    git(folder, "commit", "-q", "-m", "first")
-    git(folder, "checkout", "-q", "-b", "work")
-    return folder
 
 
 def events_of(settings, name: str = "preflight") -> list[dict]:

@@ -11,8 +11,8 @@ from analysis.deployment import smoke
 from analysis.deployment.completed import count_completed
 from analysis.deployment.deployment import record_deploy
 from analysis.deployment.evidence import first_difference
-from analysis.deployment.ledger import open_ledger
 from analysis.errors import StepFailed, WrongUse
+from analysis.history.ledger import open_ledger
 from tests.deployment.application import SECRET, run_application, somebody_holds_the_lock
 from tests.deployment.local_server import Reply
 

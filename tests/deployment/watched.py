@@ -11,9 +11,9 @@ from typing import Any
 
 from analysis.clock import CLOCK_VARIABLE, iso
 from analysis.config import Settings, load_settings
-from analysis.deployment.stages import PlannedLook
 from analysis.deployment.watch import look_folder, watch
 from analysis.files import write_json, write_text
+from analysis.history.stages import PlannedLook
 
 GOOD_STORY = {"1h": "keep_watching", "4h": "improved", "24h": "sustained"}
 
