@@ -21,6 +21,7 @@ FLOORS = [
     {"metrics", "window"},
     {"counts"},
     {"statistics", "telemetry", "config"},
+    {"history"},
     {"decision"},
     {"judge"},
     {"deployment", "report"},

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from analysis import clock
 from analysis.config.settings import Settings
-from analysis.deployment import listing, stages, vercel
+from analysis.deployment import listing, vercel
 from analysis.deployment.checkout import ask_git
-from analysis.deployment.ledger import Event, History, open_ledger
 from analysis.deployment.listing import Deployment
 from analysis.errors import WrongUse
+from analysis.history import stages
+from analysis.history.ledger import Event, History, open_ledger
 from analysis.leaks import shown
 
 ORIGINS = ("vercel", "vercel-cli", "git")

@@ -8,13 +8,13 @@ from typing import Any
 
 from analysis import clock
 from analysis.config.settings import Settings
-from analysis.deployment import stages
-from analysis.deployment.ledger import History, open_ledger
 from analysis.deployment.rollback import StepBack, find_steps_back
 from analysis.deployment.trail import Evidence, find_evidence, find_unchecked, smokes_of, state_of
 from analysis.deployment.turning_points import say_turning_points
 from analysis.deployment.watch import SeenLook, Standing, find_standing
 from analysis.errors import NotYetDue
+from analysis.history import stages
+from analysis.history.ledger import History, open_ledger
 
 HOLDS_FOR = timedelta(days=7)  # a whole week: weekdays and weekend
 

@@ -7,9 +7,9 @@ from analysis import clock
 from analysis.config.kinds import nearest
 from analysis.config.settings import Settings
 from analysis.config.steps import Knob
-from analysis.deployment import stages
-from analysis.deployment.ledger import History, open_ledger
 from analysis.errors import WrongUse
+from analysis.history import stages
+from analysis.history.ledger import History, open_ledger
 from analysis.leaks import shown
 
 Value = int | float | str | None

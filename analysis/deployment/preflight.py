@@ -16,8 +16,8 @@ from typing import IO
 from analysis.config.settings import Settings
 from analysis.config.steps import Preflight
 from analysis.deployment.checkout import changed_files, commit_of
-from analysis.deployment.ledger import open_ledger
 from analysis.errors import StepFailed, WrongUse
+from analysis.history.ledger import open_ledger
 from analysis.leaks import scan
 
 VERSION_SECONDS = 20

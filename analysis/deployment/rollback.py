@@ -11,8 +11,9 @@ from typing import Any
 from analysis.config.settings import Settings
 from analysis.config.steps import Knob
 from analysis.decision.scope import Scope
-from analysis.deployment import knobs, stages
-from analysis.deployment.ledger import Event, History
+from analysis.deployment import knobs
+from analysis.history import stages
+from analysis.history.ledger import Event, History
 
 FAILING = ("not_met", "worse")
 LIST_COMMAND = "vercel list --environment production --status READY --yes"

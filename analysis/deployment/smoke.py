@@ -10,10 +10,10 @@ from analysis.config.settings import Settings
 from analysis.config.steps import Smoke
 from analysis.deployment.deployment import newest_preview
 from analysis.deployment.evidence import SmokeReport, SmokeResult, find_fault, is_match, keep_evidence
-from analysis.deployment.ledger import open_ledger
 from analysis.deployment.request import Prepared, missing_variables, prepare
 from analysis.deployment.sending import Answer, send_together
 from analysis.errors import RolloutError, WrongUse
+from analysis.history.ledger import open_ledger
 
 TRIES = 3
 LONGEST_PAUSE_S = 5.0

@@ -8,9 +8,9 @@ from typing import Any
 
 from analysis import clock
 from analysis.config.settings import Settings
-from analysis.deployment import stages
-from analysis.deployment.ledger import Event, History
 from analysis.deployment.watch import find_seen
+from analysis.history import stages
+from analysis.history.ledger import Event, History
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any
 from analysis import clock
 from analysis.config.settings import Settings
 from analysis.decision.verdict import EXIT_CODES
-from analysis.deployment import stages
-from analysis.deployment.ledger import Event, History, only_one, open_ledger
-from analysis.deployment.stages import PlannedLook
 from analysis.errors import NotYetDue, RolloutError, WrongUse
+from analysis.history import stages
+from analysis.history.ledger import Event, History, only_one, open_ledger
+from analysis.history.stages import PlannedLook
 
 FINAL = ("sustained", "roll_back")
 FIRST_PAUSE = timedelta(seconds=30)

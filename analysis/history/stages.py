@@ -6,9 +6,9 @@ from itertools import zip_longest
 
 from analysis import clock
 from analysis.config.settings import Settings
-from analysis.deployment.ledger import Event, History, open_ledger
 from analysis.errors import WrongUse
-from analysis.window import HOUR, Window, window_after
+from analysis.history.ledger import Event, History, open_ledger
+from analysis.window import HOUR, Window, hour_from, window_after
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,20 @@ class Stage:
 
 @dataclass(frozen=True)
 class PlannedLook:
-    """A look of a stage: its window, when it is due, and which of how many it is."""
+    """A look of a stage.
+
+    Attributes
+    ----------
+    label : as in [monitoring].windows.
+    stage, first_hour : its stage, and the hour from the deploy at which that begins; 1 and 0 for the deploy itself.
+    window : the calls that it looks at.
+    due_at : its end and the settle.
+    number, planned : which of how many looks of the stage it is.
+    """
 
     label: str
     stage: int
+    first_hour: int
     window: Window
     due_at: datetime
     number: int
@@ -110,7 +120,8 @@ def plan_looks(settings: Settings, history: History | None = None) -> tuple[Plan
             window = window_after(stage.start, length)
             if later is None or window.end <= later.changed_at:
                 due_at = window.end + settings.monitoring.settle
-                looks.append(PlannedLook(label, stage.number, window, due_at, number, len(labels)))
+                first_hour = hour_from(stages[0].start, stage.start)
+                looks.append(PlannedLook(label, stage.number, first_hour, window, due_at, number, len(labels)))
     return tuple(sorted(looks, key=lambda look: (look.due_at, look.stage, look.number)))
 
 

@@ -1,62 +1,27 @@
-"""argv in, text and exit code out. A command parses, opens, makes one call and prints; what it needs is imported when it runs."""
+"""The commands that lead to a verdict."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(
-    name="rollout",
-    help="Did the deploy fix it, did it hurt anything, and will it last?",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+from analysis.cli.options import (
+    CONFIG,
+    AsJson,
+    Config,
+    From,
+    Github,
+    To,
+    WindowName,
+    app,
+    instant,
+    print_json,
+    say,
+    settings_as_recorded,
+    settings_as_written,
 )
-Config = Annotated[Path, typer.Option("--config", help="The rollout.toml to use.", metavar="PATH")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object; all else goes to stderr.")]
-WindowName = Annotated[str | None, typer.Option("--window", help="A window of [monitoring].windows, such as 4h.")]
-From = Annotated[str | None, typer.Option("--from", help="Start of an exploratory look, with its zone.", metavar="TIME")]
-To = Annotated[str | None, typer.Option("--to", help="End of an exploratory look, with its zone.", metavar="TIME")]
-CONFIG = Path("rollout.toml")
-
-
-def main() -> None:
-    """Run a command; a mistake of the user is one line and an exit code, never a traceback."""
-    from analysis.errors import RolloutError
-
-    code, sentence = 0, None
-    try:
-        code = app(prog_name="rollout", standalone_mode=False)
-    except RolloutError as error:
-        code, sentence = error.exit_code, str(error)
-    except (KeyboardInterrupt, typer.Abort):
-        code, sentence = 130, "stopped; what was written before is whole"
-    except BrokenPipeError:
-        pass
-    except Exception as error:
-        if hasattr(error, "format_message"):  # typer's own: a wrong option or argument
-            code, sentence = 2, f"{error.format_message()} (see 'rollout --help')"
-        else:
-            code, sentence = 70, f"internal error ({type(error).__name__}); please report it with the command and 'rollout --version'"
-    if sentence is not None:
-        _say(f"rollout: {sentence}")
-        if "--json" in sys.argv[1:]:
-            _print_json(_error_object(sentence, code))
-    sys.exit(code or 0)
-
-
-@app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    if version:
-        from analysis import __version__
-
-        typer.echo(__version__)
-        raise typer.Exit
 
 
 @app.command()
@@ -76,7 +41,7 @@ def demo(out: Annotated[Path | None, typer.Option("--out", help="Folder for the 
     """Make the whole example: sample data, baseline, every window, index."""
     from analysis.demo import run_demo
 
-    verdict, page = run_demo(out, say=_say)
+    verdict, page = run_demo(out, say=say)
     typer.echo(f"verdict: {verdict['verdict']} - {verdict['reason']}")
     typer.echo(f"page: {page}")
     return 0
@@ -88,9 +53,9 @@ def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
     from analysis.config import load_settings
     from analysis.telemetry.doctor import examine
 
-    lines = examine(load_settings(config))
+    lines = examine(loadsettings_as_recorded(config))
     if as_json:
-        _print_json({"checks": [{"name": line.name, "state": line.state, "detail": line.detail} for line in lines]})
+        print_json({"checks": [{"name": line.name, "state": line.state, "detail": line.detail} for line in lines]})
     else:
         for line in lines:
             typer.echo(f"{line.state:8} {line.name}: {line.detail}")
@@ -102,8 +67,8 @@ def baseline(config: Config = CONFIG, as_json: AsJson = False) -> int:
     """Freeze the baseline's counts and write the baseline report."""
     from analysis.report.runs import run_baseline_report
 
-    written = run_baseline_report(_settings(config))
-    _print_json(written.result) if as_json else typer.echo(f"baseline: {written.page}")
+    written = run_baseline_report(settings_as_recorded(config))
+    print_json(written.result) if as_json else typer.echo(f"baseline: {written.page}")
     return 0
 
 
@@ -114,9 +79,9 @@ def compare(config: Config = CONFIG, window: WindowName = None, start: From = No
     from analysis.judge import Rollout
     from analysis.terminal import print_result
 
-    with Rollout(_settings(config)) as rollout:
+    with Rollout(settings_as_recorded(config)) as rollout:
         result = _look(rollout, window, start, end).result
-    _print_json(result) if as_json else print_result(result)
+    print_json(result) if as_json else print_result(result)
     return EXIT_CODES[result["verdict"]]
 
 
@@ -128,20 +93,20 @@ def report(
     start: From = None,
     end: To = None,
     as_json: AsJson = False,
-    github: Annotated[bool, typer.Option("--github", help="Also write the summary to the step summary of a GitHub Actions run.")] = False,
+    github: Github = False,
 ) -> int:
     """Write the report of a window, of all that are due, or of an exploratory stretch."""
     from analysis.decision.verdict import EXIT_CODES
     from analysis.report.runs import run_due_reports, run_window_report
 
-    settings = _settings(config)
+    settings = settings_as_recorded(config)
     if due:
         written = run_due_reports(settings, github=github)
     else:
         label = window or (None if start else settings.monitoring.windows[-1])
-        written = run_window_report(settings, label, start=_instant(start), end=_instant(end), github=github)
+        written = run_window_report(settings, label, start=instant(start), end=instant(end), github=github)
     if as_json:
-        _print_json(written.result)
+        print_json(written.result)
     else:
         typer.echo(f"verdict: {written.result['verdict']} - {written.result['reason']}")
         typer.echo(f"page: {written.page}")
@@ -161,9 +126,9 @@ def whatif(
     from analysis.window import parse_duration
 
     cap_ms = parse_duration(cap).total_seconds() * 1000
-    with Rollout(_settings(config)) as rollout:
+    with Rollout(settings_as_recorded(config)) as rollout:
         answer = _look(rollout, window, None, None).what_if(feature, cap_ms)
-    _print_json(answer) if as_json else typer.echo(answer["sentence"])
+    print_json(answer) if as_json else typer.echo(answer["sentence"])
     return 0
 
 
@@ -177,15 +142,9 @@ def sql(
     from analysis.decision.by_hand import query_text
     from analysis.judge import Rollout
 
-    rollout = Rollout(_settings(config))
+    rollout = Rollout(settings_as_recorded(config))
     typer.echo(query_text(rollout.settings, rollout.deployed_at, name, window))
     return 0
-
-
-def _settings(config: Path) -> Any:
-    from analysis.config import load_settings
-
-    return load_settings(config)
 
 
 def _look(rollout: Any, window: str | None, start: str | None, end: str | None) -> Any:
@@ -194,26 +153,5 @@ def _look(rollout: Any, window: str | None, start: str | None, end: str | None) 
     if start or end:
         if window or not (start and end):
             raise WrongUse("--from and --to go together, and not with --window; give both, or a window")
-        return rollout.explore(_instant(start), _instant(end))
+        return rollout.explore(instant(start), instant(end))
     return rollout.look(window or rollout.settings.monitoring.windows[-1])
-
-
-def _instant(text: str | None) -> Any:
-    from analysis.clock import parse_instant
-
-    return parse_instant(text) if text else None
-
-
-def _error_object(sentence: str, code: int) -> dict[str, Any]:
-    """What --json prints when there is no result: one object all the same."""
-    return {"schema": 1, "verdict": "untrusted" if code == 5 else None, "reason": sentence, "exit_code": code}
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    import json
-
-    typer.echo(json.dumps(content, ensure_ascii=False, allow_nan=False))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

@@ -1,0 +1,52 @@
+"""argv in, text and exit code out. A command parses, opens, makes one call and prints; what it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from analysis.cli import around, verdicts
+from analysis.cli.options import app, print_json, say
+
+__all__ = ["app", "around", "main", "verdicts"]
+
+
+def main() -> None:
+    """Run a command; a mistake of the user is one line and an exit code, never a traceback."""
+    from analysis.errors import RolloutError
+
+    code, sentence = 0, None
+    try:
+        code = app(prog_name="rollout", standalone_mode=False)
+    except RolloutError as error:
+        code, sentence = error.exit_code, str(error)
+    except (KeyboardInterrupt, typer.Abort):
+        code, sentence = 130, "stopped; what was written before is whole"
+    except BrokenPipeError:
+        pass
+    except Exception as error:
+        if hasattr(error, "format_message"):  # typer's own: a wrong option or argument
+            code, sentence = 2, f"{error.format_message()} (see 'rollout --help')"
+        else:
+            code, sentence = 70, f"internal error ({type(error).__name__}); please report it with the command and 'rollout --version'"
+    if sentence is not None:
+        say(f"rollout: {sentence}")
+        if "--json" in sys.argv[1:]:
+            print_json(_error_object(sentence, code))
+    sys.exit(code or 0)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from analysis import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _error_object(sentence: str, code: int) -> dict[str, Any]:
+    """What --json prints when there is no result: one object all the same."""
+    return {"schema": 1, "verdict": "untrusted" if code == 5 else None, "reason": sentence, "exit_code": code}

@@ -1,0 +1,87 @@
+"""What stands around every command: the last gate before the terminal, and an end in order when the system asks for one."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import signal
+import sys
+from collections.abc import Iterator
+from typing import NoReturn, TextIO
+
+from analysis.files import LeakRefused
+from analysis.leaks import scan
+
+
+class Stopped(KeyboardInterrupt):
+    """The system asked the command to stop: what is half written is removed, kernels are ended.
+
+    Attributes
+    ----------
+    exit_code : 128 and the number of the signal, as shells have it.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+
+
+@contextlib.contextmanager
+def gated() -> Iterator[None]:
+    """Put the last gate before stdout and stderr, and turn SIGTERM and SIGHUP into an end in order, as Ctrl-C has it."""
+    kept = (sys.stdout, sys.stderr)
+    handlers = {number: signal.signal(number, _stop) for number in _requests()}
+    sys.stdout, sys.stderr = _behind_gate(sys.stdout, _Answer), _behind_gate(sys.stderr, _Remarks)
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+            if isinstance(stream, _Gate):
+                stream.detach()
+        sys.stdout, sys.stderr = kept
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+class _Gate(io.TextIOWrapper):
+    """A stream that nothing secret passes. A character that the terminal does not know is written as its code."""
+
+
+class _Answer(_Gate):
+    """What other programs read on: refused as a whole when it breaks a rule."""
+
+    def write(self, text: str) -> int:
+        if rule := scan(text):
+            raise LeakRefused("the answer", rule)
+        return super().write(text)
+
+
+class _Remarks(_Gate):
+    """What people read: a line that breaks a rule is hidden, the others are told."""
+
+    def write(self, text: str) -> int:
+        if scan(text):
+            lines = text.splitlines(keepends=True)
+            text = "".join(f"(hidden: {rule})\n" if (rule := scan(line)) else line for line in lines)
+            text = "(hidden)\n" if scan(text) else text
+        return super().write(text)
+
+
+def _behind_gate(stream: TextIO, kind: type[_Gate]) -> TextIO:
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None:
+        return stream
+    stream.flush()
+    return kind(buffer, encoding=stream.encoding, errors="backslashreplace", line_buffering=True, write_through=True)
+
+
+def _requests() -> list[int]:
+    """Signals that ask for an end and would kill at once; one that nohup has silenced stays silent."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    return [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    raise Stopped(number)
