@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from analysis.clock import iso
 from analysis.errors import RolloutError
 from analysis.leaks import scan
 
-__all__ = ["LeakRefused", "WriteFailed", "append_line", "scan", "write_bytes", "write_json", "write_text", "writing"]
+__all__ = ["LeakRefused", "WriteFailed", "append_line", "scan", "write_bytes", "write_json", "write_text", "write_texts", "writing"]
 
 BINARY_ENDINGS = frozenset({".parquet", ".png", ".duckdb", ".gz", ".pdf", ".woff2"})
 _PIECE = 4_000_000  # characters scanned at a time, so that memory stays flat
@@ -24,8 +24,8 @@ _DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 class LeakRefused(RolloutError):
     """A text breaks a rule of the last gate and was not written."""
 
-    def __init__(self, path: Path, rule: str) -> None:
-        name = "a file" if scan(str(path)) else f"'{path}'"
+    def __init__(self, path: Path | str, rule: str) -> None:
+        name = "a file" if scan(str(path)) else f"'{path}'" if isinstance(path, Path) else path
         super().__init__(
             f"{name} was not written: it would hold what looks like a secret or personal data (rule: {rule}); "
             "look for it in the names of features, sources and entries of rollout.toml, then run again"
@@ -49,6 +49,15 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
+def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write texts that belong together, all or none: each is whole on the disk before the first old one is replaced, in this order."""
+    with contextlib.ExitStack() as opened:
+        for name, text in reversed(texts.items()):
+            temporary = opened.enter_context(writing(folder / name))
+            temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
+            _finish(temporary, folder / name)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write bytes whole or not at all; only kinds that hold no text are left unscanned."""
     with writing(path) as temporary:
@@ -69,9 +78,7 @@ def writing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        if rule := _scan_file(temporary):
-            raise LeakRefused(path, rule)
-        _sync(temporary, os.O_RDWR)
+        _finish(temporary, path)
         temporary.replace(path)
         _sync(path.parent, os.O_RDONLY)
     except OSError as reason:
@@ -98,6 +105,13 @@ def append_line(path: Path, line: str) -> None:
             os.fsync(file.fileno())
     except OSError as reason:
         raise WriteFailed(path, reason) from None
+
+
+def _finish(temporary: Path, path: Path) -> None:
+    """See that a temporary file holds nothing secret and is on the disk."""
+    if rule := _scan_file(temporary):
+        raise LeakRefused(path, rule)
+    _sync(temporary, os.O_RDWR)
 
 
 def _scan_file(path: Path) -> str | None:

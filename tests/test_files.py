@@ -200,3 +200,23 @@ def test_a_folder_deleted_meanwhile_is_made_again(tmp_path):
     (tmp_path / "outputs").rmdir()
     write_text(tmp_path / "outputs" / "report.html", "x")
     assert names(tmp_path) == ["outputs", "report.html"]
+
+
+# ---- several that belong together ------------------------------------------------------------------------------------
+def test_texts_that_belong_together_are_replaced_in_their_order(tmp_path, monkeypatch):
+    replaced = []
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, path: replaced.append(path.name) or replace(self, path))
+    files.write_texts(tmp_path, {"figures/a.svg": "a", "result.json": "{}", "report.html": "page"})
+    assert replaced == ["a.svg", "result.json", "report.html"]
+    assert names(tmp_path) == ["a.svg", "figures", "report.html", "result.json"]
+
+
+def test_one_that_cannot_be_written_leaves_all_the_old_ones(tmp_path):
+    files.write_texts(tmp_path, {"result.json": "old", "report.html": "old"})
+    with pytest.raises(LeakRefused):
+        files.write_texts(tmp_path, {"result.json": "new", "report.html": "anna@example.com"})
+    with pytest.raises(WriteFailed):
+        files.write_texts(tmp_path, {"result.json": "new", "report.html": "new", "report.html/below": "x"})
+    assert [(tmp_path / name).read_text() for name in ("result.json", "report.html")] == ["old", "old"]
+    assert names(tmp_path) == ["report.html", "result.json"]
