@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.decision.controls import Choice
-from analysis.decision.controls_pace import SLOWNESS, find_caps, is_class_rate, kind_of, timed_calls
+from analysis.decision.controls_pace import SLOWNESS, CallsByLatency, is_class_rate, kind_of
 from analysis.decision.scope import Scope
 from analysis.metrics import Metric
 from analysis.statistics.comparison import Comparison, compare
@@ -81,13 +81,9 @@ class Guard:
         *, scope: Scope, metric: Metric, hours: tuple[int, int],
     ) -> Guarded:  # fmt: skip
         """A metric of time: the adjusted comparison decides while the untouched features stand still."""
-        return guard(
-            plain,
-            adjusted=compare_adjusted(plain, target, index),
-            proportional=self._at_pace(plain, kind_of(metric), scope, metric, hours, pace_of(index, target)),
-            moved=index.moved,
-            untouched=Untouched(index, dropped),
-        )
+        adjusted = compare_adjusted(plain, target, index)
+        proportional = self._at_pace(plain, kind_of(metric), scope, metric, hours, pace_of(index, target)) if index.moved else None
+        return guard(plain, adjusted=adjusted, proportional=proportional, moved=index.moved, untouched=Untouched(index, dropped))
 
     def _vetoed(
         self, plain: Comparison, target: Standardised, index: SlownessIndex, dropped: tuple[str, ...],
@@ -117,9 +113,7 @@ class Guard:
 
     def _at_pace(self, plain: Comparison, kind: Kind, scope: Scope, metric: Metric, hours: tuple[int, int], pace: float) -> Proportional:
         """The full proportional correction: the baseline's calls at the provider's new pace."""
-        both = {"hours": hours, "cycle": self._arms.cycle}
-        baseline = timed_calls(self._arms.baseline, scope, metric, caps=self._baseline_caps, **both)
-        post = timed_calls(self._arms.post, scope, metric, caps=self._post_caps, **both)
+        baseline, post = (side.of(scope, metric, hours) for side in self._by_latency)
         from_zero = proportional_share(kind, baseline, movement=pace) if metric.indicator else 0.0
         return Proportional(plain, proportional_factor(kind, baseline, post, movement=pace), from_zero)
 
@@ -141,12 +135,8 @@ class Guard:
         return {(str(feature), source if isinstance(source, str) else None): float(calls) for (feature, source), calls in counted.items()}
 
     @cached_property
-    def _baseline_caps(self) -> dict[str, float]:
-        return find_caps(self._arms.baseline)
-
-    @cached_property
-    def _post_caps(self) -> dict[str, float]:
-        return find_caps(self._arms.post)
+    def _by_latency(self) -> tuple[CallsByLatency, CallsByLatency]:
+        return CallsByLatency(self._arms.baseline, self._arms.cycle), CallsByLatency(self._arms.post, self._arms.cycle)
 
 
 def pace_of(index: SlownessIndex, target: Standardised) -> float:

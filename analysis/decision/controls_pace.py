@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -35,53 +36,70 @@ def is_class_rate(metric: Metric) -> bool:
     return metric.table == "hourly" and metric.unit == "share" and not metric.name.startswith(_SLOWER)
 
 
-def find_caps(arm: Arm) -> dict[str, float]:
-    """Where each feature's calls are cut off, ms: its timeout cliff, else the median of its timeouts; features without any are left out."""
-    from analysis.decision.cliffs import find_cliffs  # findings stand above this module, and cliffs know findings
+class CallsByLatency:
+    """The latency bins of one arm, feature by feature; what was counted once is kept."""
 
-    caps = {feature: float(cliff.at_ms) for feature, cliff in find_cliffs(arm.latency).items()}
-    timeouts = arm.latency.rows[arm.latency.rows["outcome"] == OUTCOME_CODES["timeout"]]
-    for feature, counted in timeouts.groupby("feature"):
-        ordered = counted.sort_values("latency_ms")
-        middle = np.searchsorted(ordered["calls"].cumsum(), ordered["calls"].sum() / 2)
-        caps.setdefault(str(feature), float(ordered["latency_ms"].iloc[middle]))
-    return caps
+    def __init__(self, arm: Arm, cycle: Cycle) -> None:
+        self._arm = arm
+        self._cycle = cycle
+        self._counted: dict[tuple, dict[str, tuple[np.ndarray, ...]]] = {}
+
+    def of(self, scope: Scope, metric: Metric, hours: tuple[int, int]) -> list[TimedCalls]:
+        """A scope's calls, one item a feature: in the post hours of a look, or in the baseline hours they are matched with."""
+        key = (scope, hours)
+        if key not in self._counted:
+            self._counted[key] = self._count(scope, hours)
+        return [
+            TimedCalls(*counted, cap_ms=self._caps.get(feature, np.inf), limit_ms=self._limit(feature, metric))
+            for feature, counted in self._counted[key].items()
+        ]
+
+    def _count(self, scope: Scope, hours: tuple[int, int]) -> dict[str, tuple[np.ndarray, ...]]:
+        found: dict[str, list[pd.DataFrame]] = {}
+        for (feature, source), rows in self._rows.items():
+            if scope.matches(feature, source):
+                found.setdefault(feature, []).append(rows[self._compared(rows["hour"].to_numpy(), hours)])
+        return {feature: _by_bin(pd.concat(rows)) for feature, rows in found.items()}
+
+    def _compared(self, hour: np.ndarray, hours: tuple[int, int]) -> np.ndarray:
+        matched = np.zeros(self._cycle.hours, dtype=bool)
+        matched[np.arange(*hours) % self._cycle.hours] = True
+        inside = (hour >= hours[0]) & (hour < hours[1])
+        return np.where(hour < 0, (hour >= -self._cycle.span) & matched[hour % self._cycle.hours], inside)
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str | None], pd.DataFrame]:
+        grouped = self._arm.bins.rows.groupby(["feature", "source"], dropna=False)
+        return {(str(feature), source if isinstance(source, str) else None): rows for (feature, source), rows in grouped}
+
+    @cached_property
+    def _caps(self) -> dict[str, float]:
+        """Where each feature's calls are cut off, ms: its timeout cliff, else the median of its timeouts; without either it has none."""
+        from analysis.decision.cliffs import find_cliffs  # findings stand above this module, and cliffs know findings
+
+        latency = self._arm.latency
+        caps = {feature: float(cliff.at_ms) for feature, cliff in find_cliffs(latency).items()}
+        timeouts = latency.rows[latency.rows["outcome"] == OUTCOME_CODES["timeout"]]
+        for feature, counted in timeouts.groupby("feature"):
+            ordered = counted.sort_values("latency_ms")
+            middle = np.searchsorted(ordered["calls"].cumsum(), ordered["calls"].sum() / 2)
+            caps.setdefault(str(feature), float(ordered["latency_ms"].iloc[middle]))
+        return caps
+
+    def _limit(self, feature: str, metric: Metric) -> float:
+        """The threshold of slower_than, else tau of a restricted mean; nan for a feature that has none."""
+        column = f"{metric.name.removeprefix(_SLOWER)}_ms" if metric.name.startswith(_SLOWER) else "tau_ms"
+        return self._limits.get(feature, {}).get(column, np.nan)
+
+    @cached_property
+    def _limits(self) -> dict[str, dict[str, float]]:
+        limits = self._arm.limits.set_index("feature").astype(float)
+        return {str(feature): row.to_dict() for feature, row in limits.iterrows()}
 
 
-def timed_calls(
-    arm: Arm, scope: Scope, metric: Metric, *, hours: tuple[int, int], cycle: Cycle, caps: Mapping[str, float]
-) -> list[TimedCalls]:
-    """A scope's calls by latency bin, one item a feature: the post hours of the look, or the baseline hours they are matched with."""
-    rows = arm.bins.rows
-    pairs = rows[["feature", "source"]].drop_duplicates()
-    fitting = [scope.matches(feature, source if isinstance(source, str) else None) for feature, source in pairs.itertuples(index=False)]
-    rows = rows.merge(pairs[fitting], on=["feature", "source"])
-    rows = rows[_compared(rows["hour"].to_numpy(dtype=np.int64), hours, cycle)]
-    return [
-        _timed(counted, cap_ms=caps.get(str(feature), np.inf), limit_ms=_limit(arm.limits, str(feature), metric))
-        for feature, counted in rows.groupby("feature")
-    ]
-
-
-def _compared(hour: np.ndarray, hours: tuple[int, int], cycle: Cycle) -> np.ndarray:
-    matched = np.zeros(cycle.hours, dtype=bool)
-    matched[np.arange(*hours) % cycle.hours] = True
-    inside = (hour >= hours[0]) & (hour < hours[1])
-    return np.where(hour < 0, (hour >= -cycle.span) & matched[hour % cycle.hours], inside)
-
-
-def _timed(counted: pd.DataFrame, *, cap_ms: float, limit_ms: float) -> TimedCalls:
-    outcome = np.minimum(counted["outcome"].to_numpy(dtype=np.int64), 2)
-    edges, place = np.unique(counted["bin_ms"].to_numpy(dtype=float), return_inverse=True)
-    by_outcome = [
-        np.bincount(place, weights=counted["calls"].to_numpy(dtype=float) * (outcome == code), minlength=edges.size) for code in range(3)
-    ]
+def _by_bin(rows: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    """Lower edges and widths of the bins, and calls that were answered, timed out, and failed otherwise."""
+    edges, place = np.unique(rows["bin_ms"].to_numpy(dtype=float), return_inverse=True)
     width = np.where(edges < 100, 1.0, 10.0 ** (np.floor(np.log10(np.maximum(edges, 100))) - 1))
-    return TimedCalls(edges, width, *by_outcome, cap_ms=cap_ms, limit_ms=limit_ms)
-
-
-def _limit(limits: pd.DataFrame, feature: str, metric: Metric) -> float:
-    """The threshold of slower_than, else tau of a restricted mean; nan for a feature that has none."""
-    column = f"{metric.name.removeprefix(_SLOWER)}_ms" if metric.name.startswith(_SLOWER) else "tau_ms"
-    value = limits.loc[limits["feature"] == feature, column]
-    return float(value.iloc[0]) if len(value) and pd.notna(value.iloc[0]) else np.nan
+    outcome, calls = np.minimum(rows["outcome"].to_numpy(), 2), rows["calls"].to_numpy(dtype=float)
+    return edges, width, *(np.bincount(place, weights=calls * (outcome == code), minlength=edges.size) for code in range(3))

@@ -95,7 +95,7 @@ class Guarded(Comparison):
     plain : Comparison; post against baseline, whatever the provider did.
     adjusted : Adjusted or None; what goes with the untouched features taken out. None without controls, for exact counts, for error
         classes.
-    proportional : Proportional or None; the whole movement of the untouched features taken out.
+    proportional : Proportional or None; the whole movement of the untouched features taken out. Not needed where they did not move.
     moved : whether the untouched features moved themselves, so that all of them are asked.
     untouched : Untouched or None, where there are no controls.
     """
