@@ -15,27 +15,42 @@ __all__ = ["app", "around", "main", "verdicts"]
 
 def main() -> None:
     """Run a command; a mistake of the user is one line and an exit code, never a traceback."""
-    from analysis.errors import RolloutError
+    from analysis.cli.gate import gated
 
-    code, sentence = 0, None
+    with gated():
+        code, sentence = _run()
+        if sentence is not None:
+            say(f"rollout: {sentence}")
+            if "--json" in sys.argv[1:]:
+                print_json(_error_object(sentence, code))
+    sys.exit(code)
+
+
+def _run() -> tuple[int, str | None]:
+    """Run the command of argv; return its exit code, and what went wrong in one sentence that may be shown."""
+    from analysis.errors import RolloutError
+    from analysis.leaks import scan
+
     try:
-        code = app(prog_name="rollout", standalone_mode=False)
+        return app(prog_name="rollout", standalone_mode=False) or 0, None
     except RolloutError as error:
         code, sentence = error.exit_code, str(error)
-    except (KeyboardInterrupt, typer.Abort):
-        code, sentence = 130, "stopped; what was written before is whole"
+    except (KeyboardInterrupt, typer.Abort) as request:
+        code, sentence = getattr(request, "exit_code", 130), "stopped; what was written before is whole, run it again"
     except BrokenPipeError:
-        pass
+        return 0, None
+    except MemoryError:
+        code, sentence = 70, "there is not enough memory; free some, or choose a shorter baseline or window, then run again"
+    except OSError as error:
+        code, sentence = 70, f"the system refused ({error.strerror or type(error).__name__}); see to it, then run again"
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own: a wrong option or argument
             code, sentence = 2, f"{error.format_message()} (see 'rollout --help')"
         else:
             code, sentence = 70, f"internal error ({type(error).__name__}); please report it with the command and 'rollout --version'"
-    if sentence is not None:
-        say(f"rollout: {sentence}")
-        if "--json" in sys.argv[1:]:
-            print_json(_error_object(sentence, code))
-    sys.exit(code or 0)
+    if rule := scan(sentence):
+        sentence = f"it went wrong, and the reason cannot be shown: it holds what looks like a secret or personal data (rule: {rule})"
+    return code, sentence
 
 
 @app.callback(invoke_without_command=True)
