@@ -88,8 +88,8 @@ class Picked:
 
     @property
     def n_strata(self) -> int:
-        """Strata of both arms."""
-        return int(max(self.strata_before.max(initial=-1), self.strata_after.max(initial=-1))) + 1
+        """Strata of both arms; one, without calls, where there are none."""
+        return int(max(self.strata_before.max(initial=0), self.strata_after.max(initial=0))) + 1
 
 
 def pick_rows(arms: CodedArms, *, scope: Scope, cycle: Cycle, hours: tuple[int, int]) -> Picked:

@@ -1,0 +1,125 @@
+"""Pretended deploys inside the baseline, judged by the same judge; and the looks that are planned, or not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from analysis.config import load_settings
+from analysis.decision.claims import Measured
+from analysis.decision.plan import plan_exploratory, plan_look
+from analysis.decision.replay import PretendedArms, replay_pretended_deploys
+from analysis.errors import WrongUse
+from analysis.statistics.placebo import pretended_deploys
+from analysis.statistics.sequential import bounds
+from analysis.window import HOUR
+from tests.decision.making import DEPLOYED_AT, ONLY, any_of, arm, arms, calls, claim, plan, week
+
+FOUR = plan(0, windows=(4,))
+FALLS = claim("falls")
+
+
+def test_a_steady_week_has_42_pretended_deploys_of_four_hours_and_few_alarms():
+    found = replay_pretended_deploys([FALLS], week(before={"timeout": 20}, after={}, hours=4), FOUR)
+    assert found.pretended_deploys == 42
+    assert found.false_alarms <= 4
+
+
+def test_a_day_has_none():
+    assert replay_pretended_deploys([FALLS], week(before={"timeout": 20}, after={}, hours=4, days=1), FOUR).pretended_deploys == 0
+    assert replay_pretended_deploys([], week(before={"timeout": 20}, after={}), plan(**ONLY)).pretended_deploys == 0
+
+
+def stepping(days=7):
+    """A baseline that itself has a step: ten timeouts an hour, and none on the last day."""
+    drawn = np.random.default_rng(0).poisson(10, 24 * days)
+    drawn[-24:] = 0
+    return arms(arm(-24 * days, 0, calls(-24 * days, 0, per_hour=50, timeout=drawn)), arm(0, 24, calls(0, 24, per_hour=50, timeout=10)))
+
+
+def test_a_step_in_the_baseline_cries_wolf_and_is_counted():
+    at = plan(**ONLY)
+    falls = replay_pretended_deploys([FALLS], stepping(), at)
+    assert 0 < falls.false_alarms < falls.pretended_deploys
+    assert replay_pretended_deploys([claim("falls", feature="nobody")], stepping(), at).false_alarms == 0
+
+
+def test_what_the_judge_asks_for_is_asked_of_a_pretended_deploy_too():
+    """A fall to nothing on the last day is no alarm where nobody claims a fall, and none below thirty calls."""
+    at = plan(**ONLY)
+    harmless = [claim("below", limit=0.9), claim("stays_zero", "connection_rate", limit=0.5)]
+    assert replay_pretended_deploys(harmless, stepping(), at).false_alarms == 0
+    few = arms(arm(-168, 0, calls(-168, 0, per_hour=1, timeout=np.arange(168) < 144)), arm(0, 24, calls(0, 24, per_hour=1)))
+    assert replay_pretended_deploys([FALLS], few, at).false_alarms == 0
+
+
+def test_guardrails_and_alternatives_are_replayed():
+    at, both = plan(**ONLY), stepping()
+    rises = replay_pretended_deploys([], both, at, guardrails=[claim("no_worse", margin=0.01)])
+    assert rises.pretended_deploys > 0
+    either = any_of(FALLS, claim("falls", "connection_rate"))
+    assert replay_pretended_deploys([either], both, at).false_alarms <= replay_pretended_deploys([FALLS], both, at).false_alarms
+
+
+def test_a_pretended_deploy_is_measured_like_a_real_one():
+    both = stepping()
+    real = Measured(FALLS, None, None, both, (0, 24))
+    deploy = next(iter(pretended_deploys(both.totals(*_scope_and_metric(), (0, 24))[0], hours=24)))
+    pretended = Measured(FALLS, _scope_and_metric()[1], None, PretendedArms(deploy), real.hours)
+    assert pretended.comparison.indicator
+    assert pretended.has_data
+    assert 0 <= pretended.p_met <= 1
+    assert pretended.decisive is pretended.comparison
+
+
+def _scope_and_metric():
+    from analysis.decision.scope import Scope
+    from analysis.metrics import metric_named
+
+    return Scope("f"), metric_named("timeout_rate")
+
+
+# ---- plans -----------------------------------------------------------------------------------------------------------
+@pytest.fixture(name="settings")
+def settings_fixture(tmp_path):
+    def load(windows=("1h", "4h", "24h")):
+        text = f"""
+            rollout.name = "r"
+            source = {{engine = "duckdb", path = "c.csv"}}
+            monitoring.windows = {list(windows)}
+            expectation = [{{name = "t", feature = "f", metric = "timeout_rate", claim = "falls"}}]
+        """
+        (tmp_path / "rollout.toml").write_text(text, encoding="utf-8")
+        return load_settings(tmp_path / "rollout.toml")
+
+    return load
+
+
+def test_planned_looks_have_the_bounds_of_the_plan_whatever_was_looked_at(settings):
+    looks = [plan_look(settings(), label) for label in ("1h", "4h", "24h")]
+    assert [look.bound for look in looks] == list(bounds((1 / 24, 4 / 24, 1.0), 0.05))
+    assert [round(look.bound, 2) for look in looks[:2]] == [3.92, 3.21]
+    assert [(look.hours, look.previous_last, look.is_last) for look in looks] == [((0, 1), None, False), ((0, 4), 1, False), ((0, 24), 4, True)]
+    assert looks[0].later_looks == ((1, 4), (2, 24))
+    assert looks[2].later_looks == ()
+    assert plan_look(settings(), "60m").hours == (0, 1)
+
+
+def test_only_looks_that_share_the_error_have_wide_intervals(settings):
+    assert [plan_look(settings(), label).looks_share_alpha for label in ("1h", "4h", "24h")] == [True, True, False]
+    assert not plan_look(settings(("24h",)), "24h").looks_share_alpha
+
+
+def test_an_exploratory_look_is_one_look_widened_to_whole_hours(settings):
+    window, look = plan_exploratory(settings(), DEPLOYED_AT, DEPLOYED_AT + 2.5 * HOUR, DEPLOYED_AT + 5.2 * HOUR)
+    assert (look.hours, look.is_planned, look.is_last, look.later_looks) == ((2, 6), False, False, ())
+    assert (window.start, window.end) == (DEPLOYED_AT + 2 * HOUR, DEPLOYED_AT + 6 * HOUR)
+    assert look.bound == pytest.approx(1.959964)
+
+
+@pytest.mark.parametrize(("start", "end", "words"), [(3, 3, "is not before --to"), (5, 3, "is not before --to"), (-1, 3, "lies before the deploy")])
+def test_an_exploratory_look_outside_the_post_hours_is_refused(settings, start, end, words):
+    with pytest.raises(WrongUse, match=words):
+        plan_exploratory(settings(), DEPLOYED_AT, DEPLOYED_AT + timedelta(hours=start), DEPLOYED_AT + timedelta(hours=end))
