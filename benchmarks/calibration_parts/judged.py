@@ -1,0 +1,156 @@
+"""The product's own judge on such series: tables of counts in, findings out. Nothing of the judge is rewritten here.
+
+The hour sums become an `HourlyCounts` of three features and four tenants, two of those an `Arms`, and the claims below go
+through `find_expectations` (one claim a family) under a `Plan` with the bounds of `sequential.bounds`, as `analysis/judge.py`
+sends those of a rollout.toml. The other tables of an arm are empty: these claims do not read them. `ask` saves time: it
+measures the claim first (`claims.measure`, as the judge does), and sends only what crosses its bound through the whole
+judge, which needs a crossed bound to say "met" or "worse". A test holds both ways against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.config import Claim
+from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
+from analysis.decision.claims import Arms, Measured, Plan, measure
+from analysis.decision.findings import Finding, find_expectations
+from analysis.decision.lasting import decide_lasting
+from analysis.decision.scope import Cycle
+from analysis.metrics import OUTCOME_CODES
+from analysis.statistics.sequential import bounds, level_of, z_value
+from analysis.telemetry.load import Arm
+from analysis.telemetry.sample_features import DEPLOYED_AT
+from analysis.window import Window
+from benchmarks.calibration_parts.series import N_TENANTS, HourSums, Sums
+
+ALPHA, SMALLEST_USEFUL = 0.05, 0.1
+# `capped` fails by timeouts only and `failing` by http_5xx only, so error_rate is the rate of that class. It spares the
+# comparisons with every other class that a claim about one class brings; they can only withhold a "met".
+CLAIMS = {
+    "timeouts": Claim(name="timeouts", feature="capped", metric="error_rate", claim="falls"),
+    "errors": Claim(name="errors", feature="failing", metric="error_rate", claim="falls"),
+    "latency": Claim(name="latency", feature="plain", metric="latency_mean", claim="falls"),
+    "slower": Claim(name="slower", feature="plain", metric="slower_than_p95", claim="falls"),
+}
+METRIC_NAMES = {
+    "timeouts": "timeout rate, 50 %",
+    "errors": "provider errors, 1 %",
+    "latency": "mean latency",
+    "slower": "slower than p95",
+}
+# one row an hour and tenant each: the feature's calls that succeed, and those that fail
+GROUPS = (("capped", "success"), ("capped", "timeout"), ("failing", "success"), ("failing", "http_5xx"), ("plain", "success"))
+
+
+def hourly_counts(sums: HourSums, slower: Sums, *, first_hour: int) -> HourlyCounts:
+    """The table that SQL would return for these calls: no row without calls; in another order, which nothing depends on."""
+    calls = np.stack([sums.calls - sums.timeouts, sums.timeouts, sums.calls - sums.errors, sums.errors, sums.calls])
+    keys = _keys(calls.shape[1])
+    numbers = np.zeros((calls.size, len(HourlyCounts.SUMS)), dtype=np.int64)
+    column = {name: index for index, name in enumerate(HourlyCounts.SUMS)}
+    # rows by group, tenant, hour
+    numbers[:, column["calls"]] = numbers[:, column["timed_calls"]] = calls.transpose(0, 2, 1).ravel()
+    plain = slice(-sums.calls.size, None)
+    for name, values in (("latency_ms", sums.latency_ms), ("latency_ms_2", sums.latency_ms_2), ("slower_p95", slower)):
+        numbers[plain, column[name]] = values.T.ravel()
+    there = np.flatnonzero(numbers[:, 0])
+    rows = {name: column.take(there) for name, column in keys.items()} | dict(zip(HourlyCounts.SUMS, numbers[there].T, strict=True))
+    rows["hour"] = rows["hour"] + first_hour
+    return HourlyCounts(pd.DataFrame(rows, copy=False))
+
+
+def make_arms(baseline: HourlyCounts, post: HourlyCounts, *, days: int, hours: int) -> Arms:
+    """Both arms, as the judge makes them of a frozen baseline and a look."""
+    return Arms(_arm(baseline, -24 * days, 0), _arm(post, 0, hours), Cycle.of(24 * days))
+
+
+def plan_of(windows: Sequence[int], look: int = -1, *, alpha: float = ALPHA) -> Plan:
+    """The plan of a look among planned windows, in hours from the deploy."""
+    return _plan(tuple(windows), look % len(windows), alpha)
+
+
+def judge(claims: Claim | Sequence[Claim], arms: Arms, plan: Plan) -> tuple[Finding, ...]:
+    """Findings of a family of claims at one look."""
+    family = [claims] if isinstance(claims, Claim) else list(claims)
+    return find_expectations(family, arms, plan, smallest_useful=SMALLEST_USEFUL)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the judge says of one claim.
+
+    Attributes
+    ----------
+    state : of the finding; "open" stands for every state in which no bound is crossed.
+    p_value : two-sided, of "nothing changed"; 1 without data.
+    interval : of post - baseline at the level of the look's bound, None when nothing can be compared.
+    """
+
+    state: str
+    p_value: float
+    interval: tuple[float, float] | None
+
+    @property
+    def is_alarm(self) -> bool:
+        """The judge says that something changed, for better or worse."""
+        return self.state in ("met", "worse")
+
+
+def ask(claim: Claim, arms: Arms, plan: Plan) -> Answer:
+    """What the judge says of a claim that is a family of its own."""
+    measured = measure(claim, arms, plan.hours)
+    comparison = measured.comparison
+    interval = None if comparison.difference is None else comparison.interval(level_of(plan.bound))
+    if not measured.has_data:
+        return Answer("no_data", 1.0, interval)
+    state = judge(claim, arms, plan)[0].state if _crosses(measured, plan) else "open"
+    return Answer(state, comparison.p_value(), interval)
+
+
+def lasts(findings: tuple[Finding, ...], arms: Arms, plan: Plan, *, sustained_hours: int) -> bool:
+    """The judge says that the improvement is sustained; no guardrail is declared."""
+    return decide_lasting(findings, (), arms, plan, sustained_for=timedelta(hours=sustained_hours)).holds
+
+
+def _crosses(measured: Measured, plan: Plan) -> bool:
+    return z_value(min(measured.p_met, measured.p_harm)) >= plan.bound
+
+
+@cache
+def _plan(windows: tuple[int, ...], look: int, alpha: float) -> Plan:
+    times = tuple(hours / windows[-1] for hours in windows)
+    return Plan(times, look, (0, windows[look]), windows[look - 1] if look else None, alpha, bounds(times, alpha)[look])
+
+
+@cache
+def _keys(hours: int) -> dict[str, Any]:
+    """Key columns of HourlyCounts for every group, tenant and hour, in that order."""
+    size = N_TENANTS * hours
+    text = pd.Series(dtype="str").dtype
+    return {
+        "feature": pd.array(np.repeat([feature for feature, _ in GROUPS], size), dtype=text),
+        "source": pd.array(np.repeat("job/series", size * len(GROUPS)), dtype=text),
+        "tenant": pd.array(np.tile(np.repeat(["t1", "t2", "t3", "t4"], hours), len(GROUPS)), dtype=text),
+        "hour": np.tile(np.arange(hours), N_TENANTS * len(GROUPS)),
+        "lag_hours": np.zeros(size * len(GROUPS), dtype=np.int64),
+        "outcome": np.repeat([OUTCOME_CODES[outcome] for _, outcome in GROUPS], size),
+    }
+
+
+def _arm(hourly: HourlyCounts, first: int, last: int) -> Arm:
+    window = Window(DEPLOYED_AT + timedelta(hours=first), DEPLOYED_AT + timedelta(hours=last))
+    latency, bins, events = _no_calls()
+    return Arm(window, (first, last), latency, hourly, bins, events, limits=pd.DataFrame(), trust={})
+
+
+@cache
+def _no_calls() -> tuple[LatencyCounts, HourlyBins, EventCounts]:
+    return LatencyCounts.empty(), HourlyBins.empty(), EventCounts.empty()
