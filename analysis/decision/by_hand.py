@@ -15,11 +15,13 @@ from analysis.telemetry.queries import SQL_FOLDER, ErrorClass, Queries, Relation
 from analysis.telemetry.vocabulary import vocabulary
 
 PUBLISHED = ("errors_by_source", "latency_distribution")
+NOT_ALONE = ("calls", "completed", "cron_minutes")
+"""Parts of other queries, and those that need what only a run of rollout knows."""
 
 
 def query_text(settings: Settings, deployed_at: datetime, name: str, window: str | None) -> str:
     """The text of `sql/<name>.sql`; it opens no connection. The tables of phase 94a are of the 24 h before the deploy."""
-    known = sorted(path.stem for path in SQL_FOLDER.glob("*.sql") if path.stem != "calls")
+    known = sorted(path.stem for path in SQL_FOLDER.glob("*.sql") if path.stem not in NOT_ALONE)
     if name not in known:
         raise WrongUse(f"there is no query {name!r}; take one of {', '.join(known)}")
     grid = grid_of(settings, deployed_at)
@@ -30,8 +32,7 @@ def query_text(settings: Settings, deployed_at: datetime, name: str, window: str
         parameters = grid.parameters(asked)
     classes = tuple(ErrorClass(item.name, tuple(item.contains), item.pattern) for item in settings.error_classes)
     mapping = load_mapping(settings.source.mapping, folder=settings.folder, table=settings.source.table)
-    relations = {"limits": Relation(LIMIT_COLUMNS, []), "vocabulary": vocabulary(), "chosen": Relation({"feature": "TEXT", "source": "TEXT"}, [])}
+    relations = {"limits": Relation(LIMIT_COLUMNS, []), "vocabulary": vocabulary()}
     text = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
     needed = {key: relation for key, relation in relations.items() if f"JOIN {key} " in text}
-    budget = {"budget_ms": next((claim.budget_ms for claim in settings.claims if claim.budget_ms), 240_000)}
-    return Queries(mapping, classes).statement(name, parameters | budget, relations=needed).by_hand() + ";"
+    return Queries(mapping, classes).statement(name, parameters, relations=needed).by_hand() + ";"
