@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg2
@@ -49,7 +50,7 @@ class Application:
         if asked.path == "/api/cron/background-jobs":
             return self._run_cron()
         if asked.path == "/api/drafts/regenerate":
-            threading.Thread(target=self._regenerate, daemon=True).start()
+            threading.Thread(target=self._regenerate, args=(clock.now(),), daemon=True).start()
             return Reply(202, {"success": True})
         return Reply(404, {"error": "not found"})
 
@@ -63,14 +64,16 @@ class Application:
                 return Reply(202, {"success": True, "mode": "dispatch-only", "enqueued": True})
             return Reply(content={"success": True, "processed": 3, "note": SECRET})
 
-    def _regenerate(self) -> None:
-        """Write the row of a call that began when the request came, 50 ms ago by then."""
+    def _regenerate(self, asked_at: datetime) -> None:
+        """Write the row of a call that began after the request came, whatever clock the test runs on."""
         time.sleep(0.3)
         with contextlib.suppress(psycopg2.OperationalError):  # the test may be over
-            self.write_call(status="success", latency_ms=50)
+            self.write_call(status="success", latency_ms=50, ended_at=asked_at + timedelta(seconds=0.3))
 
-    def write_call(self, *, status: str, latency_ms: int, feature: str | None = None, ago_s: float = 0.0) -> None:
-        ended_at = clock.now().replace(tzinfo=None)
+    def write_call(
+        self, *, status: str, latency_ms: int, feature: str | None = None, ago_s: float = 0.0, ended_at: datetime | None = None
+    ) -> None:
+        ended_at = (ended_at or clock.now()).replace(tzinfo=None)
         self.database.execute(
             'INSERT INTO "AIInteraction" ("id", "clientId", "featureId", "model", "apiType", "latencyMs", "status", "createdAt")'
             " VALUES (md5(random()::text), 't', %s, 'gpt-5-mini', 'responses', %s, %s, %s::timestamp - %s * interval '1 second')",
