@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from analysis.config import load_settings
+from analysis.deployment.handoff import find_handoff
 from analysis.files import write_text
+from analysis.looks import make_planned_look
+from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
-from analysis.report.runs import run_baseline_report, run_window_report
+from analysis.report.runs import run_baseline_report
 from analysis.telemetry.simulate import simulate_phase_94, write_sample
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "rollout.toml"
@@ -25,7 +28,8 @@ def run_demo(out: Path | None, *, say: Callable[[str], None]) -> tuple[dict[str,
     run_baseline_report(settings)
     for label in settings.monitoring.windows:
         say(f"window {label}")
-        written = run_window_report(settings, label)
+        written = make_planned_look(settings, label)
+    write_handoff(settings, find_handoff(settings).as_json())
     return written.result, write_index(settings)
 
 

@@ -30,6 +30,7 @@ from analysis.decision.scan import scan_features
 from analysis.decision.scope import Cycle
 from analysis.decision.verdict import decide_verdict
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
+from analysis.history.stages import with_recorded_deploy
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.telemetry.load import Arm
 from analysis.window import Window

@@ -25,6 +25,7 @@ FLOORS = [
     {"decision"},
     {"judge"},
     {"deployment", "report"},
+    {"looks"},
     {"demo", "terminal"},
     {"cli", "__main__", "__init__"},
 ]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from analysis.cli.options import CONFIG, AsJson, Config, Github, app, instant, print_json, say, settings_as_recorded, settings_as_written
-
-if TYPE_CHECKING:
-    from analysis.config import Settings
 
 Environment = Annotated[str, typer.Option("--environment", help="production or preview.")]
 At = Annotated[str | None, typer.Option("--at", help="When it happened, with its zone; now when left out.", metavar="TIME")]
@@ -85,6 +82,7 @@ def smoke(config: Config = CONFIG, environment: Environment = "production") -> i
 @app.command()
 def watch(config: Config = CONFIG, github: Github = False) -> int:
     """Wait for each window that falls due and report it, until the rollout is sustained or rolled back."""
+    from analysis.looks import look_maker
     from analysis.deployment.watch import watch as watch_looks
 
     settings = settings_as_written(config)
@@ -130,15 +128,3 @@ def lab(config: Config = CONFIG) -> int:
     from analysis.report.lab import open_lab
 
     return open_lab(settings_as_recorded(config))
-
-
-def look_maker(settings: Settings, *, github: bool) -> Any:
-    """What watch and report --due call for each look: the papermill report, in the folder of its stage."""
-    from analysis.history.stages import with_recorded_deploy
-    from analysis.report.runs import run_window_report
-
-    def make(look: Any) -> dict[str, Any]:
-        recorded = with_recorded_deploy(settings)
-        return run_window_report(recorded, look.label, stage=look.stage, stage_start=look.window.start, github=github).result
-
-    return make

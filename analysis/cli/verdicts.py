@@ -96,15 +96,18 @@ def report(
     github: Github = False,
 ) -> int:
     """Write the report of a window, of all that are due, or of an exploratory stretch."""
+    from analysis.looks import make_due_looks, make_planned_look
     from analysis.decision.verdict import EXIT_CODES
-    from analysis.report.runs import run_due_reports, run_window_report
+    from analysis.report.runs import run_window_report
 
-    settings = settings_as_recorded(config)
+    settings = settings_as_written(config)
     if due:
-        written = run_due_reports(settings, github=github)
+        written = make_due_looks(settings, github=github)
+    elif start or end:
+        _check_stretch(window, start, end)
+        written = run_window_report(settings_as_recorded(config), None, start=instant(start), end=instant(end), github=github)
     else:
-        label = window or (None if start else settings.monitoring.windows[-1])
-        written = run_window_report(settings, label, start=instant(start), end=instant(end), github=github)
+        written = make_planned_look(settings, window or settings.monitoring.windows[-1], github=github)
     if as_json:
         print_json(written.result)
     else:
@@ -148,10 +151,18 @@ def sql(
 
 
 def _look(rollout: Any, window: str | None, start: str | None, end: str | None) -> Any:
-    from analysis.errors import WrongUse
+    """The look that the options ask for; a planned one is that of the newest stage."""
+    from analysis.looks import first_hour_of_stage
 
     if start or end:
-        if window or not (start and end):
-            raise WrongUse("--from and --to go together, and not with --window; give both, or a window")
+        _check_stretch(window, start, end)
         return rollout.explore(instant(start), instant(end))
-    return rollout.look(window or rollout.settings.monitoring.windows[-1])
+    label = window or rollout.settings.monitoring.windows[-1]
+    return rollout.look(label, first_hour=first_hour_of_stage(rollout.settings, rollout.deployed_at))
+
+
+def _check_stretch(window: str | None, start: str | None, end: str | None) -> None:
+    from analysis.errors import WrongUse
+
+    if window or not (start and end):
+        raise WrongUse("--from and --to go together, and not with --window; give both, or a window")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import clock, files
 from analysis.errors import NotYetDue, RolloutError, WrongUse
+from analysis.report.parameters import Value
 from analysis.report.runner import Executed, Progress, run_notebook
+from analysis.window import Window, hour_from
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -39,18 +41,21 @@ def run_window_report(
     *,
     start: datetime | None = None,
     end: datetime | None = None,
+    stage: int = 1,
     github: bool = False,
     tell: Progress | None = None,
 ) -> ReportPaths:
-    """Write the report of a planned window, or of an exploratory stretch from `start` to `end`."""
+    """Write the report of a planned window (of a later stage from `start` on), or of an exploratory stretch from `start` to `end`."""
     if label is not None:
         settings.window_length(label)  # refused here when it is not planned, before a kernel starts
         parameters = {"config": settings.path.name, "window": label}
+        if stage > 1 and start is not None:
+            parameters["start"] = clock.iso(start)
     elif start is not None and end is not None:
         parameters = {"config": settings.path.name, "start": clock.iso(start), "end": clock.iso(end)}
     else:
         raise WrongUse("give a window, or both ends of a stretch of time")
-    folder = window_folder(settings, label or stretch_folder(start, end))
+    folder = window_folder(settings, label or stretch_folder(start, end), stage=stage)
     return _run(settings, "window.ipynb", parameters, folder, github=github, tell=tell)
 
 
@@ -72,22 +77,27 @@ def run_baseline_report(settings: Settings, *, tell: Progress | None = None) -> 
     return _run(settings, "baseline.ipynb", {"config": settings.path.name}, settings.outputs / "baseline", tell=tell)
 
 
-def window_folder(settings: Settings, label: str) -> Path:
-    """Where a window's report lies."""
-    return settings.outputs / "windows" / label
+def window_folder(settings: Settings, label: str, *, stage: int = 1) -> Path:
+    """Where a window's report lies; a later stage of the monitoring has a folder of its own."""
+    return (settings.outputs / f"stage-{stage}" if stage > 1 else settings.outputs) / "windows" / label
 
 
 def stretch_folder(start: datetime, end: datetime) -> str:
     """The folder of an exploratory stretch: <from>--<to>, safe in every file system."""
-    from analysis.window import Window
-
     return Window(start, end).folder
+
+
+def _first_hour(settings: Settings, stage_start: datetime | None) -> int:
+    deployed_at = settings.rollout.deployed_at
+    if deployed_at is None or stage_start is None:
+        raise WrongUse("a later stage needs the deploy and its own start; record both with 'rollout deploy' and 'rollout knob set'")
+    return hour_from(deployed_at, stage_start)
 
 
 def _run(
     settings: Settings,
     notebook: str,
-    parameters: Mapping[str, str],
+    parameters: Mapping[str, Value],
     folder: Path,
     *,
     github: bool = False,
@@ -102,16 +112,15 @@ def _run(
     except NotYetDue:
         raise
     except RolloutError as failure:
-        if failure.exit_code != NotYetDue.exit_code:
-            _write_failed(settings, folder, failure)
-            write_index(settings)
+        _write_failed(settings, folder, failure)
+        write_index(settings)
         raise
     write_index(settings)
     return ReportPaths(executed.result, page)
 
 
 def _write(settings: Settings, executed: Executed, folder: Path, *, github: bool) -> Path:
-    """Everything of one report, made and scanned before the first file is replaced; the page comes last."""
+    """Everything of one report, all or none; the page comes last."""
     import json
 
     import nbformat
@@ -124,11 +133,7 @@ def _write(settings: Settings, executed: Executed, folder: Path, *, github: bool
     texts = {f"figures/{name}.svg": svg for name, svg in figures_of(page).items()}
     texts |= {NOTEBOOK: nbformat.writes(executed.notebook), SUMMARY: summary_of(executed.result)}
     texts |= {RESULT: json.dumps(executed.result, indent=2, ensure_ascii=False, allow_nan=False) + "\n", PAGE: page}
-    for name, text in texts.items():
-        if rule := files.scan(text):
-            raise files.LeakRefused(folder / name, rule)
-    for name, text in texts.items():
-        files.write_text(folder / name, text)
+    files.write_texts(folder, texts)
     _remove_others(folder / "figures", keep={Path(name).name for name in texts})
     (folder / FAILED).unlink(missing_ok=True)
     if github:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analysis import clock
 from analysis.errors import WrongUse
+from analysis.history.stages import find_marks
 from analysis.report import method, prose
 from analysis.report.figures.picture import Picture
 from analysis.report.prepared.values import Mark
 from analysis.report.rendering import Section, anchor_of, render
 from analysis.report.sections.pictures import cap_picture, card_pictures, forest_picture
 from analysis.report.sections.result import Published
+from analysis.window import HOUR
+from analysis.window import hour_from
 
 if TYPE_CHECKING:
     from analysis.judge import Look, Rollout
@@ -31,18 +33,27 @@ class Card:
 
 
 def choose_look(rollout: Rollout, window: str, start: str = "", end: str = "") -> Look:
-    """The planned look of a window, or the exploratory one of a stretch of time when both its ends are given."""
-    if bool(start) != bool(end):
-        raise WrongUse("start and end go together; give both, or a window")
-    return rollout.explore(clock.parse_instant(start), clock.parse_instant(end)) if start else rollout.look(window)
+    """The planned look of a window (of a later stage when `start` says where that began), or the exploratory one from start to end."""
+    if end and not start:
+        raise WrongUse("end goes together with start; give both, or a window")
+    if end:
+        return rollout.explore(clock.parse_instant(start), clock.parse_instant(end))
+    if start:
+        return rollout.look(window, first_hour=hour_from(rollout.deployed_at, clock.parse_instant(start)))
+    return rollout.look(window)
 
 
 class WindowSections:
     """The sections of a window's report; each is made when it is first shown."""
 
-    def __init__(self, look: Look, *, marks: Sequence[Mark] = ()) -> None:
+    def __init__(self, look: Look) -> None:
         self.look = look
-        self.marks = tuple(marks)
+
+    @cached_property
+    def marks(self) -> tuple[Mark, ...]:
+        """Later deployments and turned knobs, in hours from the deploy."""
+        deployed_at = clock.parse_instant(self.look.result["deployed_at"])
+        return tuple(Mark((mark.at - deployed_at) / HOUR, mark.text) for mark in find_marks(self.look.settings))
 
     @cached_property
     def verdict(self) -> Section:
