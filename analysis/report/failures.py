@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from analysis.errors import RolloutError
+from analysis.errors import DataNotTrusted, NotYetDue, RolloutError, StepFailed, WrongUse
 from analysis.report.kernel import ERROR_MIME
+
+_OURS = {kind.exit_code: kind for kind in (WrongUse, NotYetDue, DataNotTrusted, StepFailed)}
 
 
 class NotebookFailed(RolloutError):
@@ -27,15 +29,11 @@ class NotebookFailed(RolloutError):
 
 
 class CellFailed(NotebookFailed):
-    """A cell raised an error: one of ours comes through as it is, any other is told by its kind and its place."""
+    """A cell raised an error that is none of ours: told by its kind and its place."""
 
-    def __init__(self, name: str, place: str, kind: str, told: dict[str, Any]) -> None:
-        if told.get("sentence"):
-            super().__init__(told["sentence"], exit_code=told["exit_code"])
-            return
-        met = told.get("kind", kind)
-        super().__init__(f"notebook {name!r} met an error it does not know, {met} in {place}; please report it with failed.html")
-        self.where = tuple(told.get("where", ()))
+    def __init__(self, name: str, place: str, kind: str, *, where: tuple[str, ...] = ()) -> None:
+        super().__init__(f"notebook {name!r} met an error it does not know, {kind} in {place}; please report it with failed.html")
+        self.where = where
 
 
 class KernelDied(NotebookFailed):
@@ -67,6 +65,14 @@ class EndedEarly(NotebookFailed):
 
     def __init__(self, name: str, place: str) -> None:
         super().__init__(f"notebook {name!r} ended early, in {place}, without its result; no cell may call sys.exit, and the last one shows result")
+
+
+def failure_of_cell(name: str, place: str, kind: str, told: dict[str, Any]) -> RolloutError:
+    """The error of a cell: one of ours is raised again as it was, with its sentence and exit code."""
+    if told.get("sentence"):
+        ours = _OURS.get(told["exit_code"])
+        return ours(told["sentence"]) if ours else NotebookFailed(told["sentence"], exit_code=told["exit_code"])
+    return CellFailed(name, place, told.get("kind", kind), where=tuple(told.get("where", ())))
 
 
 def told_by_cell(notebook: Any, index: int) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis import clock, files
 from analysis.clock import iso, parse_instant
+from analysis.history.stages import PlannedLook, deployed_at, plan_looks
 from analysis.report.captions import describe_looks
 from analysis.report.prepared.claims import prepare_looks, with_parts
 from analysis.report.places import Link
@@ -70,7 +70,7 @@ def rollout_index(settings: Settings) -> str:
         strips=strips_of(settings, reports),
         links=_other_pages(settings.outputs),
         ledger=read_ledger(settings.outputs / "ledger.jsonl", most=MOST_LEDGER_LINES),
-        deployed_at=when_text(result["deployed_at"]) if result else None,
+        deployed=when_text(result["deployed_at"]) if result else None,
         written_at=when_text(iso(clock.now().replace(microsecond=0))),
     )
 
@@ -88,20 +88,23 @@ def all_rollouts_index(outputs: Path) -> str:
 
 
 def rows_of(settings: Settings, reports: Sequence[Report]) -> list[Row]:
-    """A row for each planned window, made or not, and one for every other report, in time."""
+    """A row for each planned window of every stage, made or not, and one for every other report."""
     by_folder = {report.folder: report for report in reports}
-    deployed_at = _deployed_at(settings, reports)
     rows = []
-    for label, length in zip(settings.monitoring.windows, settings.monitoring.lengths, strict=True):
-        report = by_folder.pop(f"windows/{label}", None)
-        due_at = deployed_at + length + settings.monitoring.settle if deployed_at else None
-        rows.append(_row(report) if report else _missing_row(label, due_at))
-    return rows + [_row(report) for report in sorted(by_folder.values(), key=lambda report: (report.stage, str(report.end), report.folder))]
+    for planned in plan_looks(_with_deploy(settings, reports)):
+        folder = f"windows/{planned.label}" if planned.stage == 1 else f"stage-{planned.stage}/windows/{planned.label}"
+        report = by_folder.pop(folder, None)
+        rows.append(_row(report) if report else _missing_row(planned))
+    if not rows:
+        rows = [Row(label, 1, "not_due", "no deploy is recorded yet", None, None, None, ()) for label in settings.monitoring.windows]
+    others = sorted(by_folder.values(), key=lambda report: (report.stage, str(report.end), report.folder))
+    return rows + [_row(report) for report in others]
 
 
 def strips_of(settings: Settings, reports: Sequence[Report]) -> list[Strip]:
-    """Every look at every expectation, with its interval and bound."""
-    planned = {report.label: report.result for report in reports if report.stage == 1 and report.result and report.is_planned}
+    """Every look of the newest stage at every expectation, with its interval and bound."""
+    stage = max((report.stage for report in reports if report.is_planned), default=1)
+    planned = {report.label: report.result for report in reports if report.stage == stage and report.result and report.is_planned}
     if not planned:
         return []
     results = [planned.get(label) for label in settings.monitoring.windows]
@@ -134,17 +137,18 @@ def _row(report: Report) -> Row:
     return Row(report.label, report.stage, result["verdict"], words, result["post"]["calls"], look["bound"], when_text(look["end"]), tuple(links))
 
 
-def _missing_row(label: str, due_at: datetime | None) -> Row:
-    if due_at is None:
-        return Row(label, 1, "not_due", "no deploy is recorded yet", None, None, None, ())
-    if due_at <= clock.now():
-        return Row(label, 1, "due", f"no report yet: rollout report --window {label}", None, None, None, ())
-    return Row(label, 1, "not_due", f"due {when_text(iso(due_at))}", None, None, None, ())
+def _missing_row(planned: PlannedLook) -> Row:
+    if planned.due_at <= clock.now():
+        return Row(planned.label, planned.stage, "due", "no report yet: rollout report --due", None, None, None, ())
+    return Row(planned.label, planned.stage, "not_due", f"due {when_text(iso(planned.due_at))}", None, None, None, ())
 
 
-def _deployed_at(settings: Settings, reports: Sequence[Report]) -> datetime | None:
+def _with_deploy(settings: Settings, reports: Sequence[Report]) -> Settings:
+    """The settings with the deploy that a result knows, where neither rollout.toml nor the ledger has it."""
     recorded = next((report.result["deployed_at"] for report in reports if report.result), None)
-    return settings.rollout.deployed_at or (parse_instant(recorded) if recorded else None)
+    if deployed_at(settings) is not None or recorded is None:
+        return settings
+    return settings.model_copy(update={"rollout": settings.rollout.model_copy(update={"deployed_at": parse_instant(recorded)})})
 
 
 def _other_pages(outputs: Path) -> list[Link]:

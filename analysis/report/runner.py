@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import RolloutError
-from analysis.report.failures import CellFailed, EndedEarly, KernelDied, NotebookFailed, TookTooLong, told_by_cell
+from analysis.report.failures import EndedEarly, KernelDied, TookTooLong, failure_of_cell, told_by_cell
 from analysis.report.kernel import FOLDER_VARIABLE
 from analysis.report.log import log_of
 from analysis.report.parameters import Value, check_parameters, read_notebook
@@ -87,16 +87,18 @@ def run_notebook(
     Raises
     ------
     NotebookFailed
-        One of CellFailed, KernelDied, TookTooLong, EndedEarly: one sentence, an exit code and a log.
+        One of CellFailed, KernelDied, TookTooLong, EndedEarly: one sentence, an exit code and a `log`.
+    RolloutError
+        Raised by a cell: the same error, with the `log` too.
     """
     check_parameters(notebook, parameters)
     run = _Run(notebook.stem, limit, tell or _tell_stderr, time.monotonic() + limit.total_seconds(), titles=headings_of(notebook))
     with kernel(folder) as (manager, said):
         try:
             executed = _execute(notebook, parameters, run, manager)
-        except NotebookFailed as failure:
+        except RolloutError as failure:
             before = log_of(run.notebook, run.titles, stopped_at=run.cell, kernel_words=said())
-            failure.log = (*before, *(f"  at {place}" for place in failure.where))
+            failure.log = (*before, *(f"  at {place}" for place in getattr(failure, "where", ())))
             raise
     return Executed(_without_paths(executed, notebook), _result_of(executed))
 
@@ -156,7 +158,8 @@ def _execute(notebook: Path, parameters: Mapping[str, Value], run: _Run, manager
         from papermill import PapermillExecutionError, execute_notebook
 
         import analysis.report.page  # noqa: F401  the exporter, while the kernel boots
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    for noisy in ("papermill", "traitlets"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     source = nbformat.read(notebook, as_version=4)
     run.titles = _with_injected_cell(source, run.titles)
     try:
@@ -185,12 +188,12 @@ def _step(run: _Run, cell: int) -> None:
     run.tell(f"{run.name}: cell {cell + 1} of {len(run.titles)}" + (f", {run.heading}" if run.heading else ""))
 
 
-def _cell_failure(run: _Run, error: Any) -> NotebookFailed:
+def _cell_failure(run: _Run, error: Any) -> RolloutError:
     notes = "papermill-error-cell-tag"  # cells that papermill adds to point at the error
     run.notebook.cells = [cell for cell in run.notebook.cells if notes not in cell.metadata.get("tags", [])]
     if error.ename == "SystemExit":
         return EndedEarly(run.name, run.place)
-    return CellFailed(run.name, run.place, error.ename, told_by_cell(run.notebook, run.cell))
+    return failure_of_cell(run.name, run.place, error.ename, told_by_cell(run.notebook, run.cell))
 
 
 def _death(run: _Run, manager: AsyncKernelManager, error: Exception) -> RolloutError:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import clock, files
 from analysis.errors import NotYetDue, RolloutError, WrongUse
-from analysis.report.parameters import Value
 from analysis.report.runner import Executed, Progress, run_notebook
-from analysis.window import Window, hour_from
+from analysis.window import Window
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -87,17 +86,10 @@ def stretch_folder(start: datetime, end: datetime) -> str:
     return Window(start, end).folder
 
 
-def _first_hour(settings: Settings, stage_start: datetime | None) -> int:
-    deployed_at = settings.rollout.deployed_at
-    if deployed_at is None or stage_start is None:
-        raise WrongUse("a later stage needs the deploy and its own start; record both with 'rollout deploy' and 'rollout knob set'")
-    return hour_from(deployed_at, stage_start)
-
-
 def _run(
     settings: Settings,
     notebook: str,
-    parameters: Mapping[str, Value],
+    parameters: Mapping[str, str],
     folder: Path,
     *,
     github: bool = False,

@@ -5,8 +5,8 @@ from datetime import timedelta
 import nbformat
 import pytest
 
-from analysis.errors import WrongUse
-from analysis.report.failures import CellFailed, EndedEarly, KernelDied, NotebookFailed, TookTooLong
+from analysis.errors import DataNotTrusted, RolloutError, WrongUse
+from analysis.report.failures import CellFailed, EndedEarly, KernelDied, TookTooLong
 from analysis.report.runner import run_notebook
 from tests.report.notebooks import PUBLISH, write_notebook
 
@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 def fail(folder, *cells, limit=timedelta(minutes=2)):
     notebook = write_notebook(folder / "odd {x}.ipynb", *cells)
-    with pytest.raises(NotebookFailed) as failed:
+    with pytest.raises(RolloutError) as failed:
         run_notebook(notebook, {"window": "24h"}, folder=folder, limit=limit, **QUIET)
     return failed.value
 
@@ -84,8 +84,14 @@ def test_a_cell_that_takes_too_long_is_stopped(folder):
 
 def test_an_error_of_ours_comes_through(folder):
     failed = fail(folder, "from analysis.errors import DataNotTrusted\nraise DataNotTrusted('row 7 is odd;\\n mend it')", PUBLISH)
-    assert isinstance(failed, CellFailed)
+    assert type(failed) is DataNotTrusted
     assert (str(failed), failed.exit_code) == ("row 7 is odd; mend it", 5)
+    assert failed.log[-1].startswith("cell 5 (Question 0): stopped here")
+
+
+def test_an_error_of_ours_with_a_name_of_its_own_keeps_its_exit_code(folder):
+    failed = fail(folder, "from analysis.errors import RolloutError\nclass Odd(RolloutError):\n    exit_code = 42\nraise Odd('it is odd')", PUBLISH)
+    assert (str(failed), failed.exit_code) == ("it is odd", 42)
 
 
 def test_an_unknown_error_is_told_by_kind_and_place_only(folder):

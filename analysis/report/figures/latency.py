@@ -81,7 +81,9 @@ def draw_shift(axes: Axes, prepared: Shift) -> None:
     axes.axhline(0, color=ink.MUTED, linewidth=0.9)
     if known:
         x, points = zip(*known, strict=True)
-        change = np.array([(point.change_ms, point.low_ms, point.high_ms) for point in points]) / 1000
+        change = np.array([(point.change_ms, point.low_ms, point.high_ms) for point in points], dtype=float) / 1000
+        beyond = 2 * np.nanmax(np.abs(change))  # an end that cannot be known lies outside the picture
+        change[:, 1], change[:, 2] = np.nan_to_num(change[:, 1], nan=-beyond), np.nan_to_num(change[:, 2], nan=beyond)
         axes.fill_between(x, change[:, 1], change[:, 2], color=ink.BAND, linewidth=0)
         axes.vlines(x, change[:, 1], change[:, 2], color=ink.AFTER, linewidth=1.2)
         axes.plot(x, change[:, 0], color=ink.AFTER, marker="o", markersize=4, linewidth=1.2)

@@ -78,6 +78,8 @@ def tidy(svg: str, *, name: str, title: str, alt: str) -> str:
     svg = svg.replace("xlink:href", "href")
     svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
+    svg = re.sub(r" transform=\"rotate\(-?0(?:\.0+)? [^\"]*\"", "", svg)
     svg = _COLOUR.sub(lambda match: f"var(--{_NAMED[match[0].lower()]},{match[0]})", svg)
     svg = re.sub(r"\s*\n\s*", "\n", svg)
     size = re.search(r"viewBox=\"([^\"]+)\"", svg)[1]

@@ -15,8 +15,7 @@ from analysis.report.prepared.values import Mark
 from analysis.report.rendering import Section, anchor_of, render
 from analysis.report.sections.pictures import cap_picture, card_pictures, forest_picture
 from analysis.report.sections.result import Published
-from analysis.window import HOUR
-from analysis.window import hour_from
+from analysis.window import HOUR, hour_from
 
 if TYPE_CHECKING:
     from analysis.judge import Look, Rollout

@@ -1,0 +1,38 @@
+"""The hand-over as a page: where the rollout stands, what was done, what would change our mind, what to do then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis import files
+from analysis.report.index import write_index
+from analysis.report.prose import VERDICTS, when_text
+from analysis.report.rendering import render
+
+if TYPE_CHECKING:
+    from analysis.config import Settings
+
+PAGE = "handoff.html"
+
+
+def write_handoff(settings: Settings, content: Mapping[str, Any]) -> Path:
+    """Write handoff.html from the object that `rollout handoff --json` prints; the index then links it."""
+    page = settings.outputs / PAGE
+    files.write_text(page, handoff_page(content))
+    write_index(settings)
+    return page
+
+
+def handoff_page(content: Mapping[str, Any]) -> str:
+    """The page as text."""
+    words = VERDICTS.get(content.get("verdict") or "")
+    return render(
+        "handoff.html.j2",
+        content=content,
+        tone=words.tone if words else "none",
+        sign=words.sign if words else "…",
+        word=words.word if words else "No look yet",
+        made_at=when_text(content["made_at"]),
+    )

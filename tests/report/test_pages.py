@@ -1,0 +1,344 @@
+"""Whole reports of the example: what lies on disk, the rules of a page, what a failure leaves, the index."""
+
+import html.parser
+import json
+import re
+import time
+from datetime import UTC, datetime
+
+import nbformat
+import pytest
+
+from analysis import clock
+from analysis.config import load_settings
+from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
+from analysis.report import runs
+from analysis.report.index import all_rollouts_index, rollout_index, write_index
+from analysis.report.page import figures_of, markdown_with_anchors
+from analysis.report.runs import run_baseline_report, run_due_reports, run_window_report
+from analysis.report.summary import STEP_SUMMARY, summary_of
+from tests.report.example_look import finding, result
+
+QUIET = {"tell": lambda line: None}
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Page(html.parser.HTMLParser):
+    """The elements of a page, its ids, links and headings."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.headings = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def values(self, attribute):
+        return [attrs[attribute] for _, attrs in self.elements if attribute in attrs]
+
+
+@pytest.fixture(scope="session")
+def written(example):
+    """The reports of the baseline and of the last window, and the index."""
+    return {"baseline": run_baseline_report(example, **QUIET), "24h": run_window_report(example, "24h", **QUIET), "index": write_index(example)}
+
+
+@pytest.fixture(scope="session", params=["baseline", "24h", "index", "all"])
+def page(request, written, example):
+    """Each page as text."""
+    paths = {"index": written["index"], "all": example.outputs.parent / "index.html"}
+    path = paths.get(request.param) or written[request.param].page
+    return path.read_text()
+
+
+def test_a_report_is_these_files(written, example):
+    folder = example.outputs / "windows" / "24h"
+    assert sorted(path.name for path in folder.iterdir()) == ["figures", "notebook.ipynb", "report.html", "result.json", "summary.md"]
+    assert json.loads((folder / "result.json").read_text()) == json.loads(json.dumps(written["24h"].result))
+    assert written["24h"].page == folder / "report.html"
+    assert sorted(path.stem for path in (folder / "figures").iterdir()) == sorted(figures_of((folder / "report.html").read_text()))
+    assert (example.outputs / "baseline" / "report.html").exists()
+
+
+def test_a_page_asks_no_host(page):
+    found = Page(page)
+    urls = [*found.values("src"), *(attrs["href"] for tag, attrs in found.elements if tag == "link")]
+    assert [url for url in urls if not url.startswith(("data:", "#"))] == []
+    assert re.findall(r"@import|url\(\s*['\"]?(?!#)", page.replace("url(#", "url(#")) == []
+    assert {tag for tag, _ in found.elements} & {"script", "iframe", "object", "embed", "base"} == set()
+    assert re.findall(r"https?://(?!www\.w3\.org/)", page) == []
+
+
+def test_a_page_is_well_formed(page):
+    found = Page(page)
+    assert found.open == []
+    ids = found.values("id")
+    assert len(ids) == len(set(ids))
+    assert [href for href in found.values("href") if href.startswith("#") and href[1:] not in ids] == []
+    for names in found.values("aria-labelledby"):
+        assert set(names.split()) <= set(ids)
+    assert found.headings[0] == 1
+    assert found.headings.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(found.headings, found.headings[1:], strict=False))
+    assert [tag for tag, _ in found.elements].count("main") == 1
+
+
+def test_every_figure_has_a_title_a_description_and_a_caption(page):
+    figures = re.findall(r"<figure.*?</figure>", page, re.DOTALL)
+    assert len(figures) == page.count("<svg")
+    for figure in figures:
+        assert re.search(r"<title[^>]*>[^<]{5,}</title>", figure)
+        assert re.search(r"<desc[^>]*>[^<]{10,}</desc>", figure)
+        assert re.search(r"<figcaption>[^<]{10,}</figcaption>", figure)
+        assert 'role="img"' in figure
+
+
+def test_links_between_pages_lead_somewhere(written, example):
+    pages = [written["index"], example.outputs.parent / "index.html", written["24h"].page]
+    for path in pages:
+        for href in Page(path.read_text()).values("href"):
+            if not href.startswith(("#", "data:")) and "baseline" not in href:
+                assert (path.parent / href).exists(), (path, href)
+
+
+def test_words_of_a_page(page):
+    text = re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL)
+    assert "significan" not in text.lower()
+    assert not re.search(r"\b0\.0000?\b|p = 0\b|\bnan\b|\binf\b|\bNone\b", text)
+    assert "Traceback" not in text
+
+
+def test_a_page_is_not_too_large(written):
+    assert written["24h"].page.stat().st_size < 1_500_000
+
+
+def test_nothing_names_this_machine(written, example):
+    for path in example.outputs.rglob("*"):
+        if path.suffix in (".html", ".ipynb", ".json", ".md", ".svg"):
+            assert str(example.folder) not in path.read_text(), path.name
+
+
+def test_the_page_says_that_it_is_sample_data(written):
+    assert all("made-up sample data" in written[name].page.read_text() for name in ("baseline", "24h"))
+
+
+def test_the_notebook_is_whole(written):
+    notebook = nbformat.read(written["24h"].page.with_name("notebook.ipynb"), as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata["papermill"]["parameters"] == {"config": "rollout.toml", "window": "24h"}
+    assert all(not output.get("traceback") for cell in notebook.cells for output in cell.get("outputs", ()))
+
+
+def test_an_exploratory_stretch(example):
+    start, end = datetime(2026, 2, 3, 2, 10, 16, tzinfo=UTC), datetime(2026, 2, 3, 6, 10, 16, tzinfo=UTC)
+    written = run_window_report(example, None, start=start, end=end, **QUIET)
+    assert written.page.parent.name == "2026-02-03T021016Z--2026-02-03T061016Z"
+    assert written.result["look"]["planned"] is None
+    assert "decides nothing" in written.page.read_text()
+
+
+def test_headings_are_anchors():
+    assert markdown_with_anchors("## Did it <hurt>?").strip() == (
+        '<h2 id="did-it-lt-hurt-gt">Did it &lt;hurt&gt;?<a class="anchor" href="#did-it-lt-hurt-gt" aria-label="Link to: Did it &lt;hurt&gt;?">#</a></h2>'
+    )
+
+
+# ---- failures --------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def rollout(tmp_path, example_folder):
+    """A folder of its own on the example's data: edit the file, then load it."""
+    text = (example_folder / "rollout.toml").read_text().replace("outputs/sample", f"{example_folder.as_posix()}/outputs/sample")
+    (tmp_path / "rollout.toml").write_text(text)
+
+    def load(old="", new=""):
+        (tmp_path / "rollout.toml").write_text(text.replace(old, new) if old else text)
+        return load_settings(tmp_path / "rollout.toml")
+
+    return load
+
+
+def test_a_failure_leaves_a_page_and_the_good_report(rollout, monkeypatch):
+    settings = rollout()
+    folder = settings.outputs / "windows" / "24h"
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_text("the good one")
+    monkeypatch.setattr(runs, "run_notebook", raise_(DataNotTrusted("row 7 holds <b>text</b> of anna@example.com")))
+    with pytest.raises(DataNotTrusted):
+        run_window_report(settings, "24h", **QUIET)
+    assert sorted(path.name for path in folder.iterdir()) == ["failed.html", "report.html"]
+    assert (folder / "report.html").read_text() == "the good one"
+    failed = (folder / "failed.html").read_text()
+    assert "anna" not in failed
+    assert "rule: e-mail address" in failed
+    assert 'The earlier report is whole and unchanged: <a href="report.html">' in failed
+    Page(failed)
+    index = (settings.outputs / "index.html").read_text()
+    assert 'href="windows/24h/failed.html"' in index
+
+
+def test_a_mistake_that_only_the_data_show_is_told_and_left(rollout):
+    settings = rollout("/*.parquet", "/nothing-*.parquet")
+    with pytest.raises(WrongUse, match="nothing-"):
+        run_window_report(settings, "4h", **QUIET)
+    text = (settings.outputs / "windows" / "4h" / "failed.html").read_text()
+    assert "exit code 2" in text
+    assert "cell 5" in text
+    assert not (settings.outputs / "windows" / "4h" / "report.html").exists()
+
+
+def test_a_window_that_is_not_due_leaves_nothing(rollout, monkeypatch, tmp_path):
+    settings = rollout()
+    (tmp_path / "clock").write_text("2026-02-03T01:00:00Z")
+    monkeypatch.setenv(clock.CLOCK_VARIABLE, str(tmp_path / "clock"))
+    with pytest.raises(NotYetDue):
+        run_window_report(settings, "4h", **QUIET)
+    assert not (settings.outputs / "windows").exists()
+
+
+def test_a_window_that_is_not_planned_is_refused_before_a_kernel_starts(rollout, monkeypatch):
+    monkeypatch.setattr(runs, "run_notebook", raise_(AssertionError("started")))
+    for arguments in (("5h", {}), (None, {}), (None, {"start": datetime(2026, 2, 3, tzinfo=UTC)})):
+        with pytest.raises(WrongUse):
+            run_window_report(rollout(), arguments[0], **arguments[1])
+
+
+def test_a_leak_stops_every_file(rollout, monkeypatch, written):
+    from analysis.report.runner import Executed
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# write to anna@example.com")])
+    monkeypatch.setattr(runs, "run_notebook", lambda *_, **__: Executed(notebook, written["24h"].result))
+    settings = rollout()
+    with pytest.raises(Exception, match="e-mail address"):
+        run_window_report(settings, "24h", **QUIET)
+    assert [path.name for path in (settings.outputs / "windows" / "24h").iterdir()] == ["failed.html"]
+
+
+def test_due_reports(rollout, monkeypatch, tmp_path):
+    made = []
+    monkeypatch.setattr(runs, "run_window_report", lambda settings, label, **_: made.append(label) or label)
+    (tmp_path / "clock").write_text("2026-02-03T03:20:00Z")
+    monkeypatch.setenv(clock.CLOCK_VARIABLE, str(tmp_path / "clock"))
+    settings = rollout()
+    assert run_due_reports(settings) == "4h"
+    folder = settings.outputs / "windows" / "1h"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text("{}")
+    run_due_reports(settings)
+    assert made == ["1h", "4h", "4h"]
+    (tmp_path / "clock").write_text("2026-02-03T00:00:00Z")
+    with pytest.raises(NotYetDue, match="no window of phase-94 is due yet"):
+        run_due_reports(settings)
+
+
+# ---- index and summary -----------------------------------------------------------------------------------------------
+def put(settings, label, **changes):
+    folder = settings.outputs / "windows" / label
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "result.json").write_text(json.dumps(result(**changes)))
+    (folder / "report.html").write_text("<!doctype html>")
+
+
+def test_the_index_has_a_row_for_every_window(rollout, monkeypatch, tmp_path):
+    settings = rollout()
+    (tmp_path / "clock").write_text("2026-02-03T04:00:00Z")
+    monkeypatch.setenv(clock.CLOCK_VARIABLE, str(tmp_path / "clock"))
+    put(settings, "4h", verdict="untrusted")
+    stretch = settings.outputs / "windows" / "2026-02-03T021016Z--2026-02-03T061016Z"
+    stretch.mkdir()
+    (stretch / "failed.html").write_text("x")
+    (settings.outputs / "ledger.jsonl").write_text('{"schema": 1, "at": "2026-02-02T23:11:00Z", "event": "deploy", "who": "b"}\n{"torn')
+    page = rollout_index(settings)
+    text = re.sub(r"\s+", " ", re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL))
+    assert "1h ! Due no report yet: rollout report --due" in text
+    assert "4h ? Not trusted 1 of 1 expectations met: the data cannot carry a verdict" in text
+    assert "24h … Not due yet due 2026-02-03 23:11:46 UTC" in text
+    assert "2026-02-03T021016Z--2026-02-03T061016Z ✗ Failed the last run failed" in text
+    assert "2026-02-02 23:11:00 UTC deploy who b" in text
+    Page(page)
+
+
+def test_the_verdict_now_is_that_of_the_last_planned_look(rollout):
+    settings = rollout()
+    early = result()["look"] | {"window": "1h", "end": "2026-02-03T00:10:16Z", "number": 1}
+    put(settings, "1h", verdict="roll_back", look=early)
+    put(settings, "4h", verdict="improved")
+    put(settings, "odd", verdict="not_fixed", look=result()["look"] | {"end": "2026-02-05T00:10:16Z", "planned": None, "number": None})
+    assert "<title>Improved · phase-94</title>" in rollout_index(settings)
+    write_index(settings)
+    assert "Improved" in all_rollouts_index(settings.outputs.parent)
+
+
+def test_a_rollout_without_a_look(rollout):
+    settings = rollout()
+    assert "No planned look has been made yet." in rollout_index(settings)
+    assert "There is no rollout here yet" in all_rollouts_index(settings.folder)
+
+
+def test_a_result_that_cannot_be_read_is_a_row(rollout):
+    settings = rollout()
+    put(settings, "4h")
+    (settings.outputs / "windows" / "4h" / "result.json").write_text('{"look": {}}')
+    assert "its result cannot be read; run the report again" in rollout_index(settings)
+
+
+def test_names_are_escaped(rollout):
+    settings = rollout()
+    put(settings, "4h", expectations=[finding(name="<script>alert(1)</script>")], reason="<b>bold</b>")
+    page = rollout_index(settings)
+    assert "<script" not in page
+    assert "<b>" not in page
+
+
+def test_an_index_of_200_windows_and_50_rollouts_is_quick(rollout, tmp_path):
+    settings = rollout()
+    large = [finding(name=f"number {index}") for index in range(60)]
+    for hour in range(200):
+        end = f"2026-02-{3 + hour // 24:02d}T{hour % 24:02d}:10:16Z"
+        put(settings, f"{hour + 1}h", look=result()["look"] | {"window": f"{hour + 1}h", "end": end, "number": hour + 1, "planned": 200}, exploratory=large)
+    for number in range(50):
+        other = settings.outputs.parent / f"rollout-{number}" / "windows" / "4h"
+        other.mkdir(parents=True)
+        (other / "result.json").write_text(json.dumps(result()))
+        (other.parents[1] / "index.html").write_text("x")
+    started = time.perf_counter()
+    write_index(settings)
+    assert time.perf_counter() - started < 2
+
+
+def test_the_summary_is_markdown(written):
+    text = summary_of(result(expectations=[finding(name="a | b <i>")])).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert text.splitlines()[0] == "## ✓ Improved: AI timeouts, 4h after the deploy"
+    assert "| a \\| b \\<i\\> | ✓ met | 80.0 % (80 of 100 calls) | 20.0 % (10 of 50 calls) | −60.0 points (−70.0 to −50.0 points) |" in text
+    assert "not a randomised trial" in text
+    assert summary_of(written["24h"].result) == written["24h"].page.with_name("summary.md").read_text()
+    assert written["baseline"].page.with_name("summary.md").read_text().startswith("## Baseline: AI timeouts")
+
+
+def test_the_step_summary_of_github(monkeypatch, tmp_path):
+    from analysis.report.summary import append_to_step_summary
+
+    monkeypatch.setenv(STEP_SUMMARY, str(tmp_path / "summary"))
+    (tmp_path / "summary").write_text("before\n")
+    append_to_step_summary("## a\n\nb\n")
+    assert (tmp_path / "summary").read_text() == "before\n## a\n\nb\n"
+    monkeypatch.delenv(STEP_SUMMARY)
+    with pytest.raises(WrongUse, match="--github needs a GitHub Actions run"):
+        append_to_step_summary("x")
+
+
+def raise_(error):
+    def run(*_, **__):
+        raise error
+
+    return run
