@@ -144,7 +144,11 @@ def _record_first(settings: Settings, found: Deployment, declared: datetime | No
             "remove deployed_at from rollout.toml to record this one, or use --stage when it is a second deployment"
         )
     recorded = _append(settings, found, {"role": "first", "stage": False, **({"corrects": True} if correct else {})})
-    return Recorded(recorded, "first", stages.current_stage(settings), _notes(found))
+    notes = _notes(found)
+    if found.previous_at and found.effective_at and found.effective_at - found.previous_at < timedelta(days=1):
+        ready = clock.iso(found.previous_at)
+        notes += (f"the deployment before it was ready at {ready}; if that is the one to judge, give --at {ready} --correct",)
+    return Recorded(recorded, "first", stages.current_stage(settings), notes)
 
 
 def _is_known(found: Deployment, history: History, new_stage: bool) -> str | None:

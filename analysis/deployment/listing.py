@@ -30,7 +30,7 @@ class Deployment:
     ----------
     effective_at : when it was ready, UTC; None when the source does not say.
     environment : production or preview.
-    previous_id : the deployment before it, to which a rollback would go.
+    previous_id, previous_at : the deployment before it, to which a rollback would go, and when that was ready.
     note : what to know about the instant, such as how exact it is.
     """
 
@@ -41,6 +41,7 @@ class Deployment:
     url: str | None = None
     commit: str | None = None
     previous_id: str | None = None
+    previous_at: datetime | None = None
     note: str | None = None
 
 
@@ -63,9 +64,10 @@ def read_cli(path: Path, *, environment: str = "production") -> Deployment:
 
 
 def is_ready(entry: Mapping[str, Any], environment: str) -> bool:
-    """Tell whether a listed deployment answers requests there; a preview has no target or says preview."""
-    target = entry.get("target") or "preview"
-    return (entry.get("state") or entry.get("readyState")) == "READY" and str(target).lower() == environment
+    """Tell whether a listed deployment answers requests there; a preview has no target, a staged one no visitors yet."""
+    target = str(entry.get("target") or "preview").lower()
+    is_up = (entry.get("state") or entry.get("readyState")) == "READY" and entry.get("readySubstate") != "STAGED"
+    return is_up and target == environment
 
 
 def choose_newest(entries: Sequence[Mapping[str, Any]], environment: str, origin: str, nothing: str) -> Deployment:
@@ -73,16 +75,17 @@ def choose_newest(entries: Sequence[Mapping[str, Any]], environment: str, origin
     ordered = sorted(entries, key=lambda entry: _millis(entry, "created", "createdAt") or 0, reverse=True)
     if not ordered:
         raise WrongUse(f"{nothing}; deploy first, or give --at TIME")
-    newest, meta = ordered[0], ordered[0].get("meta") or {}
-    ready = _millis(newest, "ready", "readyAt")
+    newest, before = ordered[0], ordered[1] if len(ordered) > 1 else {}
+    meta = newest.get("meta") if isinstance(newest.get("meta"), dict) else {}
     return Deployment(
-        effective_at=None if ready is None else datetime.fromtimestamp(ready / 1000, UTC),
+        effective_at=_ready_at(newest),
         environment=environment,
         origin=origin,
         deployment_id=_clean(_ID, newest.get("uid") or newest.get("id")),
         url=_with_scheme(newest.get("url")),
         commit=_clean(_COMMIT, next((meta[key] for key in sorted(meta) if key.endswith("CommitSha")), None)),
-        previous_id=_clean(_ID, ordered[1].get("uid") or ordered[1].get("id")) if len(ordered) > 1 else None,
+        previous_id=_clean(_ID, before.get("uid") or before.get("id")),
+        previous_at=_ready_at(before),
     )
 
 
@@ -111,6 +114,11 @@ def _read_table(text: str, name: str, printed_at: datetime, environment: str) ->
 def _millis(entry: Mapping[str, Any], *keys: str) -> int | None:
     values = (entry.get(key) for key in keys)
     return next((value for value in values if isinstance(value, int) and 0 < value < 10**14), None)
+
+
+def _ready_at(entry: Mapping[str, Any]) -> datetime | None:
+    ready = _millis(entry, "ready", "readyAt")
+    return None if ready is None else datetime.fromtimestamp(ready / 1000, UTC)
 
 
 def _clean(pattern: re.Pattern[str], value: object) -> str | None:

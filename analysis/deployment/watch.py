@@ -111,6 +111,7 @@ def run_due(settings: Settings, run_look: RunLook, *, say: Say = lambda text: No
     """Make every look that is due, once; one that fails is recorded and does not hold up the others."""
     made, failed, tried = [], [], set()
     with only_one(settings, "watch", busy=NotYetDue):
+        _tell_torn_lines(settings, say)
         while look := next((look for look in find_standing(settings).due if _key(look) not in tried), None):
             tried.add(_key(look))
             try:
@@ -124,6 +125,7 @@ def watch(settings: Settings, run_look: RunLook, *, say: Say = lambda text: None
     """Wait for each look until one is sustained or rolled back, or the last is made; return it. Safe to stop and start."""
     trouble: dict[Key, _Trouble] = {}
     with only_one(settings, "watch"):
+        _tell_torn_lines(settings, say)
         while True:
             standing = find_standing(settings)
             if standing.is_over and standing.last and not standing.due:
@@ -223,6 +225,11 @@ def _wait(standing: Standing, trouble: Mapping[Key, _Trouble]) -> None:
     times = [again.try_at for again in trouble.values()] + ([standing.coming.due_at] if standing.coming else [])
     until = min((instant for instant in times if instant > clock.now()), default=clock.now() + NAP)
     clock.wait_until(until, longest=NAP)
+
+
+def _tell_torn_lines(settings: Settings, say: Say) -> None:
+    if warning := open_ledger(settings).read().warning:
+        say(f"warning: {warning}")
 
 
 def _record_failure(settings: Settings, look: PlannedLook, reason: str, exit_code: int, say: Say) -> None:

@@ -119,10 +119,11 @@ def test_from_vercel(make_settings, clock_file, server, monkeypatch):
     ]  # fmt: skip
     server.answer_in_turn(Reply(content={"deployments": listed, "pagination": {}}))
     settings = make_settings(f'[deployment]\nproject_id = "prj_1"\napi_url = "{server.url}"')
-    record_deploy(settings, origin="vercel")
+    recorded = record_deploy(settings, origin="vercel")
+    assert "the deployment before it was ready at 2026-02-02T23:10:15.999Z; if that is the one to judge" in recorded.notes[0]
     assert facts_of(settings) == [
         {"effective_at": "2026-02-02T23:10:16Z", "environment": "production", "origin": "vercel", "deployment_id": "dpl_0",
-         "url": "https://app-0.vercel.app", "commit": "abc1234", "previous_id": "dpl_1", "role": "first", "stage": False}
+         "url": "https://app-0.vercel.app", "commit": "abc1234", "previous_id": "dpl_1", "previous_at": "2026-02-02T23:10:15.999Z", "role": "first", "stage": False}
     ]  # fmt: skip
     assert record_deploy(settings, origin="vercel").role == "known"
     assert "planted" not in open_ledger(settings).path.read_text()

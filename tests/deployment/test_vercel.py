@@ -44,6 +44,7 @@ def test_the_newest_ready_production_deployment(settings, server):
         url="https://app-1.vercel.app",
         commit=f"{1:040x}",
         previous_id="dpl_2",
+        previous_at=datetime(2026, 2, 2, 21, 10, 16, tzinfo=UTC),
     )
     (asked,) = server.asked
     assert (asked.method, asked.path) == ("GET", "/v6/deployments")
@@ -78,6 +79,11 @@ def test_a_server_whose_pages_go_in_circles_is_left(settings, server):
 
 def test_the_order_of_the_list_does_not_matter(settings, server):
     server.answer_in_turn(page(entry(7), entry(2), entry(4)))
+    assert vercel.find_newest(settings).deployment_id == "dpl_2"
+
+
+def test_a_staged_build_that_nobody_visits_is_not_the_deploy(settings, server):
+    server.answer_in_turn(page(entry(1, readySubstate="STAGED"), entry(2, readySubstate="PROMOTED"), entry(3)))
     assert vercel.find_newest(settings).deployment_id == "dpl_2"
 
 
