@@ -1,0 +1,203 @@
+"""A rollout in a folder of its own, and its commands run as a user runs them, with everything they write kept."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.telemetry.simulate_series import simulate_series
+
+ROOT = Path(__file__).parents[2]
+WATCHER = Path(__file__).with_name("watcher")
+DEPLOYED_AT = "2026-02-02T23:10:16Z"
+CONFIG = """
+[rollout]
+name = "small"
+deployed_at = 2026-02-02T23:10:16Z
+[source]
+{source}
+[baseline]
+days = 4
+[monitoring]
+windows = ["1h", "4h"]
+[[expectation]]
+name = "alpha times out less"
+feature = "alpha"
+metric = "timeout_rate"
+claim = "falls"
+by = 0.5
+[[guardrail]]
+name = "beta stays"
+feature = "beta"
+metric = "latency_mean"
+claim = "no_worse"
+margin = 0.5
+[ledger]
+who = "on call"
+"""
+DUCKDB = 'engine = "duckdb"\npath = "calls.parquet"'
+POSTGRES = 'engine = "postgres"\nurl_env = "DATABASE_URL"\ntimeout = "5s"'
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def last_line(self) -> str:
+        return self.err.rstrip("\n").rpartition("\n")[2]
+
+    def is_told(self, code: int, *words: str) -> Done:
+        """See that it ended with this code and one line that says what to do, never with a traceback."""
+        assert "Traceback" not in self.err + self.out, self.err
+        assert self.code == code, (self.code, self.err[-2000:], self.out[-500:])
+        assert self.last_line.startswith("rollout: "), self.err[-2000:]
+        for word in words:
+            assert word in self.last_line, (word, self.last_line)
+        assert self.err.count("rollout: ") == 1, self.err
+        return self
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a rollout.toml; `kept` holds what its commands removed or replaced."""
+
+    folder: Path
+    home: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "rollout.toml"
+
+    @property
+    def outputs(self) -> Path:
+        return self.folder / "outputs" / "small"
+
+    @property
+    def kept(self) -> Path:
+        return self.folder / "kept"
+
+    def start(
+        self,
+        *arguments: str,
+        fault: str = "",
+        environment: Mapping[str, str] | None = None,
+        limits: Callable[[], None] | None = None,
+        program: tuple[str, ...] = ("-m", "analysis"),
+    ) -> subprocess.Popen[str]:
+        """Start a command."""
+        temporary = self.folder / "tmp"
+        for folder in (temporary, self.kept):
+            folder.mkdir(exist_ok=True)
+        inherited = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")}
+        known = inherited | {
+            "HOME": str(self.home), "TMPDIR": str(temporary), "KEPT": str(self.kept), "FAULT": fault,
+            "PYTHONPATH": os.pathsep.join((str(WATCHER), str(ROOT))), "OPENBLAS_NUM_THREADS": "1",
+        }  # fmt: skip
+        return subprocess.Popen(
+            [sys.executable, *program, *arguments], cwd=self.folder, env=known | self.environment | dict(environment or {}),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, preexec_fn=limits,
+        )  # fmt: skip
+
+    def run(self, *arguments: str, longest_s: float = 120, **how: object) -> Done:
+        """Run a command to its end; one that hangs is an error."""
+        began = time.monotonic()
+        process = self.start(*arguments, **how)
+        return wait_for(process, longest_s=longest_s, began=began)
+
+    def wait_until_paused(self, process: subprocess.Popen[str], *, longest_s: float = 60) -> None:
+        """Wait for the pause that a fault asked for."""
+        ends_at = time.monotonic() + longest_s
+        while not (self.kept / "paused").exists():
+            if process.poll() is not None or time.monotonic() > ends_at:
+                raise AssertionError(f"never came to its pause: {process.communicate(timeout=5)}")
+            time.sleep(0.01)
+
+    def go_on(self) -> None:
+        """End the pause."""
+        (self.kept / "paused").unlink(missing_ok=True)
+
+    def whole_files(self) -> dict[str, bytes]:
+        """What lies in outputs/, without what changes with each run; a half-written file is an error."""
+        files = {path.relative_to(self.folder).as_posix(): path for path in (self.folder / "outputs").rglob("*") if path.is_file()}
+        halves = [name for name in files if ".tmp" in name]
+        assert not halves, halves
+        return {name: path.read_bytes() for name, path in files.items() if not name.endswith((".lock", "index.html", "failed.html"))}
+
+    def nothing_left_in_tmp(self) -> bool:
+        """See that no scratch folder is left."""
+        return not any((self.folder / "tmp").iterdir())
+
+
+def wait_for(process: subprocess.Popen[str], *, longest_s: float, began: float | None = None) -> Done:
+    began = time.monotonic() if began is None else began
+    try:
+        out, err = process.communicate(timeout=longest_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"it hung for {longest_s} s: {err[-2000:]}") from None
+    return Done(process.returncode, out, err, time.monotonic() - began)
+
+
+def simple_calls(*, calls_per_hour: float = 12, seed: int = 1) -> pd.DataFrame:
+    """Four days before and five hours after the deploy; alpha timed out before it."""
+    shared = {"calls_per_hour": calls_per_hour, "days_before": 4, "hours_after": 5}
+    alpha = simulate_series(**shared, seed=seed, feature_id="alpha", timeout_rate_before=0.4, timeout_rate_after=0.02)
+    rows = pd.concat([alpha, simulate_series(**shared, seed=seed + 1, feature_id="beta")], ignore_index=True)
+    rows["id"] = [f"row-{number}" for number in range(len(rows))]
+    texts = [name for name in rows.columns if isinstance(rows[name].dtype, pd.CategoricalDtype)]
+    return rows.astype(dict.fromkeys(texts, "object"))
+
+
+def write_calls(path: Path, rows: pd.DataFrame) -> None:
+    """Write calls as Parquet, empty columns as texts."""
+    empty = {name: "string" for name in rows.columns if rows[name].isna().all() and not name.endswith("Tokens")}
+    rows.astype(empty).to_parquet(path, index=False)
+
+
+@contextmanager
+def temporary_place(home: Path, *, config: str | None = None, rows: pd.DataFrame | None = None) -> Iterator[Place]:
+    """A place with a short path, so that a kernel's sockets fit in it."""
+    folder = Path(tempfile.mkdtemp(prefix="rf-"))
+    try:
+        place = Place(folder, home)
+        place.config.write_text(config or CONFIG.format(source=DUCKDB), encoding="utf-8")
+        if rows is not None:
+            write_calls(folder / "calls.parquet", rows)
+        yield place
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def file_size_limit(n_bytes: int) -> Callable[[], None]:
+    """No file may grow beyond it: what a full disk looks like to a writer."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+    return limit
+
+
+def memory_limit(n_bytes: int) -> Callable[[], None]:
+    """No process may have more memory."""
+    return lambda: resource.setrlimit(resource.RLIMIT_AS, (n_bytes, n_bytes))
