@@ -1,15 +1,16 @@
-"""Why a fall that is shown may not count: errors that only changed their class, or calls that stopped coming."""
+"""Why a change that is shown may not count: errors that only changed their class, calls that stopped coming, untouched features too."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from analysis.decision.claims import FEWEST_N, Measured, Plan
+from analysis.decision.controls_words import shared_words
 from analysis.decision.scope import Scope
 from analysis.decision.wording import share, value_of
 from analysis.metrics import OUTCOME_CODES, SUCCESS, Metric, metric_named
 from analysis.statistics.comparison import Comparison
-from analysis.statistics.sequential import z_value
+from analysis.statistics.sequential import level_of, z_value
 
 TENTH = 0.1
 """A feature that fell to this share of its calls is a finding of its own; those that are left may be others than before."""
@@ -24,16 +25,18 @@ class Caveat:
     words : what was seen, as the end of a sentence.
     forbids : the claim cannot be met while it holds.
     refutes : it even shows that the claim is not met.
+    is_shared : features that the deploy did not touch moved too.
     """
 
     words: str
     forbids: bool = False
     refutes: bool = False
+    is_shared: bool = False
 
 
 def find_caveat(measured: Measured, plan: Plan) -> Caveat | None:
     """The remark that belongs to a claim of improvement, None when there is none."""
-    return _fell_silent(measured) or _changed_class(measured, plan)
+    return _fell_silent(measured) or _changed_class(measured, plan) or _shared_with_controls(measured, plan)
 
 
 def expected_calls(measured_hours: tuple[int, int], traffic: Comparison) -> tuple[float, float]:
@@ -70,6 +73,12 @@ def _changed_class(measured: Measured, plan: Plan) -> Caveat | None:
     verb = "rose" if every.crude_post_value > every.crude_baseline_value else "fell"
     together = f"all failed calls together {verb} from {_values(every)} of the calls"
     return Caveat(" and ".join([*risen, together]), forbids=is_worse, refutes=is_worse)
+
+
+def _shared_with_controls(measured: Measured, plan: Plan) -> Caveat | None:
+    """Features that the deploy did not touch moved too, and the change does not survive the comparison with them."""
+    words = shared_words(measured, level_of(plan.bound))
+    return Caveat(words, is_shared=True) if words else None
 
 
 def _class_rates(measured: Measured) -> list[Metric]:

@@ -16,6 +16,7 @@ from analysis.decision.arms import grid_of
 from analysis.decision.baseline_tables import coverage, errors_by_source, latency_distribution, published_window, unknown_errors
 from analysis.decision.checks import Check
 from analysis.decision.cliffs import find_cliffs
+from analysis.decision.controls_words import controls_object
 from analysis.decision.findings import Finding
 from analysis.decision.foresight import foresee
 from analysis.decision.incidents import propose_exclusions
@@ -161,6 +162,7 @@ def _numbers(finding: Finding) -> dict[str, Any]:
         "event_hour": finding.event_hour,
         "began_hour": finding.began_hour,
         "caveat": finding.caveat.words if finding.caveat else None,
+        **controls_object(measured, finding.level),
     }
 
 
@@ -170,6 +172,7 @@ def _no_numbers(finding: Finding) -> dict[str, Any]:
     nothing = dict.fromkeys((
         "unit", "difference", "ratio", "interval", "post_interval", "crude_difference", "method", "df", "coverage",
         "smallest_visible_change", "event_hour", "began_hour", "caveat",
+        "plain", "adjusted", "proportional", "controls", "decided_by",
     ))  # fmt: skip
     return nothing | {
         "baseline": {"calls": first[0], "events": None, "value": None},

@@ -69,7 +69,8 @@ def decide_verdict(
     not_met = [found for found in expectations if found.state == "not_met"]
     if is_last and (not_met or moved_cliffs):
         return Verdict("not_fixed", _not_fixed(expectations, not_met, moved_cliffs))
-    return Verdict("keep_watching", f"{_watching(expectations, broken)}{_last_look() if is_last else ''}.")
+    shared = _shared((*expectations, *guardrails))
+    return Verdict("keep_watching", f"{_watching(expectations, broken)}{shared}{_last_look() if is_last else ''}.")
 
 
 def _all_met(expectations: Sequence[Finding], guardrails: Sequence[Finding]) -> bool:
@@ -141,6 +142,15 @@ def _hours(still_open: Sequence[Finding]) -> str:
 
 def _broken(broken: Sequence[Finding]) -> str:
     return f"the guardrail {_quoted(broken[0])} is broken, {short_clause(broken[0])}{_also(broken[1:])}"
+
+
+def _shared(findings: Sequence[Finding]) -> str:
+    """A change that features without a part in the deploy show as well, which is why it does not count."""
+    shared = [found for found in findings for part in (found.parts or (found,)) if part.caveat and part.caveat.is_shared]
+    if not shared:
+        return ""
+    words = next(part.caveat.words for part in (shared[0].parts or shared) if part.caveat and part.caveat.is_shared)
+    return f"; {_quoted(shared[0])} does not count, because {words}{_also(shared[1:])}"
 
 
 def _last_look() -> str:
