@@ -108,10 +108,11 @@ class Ledger:
 
 
 @contextlib.contextmanager
-def only_one(settings: Settings, task: str, *, busy: type[RolloutError] = WrongUse) -> Iterator[None]:
-    """Let one process at a time do a task of this rollout; the operating system frees the lock when it is killed."""
-    told = f"another 'rollout {task}' of {settings.rollout.name} is running; let it work, or stop it first"
-    with _hold(settings.outputs / f".{task}.lock", 0, busy(told)):
+def only_one(settings: Settings, task: str, *, part: str | None = None, busy: type[RolloutError] = WrongUse) -> Iterator[None]:
+    """Let one process at a time do a task (or a part of it) of this rollout; the operating system frees the lock when it is killed."""
+    of = settings.rollout.name if part is None else f"{part} of {settings.rollout.name}"
+    name = task if part is None else f"{task}-{part.replace('/', '-')}"
+    with _hold(settings.outputs / f".{name}.lock", 0, busy(f"another 'rollout {task}' of {of} is running; let it work, or stop it first")):
         yield
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import clock, files
 from analysis.errors import NotYetDue, RolloutError, WrongUse
+from analysis.history.ledger import only_one
 from analysis.report.runner import Executed, Progress, run_notebook
 from analysis.window import Window
 
@@ -98,16 +99,17 @@ def _run(
     """Run, make, write; when anything fails, leave failed.html beside whatever good report was there."""
     from analysis.report.index import write_index
 
-    try:
-        executed = run_notebook(NOTEBOOKS / notebook, parameters, folder=settings.folder, tell=tell)
-        page = _write(settings, executed, folder, github=github)
-    except NotYetDue:
-        raise
-    except RolloutError as failure:
-        _write_failed(settings, folder, failure)
+    with only_one(settings, "report", part=folder.relative_to(settings.outputs).as_posix(), busy=NotYetDue):
+        try:
+            executed = run_notebook(NOTEBOOKS / notebook, parameters, folder=settings.folder, tell=tell)
+            page = _write(settings, executed, folder, github=github)
+        except NotYetDue:
+            raise
+        except RolloutError as failure:
+            _write_failed(settings, folder, failure)
+            write_index(settings)
+            raise
         write_index(settings)
-        raise
-    write_index(settings)
     return ReportPaths(executed.result, page)
 
 
