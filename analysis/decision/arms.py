@@ -14,9 +14,9 @@ from analysis.config.settings import Claim
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.decision.claims import event_kind
 from analysis.decision.cliffs import find_cliffs
+from analysis.decision.deleted_rows import check_rows_still_there
 from analysis.decision.limits import find_limits
 from analysis.decision.scope import Scope
-from analysis.errors import DataNotTrusted
 from analysis.telemetry.engines import Engine
 from analysis.telemetry.freeze import fingerprint, read_facts, read_frozen, write_frozen
 from analysis.telemetry.load import (
@@ -37,6 +37,8 @@ from analysis.telemetry.source_files import find_source_files
 from analysis.window import HOUR, Window
 
 DAY = timedelta(days=1)
+COUNTING = ("calls", "cron_minutes", "hourly_bins", "hourly_counts", "latency_counts", "recovered", "trust")
+"""The queries that a frozen baseline comes from: when their words change, it is counted anew."""
 ALMOST_A_DAY = timedelta(hours=1)
 """A baseline may begin this much late and its first day still counts as whole: quiet hours have no rows."""
 
@@ -63,8 +65,9 @@ class Baselines:
         if self.path.exists() and read_facts(self.path)["fingerprint"] == fingerprint(**made_from):
             return read_frozen(self.path)
         arm = self._load(engine())
-        if self.path.exists() and arm.window.start > asked_window(self._settings, self._deployed_at).start:
-            _check_not_shorter(self.path, arm)
+        if self.path.exists():
+            asked = asked_window(self._settings, self._deployed_at)
+            check_rows_still_there(self.path, arm, asked=asked, made_from=made_from)
         if arm.calls:
             write_frozen(self.path, arm, made_from=made_from)
         return arm
@@ -72,7 +75,7 @@ class Baselines:
     def _made_from(self) -> dict[str, Any]:
         settings = self._settings
         return {
-            "sql": sql_sha256(),
+            "sql": sql_sha256(COUNTING),
             "source": _source_state(settings),
             "deployed_at": iso(self._deployed_at),
             "baseline": settings.baseline.model_dump(mode="json"),
@@ -202,12 +205,3 @@ def _hours(window: Window, deployed_at: datetime) -> tuple[int, int]:
 
 def _days(window: Window) -> int:
     return window.length // DAY
-
-
-def _check_not_shorter(path: Path, arm: Arm) -> None:
-    frozen = read_facts(path)
-    if iso(arm.window.start) > frozen["start"]:
-        raise DataNotTrusted(
-            f"the settings changed since the baseline was frozen, and the rows before {iso(arm.window.start)} are deleted meanwhile; "
-            f"undo the change, or delete {path.parent.name}/{path.name} to judge by the shorter baseline"
-        )

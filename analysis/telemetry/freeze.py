@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.clock import iso, parse_instant
-from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
-from analysis.errors import DataNotTrusted
+from analysis.counts import TEXT_KEYS, CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
+from analysis.errors import DataNotTrusted, WrongUse
 from analysis.files import writing
 from analysis.telemetry.load import LIMIT_COLUMNS, Arm
 from analysis.window import Window
@@ -55,7 +55,7 @@ def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
     whole = pa.concat_tables(tables, promote_options="default")
     whole = whole.replace_schema_metadata({_KEY: json.dumps(facts).encode()})
     with writing(path) as temporary:
-        pq.write_table(whole, temporary, compression="zstd")
+        pq.write_table(whole, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -63,35 +63,44 @@ def read_facts(path: Path) -> dict[str, Any]:
     try:
         facts = json.loads((pq.read_schema(path).metadata or {})[_KEY])
     except (OSError, pa.ArrowException, KeyError, ValueError):
-        raise DataNotTrusted(f"the frozen baseline {path.name} is damaged; delete it and run 'rollout baseline' while the rows exist") from None
-    if facts.get("format") != FORMAT:
-        raise DataNotTrusted(f"the frozen baseline {path.name} has format {facts.get('format')}, not {FORMAT}; run 'rollout baseline' again")
+        raise _damaged(path) from None
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        written = f"the frozen baseline {_shown(path)} was written by another version"
+        raise DataNotTrusted(f"{written}; delete it while the rows exist, and run again")
     return facts
 
 
 def read_frozen(path: Path) -> Arm:
-    """The arm as it was written."""
+    """The arm as it was written; DataNotTrusted when a page of the file is not what was written."""
     facts = read_facts(path)
     try:
-        frame = pq.read_table(path)
-    except (OSError, pa.ArrowException):
-        raise DataNotTrusted(f"the frozen baseline {path.name} is damaged; delete it and run 'rollout baseline' while the rows exist") from None
-    parts = {name: _rows(frame, name, kind.KEYS + kind.SUMS) for name, kind in TABLES.items()}
-    return Arm(
-        window=Window(parse_instant(facts["start"]), parse_instant(facts["end"])),
-        hours=(facts["hours"][0], facts["hours"][1]),
-        **{name: kind(_typed(parts[name])) for name, kind in TABLES.items()},
-        limits=_rows(frame, "limits", tuple(LIMIT_COLUMNS)).reset_index(drop=True),
-        trust={key: parse_instant(value) if key.endswith("_at") and value else value for key, value in facts["trust"].items()},
-        excluded_hours=frozenset(facts["excluded_hours"]),
-        models=facts.get("models", {}),
-    )
+        frame = pq.ParquetFile(path, page_checksum_verification=True).read()
+        parts = {name: _rows(frame, name, kind.KEYS + kind.SUMS) for name, kind in TABLES.items()}
+        return Arm(
+            window=Window(parse_instant(facts["start"]), parse_instant(facts["end"])),
+            hours=(facts["hours"][0], facts["hours"][1]),
+            **{name: kind(_typed(parts[name])) for name, kind in TABLES.items()},
+            limits=_whole_numbers(_rows(frame, "limits", tuple(LIMIT_COLUMNS)).reset_index(drop=True)),
+            trust={key: parse_instant(value) if key.endswith("_at") and value else value for key, value in facts["trust"].items()},
+            excluded_hours=frozenset(facts["excluded_hours"]),
+            models=facts.get("models", {}),
+        )
+    except (OSError, pa.ArrowException, LookupError, TypeError, ValueError, AttributeError, WrongUse):
+        raise _damaged(path) from None
+
+
+def _damaged(path: Path) -> DataNotTrusted:
+    return DataNotTrusted(f"the frozen baseline {_shown(path)} is damaged; delete it while the rows exist, and run again")
+
+
+def _shown(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
 
 
 def _arrow(name: str, rows: pd.DataFrame) -> pa.Table:
     table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
-    text = pa.array([name] * len(rows), pa.string()).dictionary_encode() if len(rows) else pa.array([], pa.dictionary(pa.int32(), pa.string()))
-    return _plain_strings(table).append_column("table", text)
+    names = pa.DictionaryArray.from_arrays(pa.array([0] * len(rows), pa.int32()), pa.array([name]))
+    return _plain_strings(table).append_column("table", names)
 
 
 def _plain_strings(table: pa.Table) -> pa.Table:
@@ -108,6 +117,11 @@ def _rows(frame: pa.Table, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
-    from analysis.counts import TEXT_KEYS
-
     return rows.astype({column: "str" if column in TEXT_KEYS else "int64" for column in rows.columns})
+
+
+def _whole_numbers(limits: pd.DataFrame) -> pd.DataFrame:
+    """Limits as they were made: whole numbers, with NA only where one is missing."""
+    numbers = [column for column in limits.columns if column != "feature"]
+    kinds = {column: "Int64" if limits[column].isna().any() else "int64" for column in numbers}
+    return limits.astype(kinds | {"feature": "str"})

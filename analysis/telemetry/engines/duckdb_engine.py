@@ -56,7 +56,7 @@ class DuckDBEngine:
             return WrongUse(f"{took}; raise it, or shorten the window")
         if isinstance(error, duckdb.OutOfMemoryException):
             return RolloutError(f"{doing} needs more memory than there is; shorten the baseline or use PostgreSQL")
-        if isinstance(error, (duckdb.OutOfRangeException, duckdb.ConversionException)):
+        if "out of range" in str(error):
             return DataNotTrusted(f"{doing} met numbers too large to be milliseconds; run 'rollout doctor' for their unit")
         if isinstance(error, duckdb.IOException):
             return RolloutError(f"{doing} could not read the file of [source].path any more; see whether it is still there")

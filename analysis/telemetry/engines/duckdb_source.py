@@ -23,6 +23,7 @@ _NUMBERS = ("latencyMs", "outputTokens", "totalTokens")
 _WHOLE_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _NUMBER_TYPES = (*_WHOLE_TYPES, "UBIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 _WHOLE_TEXT = "^ *[+-]?[0-9]+([.]0*)? *$"
+_PLAIN_TIME = "^ *[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+)? *$"
 _ZONE = "[0-9]:[0-9.]+ ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _KINDS = {".parquet": "Parquet", ".csv": "CSV", ".gz": "CSV", ".duckdb": "a DuckDB file", ".db": "a DuckDB file"}
 
@@ -146,7 +147,8 @@ def _typed(column: str, sql_type: str) -> str:
             return f"CAST({name} AS TIMESTAMP)"
         plain_zone = f"regexp_replace(regexp_replace({name}, ' ?(Z|UTC)$', '+00'), ' ([+-][0-9:]+)$', '\\1')"
         zoned = f"CAST(TRY_CAST({plain_zone} AS TIMESTAMPTZ) AS TIMESTAMP)"
-        return f"CASE WHEN regexp_matches({name}, '{_ZONE}') THEN {zoned} ELSE TRY_CAST({name} AS TIMESTAMP) END"
+        plain = f"WHEN regexp_matches({name}, '{_PLAIN_TIME}') THEN TRY_CAST({name} AS TIMESTAMP)"
+        return f"CASE WHEN regexp_matches({name}, '{_ZONE}') THEN {zoned} {plain} END"
     return f"TRY_CAST({name} AS BIGINT)" if column in _NUMBERS else f"CAST({name} AS VARCHAR)"
 
 

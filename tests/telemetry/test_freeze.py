@@ -1,0 +1,213 @@
+"""A frozen baseline is what was counted: a round trip loses nothing, damage is seen, and it is made anew only when it may be."""
+
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.config import load_settings
+from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
+from analysis.decision.arms import Baselines
+from analysis.errors import DataNotTrusted
+from analysis.telemetry.engines import open_engine
+from analysis.telemetry.freeze import fingerprint, read_facts, read_frozen, write_frozen
+from analysis.telemetry.load import Arm
+from analysis.window import Window
+from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls
+from tests.telemetry.stores import settings_of, store
+
+DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
+MORE = """
+[[guardrail]]
+name = "cron"
+source = "background-job/*"
+metric = "cron_over_budget_rate"
+claim = "below"
+limit = 0.5
+[[guardrail]]
+name = "recovers"
+feature = "draft.verify"
+metric = "recovered_rate"
+claim = "no_worse"
+margin = 0.5
+"""
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return store("parquet", nasty_calls(), tmp_path, more=MORE)
+
+
+class Opened:
+    """The engine of these settings, and how often the baseline asked for it."""
+
+    def __init__(self, settings):
+        self.settings, self.times = settings, 0
+
+    def __call__(self):
+        self.times += 1
+        return open_engine(self.settings)
+
+
+def assert_same(one: Arm, other: Arm) -> None:
+    for field in fields(Arm):
+        first, second = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(first, CountTable):
+            pd.testing.assert_frame_equal(first.rows, second.rows, obj=field.name)
+        elif isinstance(first, pd.DataFrame):
+            pd.testing.assert_frame_equal(first, second, obj=field.name)
+        else:
+            assert first == second, field.name
+
+
+# ---- by hand ---------------------------------------------------------------------------------------------------------
+def test_the_second_use_reads_the_frozen_file_and_opens_no_database(settings):
+    opened = Opened(settings)
+    first = Baselines(settings, DEPLOY).frozen(opened)
+    second = Baselines(settings, DEPLOY).frozen(opened)
+    assert opened.times == 1
+    assert_same(first, second)
+    assert (first.calls, len(first.events.rows)) != (0, 0)
+    assert sorted(path.name for path in settings.outputs.rglob("*") if path.is_file()) == ["counts.parquet"]
+
+
+def test_nothing_personal_is_frozen(settings):
+    path = Baselines(settings, DEPLOY).path
+    Baselines(settings, DEPLOY).frozen(Opened(settings))
+    content = path.read_bytes() + str(pq.read_table(path).to_pylist()).encode()
+    for hidden in ("tenant-north", "Ténant", "lead-a", "something else", "content_filter", "Rate limit", str(settings.folder)):
+        assert hidden.encode() not in content
+
+
+# ---- round trip ------------------------------------------------------------------------------------------------------
+def test_a_round_trip_loses_nothing(settings, tmp_path):
+    arm = Baselines(settings, DEPLOY)._load(open_engine(settings))
+    write_frozen(tmp_path / "a" / "counts.parquet", arm, made_from={"x": 1})
+    assert_same(read_frozen(tmp_path / "a" / "counts.parquet"), arm)
+    assert read_facts(tmp_path / "a" / "counts.parquet")["fingerprint"] == fingerprint(x=1)
+
+
+def test_a_round_trip_of_nothing_of_na_and_of_the_largest_numbers(tmp_path):
+    hour = Window(DEPLOY - timedelta(hours=1), DEPLOY)
+    empty = Arm(hour, (-1, 0), LatencyCounts.empty(), HourlyCounts.empty(), HourlyBins.empty(), EventCounts.empty(),
+                pd.DataFrame({"feature": pd.Series([], dtype="str"), **{name: pd.Series([], dtype="int64") for name in ("tau_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")}}),
+                {"written_rows": 0, "first_written_at": None})  # fmt: skip
+    path = tmp_path / "counts.parquet"
+    write_frozen(path, empty, made_from={})
+    assert_same(read_frozen(path), empty)
+    largest = LatencyCounts.of(pd.DataFrame({"feature": ["f"], "source": [None], "outcome": [1], "latency_ms": [2**31 - 1], "calls": [2**63 - 1]}))
+    limits = pd.DataFrame({"feature": ["f", "g"], "tau_ms": [2**53 + 1, 1], "p50_ms": [None, 2], "p90_ms": 1, "p95_ms": 1, "p99_ms": 1}).astype({"feature": "str", "p50_ms": "Int64"})
+    full = replace(empty, latency=largest, limits=limits, excluded_hours=frozenset({-3}), models={"f": "m"},
+                   trust={"written_rows": 3, "last_written_at": datetime(2026, 2, 2, 1, 2, 3, 4000, tzinfo=UTC)})  # fmt: skip
+    write_frozen(path, full, made_from={})
+    assert_same(read_frozen(path), full)
+
+
+# ---- laws: when it is made anew --------------------------------------------------------------------------------------
+@pytest.mark.parametrize("change", [
+    ('name = "recovers"', 'name = "recovers differently"', False),  # a name decides nothing
+    ("limit = 0.5", "limit = 0.4", False),
+    ("[monitoring]", "[monitoring]\nsettle = \"2m\"", True),
+    ("[monitoring]", "[baseline]\ndays = 1\n[monitoring]", True),
+    ("[monitoring]", "[baseline]\nexclude = [{from = 2026-02-02T20:00:00Z, to = 2026-02-02T20:30:00Z, why = \"x\"}]\n[monitoring]", True),
+    ("[source]", "warm_up = \"5m\"\n[source]", True),
+    ("[monitoring]", "[[error_class]]\nname = \"mine\"\ncontains = [\"x\"]\n[monitoring]", True),
+    ("23:10:16.789Z", "23:10:17Z", True),
+], ids=lambda change: change[1].replace("\n", " ")[:40])  # fmt: skip
+def test_a_change_that_decides_the_counts_makes_it_anew(settings, change):
+    opened = Opened(settings)
+    Baselines(settings, DEPLOY).frozen(opened)
+    path = settings.folder / "rollout.toml"
+    text = path.read_text(encoding="utf-8")
+    assert change[0] in text
+    path.write_text(text.replace(change[0], change[1], 1), encoding="utf-8")
+    changed = load_settings(path)
+    again = Baselines(changed, changed.rollout.deployed_at).frozen(opened)
+    assert opened.times == 1 + change[2]
+    assert_same(again, Baselines(changed, changed.rollout.deployed_at).frozen(opened))
+    assert opened.times == 1 + change[2]
+
+
+def test_a_source_file_that_was_written_again_is_counted_anew(settings):
+    opened = Opened(settings)
+    before = Baselines(settings, DEPLOY).frozen(opened).calls
+    calls = nasty_calls()
+    calls[calls["featureId"] != "draft.verify"].to_parquet(settings.folder / "calls.parquet", index=False)
+    assert Baselines(settings, DEPLOY).frozen(opened).calls < before
+    assert opened.times == 2
+
+
+def test_deleted_rows_do_not_shorten_a_frozen_baseline(database, tmp_path, monkeypatch):
+    database.execute("""INSERT INTO "AIInteraction" ("id", "clientId", "featureId", "model", "apiType", "latencyMs", "status", "createdAt")
+        SELECT 'id-' || n, 't', 'draft.verify', 'm', 'r', 5, 'success', TIMESTAMP '2026-02-02 23:00:00' - n * INTERVAL '20 minutes' FROM generate_series(1, 600) AS n""")
+    monkeypatch.setenv("TEST_URL", database.url)
+    source = 'engine = "postgres"\nurl_env = "TEST_URL"'
+    opened = Opened(settings_of(tmp_path, source))
+    frozen = Baselines(opened.settings, DEPLOY).frozen(opened)
+    assert frozen.window.length == timedelta(days=7)
+    database.execute("""DELETE FROM "AIInteraction" WHERE "createdAt" < '2026-01-30'""")
+    assert_same(Baselines(opened.settings, DEPLOY).frozen(opened), frozen)
+    changed = Opened(settings_of(tmp_path, source, more='[[error_class]]\nname = "mine"\ncontains = ["x"]'))
+    with pytest.raises(DataNotTrusted, match=r"^\[\[error_class\]\] changed since .* \(before 2026-01-30T00:00:00Z\) are deleted meanwhile; undo the change, or delete baseline/counts.parquet"):
+        Baselines(changed.settings, DEPLOY).frozen(changed)
+    assert_same(read_frozen(Baselines(opened.settings, DEPLOY).path), frozen)  # and the frozen one still stands
+    database.execute('TRUNCATE "AIInteraction"')
+    with pytest.raises(DataNotTrusted, match="are deleted meanwhile"):
+        Baselines(changed.settings, DEPLOY).frozen(changed)
+
+
+# ---- edges: damage ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("damage", [
+    lambda content: b"", lambda content: b"no parquet", lambda content: content[: len(content) // 2], lambda content: content[:-20] + b"x" * 20,
+    lambda content: b"x" * 60 + content[60:],
+])  # fmt: skip
+def test_a_damaged_file_is_seen(settings, damage):
+    baselines = Baselines(settings, DEPLOY)
+    baselines.frozen(Opened(settings))
+    damaged = damage(baselines.path.read_bytes())
+    baselines.path.write_bytes(damaged)
+    with pytest.raises(DataNotTrusted, match=r"the frozen baseline baseline/counts.parquet is damaged; delete it while the rows exist"):
+        baselines.frozen(Opened(settings))
+    assert baselines.path.read_bytes() == damaged  # nothing is thrown away behind one's back
+
+
+def test_a_flipped_byte_is_seen_or_harmless(settings):
+    path = Baselines(settings, DEPLOY).path
+    arm = Baselines(settings, DEPLOY).frozen(Opened(settings))
+    content, seen = path.read_bytes(), 0
+    for at in range(4, len(content) - 4, len(content) // 60):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        try:
+            assert_same(read_frozen(path), arm)
+        except DataNotTrusted:
+            seen += 1
+    assert seen > 20
+
+
+@pytest.mark.parametrize("facts", [b"[]", b"{}", b"not json", b'{"format": 0}', json.dumps({"format": 1, "fingerprint": "x"}).encode()])
+def test_a_file_that_is_no_frozen_baseline(settings, facts):
+    baselines = Baselines(settings, DEPLOY)
+    baselines.frozen(Opened(settings))
+    table = pq.read_table(baselines.path)
+    pq.write_table(table.replace_schema_metadata({b"rollout": facts}), baselines.path)
+    if b'"x"' in facts:  # another fingerprint: it is made anew while the rows exist
+        with pytest.raises(DataNotTrusted, match="damaged"):
+            read_frozen(baselines.path)
+        return
+    with pytest.raises(DataNotTrusted, match=r"is damaged|written by another version"):
+        baselines.frozen(Opened(settings))
+
+
+def test_an_arm_without_calls_is_not_frozen(settings):
+    long_ago = DEPLOY - timedelta(days=300)
+    assert Baselines(settings, long_ago).frozen(Opened(settings)).calls == 0
+    assert not Baselines(settings, long_ago).path.exists()
+
+
+def test_a_baseline_that_is_excluded_whole_has_no_calls(tmp_path):
+    more = '[baseline]\nexclude = [{from = 2026-01-20T00:00:00Z, to = 2026-02-02T23:10:16Z, why = "all of it"}]'
+    settings = store("parquet", nasty_calls(), tmp_path, more=more)
+    assert Baselines(settings, DEPLOY).frozen(Opened(settings)).calls == 0
