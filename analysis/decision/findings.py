@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.decision.caveats import Caveat, find_caveat
 from analysis.decision.claims import ABSOLUTE, Arms, Measured, Plan, measure
-from analysis.decision.needed import ONE_SIDED, hours_until_decided, smallest_visible
+from analysis.decision.needed import NOT_OPEN, ONE_SIDED, Needed, hours_until_decided, smallest_visible
 from analysis.statistics.exact import rate_bounds
 from analysis.statistics.multiplicity import HolmResult, holm
 from analysis.statistics.sequential import bounds, level_of, z_value
@@ -37,7 +37,7 @@ class Finding:
     p_adjusted : smallest alpha at which it would be met at this look, Holm over the family; None for guardrails.
     smallest_visible : change of the metric (its unit) that this look would have seen with 80 % power; None when unknown.
     useful : the smallest change that would be useful, a share of the baseline: without `by`, that is what is ruled out.
-    hours_needed : hours from the deploy until the observed change would be decided at today's traffic; None when unknown.
+    needed : how long until it is decided at today's traffic, while it is open.
     event_hour : hour from the deploy of the first event, where none was allowed or none had been seen.
     began_hour : hour from the deploy at which a change that nobody asked for began.
     looks_share_alpha : the level is visibly above 1 - alpha, because several looks share the error.
@@ -53,7 +53,7 @@ class Finding:
     p_adjusted: float | None
     smallest_visible: float | None = None
     useful: float | None = None
-    hours_needed: float | None = None
+    needed: Needed = NOT_OPEN
     event_hour: int | None = None
     began_hour: int | None = None
     looks_share_alpha: bool = False
@@ -154,10 +154,11 @@ def _any_of(claim: Claim, parts: tuple[Finding, ...], plan: Plan, ruling: Ruling
         state = "not_met"
     else:
         state = "no_data" if states == {"no_data"} else "undecided"
-    needed = [part.hours_needed for part in parts if part.hours_needed is not None]
+    is_open = state in ("undecided", "no_data")
+    soonest = min((part.needed for part in parts if part.needed.hours is not None), key=lambda needed: needed.hours, default=NOT_OPEN)
     return Finding(
         claim, state, None, None, level_of(plan.bound), p_value, ruling.gain.p_adjusted,
-        hours_needed=min(needed, default=None) if state in ("undecided", "no_data") else None, parts=parts,
+        needed=soonest if is_open else NOT_OPEN, parts=parts,
     )  # fmt: skip
 
 
@@ -171,7 +172,7 @@ def _finding(claim: Claim, measured: Measured, plan: Plan, ruling: Ruling, *, us
         claim, state, measured, _interval(measured, level), level, _p_value(measured), ruling.gain.p_adjusted,
         smallest_visible=smallest_visible(measured, bound=ruling.gain.bound),
         useful=useful,
-        hours_needed=hours_until_decided(measured, plan, useful=useful, n_open=ruling.n_open) if is_open else None,
+        needed=hours_until_decided(measured, plan, useful=useful, n_open=ruling.n_open) if is_open else NOT_OPEN,
         event_hour=first_event_hour(measured) if claim.claim == "stays_zero" and measured.comparison.post_y > 0 else None,
         looks_share_alpha=plan.looks_share_alpha, caveat=caveat,
     )  # fmt: skip

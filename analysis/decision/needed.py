@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N, Measured, Plan
 from analysis.statistics.power import hours_needed, smallest_visible_change
@@ -24,21 +25,38 @@ def smallest_visible(measured: Measured, *, bound: float) -> float | None:
     return change if math.isfinite(change) else None
 
 
-def hours_until_decided(measured: Measured, plan: Plan, *, useful: float, n_open: int) -> float | None:
-    """Hours from the deploy until the claim is decided; None when no number of hours is in sight.
+@dataclass(frozen=True)
+class Needed:
+    """How long until a claim is decided at today's traffic.
+
+    Attributes
+    ----------
+    hours : from the deploy; None when it is not open, or when no number of hours within a year would decide it.
+    longer_baseline : the baseline is too short for so small a change, and would have to be as long as those hours.
+    """
+
+    hours: float | None = None
+    longer_baseline: bool = False
+
+
+NOT_OPEN = Needed()
+
+
+def hours_until_decided(measured: Measured, plan: Plan, *, useful: float, n_open: int) -> Needed:
+    """Hours from the deploy until the claim is decided.
 
     The change is taken to be the smallest useful one, or the observed one when that is larger or when a useful one would have been
     seen already; `n_open` claims of the family are still to be shown, so each must cross a bound of alpha / n_open.
     """
     passed = plan.hours[1] - plan.hours[0]
+    enough = _data_hours(measured, passed)
     if measured.claim.claim == "stays_zero":
-        decided = _zero_hours(measured, passed)
+        decided = Needed(_zero_hours(measured, passed))
     else:
         decided = _change_hours(measured, plan, passed=passed, useful=useful, n_open=n_open)
-    enough = _data_hours(measured, passed)
-    if enough is None or (decided is None and measured.has_data):
-        return None
-    return max(enough, decided or 0.0, passed + 1.0)
+    if enough is None or (decided.hours is None and measured.has_data):
+        return Needed()
+    return replace(decided, hours=max(enough, decided.hours or 0.0, passed + 1.0))
 
 
 def _data_hours(measured: Measured, passed: int) -> float | None:
@@ -67,25 +85,33 @@ def _zero_hours(measured: Measured, passed: int) -> float | None:
     return calls / found.post_n * passed
 
 
-def _change_hours(measured: Measured, plan: Plan, *, passed: int, useful: float, n_open: int) -> float | None:
+def _change_hours(measured: Measured, plan: Plan, *, passed: int, useful: float, n_open: int) -> Needed:
     """Hours until the change would be seen with 80 % power: at a planned look if one is enough, else after the last."""
-    found, cycle = measured.decisive, measured.arms.cycle.hours
+    found = measured.decisive
     is_change = measured.claim.claim in ("falls", "rises")
     asked = bounds(plan.times, plan.alpha / max(n_open, 1)) if is_change else (ONE_SIDED_BOUND,) * len(plan.times)
     observed, smallest = abs(measured.distance), useful * abs(found.baseline_value or 0.0)
-
-    def needed(bound: float, effect: float) -> int | None:
-        parts = _variance_parts(measured, scale=measured.scale)
-        return hours_needed(parts, found.df, bound=bound, effect=effect, hours=passed, cycle=cycle)
-
-    effect, at_last_bound = max(observed, smallest), needed(asked[-1], max(observed, smallest))
-    if at_last_bound is not None and at_last_bound <= passed and (plan.is_last or not plan.is_planned or not is_change):
-        effect, at_last_bound = observed, needed(asked[-1], observed)
+    effect, decided = max(observed, smallest), _hours_at(measured, passed, bound=asked[-1], effect=max(observed, smallest))
+    is_late = plan.is_last or not plan.is_planned or not is_change
+    if decided.hours is not None and decided.hours <= passed and is_late:
+        effect, decided = observed, _hours_at(measured, passed, bound=asked[-1], effect=observed)
     for look, hours in plan.later_looks if is_change else ():
-        hours_at_bound = needed(asked[look], effect)
-        if hours_at_bound is not None and hours_at_bound <= hours:
-            return float(hours)
-    return at_last_bound
+        at_look = _hours_at(measured, passed, bound=asked[look], effect=effect)
+        if at_look.hours is not None and at_look.hours <= hours and not at_look.longer_baseline:
+            return Needed(float(hours))
+    return decided
+
+
+def _hours_at(measured: Measured, passed: int, *, bound: float, effect: float) -> Needed:
+    """Hours until an effect crosses a bound; where the baseline stands in the way, the hours that both arms would need."""
+    (post, baseline), df = _variance_parts(measured, scale=measured.scale), measured.decisive.df
+    cycle = measured.arms.cycle
+    hours = hours_needed((post, baseline), df, bound=bound, effect=effect, hours=passed, cycle=cycle.hours)
+    if hours is not None:
+        return Needed(hours)
+    matched = min(passed, cycle.hours) * cycle.repeats  # V(h) = (v_post L + v_base L D) / h when both arms have h hours
+    both = hours_needed((post + baseline * matched / passed, 0.0), df, bound=bound, effect=effect, hours=passed)
+    return Needed(both, longer_baseline=True)
 
 
 def _variance_parts(measured: Measured, *, scale: float) -> tuple[float, float]:

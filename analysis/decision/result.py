@@ -158,7 +158,8 @@ def _numbers(finding: Finding) -> dict[str, Any]:
         "df": comparison.df if comparison.difference is not None else None,
         "coverage": comparison.coverage,
         "smallest_visible_change": finding.smallest_visible,
-        "hours_needed": finding.hours_needed,
+        "hours_needed": finding.needed.hours,
+        "longer_baseline_needed": finding.needed.longer_baseline,
         "event_hour": finding.event_hour,
         "began_hour": finding.began_hour,
         "caveat": finding.caveat.words if finding.caveat else None,
@@ -180,7 +181,8 @@ def _no_numbers(finding: Finding) -> dict[str, Any]:
         "level": finding.level,
         "p_value": finding.p_value,
         "p_adjusted": finding.p_adjusted,
-        "hours_needed": finding.hours_needed,
+        "hours_needed": finding.needed.hours,
+        "longer_baseline_needed": finding.needed.longer_baseline,
     }
 
 

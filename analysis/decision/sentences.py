@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N
 from analysis.decision.findings import Finding, highest_rate
-from analysis.decision.needed import ONE_SIDED_LEVEL
+from analysis.decision.needed import ONE_SIDED_LEVEL, Needed
 from analysis.decision.wording import change_of, claimed_share, count, hours, interval_of, level_words, share, value_of
 from analysis.metrics import Metric
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ALPHA_SHOWN = 0.05
 WHOLE_COVERAGE = 0.95
 SURE = "with 95 % confidence"
-ENDLESS = "more hours alone will not decide it, the baseline is too short for so small a change"
+ENDLESS = "at today's traffic not even a year would decide it"
 PAST = "past the bound of this look"
 
 
@@ -165,11 +165,17 @@ def _visible(finding: Finding) -> str:
 
 
 def _needed(finding: Finding) -> str:
-    if finding.hours_needed is not None:
-        return f"; at today's traffic about {hours(finding.hours_needed)} from the deploy are needed"
+    if finding.needed.hours is not None:
+        return f"; {needed_clause(finding.needed)}"
     if finding.state == "undecided" and finding.caveat is None:
         return f"; {ENDLESS}"
     return ""
+
+
+def needed_clause(needed: Needed) -> str:
+    """How long it takes, and whether the baseline must be as long."""
+    as_long = ", and as long a baseline" if needed.longer_baseline else ""
+    return f"at today's traffic about {hours(needed.hours)} from the deploy are needed{as_long}"
 
 
 def _caveat(finding: Finding) -> str:

@@ -8,8 +8,8 @@ from typing import Literal
 
 from analysis.decision.checks import Check
 from analysis.decision.findings import Finding
-from analysis.decision.sentences import ENDLESS, short_clause
-from analysis.decision.wording import hours, milliseconds
+from analysis.decision.sentences import ENDLESS, needed_clause, short_clause
+from analysis.decision.wording import milliseconds
 
 VerdictName = Literal["sustained", "improved", "keep_watching", "not_fixed", "roll_back", "untrusted"]
 EXIT_CODES: dict[VerdictName, int] = {
@@ -132,11 +132,11 @@ def _watching(expectations: Sequence[Finding], broken: Sequence[Finding]) -> str
 
 
 def _hours(still_open: Sequence[Finding]) -> str:
-    needed = [found.hours_needed for found in still_open if found.hours_needed is not None]
-    if not needed:
+    endless = [found for found in still_open if found.needed.hours is None]
+    if len(endless) == len(still_open):
         return ENDLESS
-    about = f"at today's traffic about {hours(max(needed))} from the deploy are needed"
-    endless = [found for found in still_open if found.hours_needed is None]
+    longest = max((found.needed for found in still_open if found.needed.hours is not None), key=lambda needed: needed.hours)
+    about = needed_clause(longest)
     return f"{about}, and for {', '.join(map(_quoted, endless))} no number of hours is in sight" if endless else about
 
 

@@ -121,15 +121,15 @@ def test_a_claim_of_its_own_says_what_would_be_useful():
 def test_an_undecided_claim_says_what_it_could_have_seen_and_how_long_it_needs():
     found = expectation(rate(7, 2, hours=4, per_hour=50), HALVES, at=SECOND)
     assert found.state == "undecided"
-    assert found.hours_needed == 24  # the next planned look
+    assert found.needed.hours == 24  # the next planned look
     assert 0 < found.smallest_visible < 0.14
     longer = expectation(rate(7, 3, per_hour=50), HALVES, at=LAST)
-    assert longer.hours_needed > 24
+    assert longer.needed.hours > 24
 
 
 def test_a_decided_claim_needs_no_more_hours():
-    assert expectation(rate(50, 20), HALVES, at=LAST).hours_needed is None
-    assert expectation(rate(50, 40), HALVES, at=LAST).hours_needed is None
+    assert expectation(rate(50, 20), HALVES, at=LAST).needed.hours is None
+    assert expectation(rate(50, 40), HALVES, at=LAST).needed.hours is None
 
 
 # ---- no data ---------------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_five_events_in_one_arm_are_enough():
 def test_arms_without_a_common_stratum_cannot_be_compared():
     both = arms(arm(-168, 0, calls(-168, 0, per_hour=20, timeout=2)), arm(0, 24, calls(0, 24, per_hour=20, timeout=2, source="new")))
     found = expectation(both, FALLS, at=LAST)
-    assert (found.state, found.interval, found.p_value, found.hours_needed) == ("no_data", None, None, None)
+    assert (found.state, found.interval, found.p_value, found.needed.hours) == ("no_data", None, None, None)
     assert state_of(both, claim("below", limit=0.5), LAST) == "met"  # the calls as they came are below it
 
 
@@ -223,7 +223,7 @@ def test_bursty_events_of_the_baseline_ask_for_more_calls():
     ]
     assert [item.measured.comparison.baseline_y for item in found] == [45, 45]
     assert [item.state for item in found] == ["met", "undecided"]
-    assert found[1].hours_needed > 24
+    assert found[1].needed.hours > 24
 
 
 # ---- no_worse --------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from analysis.decision.caveats import Caveat
 from analysis.decision.findings import Finding
+from analysis.decision.needed import Needed
 from analysis.decision.sentences import finding_sentence, short_clause
 from analysis.metrics import known_metrics
 from tests.decision.given import LEVEL, Compared, finding
@@ -34,15 +35,14 @@ ROSE = "mean time of a call of step3 rose from 2.22 s (400 calls) to 2.48 s (400
         ("not_met", {}, "a fall by at least 50 % is ruled out."),
         (
             "undecided",
-            {"smallest_visible": 0.081, "hours_needed": 11.0},
+            {"smallest_visible": 0.081, "needed": Needed(11.0)},
             "a fall by at least 50 % is neither shown nor ruled out yet; a change of 8.1 points would have been seen in 4 of 5 cases; "
             "at today's traffic about 11 h from the deploy are needed.",
         ),
         (
             "undecided",
             {},
-            "a fall by at least 50 % is neither shown nor ruled out yet; more hours alone will not decide it, the baseline is too short for so "
-            "small a change.",
+            "a fall by at least 50 % is neither shown nor ruled out yet; at today's traffic not even a year would decide it.",
         ),
         (
             "not_met",
@@ -70,6 +70,12 @@ def test_falls(state, fields, end):
     assert sentence(state, FALLS, FELL, interval=(-0.86, -0.64), **fields) == f"{FELL_BY}(interval -86.0 to -64.0 points, 95.1 %): {end}"
 
 
+def test_a_change_that_is_too_small_for_the_baseline_needs_a_longer_one():
+    assert sentence("undecided", FALLS, FELL, interval=(-0.86, 0.1), needed=Needed(290.0, longer_baseline=True)).endswith(
+        "neither shown nor ruled out yet; at today's traffic about 13 days from the deploy are needed, and as long a baseline."
+    )
+
+
 def test_an_early_look_says_why_its_interval_is_wide():
     early = {"interval": (-0.86, -0.64), "level": 0.9987, "looks_share_alpha": True}
     assert sentence("met", FALLS, FELL, **early) == (
@@ -85,7 +91,7 @@ def test_a_claim_without_by_says_how_much_is_ruled_out():
         "(interval -2.0 to +4.0 points, 95.1 %): a fall of 10 % or more is ruled out."
     )
     assert sentence("met", plain, FELL, interval=(-0.86, -0.64)).endswith("(interval -86.0 to -64.0 points, 95.1 %): a fall is shown.")
-    assert sentence("undecided", plain, FELL, interval=(-0.86, 0.64), hours_needed=60).endswith(
+    assert sentence("undecided", plain, FELL, interval=(-0.86, 0.64), needed=Needed(60)).endswith(
         ": a fall is neither shown nor ruled out yet; at today's traffic about 3 days from the deploy are needed."
     )
     assert sentence("worse", plain, FELL).endswith("-75.5 points: a fall was asked for, the opposite is shown.")
@@ -99,7 +105,7 @@ def test_rises():
     assert sentence("met", said, grown, interval=(0.1, 0.5)) == f"{numbers} (interval +10.0 to +50.0 points, 95.1 %): a rise is shown."
     assert sentence("worse", said, grown, interval=(0.1, 0.5)).endswith(": a rise was asked for, the opposite is shown.")
     assert sentence("not_met", said, grown, interval=(0.1, 0.5)).endswith(": a rise of 10 % or more is ruled out.")
-    assert sentence("undecided", said, grown, interval=(0.1, 0.5), hours_needed=24).endswith(
+    assert sentence("undecided", said, grown, interval=(0.1, 0.5), needed=Needed(24)).endswith(
         ": a rise is neither shown nor ruled out yet; at today's traffic about 24 h from the deploy are needed."
     )
     by = claim("rises", "recovered_rate", feature="lead_scoring.score", by=0.125)
@@ -109,7 +115,7 @@ def test_rises():
 # ---- too few calls ---------------------------------------------------------------------------------------------------
 def test_too_few_calls_or_events_or_nothing_to_compare():
     few = Compared((12, 174), (1, 23), difference=-0.03)
-    assert sentence("no_data", FALLS, few, hours_needed=2.0) == (
+    assert sentence("no_data", FALLS, few, needed=Needed(2.0)) == (
         "timeouts of step3: 174 calls before and 23 after are too few to say anything, 30 on each side are needed; "
         "at today's traffic about 2 h from the deploy are needed."
     )
@@ -144,7 +150,7 @@ def test_stays_zero_met_names_the_rate_that_is_ruled_out():
 
 
 def test_stays_zero_undecided_says_what_could_hide():
-    assert sentence("undecided", ZERO, Compared((5, 283), (0, 39), difference=-0.02), hours_needed=17.4) == (
+    assert sentence("undecided", ZERO, Compared((5, 283), (0, 39), difference=-0.02), needed=Needed(17.4)) == (
         f"{OF}: none in 39 calls after the deploy (5 in 283 before): with 95 % confidence only below 7.4 %, which does not rule out the 1.8 % "
         "of before; at today's traffic about 18 h from the deploy are needed."
     )
@@ -183,7 +189,7 @@ def test_no_worse():
     assert sentence("worse", said, SLOWER, interval=(448.0, 500.0)) == (
         f"{ROSE}{same_mix} (interval +448 ms to +500 ms, 95.1 %): worse than asked {asked}, past the bound of this look."
     )
-    assert sentence("undecided", said, SLOWER, interval=(180.0, 480.0), smallest_visible=251.0, hours_needed=6) == (
+    assert sentence("undecided", said, SLOWER, interval=(180.0, 480.0), smallest_visible=251.0, needed=Needed(6)) == (
         f"{ROSE}{same_mix} (interval +180 ms to +480 ms, 95.1 %): whether that is no worse than asked {asked} is open; "
         "a value 251 ms away from it would have been told apart in 4 of 5 cases; at today's traffic about 6 h from the deploy are needed."
     )
@@ -213,7 +219,7 @@ def test_below():
     assert sentence("worse", said, SLOWER) == (
         f"{rose}after the deploy between 2.39 s and 2.56 s (95.1 %): the limit of 2.50 s is broken, past the bound of this look."
     )
-    assert sentence("undecided", said, SLOWER, smallest_visible=110.0, hours_needed=30) == (
+    assert sentence("undecided", said, SLOWER, smallest_visible=110.0, needed=Needed(30)) == (
         f"{rose}after the deploy between 2.39 s and 2.56 s (95.1 %): whether the limit of 2.50 s holds is open; a value 110 ms away from it "
         "would have been told apart in 4 of 5 cases; at today's traffic about 30 h from the deploy are needed."
     )
