@@ -1,4 +1,4 @@
-"""The process that runs a notebook's cells: IPython's kernel, quiet, without history, with the package already imported.
+"""The process that runs a notebook's cells: IPython's kernel, quiet, without history, the package already imported.
 
 Started as `python -m analysis.report.kernel`. An error of a cell leaves as one line of JSON, never as a traceback: a traceback
 holds paths of this machine, and the text of a driver's error may hold data.
@@ -16,7 +16,7 @@ from types import TracebackType
 
 FOLDER_VARIABLE = "ROLLOUT_NOTEBOOK_FOLDER"  # where the cells work: paths in the notebook are relative to it
 ERROR_MIME = "application/vnd.rollout.error+json"
-_PRELOADED = ("analysis.judge", "analysis.report.sections")
+IMPORTS_VARIABLE = "ROLLOUT_NOTEBOOK_IMPORTS"  # modules of ours that the cells will import
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     app = IPKernelApp.instance()
     app.initialize([*sys.argv[1:], *_OPTIONS])
     app.shell.set_custom_exc((Exception,), _tell_error)
-    for module in _PRELOADED:
+    for module in os.environ.get(IMPORTS_VARIABLE, "").split():
         with contextlib.suppress(Exception):  # the cell that imports it tells why it cannot be
             importlib.import_module(module)
     os.chdir(os.environ.get(FOLDER_VARIABLE) or _ROOT)

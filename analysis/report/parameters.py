@@ -92,3 +92,15 @@ def _check_harmless(name: str, value: object) -> None:
             f"parameter {name!r} holds what looks like a URL or a secret, and parameters are kept in clear in the notebook; "
             "put it into an environment variable and its name into [source].url_env"
         )
+
+
+def imported_modules(notebook: Path) -> list[str]:
+    """The modules of this package that the cells import."""
+    found: dict[str, None] = {}
+    for cell in read_notebook(notebook)["cells"]:
+        source = "".join(cell["source"]) if cell["cell_type"] == "code" else ""
+        for line in source.splitlines():
+            words = line.split()
+            if len(words) > 1 and words[0] in ("from", "import") and words[1].split(".")[0] == "analysis":
+                found["analysis.judge" if words[1] == "analysis" else words[1]] = None
+    return list(found)

@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.errors import RolloutError
 from analysis.report.failures import EndedEarly, KernelDied, TookTooLong, failure_of_cell, told_by_cell
-from analysis.report.kernel import FOLDER_VARIABLE
+from analysis.report.kernel import FOLDER_VARIABLE, IMPORTS_VARIABLE
 from analysis.report.log import log_of
-from analysis.report.parameters import Value, check_parameters, read_notebook
+from analysis.report.parameters import Value, check_parameters, imported_modules, read_notebook
 from analysis.window import format_duration
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def run_notebook(
     """
     check_parameters(notebook, parameters)
     run = _Run(notebook.stem, limit, tell or _tell_stderr, time.monotonic() + limit.total_seconds(), titles=headings_of(notebook))
-    with kernel(folder) as (manager, said):
+    with kernel(folder, imports=imported_modules(notebook)) as (manager, said):
         try:
             executed = _execute(notebook, parameters, run, manager)
         except RolloutError as failure:
@@ -115,7 +115,7 @@ def headings_of(notebook: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def kernel(folder: Path) -> Iterator[tuple[AsyncKernelManager, Callable[[], str]]]:
+def kernel(folder: Path, *, imports: Sequence[str] = ()) -> Iterator[tuple[AsyncKernelManager, Callable[[], str]]]:
     """Start this very Python as a kernel, reached by sockets of the file system; kill it at the end, whatever happened."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
@@ -126,7 +126,7 @@ def kernel(folder: Path) -> Iterator[tuple[AsyncKernelManager, Callable[[], str]
         manager = AsyncKernelManager(transport="ipc" if local else "tcp", connection_file=str(Path(scratch, "kernel.json")))
         command = [sys.executable, "-m", "analysis.report.kernel", "-f", "{connection_file}"]
         manager._kernel_spec = KernelSpec(argv=command, display_name="Python 3 (ipykernel)", language="python")
-        environment = {**os.environ, "IPYTHONDIR": scratch, FOLDER_VARIABLE: str(folder)}
+        environment = {**os.environ, "IPYTHONDIR": scratch, FOLDER_VARIABLE: str(folder), IMPORTS_VARIABLE: " ".join(imports)}
         words = Path(scratch, "words.txt")
         with words.open("xb") as temporary:
             run_sync(manager.start_kernel)(cwd=str(_ROOT), env=environment, stdout=temporary, stderr=temporary)

@@ -3,7 +3,7 @@
 import pytest
 
 from analysis.errors import WrongUse
-from analysis.report.parameters import check_parameters, declared_parameters
+from analysis.report.parameters import check_parameters, declared_parameters, imported_modules
 from tests.report.notebooks import write_notebook
 
 
@@ -84,3 +84,8 @@ def test_a_file_that_is_no_notebook_is_refused(tmp_path):
             check_parameters(path, {})
     with pytest.raises(WrongUse, match="is not there"):
         check_parameters(tmp_path / "gone.ipynb", {})
+
+
+def test_the_imports_of_ours_are_known(tmp_path):
+    cells = ("import analysis\nimport pandas", "from analysis.report.sections import WindowSections\nx = 'from analysis.odd'")
+    assert imported_modules(write_notebook(tmp_path / "a.ipynb", *cells)) == ["analysis.judge", "analysis.report.sections"]
