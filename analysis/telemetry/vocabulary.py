@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from analysis.telemetry.queries import Relation
 
-WORDS = (
+WORDS = (  # noqa: SIM905
     "aborted access api argument authentication authorization bad billing body cancelled certificate closed connection content "
     "context credit deadline denied deprecated disconnected dns empty error exceeded expired failed fetch filter forbidden gateway "
     "handshake header host input internal invalid key length limit loop maximum missing model network not null overloaded parse "

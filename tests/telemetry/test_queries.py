@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from analysis.decision.baseline_tables import errors_by_source, latency_distribution, published_window
-from analysis.decision.by_hand import query_text
+from analysis.decision.by_hand import NOT_ALONE, query_text
 from analysis.errors import WrongUse
 from analysis.judge import Rollout
 from analysis.telemetry.engines import open_engine
@@ -23,7 +23,7 @@ from tests.telemetry.stores import settings_of, store
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 GRID = Grid(DEPLOY, timedelta(seconds=90))
-BY_HAND = sorted(path.stem for path in SQL_FOLDER.glob("*.sql") if path.stem not in ("calls", "completed", "cron_minutes"))
+BY_HAND = sorted(path.stem for path in SQL_FOLDER.glob("*.sql") if path.stem not in NOT_ALONE)
 CANONICAL = Queries(Mapping("aiinteraction", "AIInteraction"))
 
 
@@ -150,7 +150,7 @@ def test_only_one_select_passes(text, dialect):
 
 
 def test_every_query_of_the_house_passes_in_every_dialect():
-    parameters = GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1))) | {"budget_ms": 1, "feature": "f", "since": DEPLOYED_AT}
+    parameters = GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1))) | {"budget_ms": 1, "feature": "f", "since": DEPLOYED_AT, "table": "x"}
     relations = {"limits": Relation(LIMIT_COLUMNS, [("f", *[1] * 5)]), "vocabulary": vocabulary(), "chosen": Relation({"feature": "TEXT", "source": "TEXT"}, [("f", None)])}
     for path in sorted(SQL_FOLDER.glob("*.sql")):
         joined = {key: relation for key, relation in relations.items() if f"JOIN {key} " in path.read_text(encoding="utf-8")}

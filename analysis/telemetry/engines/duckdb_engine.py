@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
-from analysis.telemetry.engines.duckdb_source import SOURCE_VIEW, open_source
+from analysis.telemetry.engines.duckdb_source import SOURCE_VIEW, STORED_VIEW, open_source
 from analysis.telemetry.mapping import Mapping, load_mapping
 from analysis.telemetry.queries import ErrorClass, Queries, Statement
 from analysis.telemetry.source_files import find_source_files
@@ -45,6 +45,11 @@ class DuckDBEngine:
             raise self._explained(error, f"the query {statement.name!r}") from None
         finally:
             timer.cancel()
+
+    def columns(self) -> dict[str, str]:
+        """Column -> type of the source as it is stored."""
+        described = self._connection.execute(f"DESCRIBE SELECT * FROM {STORED_VIEW}").fetchall()
+        return {row[0]: row[1] for row in described}
 
     def close(self) -> None:
         """Close the connection."""

@@ -18,9 +18,11 @@ from analysis.telemetry.mapping import CANONICAL_COLUMNS, Mapping
 from analysis.telemetry.queries import check_one_select
 
 SOURCE_VIEW = "telemetry_source"
+STORED_VIEW = "telemetry_as_stored"
 _ROWS = "telemetry_rows"
 _NUMBERS = ("latencyMs", "outputTokens", "totalTokens")
 _WHOLE_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+_NO_TYPE = '"NULL"'  # of a Parquet column that never held a value
 _NUMBER_TYPES = (*_WHOLE_TYPES, "UBIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 _WHOLE_TEXT = "^ *[+-]?[0-9]+([.]0*)? *$"
 _PLAIN_TIME = "^ *[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+)? *$"
@@ -88,8 +90,8 @@ def _csv_reader(file: Path) -> str:
 
 def _map_columns(connection: duckdb.DuckDBPyConnection, reader: str, mapping: Mapping, *, shown: str) -> dict[str, str]:
     """Name the columns as the queries do; returns column -> DuckDB type."""
-    connection.execute(f"CREATE VIEW {_ROWS}_as_stored AS SELECT * FROM {reader}")
-    relation = replace(mapping, table=f"{_ROWS}_as_stored").relation()
+    connection.execute(f"CREATE VIEW {STORED_VIEW} AS SELECT * FROM {reader}")
+    relation = replace(mapping, table=STORED_VIEW).relation()
     text = exp.select("*").from_(relation).sql(dialect="duckdb")
     check_one_select(text, "duckdb")
     try:
@@ -105,7 +107,7 @@ def _check_columns(types: dict[str, str], *, shown: str) -> None:
             needed = ", ".join(CANONICAL_COLUMNS)
             raise WrongUse(f"[source].path {shown} has no column {column!r}; the table needs {needed} (or write a mapping)")
     latency, created = types["latencyMs"], types["createdAt"]
-    if latency != "VARCHAR" and not latency.startswith(_NUMBER_TYPES):
+    if latency not in ("VARCHAR", _NO_TYPE) and not latency.startswith(_NUMBER_TYPES):
         raise WrongUse(f"[source].path {shown}: latencyMs is of type {latency}, not a number; write a mapping")
     if created not in ("VARCHAR", "DATE") and not created.startswith("TIMESTAMP"):
         raise WrongUse(f"[source].path {shown}: createdAt is of type {created}, not a time; write a mapping")
@@ -131,7 +133,7 @@ def _bad_latency(sql_type: str) -> str | None:
     name = _quoted("latencyMs")
     if sql_type == "VARCHAR":
         return f"{name} <> '' AND ({_typed('latencyMs', sql_type)} IS NULL OR NOT regexp_matches({name}, '{_WHOLE_TEXT}'))"
-    if sql_type in _WHOLE_TYPES:
+    if sql_type in (*_WHOLE_TYPES, _NO_TYPE):
         return None
     return f"{name} IS NOT NULL AND NOT isnan(CAST({name} AS DOUBLE)) AND {name} <> TRY_CAST({name} AS BIGINT)"
 

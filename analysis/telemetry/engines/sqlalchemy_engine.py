@@ -52,15 +52,15 @@ class SqlAlchemyEngine:
             result = connection.execute(text, dict(statement.parameters))
             return _in_utc(pd.DataFrame(result.fetchall(), columns=list(result.keys())))
 
-    def columns(self, table: str) -> dict[str, str]:
-        """Column -> type of a table, as the catalog has them; empty when this role sees no such table."""
-        schema, _, name = table.rpartition(".")
+    def columns(self) -> dict[str, str]:
+        """Column -> type of the store's table, as the catalog has them; empty when this role sees no such table."""
+        schema, _, name = str(self.queries.mapping.table).rpartition(".")
         with self._reading("looking up the table") as connection:
             try:
                 found = sqlalchemy.inspect(connection).get_columns(name, schema=schema or None)
             except sqlalchemy.exc.NoSuchTableError:
                 return {}
-        return {column["name"]: str(column["type"]) for column in found}
+        return {column["name"]: _type_of(column["type"]) for column in found}
 
     def close(self) -> None:
         """Close every connection."""
@@ -127,7 +127,7 @@ def open_sqlalchemy(settings: Settings) -> SqlAlchemyEngine:
         schema=search_path(url),
     )
     try:
-        _check_table(opened.columns(mapping.table), mapping.table, canonical=not mapping.columns)
+        _check_table(opened.columns(), mapping.table, canonical=not mapping.columns)
         if dialect != "postgres":
             _check_dialect(opened)
     except BaseException:
@@ -156,6 +156,11 @@ def _transaction_settings(timeout: timedelta, schema: str | None) -> tuple[tuple
     if schema:
         settings.append(("SELECT set_config('search_path', quote_ident(:value), true)", {"value": schema}))
     return tuple(settings)
+
+
+def _type_of(kind: sqlalchemy.types.TypeEngine) -> str:
+    zone = " WITH TIME ZONE" if getattr(kind, "timezone", False) else ""
+    return f"{kind}{zone}"
 
 
 def _as_text(sql: str) -> sqlalchemy.TextClause:
