@@ -17,13 +17,15 @@ from analysis.statistics.sequential import bounds
 from analysis.telemetry.load import Arm
 
 
-def foresee(claims: Sequence[Claim], baseline: Arm, *, looks: Sequence[tuple[str, int]], alpha: float) -> list[dict[str, Any]]:
+def foresee(
+    claims: Sequence[Claim], baseline: Arm, *, looks: Sequence[tuple[str, int]], alpha: float, user_classes: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
     """Per claim and planned look (label, hours): the baseline's value and the smallest change that look would see (80 % power).
 
     The spread is that of a pretended deploy in the last hours of the baseline; None where the baseline is too short to pretend one.
     """
     times = tuple(hours / looks[-1][1] for _, hours in looks)
-    alone = Arms(baseline, _nothing(baseline), Cycle.of(-baseline.hours[0]))
+    alone = Arms(baseline, _nothing(baseline), Cycle.of(-baseline.hours[0]), user_classes)
     rows = []
     for claim in claims:
         for part in claim.any_of or (claim,):

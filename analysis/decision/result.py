@@ -64,7 +64,7 @@ def look_object(look: Look, *, deployed_at: datetime, engine_name: str) -> dict[
             "baseline": {
                 "start": iso(look.baseline.window.start),
                 "end": iso(look.baseline.window.end),
-                "days": look.arms.cycle.span // 24,
+                "days": _days(look.baseline),
                 "calls": look.baseline.calls,
                 "excluded_hours": len(look.baseline.excluded_hours),
             },
@@ -96,7 +96,7 @@ def baseline_object(settings: Settings, baseline: Arm, engine: Engine, deployed_
             "baseline": {
                 "start": iso(baseline.window.start),
                 "end": iso(baseline.window.end),
-                "days": Cycle.of(-baseline.hours[0]).span // 24,
+                "days": _days(baseline),
                 "calls": baseline.calls,
                 "excluded_hours": len(baseline.excluded_hours),
             },
@@ -106,7 +106,7 @@ def baseline_object(settings: Settings, baseline: Arm, engine: Engine, deployed_
             "coverage": coverage(engine, grid, baseline.window),
             "unknown_errors": unknown_errors(engine, grid, baseline.window),
             "cliffs": cliff_objects({"baseline": find_cliffs(baseline.latency)}),
-            "foresight": foresee(settings.claims, baseline, looks=looks, alpha=settings.monitoring.alpha),
+            "foresight": foresee(settings.claims, baseline, looks=looks, alpha=settings.monitoring.alpha, user_classes=classes),
             "proposed_exclusions": [iso(deployed_at + hour * HOUR) for hour in propose_exclusions(baseline)],
             "provenance": provenance(settings.source.engine),
         }
@@ -149,7 +149,7 @@ def _numbers(finding: Finding) -> dict[str, Any]:
         "difference": comparison.difference,
         "ratio": comparison.ratio,
         "interval": None if finding.interval is None else list(finding.interval),
-        "post_interval": None if comparison.difference is None else list(comparison.post_interval(finding.level)),
+        "post_interval": _finite(measured.decisive.post_interval(finding.level)),
         "level": finding.level,
         "p_value": finding.p_value,
         "p_adjusted": finding.p_adjusted,
@@ -165,6 +165,15 @@ def _numbers(finding: Finding) -> dict[str, Any]:
         "caveat": finding.caveat.words if finding.caveat else None,
         **controls_object(measured, finding.level),
     }
+
+
+def _days(baseline: Arm) -> int:
+    """Days of the baseline that hours are matched with: those that are there, of two weeks or more whole weeks."""
+    return max(1, min(Cycle.of(-baseline.hours[0]).span * HOUR, baseline.window.length) // (24 * HOUR))
+
+
+def _finite(interval: tuple[float, float]) -> list[float] | None:
+    return list(interval) if all(map(math.isfinite, interval)) else None
 
 
 def _no_numbers(finding: Finding) -> dict[str, Any]:
