@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from analysis.clock import iso, parse_instant
 from analysis.counts import TEXT_KEYS, CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.errors import DataNotTrusted, WrongUse
-from analysis.files import writing
+from analysis.files import LeakRefused, scan, writing
 from analysis.telemetry.load import LIMIT_COLUMNS, Arm
 from analysis.window import Window
 
@@ -38,7 +38,8 @@ def fingerprint(**made_from: Any) -> str:
 
 
 def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
-    """Write the counts of an arm; the old file stays until the new one is whole."""
+    """Write the counts of an arm; the old file stays until the new one is whole. LeakRefused for a name that the last gate refuses."""
+    _check_names(path, arm)
     tables = [_arrow(name, getattr(arm, name).rows) for name in TABLES]
     tables.append(_arrow("limits", arm.limits.astype({"feature": "str"} | dict.fromkeys(list(LIMIT_COLUMNS)[1:], "Int64"))))
     facts = {
@@ -87,6 +88,14 @@ def read_frozen(path: Path) -> Arm:
         )
     except (OSError, pa.ArrowException, LookupError, TypeError, ValueError, AttributeError, WrongUse):
         raise _damaged(path) from None
+
+
+def _check_names(path: Path, arm: Arm) -> None:
+    """The last gate reads texts, and this file is none: see that no feature, source or model is called like a secret."""
+    columns = [getattr(arm, name).rows[key].dropna().unique() for name in TABLES for key in ("feature", "source")]
+    for text in sorted({*arm.models.values(), *(str(text) for column in columns for text in column)}):
+        if rule := scan(text):
+            raise LeakRefused(path, rule)
 
 
 def _damaged(path: Path) -> DataNotTrusted:
