@@ -15,7 +15,7 @@ from analysis.metrics import Metric
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.controls import FEWEST_CONTROLS, Guarded, Proportional, Untouched, guard, screen
 from analysis.statistics.controls_adjusted import compare_adjusted
-from analysis.statistics.controls_index import MOVED_P, Control, SlownessIndex, matched_slowness, slowness_index, weigh_control
+from analysis.statistics.controls_index import MOVED_P, Control, SlownessIndex, pace_of, slowness_index, weigh_control
 from analysis.statistics.controls_proportional import Kind, proportional_factor, proportional_share
 from analysis.statistics.totals import SUMS, ArmTotals, Standardised, standardise
 
@@ -64,7 +64,7 @@ class Guard:
             return None, ()
         key = (tuple(control.name for control in others), hours)
         if key not in self._indexes:
-            self._indexes[key] = slowness_index(others, first_hour=self._first_hour(hours))
+            self._indexes[key] = slowness_index(others)
         return self._indexes[key], tuple(name for name in dropped if name not in itself)
 
     def _screen(self, features: tuple[str, ...], hours: tuple[int, int]) -> tuple[tuple[Control, ...], tuple[str, ...]]:
@@ -73,7 +73,7 @@ class Guard:
             first_hour = self._first_hour(hours)
             sides = {feature: self._arms.totals(Scope(feature), SLOWNESS, hours) for feature in features}
             weighed = [weigh_control(feature, *both, first_hour=first_hour) for feature, both in sides.items()]
-            self._screened[key] = screen([control for control in weighed if control is not None], first_hour=first_hour)
+            self._screened[key] = screen([control for control in weighed if control is not None])
         return self._screened[key]
 
     def _adjusted(
@@ -137,12 +137,6 @@ class Guard:
     @cached_property
     def _by_latency(self) -> tuple[CallsByLatency, CallsByLatency]:
         return CallsByLatency(self._arms.baseline, self._arms.cycle), CallsByLatency(self._arms.post, self._arms.cycle)
-
-
-def pace_of(index: SlownessIndex, target: Standardised) -> float:
-    """Movement of the provider's pace as the target's calls met it, as a share."""
-    before, after = matched_slowness(index, target)
-    return (1.0 + after) / (1.0 + before) - 1.0
 
 
 def _stacked(arms: Sequence[ArmTotals]) -> ArmTotals:

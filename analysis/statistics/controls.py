@@ -11,11 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.statistics.comparison import Comparison, compare
+from analysis.statistics.comparison import Comparison
 from analysis.statistics.controls_adjusted import Adjusted, compare_adjusted
-from analysis.statistics.controls_index import Control, SlownessIndex, slowness_index
+from analysis.statistics.controls_index import Control, SlownessIndex, pace_of, slowness_index
 from analysis.statistics.exact import Alternative
-from analysis.statistics.totals import standardise
 
 ODD_P = 0.01
 MOST_DROPPED = 2
@@ -221,7 +220,7 @@ def guard(
     return Guarded(**shown, plain=plain, adjusted=adjusted, proportional=proportional, moved=moved, untouched=untouched)
 
 
-def screen(controls: Sequence[Control], *, first_hour: int = 0) -> tuple[tuple[Control, ...], tuple[str, ...]]:
+def screen(controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[str, ...]]:
     """Controls that move with the others, and the names of those thrown out: the deploy, or something else, touched them.
 
     Each is judged against the others as a target is. The smallest p below .01 goes, then the rest is judged again; at most two go,
@@ -229,7 +228,8 @@ def screen(controls: Sequence[Control], *, first_hour: int = 0) -> tuple[tuple[C
     """
     kept, dropped = list(controls), []
     while len(kept) > FEWEST_CONTROLS and len(dropped) < MOST_DROPPED:
-        p_values = [_oddness(control, [other for other in kept if other is not control], first_hour) for control in kept]
+        moved = slowness_index(kept).moved
+        p_values = [_oddness(control, [other for other in kept if other is not control], moved=moved) for control in kept]
         oddest = int(np.argmin(p_values))
         if p_values[oddest] >= ODD_P:
             break
@@ -237,13 +237,9 @@ def screen(controls: Sequence[Control], *, first_hour: int = 0) -> tuple[tuple[C
     return tuple(kept), tuple(dropped)
 
 
-def _oddness(control: Control, others: Sequence[Control], first_hour: int) -> float:
+def _oddness(control: Control, others: Sequence[Control], *, moved: bool) -> float:
     """p of "this control did what the others did"."""
-    index = slowness_index(others, first_hour=first_hour)
-    return _compare_control(control, index, first_hour).p_value()
-
-
-def _compare_control(control: Control, index: SlownessIndex, first_hour: int) -> Guarded:
-    plain = compare(control.baseline, control.post, indicator=False, first_hour=first_hour)
-    adjusted = compare_adjusted(plain, standardise(control.baseline, control.post, first_hour=first_hour), index)
-    return guard(plain, adjusted=adjusted, proportional=Proportional(plain, 1.0 + index.movement), moved=index.moved)
+    index = slowness_index(others)
+    adjusted = compare_adjusted(control.plain, control.arms, index)
+    proportional = Proportional(control.plain, 1.0 + pace_of(index, control.arms)) if moved else None
+    return guard(control.plain, adjusted=adjusted, proportional=proportional, moved=moved).p_value()

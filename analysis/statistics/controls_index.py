@@ -31,11 +31,23 @@ class Control:
         y: capped times over the feature's baseline mean, times its weight; n: its calls times its weight. So y / n is 1 over the
         whole baseline.
     post : ArmTotals (1, 1, hours)
+    first_hour : hour of the cycle at which post hour 0 lies
     """
 
     name: str
     baseline: ArmTotals
     post: ArmTotals
+    first_hour: int = 0
+
+    @cached_property
+    def arms(self) -> Standardised:
+        """Both arms as a target's are."""
+        return standardise(self.baseline, self.post, first_hour=self.first_hour)
+
+    @cached_property
+    def plain(self) -> Comparison:
+        """Its own post against its own baseline."""
+        return compare(self.baseline, self.post, indicator=False, first_hour=self.first_hour)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +61,19 @@ class SlownessIndex:
         x: 0.25 says that they took 25 % more time than over the whole baseline. 0 in hours without their calls.
     post : float64 (hours,)
         The same after the deploy. The window's own mean in hours without their calls.
-    comparison : Comparison
-        Their own comparison of post with the matched baseline hours: observed against expected slowness.
+    together : Control
+        Their sums added up.
     """
 
     names: tuple[str, ...]
     baseline: Floats
     post: Floats
-    comparison: Comparison
+    together: Control
+
+    @property
+    def comparison(self) -> Comparison:
+        """Their own comparison of post with the matched baseline hours: observed against expected slowness."""
+        return self.together.plain
 
     @property
     def movement(self) -> float:
@@ -95,16 +112,16 @@ def weigh_control(name: str, baseline: ArmTotals, post: ArmTotals, *, first_hour
         name,
         _weighed(arms.baseline, weight, mean, usable=arms.baseline_usable),
         _weighed(arms.post, weight, mean, usable=arms.post_usable[None, :]),
+        first_hour,
     )
 
 
-def slowness_index(controls: Sequence[Control], *, first_hour: int = 0) -> SlownessIndex:
+def slowness_index(controls: Sequence[Control]) -> SlownessIndex:
     """x_t = sum_c w_c y_ct / r_c / sum_c w_c n_ct - 1, r_c the baseline mean of control c; one index for all latency metrics.
 
     Parameters
     ----------
     controls : at least one, with the same shapes and the same usable hours
-    first_hour : hour of the cycle at which post hour 0 lies
 
     Examples
     --------
@@ -127,8 +144,14 @@ def slowness_index(controls: Sequence[Control], *, first_hour: int = 0) -> Slown
         names=tuple(control.name for control in controls),
         baseline=_slowness(baseline, where_missing=0.0),
         post=after[0],
-        comparison=compare(baseline, post, indicator=False, first_hour=first_hour),
+        together=Control("together", baseline, post, controls[0].first_hour),
     )
+
+
+def pace_of(index: SlownessIndex, target: Standardised) -> float:
+    """By how much the provider slowed down as the target's calls met it: the factor on its times, minus 1."""
+    before, after = matched_slowness(index, target)
+    return (1.0 + after) / (1.0 + before) - 1.0
 
 
 def matched_slowness(index: SlownessIndex, target: Standardised) -> tuple[float, float]:
