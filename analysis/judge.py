@@ -21,6 +21,7 @@ from analysis.decision.claims import Arms, Plan
 from analysis.decision.cliffs import find_cliffs, moved_cliffs
 from analysis.decision.controls import find_controls
 from analysis.decision.findings import find_expectations, find_guardrails
+from analysis.decision.known import check_names
 from analysis.decision.lasting import decide_lasting
 from analysis.decision.look import Look
 from analysis.decision.plan import plan_exploratory, plan_look, planned_window
@@ -117,6 +118,8 @@ class Rollout:
     def _judge(self, window: Window, plan: Plan, label: str) -> Look:
         settings = self.settings
         post = load_post(self.engine, settings, self.deployed_at, window, self.baseline)
+        if self.baseline.calls:
+            check_names(settings.claims, (self.baseline, post), self.engine)
         classes = tuple(item.name for item in settings.error_classes)
         arms = Arms(self.baseline, post, Cycle.of(-self.baseline.hours[0]), classes, find_controls(settings, self.baseline))
         useful = settings.monitoring.smallest_useful

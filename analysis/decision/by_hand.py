@@ -15,7 +15,7 @@ from analysis.telemetry.queries import SQL_FOLDER, ErrorClass, Queries, Relation
 from analysis.telemetry.vocabulary import vocabulary
 
 PUBLISHED = ("errors_by_source", "latency_distribution")
-NOT_ALONE = ("calls", "completed", "cron_minutes", "doctor_span", "doctor_days", "doctor_privileges")
+NOT_ALONE = ("calls", "completed", "cron_minutes", "known_names", "doctor_span", "doctor_days", "doctor_privileges")
 """Parts of other queries, and those that need what only a run of rollout knows."""
 
 
