@@ -11,8 +11,8 @@ from analysis import clock, files
 from analysis.clock import iso, parse_instant
 from analysis.history.stages import PlannedLook, deployed_at, plan_looks
 from analysis.report.captions import describe_looks
-from analysis.report.prepared.claims import prepare_looks, with_parts
 from analysis.report.places import Link
+from analysis.report.prepared.claims import prepare_looks, with_parts
 from analysis.report.prose import VERDICTS, box_changed, headline, when_text
 from analysis.report.rendering import render
 from analysis.report.shelf import Report, latest, newest_result, read_ledger, read_reports

@@ -16,7 +16,7 @@ from analysis.report.figures import latency as latency_figures
 from analysis.report.figures.picture import make_picture
 from analysis.report.prepared import claims, hours, latency
 from analysis.report.prepared.values import Forest, LatencyCurves, Shift, ShiftPoint, Steps
-from analysis.report.sections.pictures import card_pictures, cap_picture, file_name, forest_picture
+from analysis.report.sections.pictures import cap_picture, card_pictures, file_name, forest_picture
 from tests.report.example_look import finding, no_data, result
 
 FEATURES = ("draft.verify.email.step3", "signature.context", "followup.parse_proposed_times", "lead_scoring.score")
@@ -27,7 +27,7 @@ WORDS = captions.Words("Heading", "A <title> & more", "What it says.", "What it 
 def pictures(look):
     made = [forest_picture(look.result, too_small=0.1)]
     for feature in FEATURES:
-        made += [*card_pictures(look, feature), cap_picture(look, feature)]
+        made += [*card_pictures(look, feature), cap_picture(look, Scope(feature))]
     return made
 
 
@@ -115,4 +115,4 @@ def test_a_feature_that_nobody_calls_draws_too(look):
     prepared = hours.prepare_hourly_rate(look, Scope("nobody.knows"), metric_named("error_rate"))
     assert "nan" not in captions.describe_hourly_rate(prepared, "nobody.knows").caption
     assert make_picture(hour_figures.draw_hourly_rate, prepared, WORDS, name="nobody").svg
-    assert latency.prepare_latency_curves(look, "nobody.knows").baseline.n_calls == 0
+    assert latency.prepare_latency_curves(look, Scope("nobody.knows")).baseline.n_calls == 0

@@ -83,7 +83,7 @@ def test_a_curve_is_thinned_where_nobody_sees_it():
 
 # ---- against the example's look --------------------------------------------------------------------------------------
 def test_the_outcome_mix_adds_up(look):
-    mix = prepare_outcome_mix(look, STEP_3)
+    mix = prepare_outcome_mix(look, Scope(STEP_3))
     assert mix.classes[0] == "success"
     assert sum(mix.baseline) == pytest.approx(1)
     assert sum(mix.post) == pytest.approx(1)
@@ -108,30 +108,30 @@ def test_excluded_hours_are_gaps(look):
 
 
 def test_curves_show_every_call_and_the_caps(look):
-    curves = prepare_latency_curves(look, STEP_3)
-    assert curves.baseline.n_calls == timed_calls(look.baseline, STEP_3)["calls"].sum()
+    curves = prepare_latency_curves(look, Scope(STEP_3))
+    assert curves.baseline.n_calls == timed_calls(look.baseline, Scope(STEP_3))["calls"].sum()
     assert curves.baseline.y[-1] == pytest.approx(1.0)
     assert [(cap.arm, round(cap.at / 1000)) for cap in curves.caps] == [("baseline", 20), ("post", 45)]
-    answers = prepare_answer_curves(look, STEP_3)
-    assert answers.baseline.censored == pytest.approx(timed_calls(look.baseline, STEP_3)["failed"].sum() / answers.baseline.steps.n_calls)
+    answers = prepare_answer_curves(look, Scope(STEP_3))
+    assert answers.baseline.censored == pytest.approx(timed_calls(look.baseline, Scope(STEP_3))["failed"].sum() / answers.baseline.steps.n_calls)
 
 
 def test_the_cliff_holds_every_call(look):
-    bars = prepare_cliff(look, STEP_3)
+    bars = prepare_cliff(look, Scope(STEP_3))
     assert bars.baseline_failed.sum() + bars.baseline_answered.sum() == pytest.approx(1, abs=0.011)  # the fastest 1 % lie before it
-    assert bars.edges_ms[-1] > timed_calls(look.post, STEP_3)["latency_ms"].max()
+    assert bars.edges_ms[-1] > timed_calls(look.post, Scope(STEP_3))["latency_ms"].max()
 
 
 def test_a_quantile_behind_a_cap_is_not_identifiable(look):
-    points = {point.q: point for point in prepare_shift(look, "signature.context").points}
+    points = {point.q: point for point in prepare_shift(look, Scope("signature.context")).points}
     assert points[0.5].change_ms is not None
     assert points[0.5].low_ms < points[0.5].change_ms < points[0.5].high_ms
     assert points[0.99].change_ms is None
-    assert all(point.change_ms is None for point in prepare_shift(look, STEP_3).points)
+    assert all(point.change_ms is None for point in prepare_shift(look, Scope(STEP_3)).points)
 
 
 def test_the_cap_curve_agrees_with_whatif(look):
-    curve = prepare_cap_curve(look, STEP_3)
+    curve = prepare_cap_curve(look, Scope(STEP_3))
     answer = look.what_if(STEP_3, curve.knobs[0].at)["cut_off_share"]
     assert curve.at_knobs[0] == (answer["value"], answer["low"], answer["high"])
     assert np.interp(curve.knobs[0].at, curve.cap_ms, curve.cut_off) == pytest.approx(answer["value"], abs=0.03)
@@ -140,4 +140,4 @@ def test_the_cap_curve_agrees_with_whatif(look):
 
 
 def test_a_feature_without_calls_has_no_cap_curve(look):
-    assert prepare_cap_curve(look, "nobody.knows") is None
+    assert prepare_cap_curve(look, Scope("nobody.knows")) is None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.decision.scope import Scope
 from analysis.decision.wording import count, milliseconds, share
 from analysis.report.captions import Words
 from analysis.report.prepared.latency import CLIFF_BINS, bars, timed_calls
@@ -52,7 +53,7 @@ class SourceHours:
 
 def prepare_cliff(baseline: Arm, feature: str, *, at_ms: float) -> Pile:
     """The histogram around one cliff."""
-    rows = timed_calls(baseline, feature)
+    rows = timed_calls(baseline, Scope(feature))
     shortest, longest = max(1, int(rows["latency_ms"].quantile(0.01))), int(rows["latency_ms"].max())
     edges = np.geomspace(shortest, longest * 1.05 + 1, CLIFF_BINS + 1)
     return Pile(edges, *bars(rows, edges), int(rows["calls"].sum()), Mark(float(at_ms), f"cap {milliseconds(at_ms)}", "baseline"))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from analysis.decision.scope import Scope
 from analysis.decision.wording import level
 from analysis.metrics import known_metrics, outcome_codes
 from analysis.report.prepared.values import Forest, ForestRow, LookPoint, Looks, OutcomeMix
@@ -61,10 +64,10 @@ def required_change(found: Found) -> tuple[float | None, bool]:
     return None, True
 
 
-def prepare_outcome_mix(look: Look, feature: str) -> OutcomeMix:
+def prepare_outcome_mix(look: Look, scope: Scope) -> OutcomeMix:
     """Share of calls by outcome class, the largest classes first, the rest together."""
     names = {code: name for name, code in outcome_codes(look.arms.user_classes).items()}
-    before, after = (_calls_by_outcome(arm.hourly.rows, feature) for arm in (look.baseline, look.post))
+    before, after = (_calls_by_outcome(arm.hourly.rows, scope) for arm in (look.baseline, look.post))
     n_before, n_after = sum(before.values()), sum(after.values())
     weight = {code: before.get(code, 0) / max(n_before, 1) + after.get(code, 0) / max(n_after, 1) for code in {*before, *after}}
     order = sorted(weight, key=lambda code: (code != 0, -weight[code], code))
@@ -96,6 +99,10 @@ def _row(found: Found) -> ForestRow:
     return ForestRow(found["name"], numbers, found["finding"], *(change or (None, None, None)), required, needs_fall)
 
 
-def _calls_by_outcome(rows: Any, feature: str) -> dict[int, int]:
-    chosen = rows[(rows["feature"] == feature).to_numpy(dtype=bool)]
-    return {int(code): int(calls) for code, calls in chosen.groupby("outcome")["calls"].sum().items() if calls}
+def _calls_by_outcome(rows: pd.DataFrame, scope: Scope) -> dict[int, int]:
+    counted = rows.groupby(["feature", "source", "outcome"], dropna=False)["calls"].sum()
+    totals: dict[int, int] = {}
+    for (feature, source, code), calls in counted.items():
+        if calls and scope.matches(feature, source if isinstance(source, str) else None):
+            totals[int(code)] = totals.get(int(code), 0) + int(calls)
+    return totals

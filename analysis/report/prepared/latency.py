@@ -37,31 +37,31 @@ _NEVER_MS = 1e12  # a failed call counts as slower than every other
 _SAME_CAP = 0.02
 
 
-def prepare_latency_curves(look: Look, feature: str) -> LatencyCurves:
+def prepare_latency_curves(look: Look, scope: Scope) -> LatencyCurves:
     """Share of calls that ended within a time, failed ones where they were cut off."""
-    return LatencyCurves(_ended(look.baseline, feature), _ended(look.post, feature), caps_of(look, feature))
+    return LatencyCurves(_ended(look.baseline, scope), _ended(look.post, scope), caps_of(look, scope))
 
 
-def prepare_answer_curves(look: Look, feature: str) -> AnswerCurves:
+def prepare_answer_curves(look: Look, scope: Scope) -> AnswerCurves:
     """Kaplan-Meier curves of time to answer."""
-    return AnswerCurves(_answered(look.baseline, feature), _answered(look.post, feature), caps_of(look, feature))
+    return AnswerCurves(_answered(look.baseline, scope), _answered(look.post, scope), caps_of(look, scope))
 
 
-def prepare_cliff(look: Look, feature: str) -> CliffBars:
+def prepare_cliff(look: Look, scope: Scope) -> CliffBars:
     """Calls per stretch of log milliseconds, failed ones apart."""
-    baseline, post = timed_calls(look.baseline, feature), timed_calls(look.post, feature)
+    baseline, post = timed_calls(look.baseline, scope), timed_calls(look.post, scope)
     longest = max(int(rows["latency_ms"].max()) if len(rows) else 1 for rows in (baseline, post))
     shortest = max(1, min(int(rows["latency_ms"].quantile(0.01)) if len(rows) else longest for rows in (baseline, post)))
     edges = np.geomspace(shortest, longest * 1.05 + 1, CLIFF_BINS + 1)
     before, after = bars(baseline, edges), bars(post, edges)
     n_calls = (int(baseline["calls"].sum()), int(post["calls"].sum()))
-    return CliffBars(edges, *before, *after, *n_calls, caps_of(look, feature))
+    return CliffBars(edges, *before, *after, *n_calls, caps_of(look, scope))
 
 
-def prepare_shift(look: Look, feature: str) -> Shift:
+def prepare_shift(look: Look, scope: Scope) -> Shift:
     """How each quantile of time to answer moved; failed calls count as slower than all, so that a cap hides no quantile."""
-    baseline, post = timed_calls(look.baseline, feature), timed_calls(look.post, feature)
-    inflation = inflation_of(look, feature)
+    baseline, post = timed_calls(look.baseline, scope), timed_calls(look.post, scope)
+    inflation = inflation_of(look, scope)
     shifts = shift_function(
         _with_failed_last(baseline), _with_failed_last(post), level=LEVEL, baseline_inflation=inflation, post_inflation=inflation
     )
@@ -74,61 +74,65 @@ def prepare_shift(look: Look, feature: str) -> Shift:
     return Shift(tuple(points), int(baseline["calls"].sum()), int(post["calls"].sum()), LEVEL)
 
 
-def prepare_cap_curve(look: Look, feature: str) -> CapCurve | None:
+def prepare_cap_curve(look: Look, scope: Scope) -> CapCurve | None:
     """Share of calls that a cap would cut off, by the post window's own curve; None without calls."""
-    curve = survival_of(look.post, feature)
+    curve = survival_of(look.post, scope)
     if not curve.n_calls:
         return None
-    cliff = look.cliffs["post"].get(feature)
+    cliff = look.cliffs["post"].get(scope.feature)
     own_cap_ms = float(cliff.at_ms) if cliff else curve.longest_ms
     first = curve.time_ms[np.searchsorted(1 - curve.survival, 0.01)] if curve.survival[-1] < 0.99 else curve.time_ms[0]
     caps = np.geomspace(max(first, 1.0), max(own_cap_ms, first * 1.01), CAP_STEPS)
-    inflation = inflation_of(look, feature)
+    inflation = inflation_of(look, scope)
     found = [survival_at(curve, cap, level=LEVEL, inflation=inflation) for cap in caps]
     share = np.array([(point.value, point.low, point.high) if point.value is not None else (np.nan,) * 3 for point in found])
-    knobs = knobs_of(look, feature)
-    answers = [look.what_if(feature, knob.at)["cut_off_share"] for knob in knobs]
-    at_knobs = tuple(None if found["value"] is None else (found["value"], found["low"], found["high"]) for found in answers)
+    knobs = knobs_of(look, scope)
+    answers = [survival_at(curve, knob.at, level=LEVEL, inflation=inflation) for knob in knobs]
+    at_knobs = tuple(None if found.value is None else (found.value, found.low, found.high) for found in answers)
     return CapCurve(caps, *share.T, own_cap_ms, knobs, at_knobs, curve.n_calls)
 
 
-def caps_of(look: Look, feature: str) -> tuple[Mark, ...]:
+def caps_of(look: Look, scope: Scope) -> tuple[Mark, ...]:
     """The caps that calls were cut off at, before and after."""
     marks = []
     for arm, name in (("baseline", "before"), ("post", "after")):
-        cliff = look.cliffs[arm].get(feature)
+        cliff = look.cliffs[arm].get(scope.feature)
         if cliff is not None:
             marks.append(Mark(float(cliff.at_ms), f"cap {name} {milliseconds(cliff.at_ms)}", arm))
     return tuple(marks)
 
 
-def knobs_of(look: Look, feature: str) -> tuple[Mark, ...]:
+def knobs_of(look: Look, scope: Scope) -> tuple[Mark, ...]:
     """The caps that a knob of this feature would set."""
-    names = {claim.name for claim in look.settings.claims if claim.feature == feature}
+    names = {claim.name for claim in look.settings.claims if claim.feature == scope.feature}
     marks = []
     for knob in look.settings.knobs:
-        if knob.new_cap_ms and (knob.when.name in names or knob.when.feature == feature):
+        if knob.new_cap_ms and (knob.when.name in names or knob.when.feature == scope.feature):
             marks.append(Mark(float(knob.new_cap_ms), f"knob {milliseconds(knob.new_cap_ms)}"))
     return tuple(sorted(set(marks), key=lambda mark: mark.at))
 
 
-def survival_of(arm: Arm, feature: str) -> SurvivalCurve:
-    """Kaplan-Meier curve of one feature in one arm."""
-    rows = timed_calls(arm, feature)
+def survival_of(arm: Arm, scope: Scope) -> SurvivalCurve:
+    """Kaplan-Meier curve of the scope's calls in one arm."""
+    rows = timed_calls(arm, scope)
     return kaplan_meier(rows["latency_ms"].to_numpy(), rows["answered"].to_numpy(), rows["failed"].to_numpy())
 
 
-def timed_calls(arm: Arm, feature: str) -> pd.DataFrame:
-    """Calls with a latency of one feature: latency_ms, calls, answered, failed."""
+def timed_calls(arm: Arm, scope: Scope) -> pd.DataFrame:
+    """The scope's calls with a latency: latency_ms, calls, answered, failed."""
     rows = arm.latency.rows
-    rows = rows.loc[(rows["feature"] == feature).to_numpy(dtype=bool), ["latency_ms", "calls", "outcome"]]
+    for column, asked in (("feature", scope.feature), ("source", scope.source)):
+        if asked is not None:
+            fitting = [value for value in rows[column].dropna().unique() if Scope(asked).matches(value, None)]
+            rows = rows[rows[column].isin(fitting)]
+    rows = rows[["latency_ms", "calls", "outcome"]]
     answered = rows["calls"].where(rows["outcome"] == 0, 0)
     return rows.assign(answered=answered, failed=rows["calls"] - answered)
 
 
-def inflation_of(look: Look, feature: str) -> float:
+def inflation_of(look: Look, scope: Scope) -> float:
     """How much more the hours vary than independent calls would; at least 1."""
-    return float(look.arms.compare(Scope(feature), metric_named("latency_mean"), look.plan.hours).inflation)
+    return float(look.arms.compare(scope, metric_named("latency_mean"), look.plan.hours).inflation)
 
 
 def thin(x: Floats, y: Floats, most: int = MOST_STEPS) -> tuple[Floats, Floats]:
@@ -141,14 +145,14 @@ def thin(x: Floats, y: Floats, most: int = MOST_STEPS) -> tuple[Floats, Floats]:
     return x[keep], y[keep]
 
 
-def _ended(arm: Arm, feature: str) -> Steps:
-    rows = timed_calls(arm, feature)
+def _ended(arm: Arm, scope: Scope) -> Steps:
+    rows = timed_calls(arm, scope)
     sample = latency_sample(rows["latency_ms"].to_numpy(), rows["calls"].to_numpy())
     return Steps(*thin(sample.latency_ms, ecdf(sample)), sample.n_calls)
 
 
-def _answered(arm: Arm, feature: str) -> AnswerCurve:
-    curve = survival_of(arm, feature)
+def _answered(arm: Arm, scope: Scope) -> AnswerCurve:
+    curve = survival_of(arm, scope)
     return AnswerCurve(
         Steps(*thin(curve.time_ms, curve.survival), curve.n_calls),
         float(curve.failed.sum() / curve.n_calls) if curve.n_calls else 0.0,

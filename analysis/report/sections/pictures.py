@@ -36,64 +36,65 @@ def forest_picture(result: dict[str, Any], *, too_small: float) -> Picture:
     return make_picture(claim_figures.draw_forest, prepared, captions.describe_forest(prepared), name="expectations", height_in=height)
 
 
-def mix_picture(look: Look, feature: str) -> Picture:
+def mix_picture(look: Look, scope: Scope) -> Picture:
     """What the calls of a feature end as."""
-    prepared = claims.prepare_outcome_mix(look, feature)
+    prepared = claims.prepare_outcome_mix(look, scope)
     height = claim_figures.mix_height(len(prepared.classes))
-    words = captions.describe_outcome_mix(prepared, feature)
-    return make_picture(claim_figures.draw_outcome_mix, prepared, words, name=file_name("outcomes", feature), height_in=height)
+    words = captions.describe_outcome_mix(prepared, label(scope))
+    return make_picture(claim_figures.draw_outcome_mix, prepared, words, name=file_name("outcomes", label(scope)), height_in=height)
 
 
-def hourly_picture(look: Look, feature: str, metric: Metric, *, marks: Sequence[Mark] = ()) -> Picture:
+def hourly_picture(look: Look, scope: Scope, metric: Metric, *, marks: Sequence[Mark] = ()) -> Picture:
     """A metric of a feature, hour by hour."""
-    prepared = hours.prepare_hourly_rate(look, Scope(feature), metric, marks=tuple(marks))
-    words = captions.describe_hourly_rate(prepared, feature)
-    return make_picture(hour_figures.draw_hourly_rate, prepared, words, name=file_name("hours", metric.name, feature))
+    prepared = hours.prepare_hourly_rate(look, scope, metric, marks=tuple(marks))
+    words = captions.describe_hourly_rate(prepared, label(scope))
+    return make_picture(hour_figures.draw_hourly_rate, prepared, words, name=file_name("hours", metric.name, label(scope)))
 
 
-def latency_picture(look: Look, feature: str) -> Picture:
+def latency_picture(look: Look, scope: Scope) -> Picture:
     """How long calls take."""
-    prepared = latency.prepare_latency_curves(look, feature)
-    words = captions.describe_latency_curves(prepared, feature)
-    return make_picture(latency_figures.draw_latency_curves, prepared, words, name=file_name("latency", feature))
+    prepared = latency.prepare_latency_curves(look, scope)
+    words = captions.describe_latency_curves(prepared, label(scope))
+    return make_picture(latency_figures.draw_latency_curves, prepared, words, name=file_name("latency", label(scope)))
 
 
-def answer_picture(look: Look, feature: str) -> Picture:
+def answer_picture(look: Look, scope: Scope) -> Picture:
     """How long until an answer."""
-    prepared = latency.prepare_answer_curves(look, feature)
-    words = captions.describe_answer_curves(prepared, feature)
-    return make_picture(latency_figures.draw_answer_curves, prepared, words, name=file_name("time-to-answer", feature))
+    prepared = latency.prepare_answer_curves(look, scope)
+    words = captions.describe_answer_curves(prepared, label(scope))
+    return make_picture(latency_figures.draw_answer_curves, prepared, words, name=file_name("time-to-answer", label(scope)))
 
 
-def cliff_picture(look: Look, feature: str) -> Picture:
+def cliff_picture(look: Look, scope: Scope) -> Picture:
     """Where failed calls pile up."""
-    prepared = latency.prepare_cliff(look, feature)
-    words = captions.describe_cliff(prepared, feature)
-    return make_picture(latency_figures.draw_cliff, prepared, words, name=file_name("cliff", feature))
+    prepared = latency.prepare_cliff(look, scope)
+    words = captions.describe_cliff(prepared, label(scope))
+    return make_picture(latency_figures.draw_cliff, prepared, words, name=file_name("cliff", label(scope)))
 
 
-def shift_picture(look: Look, feature: str) -> Picture:
+def shift_picture(look: Look, scope: Scope) -> Picture:
     """How each quantile moved."""
-    prepared = latency.prepare_shift(look, feature)
-    words = captions.describe_shift(prepared, feature)
-    return make_picture(latency_figures.draw_shift, prepared, words, name=file_name("shift", feature))
+    prepared = latency.prepare_shift(look, scope)
+    words = captions.describe_shift(prepared, label(scope))
+    return make_picture(latency_figures.draw_shift, prepared, words, name=file_name("shift", label(scope)))
 
 
-def cap_picture(look: Look, feature: str) -> Picture | None:
+def cap_picture(look: Look, scope: Scope) -> Picture | None:
     """What a cap would cut off; None without calls."""
-    prepared = latency.prepare_cap_curve(look, feature)
+    prepared = latency.prepare_cap_curve(look, scope)
     if prepared is None:
         return None
-    words = captions.describe_cap_curve(prepared, feature)
-    return make_picture(latency_figures.draw_cap_curve, prepared, words, name=file_name("cap", feature))
+    words = captions.describe_cap_curve(prepared, label(scope))
+    return make_picture(latency_figures.draw_cap_curve, prepared, words, name=file_name("cap", label(scope)))
 
 
 def card_pictures(look: Look, feature: str, *, marks: Sequence[Mark] = ()) -> list[Picture]:
     """The figures of a feature's card; the cliff's only where there is one in either arm."""
-    pictures = [mix_picture(look, feature), hourly_picture(look, feature, card_metric(look, feature), marks=marks), answer_picture(look, feature)]
+    scope = Scope(feature)
+    pictures = [mix_picture(look, scope), hourly_picture(look, scope, card_metric(look, feature), marks=marks), answer_picture(look, scope)]
     if any(feature in look.cliffs[arm] for arm in ("baseline", "post")):
-        pictures += [latency_picture(look, feature), cliff_picture(look, feature)]
-    return [*pictures, shift_picture(look, feature)]
+        pictures += [latency_picture(look, scope), cliff_picture(look, scope)]
+    return [*pictures, shift_picture(look, scope)]
 
 
 def card_metric(look: Look, feature: str) -> Metric:
@@ -101,3 +102,12 @@ def card_metric(look: Look, feature: str) -> Metric:
     named = (part.metric for claim in look.settings.claims for part in (claim.any_of or (claim,)) if part.feature == feature)
     metrics = (metric_named(name, look.arms.user_classes) for name in named if name)
     return next((metric for metric in metrics if metric.unit == "share" and metric.table == "hourly"), metric_named("error_rate"))
+
+
+def label(scope: Scope) -> str:
+    """A scope in words.
+
+    >>> label(Scope("draft.verify", "background-job/*"))
+    'draft.verify from background-job/*'
+    """
+    return (scope.feature or "all features") + (f" from {scope.source}" if scope.source else "")

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analysis import clock
+from analysis.decision.scope import Scope
 from analysis.errors import WrongUse
 from analysis.history.stages import find_marks
 from analysis.report import method, prose
@@ -89,7 +90,7 @@ class WindowSections:
     def what_if(self) -> Section:
         """What another cap would do, feature by feature, for features that have a cap or a knob for it."""
         chosen = [feature for feature in self.declared_features if self._has_cap(feature)]
-        pictures = [picture for feature in chosen if (picture := cap_picture(self.look, feature))]
+        pictures = [picture for feature in chosen if (picture := cap_picture(self.look, Scope(feature)))]
         lines = prose.what_if_lines(self.look, chosen)
         html = render("sections/pictures.html.j2", lines=lines or [prose.NO_CAP], pictures=pictures)
         return Section(html, "\n".join(lines or [prose.NO_CAP]))
