@@ -20,7 +20,6 @@ from analysis.cli.options import (
     print_json,
     say,
     settings_as_recorded,
-    settings_as_written,
 )
 
 
@@ -50,10 +49,9 @@ def demo(out: Annotated[Path | None, typer.Option("--out", help="Folder for the 
 @app.command()
 def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
     """Check the configuration, the connection and the table; each line says what to mend."""
-    from analysis.config import load_settings
     from analysis.telemetry.doctor import examine
 
-    lines = examine(loadsettings_as_recorded(config))
+    lines = examine(settings_as_recorded(config))
     if as_json:
         print_json({"checks": [{"name": line.name, "state": line.state, "detail": line.detail} for line in lines]})
     else:
