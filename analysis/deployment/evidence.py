@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from analysis.config.steps import Smoke
@@ -47,6 +47,10 @@ class SmokeReport:
     def passed(self) -> bool:
         """Whether every check passed."""
         return all(result.passed for result in self.results)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for `--json`."""
+        return {**asdict(self), "passed": self.passed}
 
     def check(self) -> None:
         """Raise StepFailed with the first reason when a check failed."""

@@ -9,9 +9,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from analysis.config.settings import Settings
 from analysis.config.steps import Preflight
@@ -71,6 +71,10 @@ class PreflightReport:
     def passed(self) -> bool:
         """Whether every command passed."""
         return all(step.passed for step in self.steps) and not self.not_run
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as an object for `--json`."""
+        return {**asdict(self), "passed": self.passed}
 
     def check(self) -> None:
         """Raise StepFailed when a command failed."""

@@ -51,6 +51,7 @@ def test_lint_and_build_of_an_npm_project(make_settings, project):
     assert report.tools.keys() == {"npm", "node"}
     assert report.tools["node"].startswith("v")
     assert report.schema_push is None
+    assert json.loads(json.dumps(report.as_json()))["steps"][0]["name"] == "lint"
     assert "built dist.js" in lines
     assert lines[0] == "$ npm run lint"
     assert (project / "dist.js").exists()

@@ -1,5 +1,6 @@
 """Smoke checks against a real server with a PostgreSQL advisory lock behind it; and everything that must make them fail."""
 
+import json
 import threading
 import time
 from datetime import timedelta
@@ -95,6 +96,7 @@ def test_a_sound_application_passes_every_check(make_settings, application):
         ("a regenerated draft completes", "passed"),
     ]
     assert report.passed
+    assert json.loads(json.dumps(report.as_json()))["results"][2]["evidence"][0]["status"] == 200
     report.check()
     assert tuple(shown) == report.results
     assert len(application.runs) == 2

@@ -1,6 +1,7 @@
 """Watching: which looks are due, what stops it, what is tried again, and that SIGKILL at any instant changes nothing."""
 
 import itertools
+import json
 import multiprocessing
 import signal
 import threading
@@ -348,6 +349,10 @@ def test_killed_at_fifty_instants_it_ends_as_if_undisturbed(make_settings, clock
         history = open_ledger(settings).read()
         assert looks_in(settings) == undisturbed, f"killed at instant {number}"
         assert history.torn_lines == ()
+        for label, verdict in GOOD_STORY.items():
+            folder = settings.outputs / "windows" / label
+            assert json.loads((folder / "result.json").read_text())["verdict"] == verdict
+            assert (folder / "report.html").exists()
         assert sorted(whole_looks(settings)) == sorted(set(whole_looks(settings))), f"a whole look was made again, instant {number}"
     assert was_killed >= 30, f"a run took {lasts_s:.2f} s, and many ended before they were killed"
 
