@@ -150,7 +150,7 @@ def _shared(findings: Sequence[Finding]) -> str:
     if not shared:
         return ""
     words = next(part.caveat.words for part in (shared[0].parts or shared) if part.caveat and part.caveat.is_shared)
-    return f"; {_quoted(shared[0])} does not count, because {words}{_also(shared[1:])}"
+    return f"; {_quoted(shared[0])} is left open, because {words}{_also(shared[1:])}"
 
 
 def _last_look() -> str:
