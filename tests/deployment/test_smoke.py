@@ -132,7 +132,7 @@ def test_a_broken_lock_fails(make_settings, application):
         "two runs at once are possible"
     )
     assert len(application.runs) == 6
-    assert report.results[0].notes[0].startswith("try 1: 0 of 2 calls matched, expected 1; all were open together for 0.")
+    assert report.results[0].notes[0].startswith("try 1: 0 of 2 calls matched, expected 1; all were open together for ")
 
 
 def test_a_200_without_a_secret_fails(make_settings, application):
@@ -243,11 +243,12 @@ def test_a_race_that_was_missed_is_tried_again_and_said(make_settings, server, m
     server.answer = answer
     (result,) = run(make_settings(OVERLAP)).results
     assert result.passed
-    assert result.notes[0].startswith("try 1: 0 of 2 calls matched, expected 1; all were open together for 0.0")
+    assert result.notes[0].startswith("try 1: 0 of 2 calls matched, expected 1; all were open together for ")
     assert result.notes[-1] == "it came out right at try 2 of 3"
 
 
 def test_a_race_that_cannot_be_forced_fails_and_says_so(make_settings, server, monkeypatch):
+    monkeypatch.setattr(smoke, "SHORTEST_MEETING_S", 30.0)  # on a busy machine even short calls meet for a while
     monkeypatch.setenv("APP_URL", server.url)
     monkeypatch.setenv("CRON_SECRET", SECRET)
     server.answer = lambda asked: Reply(content={"success": True})
