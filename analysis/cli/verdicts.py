@@ -20,6 +20,7 @@ from analysis.cli.options import (
     print_json,
     say,
     settings_as_recorded,
+    settings_as_written,
 )
 
 
