@@ -14,6 +14,7 @@ _BY_CODE: dict[str, tuple[type[RolloutError], str]] = {
     "42703": (WrongUse, "failed: a column does not exist; run 'rollout doctor' or mend the mapping"),
     "42883": (WrongUse, "failed: a column has a type that the query cannot use; mend the mapping"),
     "22003": (DataNotTrusted, "met numbers too large to be milliseconds; run 'rollout doctor' for their unit"),
+    "22007": (DataNotTrusted, "met a text where a time belongs; run 'rollout doctor' or mend the mapping"),
     "22008": (DataNotTrusted, "met numbers too large to be milliseconds; run 'rollout doctor' for their unit"),
     "22P02": (DataNotTrusted, "met a text where a number belongs; run 'rollout doctor' or mend the mapping"),
     "57P01": (RolloutError, "was cut off: the server shut down; run again when it is back"),
