@@ -16,6 +16,7 @@ from analysis.decision.arms import grid_of
 from analysis.decision.baseline_tables import coverage, errors_by_source, latency_distribution, published_window, unknown_errors
 from analysis.decision.checks import Check
 from analysis.decision.cliffs import find_cliffs
+from analysis.decision.controls_series import replay_controls
 from analysis.decision.controls_words import controls_object
 from analysis.decision.findings import Finding
 from analysis.decision.foresight import foresee
@@ -23,6 +24,7 @@ from analysis.decision.incidents import propose_exclusions
 from analysis.decision.scope import Cycle
 from analysis.decision.sentences import finding_sentence
 from analysis.statistics.cliff import Cliff
+from analysis.statistics.placebo import Replay
 from analysis.telemetry.queries import sql_sha256
 from analysis.window import HOUR
 
@@ -75,7 +77,7 @@ def look_object(look: Look, *, deployed_at: datetime, engine_name: str) -> dict[
             "cliffs": cliff_objects(look.cliffs),
             "advice": [],
             "checks": [check_object(check) for check in look.checks],
-            "calibration": {"pretended_deploys": look.replay.pretended_deploys, "false_alarms": look.replay.false_alarms},
+            "calibration": _replayed(look.replay) | {"controls": _replayed(_replay_controls(look))},
             "provenance": provenance(engine_name),
         }
     )
@@ -137,6 +139,16 @@ def finding_object(finding: Finding) -> dict[str, Any]:
     return _plain(
         shared | numbers | {"sentence": finding_sentence(finding), "parts": [finding_object(part) for part in finding.parts]}
     )
+
+
+def _replayed(replay: Replay) -> dict[str, int]:
+    return {"pretended_deploys": replay.pretended_deploys, "false_alarms": replay.false_alarms}
+
+
+def _replay_controls(look: Look) -> Replay:
+    """The slowness indexes behind the claims, judged where nothing was deployed."""
+    parts = [part for found in (*look.expectations, *look.guardrails) for part in (found.parts or (found,))]
+    return replay_controls(look.arms, [part.measured.scope for part in parts], hours=look.plan.hours, alpha=look.plan.alpha)
 
 
 def _numbers(finding: Finding) -> dict[str, Any]:
