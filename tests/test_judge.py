@@ -7,11 +7,15 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from jsonschema import Draft202012Validator
 
 import analysis
 from analysis.clock import CLOCK_VARIABLE, iso
 from analysis.decision.checks import check_data
+from analysis.decision.look import Look
+from analysis.decision.result import result_schema
 from analysis.errors import NotYetDue, WrongUse
+from analysis.judge import Rollout
 from analysis.telemetry.simulate_series import simulate_series
 from analysis.window import HOUR
 from tests.decision.counting import arm_of, calls_of
@@ -19,13 +23,26 @@ from tests.decision.making import DEPLOYED_AT, any_of, arms, claim, expectation,
 
 DEPLOY = pd.Timestamp(DEPLOYED_AT).tz_localize(None)
 LAST = plan(2)
+SCHEMA = Draft202012Validator(result_schema())
+
 
 
 @pytest.fixture(name="judge")
 def judge_fixture(tmp_path, monkeypatch):
-    """Rows and the claims of rollout.toml -> an open rollout, on a clock that stands two days after the deploy."""
+    """Rows and the claims of rollout.toml -> an open rollout, on a clock that stands two days after the deploy.
+
+    Every result is checked against the schema that ships with it.
+    """
     (tmp_path / "clock").write_text(iso(DEPLOYED_AT + timedelta(days=2)))
     monkeypatch.setenv(CLOCK_VARIABLE, str(tmp_path / "clock"))
+    judged = Rollout._judge
+
+    def judged_and_checked(*args: object) -> Look:
+        look = judged(*args)
+        SCHEMA.validate(look.result)
+        return look
+
+    monkeypatch.setattr(Rollout, "_judge", judged_and_checked)
 
     def open_rollout(rows: pd.DataFrame, claims: str, *, settings: str = "") -> analysis.Rollout:
         rows.assign(id=[f"row-{number}" for number in range(len(rows))]).to_parquet(tmp_path / "calls.parquet")

@@ -161,7 +161,7 @@ def _numbers(finding: Finding) -> dict[str, Any]:
         "difference": comparison.difference,
         "ratio": comparison.ratio,
         "interval": None if finding.interval is None else list(finding.interval),
-        "post_interval": _finite(measured.decisive.post_interval(finding.level)),
+        "post_interval": None if measured.decisive.difference is None else _finite(measured.decisive.post_interval(finding.level)),
         "level": finding.level,
         "p_value": finding.p_value,
         "p_adjusted": finding.p_adjusted,
