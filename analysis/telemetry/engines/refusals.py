@@ -45,6 +45,8 @@ def explain_refusal(error: SQLAlchemyError, doing: str) -> RolloutError:
     if code in _BY_CODE:
         kind, sentence = _BY_CODE[code]
         return kind(f"{doing} {sentence}")
+    if code and code.startswith("22"):
+        return DataNotTrusted(f"{doing} met a value that does not fit (SQLSTATE {code}); run 'rollout doctor' or mend the mapping")
     said = str(original or "").lower()
     for words, kind, sentence in _BY_WORDS:
         if words in said:
