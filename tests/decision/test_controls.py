@@ -1,0 +1,404 @@
+"""Which features are controls, what they do to findings, and what is said of it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.config import load_settings
+from analysis.counts import HourlyBins
+from analysis.decision.claims import Arms, measure
+from analysis.decision.controls import Controls, busy_features, find_controls, provider_of
+from analysis.decision.controls_pace import is_class_rate, kind_of
+from analysis.decision.controls_series import compare_beside, replay_controls, slowness_around
+from analysis.decision.controls_words import controls_object, controls_sentence, shared_words
+from analysis.decision.result import finding_object
+from analysis.decision.scope import Cycle, Scope
+from analysis.decision.verdict import decide_verdict
+from analysis.errors import WrongUse
+from analysis.metrics import METRICS, metric_named
+from analysis.statistics.comparison import compare
+from analysis.statistics.controls import Guarded
+from benchmarks.controls_parts.rollouts import STORIES, judge_rollout
+from tests.decision import making
+from tests.decision.making import ONLY, arm, calls, claim, expectation, guardrail, plan, spoken
+
+DAYS, HOURS = 7, 24
+SHARED = ("a", "b", "c")
+MEAN, P95, TIMEOUTS = (metric_named(name) for name in ("latency_mean", "slower_than_p95", "timeout_rate"))
+
+
+def wave(seed: int, strength: float = 0.15) -> np.ndarray:
+    """Slow and fast hours, baseline and post."""
+    return np.exp(strength * np.random.default_rng(seed).standard_normal(DAYS * 24 + HOURS))
+
+
+def two_arms(features: dict[str, dict], *, models: dict[str, str] | None = None) -> Arms:
+    """Arms of features given by ms (one an hour, baseline then post), per_hour, and failures of each class (baseline, post)."""
+    before, after, cut = [], [], DAYS * 24
+    for name, shape in features.items():
+        ms, per_hour = np.asarray(shape["ms"], dtype=float).round().astype(int), shape.get("per_hour", 40)
+        failed = shape.get("failed", {})
+        common = {"feature": name, "per_hour": per_hour}
+        before.append(calls(-cut, 0, latency_ms=ms[:cut], **common, **{kind: n[0] for kind, n in failed.items()}))
+        after.append(calls(0, HOURS, latency_ms=ms[cut:], **common, **{kind: n[1] for kind, n in failed.items()}))
+    limits = pd.concat([making.LIMITS.assign(feature=name) for name in features], ignore_index=True)
+    names = dict.fromkeys(features, "gpt-5-mini") if models is None else models
+    sides = [with_bins(replace(arm(*span, *rows), limits=limits, models=names)) for span, rows in (((-cut, 0), before), ((0, HOURS), after))]
+    return Arms(*sides, Cycle.of(cut), controls=Controls(tuple(sorted(set(features) & set(SHARED))), names))
+
+
+def with_bins(one):
+    rows = one.hourly.rows
+    latency = rows["latency_ms"] // rows["calls"].clip(lower=1)
+    width = 10 ** np.maximum(0, np.floor(np.log10(latency.clip(lower=1))).astype(int) - 1)
+    return replace(one, bins=HourlyBins.of(rows.assign(bin_ms=latency - latency % width)))
+
+
+def shared_day(provider: float = 1.0, effect: float = 1.0, *, strength: float = 0.15, own: float = 0.02, **target) -> Arms:
+    """A target f and three untouched features that slow down together; after the deploy all by `provider`, f also by `effect`."""
+    common, post = wave(1, strength), np.arange(DAYS * 24 + HOURS) >= DAYS * 24
+    features = {name: {"ms": 1000 * (2 + number) * common * np.where(post, provider, 1.0) * wave(10 + number, own)} for number, name in enumerate(SHARED)}
+    features["f"] = {"ms": 2000 * common * np.where(post, provider * effect, 1.0) * wave(20, own)} | target
+    return two_arms(features)
+
+
+# ---- which ------------------------------------------------------------------------------------------------------------
+TOML = """
+[rollout]
+name = "test"
+deployed_at = 2026-02-02T23:10:16Z
+[source]
+engine = "duckdb"
+path = "calls.parquet"
+[monitoring]
+windows = ["24h"]
+[controls]
+{controls}
+{claims}
+"""
+EXPECTATION = '[[expectation]]\nname = "e"\nmetric = "timeout_rate"\nclaim = "falls"\n'
+GUARDRAIL = '[[guardrail]]\nname = "g"\nmetric = "slower_than_p95"\nclaim = "no_worse"\nmargin = 0.5\n'
+
+
+@pytest.fixture(name="settings")
+def settings_fixture(tmp_path: Path):
+    def load(claims: str = EXPECTATION + 'feature = "f"\n', controls: str = ""):
+        (tmp_path / "rollout.toml").write_text(TOML.format(controls=controls, claims=claims), encoding="utf-8")
+        return load_settings(tmp_path / "rollout.toml")
+
+    return load
+
+
+@pytest.fixture(name="baseline", scope="module")
+def baseline_fixture():
+    return shared_day().baseline
+
+
+@pytest.mark.parametrize(
+    ("claims", "controls", "features"),
+    [
+        (EXPECTATION + 'feature = "f"\n', "", ("a", "b", "c")),
+        (EXPECTATION + 'feature = "f"\n', 'never = ["b"]', ("a", "c")),
+        (EXPECTATION + 'feature = "f"\n', 'use = ["c", "f"]', ("c", "f")),
+        (EXPECTATION + 'feature = "f"\n', 'use = "off"', ()),
+        (EXPECTATION + 'feature = "f"\n' + GUARDRAIL + 'feature = "a"\n', "", ("b", "c")),
+        (EXPECTATION + 'feature = "f"\n' + GUARDRAIL + 'feature = "*"\n', "", ("a", "b", "c")),
+        (EXPECTATION + 'feature = "f"\n' + GUARDRAIL + 'source = "s"\n', "", ("a", "b", "c")),
+        (EXPECTATION + 'feature = "*"\n', "", ()),
+        (EXPECTATION + 'source = "other"\n', "", ("a", "b", "c", "f")),
+    ],
+)
+def test_named_features_are_no_controls_and_patterns_of_guardrails_name_none(settings, baseline, claims, controls, features):
+    assert find_controls(settings(claims, controls), baseline).features == features
+
+
+def test_parts_of_any_of_name_their_feature(settings, baseline):
+    claims = '[[expectation]]\nname = "e"\nfeature = "a"\nany_of = [{metric = "timeout_rate", claim = "falls"}, {metric = "rmst", claim = "falls"}]\n'
+    assert find_controls(settings(claims), baseline).features == ("b", "c", "f")
+
+
+def test_an_unknown_control_is_refused_with_the_nearest(settings, baseline):
+    with pytest.raises(WrongUse, match=r"\[controls\].use names 'aa', which the baseline does not hold; did you mean 'a'"):
+        find_controls(settings(controls='use = ["aa"]'), baseline)
+
+
+def test_quiet_features_are_no_controls():
+    """Fewer than 5 calls an hour, or calls in fewer than 80 % of the hours."""
+    hours = np.arange(-DAYS * 24, 0)
+    rows = [
+        calls(-DAYS * 24, 0, per_hour=5, feature="five"),
+        calls(-DAYS * 24, 0, per_hour=4, feature="four"),
+        calls(-DAYS * 24, 0, per_hour=np.where(hours % 6 < 5, 20, 0), feature="most hours"),
+        calls(-DAYS * 24, 0, per_hour=np.where(hours % 6 < 4, 20, 0), feature="some hours"),
+    ]
+    assert busy_features(arm(-DAYS * 24, 0, *rows), Cycle.of(DAYS * 24)) == ("five", "most hours")
+
+
+def test_excluded_hours_do_not_count_against_a_feature():
+    rows = calls(-DAYS * 24, 0, per_hour=5, feature="five")
+    assert busy_features(arm(-DAYS * 24, 0, rows, excluded=range(-100, -20)), Cycle.of(DAYS * 24)) == ("five",)
+
+
+MODELS = {"f": "gpt-5-mini", "a": "gpt-5-mini", "b": "gpt-5-mini", "c": "gpt-5-nano", "d": "claude-haiku", "g": "gpt-5-nano", "h": "claude-haiku"}
+
+
+@pytest.mark.parametrize(
+    ("target", "features", "of"),
+    [
+        ({"f": 10.0}, ("a", "b"), "the same model"),
+        ({"a": 10.0}, ("b", "c"), "the same provider"),
+        ({"g": 10.0}, ("a", "b", "c"), "the same provider"),
+        ({"f": 10.0, "h": 99.0}, (), ""),
+        ({"f": 10.0, "h": 9.0}, ("a", "b"), "the same model"),
+        ({"unknown": 10.0}, (), ""),
+    ],
+)
+def test_controls_share_the_model_else_the_provider_never_a_mixture(target, features, of):
+    choice = Controls(("a", "b", "c", "d"), MODELS).of(target)
+    assert (choice.features, choice.of) == (features, of)
+    assert bool(choice.why_none) == (not features)
+
+
+def test_declared_controls_do_not_ask_the_model():
+    assert Controls(("a", "d"), MODELS, declared=True).of({"f": 1.0}).features == ("a", "d")
+    assert "fewer than two" in Controls(("a",), MODELS, declared=True).of({"f": 1.0}).why_none
+
+
+@pytest.mark.parametrize(("model", "provider"), [("gpt-4.1", "gpt"), ("azure/o3", "gpt"), ("chatgpt-4o", "gpt"), ("claude-3-5-haiku", "claude"), ("Mistral_small", "mistral")])  # fmt: skip
+def test_the_provider_is_the_family_of_the_name(model, provider):
+    assert provider_of(model) == provider
+
+
+# ---- which metrics ----------------------------------------------------------------------------------------------------
+def test_every_metric_knows_what_the_provider_does_to_it():
+    paced = {metric.name for metric in METRICS if kind_of(metric)}
+    assert paced == {"latency_mean", "rmst", "time_per_success", "timeout_rate", "error_rate", *(f"slower_than_p{p}" for p in (50, 90, 95, 99))}
+    untold = {metric.name for metric in METRICS if not kind_of(metric) and not is_class_rate(metric)}
+    assert untold == {"output_tokens_mean", "total_tokens_mean", "calls_per_hour", "recovered_rate", "cron_over_budget_rate"}
+
+
+# ---- comparisons ------------------------------------------------------------------------------------------------------
+def test_a_quiet_day_is_decided_by_the_adjusted_comparison():
+    both = shared_day(effect=1.05, strength=0.15)
+    found = both.compare(Scope("f"), MEAN, (0, HOURS))
+    assert found.decided_by == "adjusted"
+    assert found.adjusted.slope.value == pytest.approx(1.0, abs=0.1)
+    assert found.p_value() < found.plain.p_value() / 10
+    assert found.variance < found.plain.variance / 4
+    assert found.ratio == pytest.approx(1.05, abs=0.01)
+    assert found.crude_baseline_value == found.plain.crude_baseline_value
+
+
+def test_a_slow_provider_asks_all_three_and_nothing_is_shown():
+    both = shared_day(provider=1.4, own=0.05)
+    found = both.compare(Scope("f"), MEAN, (0, HOURS))
+    assert found.decided_by == "plain, adjusted and proportional"
+    assert found.plain.p_value() < 0.001
+    assert found.p_value() > 0.05
+    assert found.proportional.factor == pytest.approx(1.4, abs=0.1)
+
+
+def test_without_controls_and_for_metrics_of_other_things_the_plain_comparison_stands():
+    both = shared_day(provider=1.4)
+    off = replace(both, controls=Controls(), _compared={})
+    for metric in (MEAN, P95, TIMEOUTS):
+        found = off.compare(Scope("f"), metric, (0, HOURS))
+        plain = compare(*both.totals(Scope("f"), metric, (0, HOURS)), indicator=metric.indicator)
+        assert (found.decided_by, found.p_value(), found.interval()) == ("plain", plain.p_value(), plain.interval())
+    assert both.compare(Scope("f"), metric_named("total_tokens_mean"), (0, HOURS)).untouched is None
+
+
+def test_a_control_that_is_looked_at_is_not_its_own_control():
+    found = shared_day().compare(Scope("a"), MEAN, (0, HOURS))
+    assert found.untouched.index.names == ("b", "c")
+
+
+def test_a_pattern_may_hold_its_own_controls():
+    assert shared_day().compare(Scope("*"), MEAN, (0, HOURS)).untouched.index.names == ("a", "b", "c")
+
+
+def test_a_touched_control_is_named_and_left_out():
+    both = shared_day(own=0.01)
+    rows = both.post.hourly.rows
+    is_b = rows["feature"] == "b"
+    slower = rows.assign(latency_ms=rows["latency_ms"].where(~is_b, rows["latency_ms"] * 3), capped_ms=rows["capped_ms"].where(~is_b, rows["capped_ms"] * 3))
+    touched = replace(both, post=replace(both.post, hourly=type(both.post.hourly).of(slower)), _compared={}, _hourly_totals={}, _picked={})
+    found = touched.compare(Scope("f"), MEAN, (0, HOURS))
+    assert found.untouched.dropped == ("b",)
+    assert found.untouched.index.names == ("a", "c")
+
+
+def with_errors(target: tuple[int, int], others: tuple[int, int], *, noise: int = 3) -> Arms:
+    """40 calls an hour, so many 5xx errors every fourth hour, in the target and in all others."""
+    hours = np.arange(DAYS * 24 + HOURS)
+
+    def failed(means, seed):
+        drawn = np.random.default_rng(seed).poisson(np.where(hours < DAYS * 24, *means)).clip(max=30)
+        return {"http_5xx": (drawn[: DAYS * 24], drawn[DAYS * 24 :])}
+
+    features = {name: {"ms": np.full(hours.size, 1000), "failed": failed(others, number)} for number, name in enumerate(SHARED)}
+    features["f"] = {"ms": np.full(hours.size, 1000), "failed": failed(target, 9)}
+    return two_arms(features)
+
+
+def test_errors_that_rise_everywhere_are_vetoed_and_errors_of_one_feature_are_not():
+    rate = metric_named("http_5xx_rate")
+    everywhere = with_errors((1, 3), (1, 3)).compare(Scope("f"), rate, (0, HOURS))
+    assert everywhere.decided_by == "plain and proportional"
+    assert everywhere.plain.p_value() < 0.01
+    assert everywhere.p_value() > 0.05
+    assert everywhere.untouched.class_movement == pytest.approx(2.0, abs=0.4)
+    alone = with_errors((1, 3), (1, 1)).compare(Scope("f"), rate, (0, HOURS))
+    assert alone.p_value() == alone.plain.p_value() < 0.01
+    more = with_errors((1, 9), (1, 3)).compare(Scope("f"), rate, (0, HOURS))
+    assert more.plain.p_value() < more.p_value() < 0.01
+
+
+def test_timeouts_are_held_against_what_the_new_pace_alone_would_cut():
+    """Half of the baseline's hours lie within 25 % of the cap of 20 s; a provider 40 % slower cuts them off."""
+    common, post = wave(1, 0.1), np.arange(DAYS * 24 + HOURS) >= DAYS * 24
+    features = {name: {"ms": 3000 * common * np.where(post, 1.4, 1.0) * wave(10 + number, 0.02)} for number, name in enumerate(SHARED)}
+    near = np.tile([16_000, 8_000], (DAYS * 24 + HOURS) // 2)
+    cut = np.where(post & (near > 14_000), 38, np.random.default_rng(3).poisson(1.0, post.size))
+    features["f"] = {"ms": near, "failed": {"timeout": (cut[: DAYS * 24], cut[DAYS * 24 :])}}
+    both = two_arms(features)
+    found = both.compare(Scope("f"), TIMEOUTS, (0, HOURS))
+    assert found.plain.p_value() < 1e-6
+    assert found.decided_by == "plain and proportional"
+    assert found.proportional.factor > 5
+
+
+# ---- words ------------------------------------------------------------------------------------------------------------
+def told(both: Arms, metric: str, kind: str = "falls", **keys) -> tuple:
+    measured = measure(claim(kind, metric, **keys), both, (0, HOURS))
+    return tuple(text and spoken(text) for text in (controls_sentence(measured, 0.95), shared_words(measured, 0.95)))
+
+
+def test_adjusted_says_both_numbers():
+    sentence, shared = told(shared_day(effect=1.05), "latency_mean")
+    assert sentence.startswith("Adjusted for provider slowdowns seen in 3 untouched features (slope 1.0; they were 0.88 % slower than at baseline). Plain +")
+    assert "adjusted +" in sentence
+    assert ", interval +" in sentence
+    assert shared is None
+
+
+def test_moved_says_what_each_would_say():
+    sentence, shared = told(shared_day(provider=1.4, own=0.05), "latency_mean")
+    assert sentence.startswith("The 3 untouched features were 40.5 % slower after the deploy: the provider, or something the deploy did to all. Plain +")
+    assert ", worse; adjusted " in sentence
+    assert sentence.endswith("not shown. Undecided.")
+    assert shared == "the 3 untouched features were 40.5 % slower too, so it may be the provider, or something the deploy did to all"
+
+
+def test_one_feature_that_gets_much_slower_on_a_slow_day_is_still_told():
+    sentence, shared = told(shared_day(provider=1.4, effect=2.0), "latency_mean")
+    assert sentence.endswith("They agree.")
+    assert shared is None
+
+
+def test_error_classes_say_what_the_same_errors_did_elsewhere():
+    sentence, shared = told(with_errors((1, 3), (1, 3)), "http_5xx_rate")
+    assert "in the 3 untouched features after the deploy: the provider" in sentence
+    assert sentence.startswith("The same errors rose by ")
+    assert shared.startswith("the same errors rose by ")
+    assert told(with_errors((1, 3), (1, 1)), "http_5xx_rate")[0].startswith("3 untouched features show no such movement, so the plain change of +")
+
+
+def test_without_controls_it_is_said_and_why():
+    off = replace(shared_day(), controls=Controls(why_none='[controls].use is "off"'), _compared={})
+    assert told(off, "latency_mean") == ("Not adjusted for the provider's day: [controls].use is \"off\".", None)
+    assert told(off, "total_tokens_mean") == (None, None)
+
+
+def test_numbers_of_result_json():
+    both = shared_day(effect=1.05)
+    finding = expectation(both, claim("falls", "latency_mean"), at=plan(**ONLY))
+    found, shown = finding.measured.comparison, finding_object(finding)
+    assert shown["decided_by"] == "adjusted"
+    assert shown["plain"] == {"difference": found.plain.difference, "interval": list(found.plain.interval(finding.level)), "p_value": found.plain.p_value()}
+    assert {key: shown["adjusted"][key] for key in ("difference", "slope", "slope_se")} == {
+        "difference": found.difference, "slope": found.adjusted.slope.value, "slope_se": found.adjusted.slope.se}  # fmt: skip
+    assert shown["adjusted"]["p_value"] == shown["p_value"]
+    assert shown["proportional"] is None
+    assert {key: value for key, value in shown["controls"].items() if key != "sentence"} == {
+        "features": ["a", "b", "c"], "dropped": [], "moved": False, "movement": found.untouched.index.movement, "class_movement": None,
+        "share": "the same model", "why_none": None}  # fmt: skip
+
+
+def test_p_values_of_the_three_are_of_the_claims_own_null():
+    both = shared_day(provider=1.4)
+    measured = measure(claim("no_worse", "latency_mean", margin=0.2), both, (0, HOURS))
+    shown = controls_object(measured, 0.95)
+    found = measured.comparison
+    assert shown["plain"]["p_value"] == found.plain.p_value(scale=1.2)
+    assert shown["proportional"]["p_value"] == found.proportional.p_value(scale=1.2)
+    largest = max(shown[name]["p_value"] for name in ("plain", "adjusted", "proportional"))
+    assert measured.p_value() == 1.0 > largest  # with the margin their signs differ
+    assert measured.p_value("less") == found.plain.p_value(scale=1.2, alternative="less") > largest
+
+
+# ---- findings and verdict ---------------------------------------------------------------------------------------------
+def judged(both: Arms, expected, guarded) -> tuple[str, str]:
+    at = plan(**ONLY)
+    expectations, guardrails = (expectation(both, expected, at=at),), (guardrail(both, guarded, at=at),)
+    shared = {"checks": (), "moved_cliffs": (), "is_sustained": False, "is_last": True}
+    verdict = decide_verdict(expectations=expectations, guardrails=guardrails, **shared)
+    return verdict.name, spoken(verdict.reason)
+
+
+def test_a_slow_provider_is_no_roll_back_and_the_reason_says_why():
+    claims = claim("falls", "latency_mean"), claim("no_worse", "rmst", margin=0.1, critical=True)
+    both = shared_day(provider=1.4, own=0.05)
+    plain = replace(both, controls=Controls(), _compared={})
+    assert judged(plain, *claims)[0] == "roll_back"
+    name, reason = judged(both, *claims)
+    assert name == "keep_watching"
+    assert "is left open, because the 3 untouched features were 40.5 % slower too, so it may be the provider" in reason
+
+
+def test_absolute_limits_are_guarded_too():
+    both = shared_day(provider=1.4, own=0.05)
+    limit = guardrail(both, claim("below", "latency_mean", limit=2400, critical=True), at=plan(**ONLY))
+    assert limit.state == "undecided"
+    assert guardrail(replace(both, controls=Controls(), _compared={}), limit.claim, at=plan(**ONLY)).state in ("worse", "not_met")
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_rollouts_from_rows(seed):
+    """A bounded part of benchmarks/controls.py, which judges 50 of each."""
+    slow, alone, _ = (judge_rollout(seed, target=target, others=others) for target, others in STORIES.values())
+    assert slow["auto"][0] != "roll_back"
+    assert alone["auto"][0] == "roll_back" or alone["off"][0] != "roll_back"
+
+
+# ---- series, health, other controls -----------------------------------------------------------------------------------
+def test_slowness_around_the_deploy():
+    both = shared_day(provider=1.4)
+    measured = measure(claim("falls", "latency_mean"), both, (0, HOURS))
+    around = slowness_around(measured)
+    assert (around.hours[0], around.hours[-1], around.names) == (-DAYS * 24, HOURS - 1, SHARED)
+    assert np.nanmean(around.untouched[around.hours >= 0]) == pytest.approx(0.4, abs=0.1)
+    assert abs(np.nanmean(around.untouched[around.hours < 0])) < 0.01
+    assert np.nanstd(around.adjusted[around.hours < 0]) < np.nanstd(around.target[around.hours < 0]) / 2
+    assert slowness_around(measure(claim("falls", "latency_mean"), replace(both, controls=Controls(), _compared={}), (0, HOURS))) is None
+
+
+def test_the_index_is_judged_on_pretended_deploys():
+    both = shared_day(provider=1.4)
+    replayed = replay_controls(both, [Scope("f"), Scope("f", "s"), Scope("a")], hours=(0, 4), alpha=0.05)
+    assert replayed.pretended_deploys == 2 * 42
+    assert replayed.false_alarms <= 8
+    assert replay_controls(replace(both, controls=Controls()), [Scope("f")], hours=(0, 4), alpha=0.05).pretended_deploys == 0
+
+
+def test_other_controls_can_be_tried():
+    both = shared_day()
+    asked = (both, Scope("f"), MEAN, (0, HOURS))
+    assert compare_beside(*asked, use=()).decided_by == "plain"
+    assert compare_beside(*asked, leave_out=("b",)).untouched.index.names == ("a", "c")
+    assert compare_beside(*asked, use=("b", "c")).untouched.index.names == ("b", "c")
+    assert both.compare(*asked[1:]).untouched.index.names == SHARED
+    assert isinstance(compare_beside(*asked), Guarded)
