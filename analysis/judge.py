@@ -31,7 +31,7 @@ from analysis.decision.scan import scan_features
 from analysis.decision.scope import Cycle
 from analysis.decision.verdict import decide_verdict
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
-from analysis.history.stages import with_recorded_deploy
+from analysis.history.knobs import as_recorded
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.telemetry.load import Arm
 from analysis.window import Window
@@ -152,4 +152,4 @@ def open_rollout(config: str | Path = "rollout.toml", *, spark: Any = None) -> R
 
     `spark` is a session of Apache Spark that you have already, for engine = "spark"; it is left as it was.
     """
-    return Rollout(load_settings(config), spark=spark)
+    return Rollout(as_recorded(load_settings(config)), spark=spark)

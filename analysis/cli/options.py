@@ -39,10 +39,10 @@ def settings_as_written(config: Path) -> Settings:
 
 
 def settings_as_recorded(config: Path) -> Settings:
-    """The settings of the file, with the deploy that the ledger holds."""
-    from analysis.history.stages import with_recorded_deploy
+    """The settings of the file with what the ledger adds: the deploy, and without the knobs that were turned already."""
+    from analysis.history.knobs import as_recorded
 
-    return with_recorded_deploy(settings_as_written(config))
+    return as_recorded(settings_as_written(config))
 
 
 def instant(text: str | None) -> datetime | None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from analysis.clock import parse_instant
 from analysis.deployment.deployment import record_deploy
 from analysis.deployment.handoff import find_handoff
-from analysis.deployment.knobs import set_knob
+from analysis.history.knobs import set_knob
 from analysis.deployment.preflight import run_preflight
 from analysis.deployment.terminal import print_handoff
 from analysis.deployment.watch import look_folder, run_due

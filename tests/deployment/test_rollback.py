@@ -6,7 +6,7 @@ import pytest
 
 from analysis.clock import parse_instant
 from analysis.deployment.deployment import record_deploy
-from analysis.deployment.knobs import as_recorded, set_knob, values_now
+from analysis.history.knobs import as_recorded, set_knob, values_now
 from analysis.deployment.listing import Deployment
 from analysis.deployment.rollback import LIST_COMMAND, find_steps_back, slice_timeout_ms
 from analysis.errors import WrongUse

@@ -13,7 +13,7 @@ import pytest
 from analysis.clock import parse_instant
 from analysis.deployment import watch as watching
 from analysis.deployment.deployment import record_deploy
-from analysis.deployment.knobs import set_knob
+from analysis.history.knobs import set_knob
 from analysis.deployment.watch import find_standing, look_folder, run_due, watch
 from analysis.errors import NotYetDue, RolloutError, WrongUse
 from analysis.history.ledger import open_ledger
