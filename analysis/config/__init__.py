@@ -14,7 +14,7 @@ from analysis.config.rules import broken_rules
 from analysis.config.secrets import secret_mistakes
 from analysis.config.settings import CRON_BUDGET_MS, Claim, Contents, Settings
 from analysis.errors import WrongUse
-from analysis.leaks import shown
+from analysis.leaks import scan, shown
 from analysis.metrics import known_metrics
 
 __all__ = ["Claim", "Settings", "load_settings"]
@@ -113,6 +113,7 @@ def _settled_claim(claim: Claim) -> Claim:
 
 
 def _file(path: Path) -> str:
-    """Name the file as the user did."""
-    name = shown(str(path), longest=200)
+    """Name the file as the user did; a URL given as one is hidden, though a path has one slash where it has two."""
+    text = str(path)
+    name = shown(text.replace(":/", "://") if scan(text.replace(":/", "://")) else text, longest=200)
     return name[1:-1] if name.startswith("'") else name
