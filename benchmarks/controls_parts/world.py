@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from analysis.decision.claims import Arms
 from analysis.decision.controls import Controls
+from analysis.decision.controls_guard import Guard
 from analysis.decision.controls_pace import SLOWNESS
 from analysis.decision.scope import Cycle, Scope
 from analysis.metrics import OUTCOME_CODES, Metric
+from analysis.statistics.controls_proportional import TimedCalls
 from analysis.statistics.totals import ArmTotals
 from analysis.telemetry.provider_noise import BIN_MS, NOISE_LEVELS, draw_load, draw_slowdowns, draw_starts
 from analysis.telemetry.simulate_series import _SIGMA, _TENANT_LOG_SPEED, _TENANT_SHARES
@@ -23,7 +25,8 @@ HOURS = 24
 RATES = (100, 100, 60, 40, 30, 20, 10)  # calls per hour: the target, then the untouched features
 MEDIAN_MS, SLOW = 2_000.0, 3.0
 TIMEOUT_RATE, ERROR_RATE = 0.1, 0.02
-FEW = 100
+ONE_CALL = SimpleNamespace(of=lambda *_: [TimedCalls(np.ones(1), np.zeros(1), np.ones(1), np.zeros(1), np.zeros(1))])
+"""The mean of times that nothing cuts moves as every single time does: one call is enough for its full correction."""
 N_TENANTS = len(_TENANT_SHARES)
 
 Floats = NDArray[np.float64]
@@ -76,6 +79,7 @@ class World:
     failure_factor: tuple[Floats, ...]
     days: int
     _sums: dict[tuple, tuple[ArmTotals, ArmTotals]] = field(default_factory=dict, repr=False)
+    _guards: dict[tuple, Guard] = field(default_factory=dict, repr=False)
 
     @classmethod
     def drawn(cls, seed: int, *, shared: float, days: int = 7, burst: float = 1.0) -> World:
@@ -101,7 +105,16 @@ class World:
                 baseline, post = self._totals(number, one, story, by_tenant=number == 0 or strata_inside)
                 for hours in {*looks, story.hours}:
                     arms._hourly_totals[Scope(name), one.name, (0, hours)] = (baseline, post.hours(0, hours))
+        self._share_guard(arms, story, strata_inside=strata_inside)
+        if metric.name == "latency_mean":
+            arms.guard.__dict__["_by_latency"] = (ONE_CALL, ONE_CALL)
         return arms
+
+    def _share_guard(self, arms: Arms, story: Story, *, strata_inside: bool) -> None:
+        """Stories in which the untouched features do the same share their screen and their index."""
+        key = (story.days, story.provider, story.outage_hours, story.touched and (story.touched, story.touch), strata_inside)
+        first = self._guards.setdefault(key, arms.guard)
+        arms.guard._screened, arms.guard._indexes = first._screened, first._indexes
 
     def _totals(self, number: int, metric: Metric, story: Story, *, by_tenant: bool) -> tuple[ArmTotals, ArmTotals]:
         """Hour sums of one feature; stories that mean the same to it share them."""
@@ -180,22 +193,16 @@ def _summed(feature: Feature, y: Floats, story: Story, *, by_tenant: bool) -> tu
 
 
 class LazyTable:
-    """A table of counts of the target that is made when the full correction asks for it.
-
-    The mean of times that nothing cuts moves as every single time does, so a few calls are enough for it.
-    """
+    """A table of counts of the target that is made when the full correction asks for it."""
 
     def __init__(self, target: Calls, story: Story, metric: Metric, *, post: bool, bins: bool) -> None:
-        self._target, self._story, self._post, self._bins = target, story, post, bins
-        self._is_counted, self._is_capped = metric.name != "latency_mean", metric.name == "timeout_rate"
+        self._target, self._story, self._post, self._bins, self._is_capped = target, story, post, bins, metric.name == "timeout_rate"
 
     @cached_property
     def rows(self) -> pd.DataFrame:
         """Calls per hour, outcome and latency bin, or per outcome and whole millisecond."""
         feature, time_ms, _ = self._target
         chosen = np.flatnonzero(feature.hour >= 0 if self._post else _before(feature, self._story))
-        if not self._is_counted:
-            chosen = chosen[:FEW]
         cap_ms = limits_of(self._target, self._story)["timeout_rate"] if self._is_capped else np.inf
         latency = np.minimum(time_ms[chosen], cap_ms).astype(np.int64)
         outcome = np.where(time_ms[chosen] > cap_ms, OUTCOME_CODES["timeout"], 0)
