@@ -53,7 +53,8 @@ def describe_latency_curves(prepared: LatencyCurves, feature: str) -> Words:
         "How long calls take",
         f"How long calls of {feature} take, before and after",
         f"{before[0].upper()}{before[1:]} before, {after} after.{_caps(prepared.caps)}",
-        f"A curve further right is slower; a vertical rise is a cap that cuts calls off. {before[0].upper()}{before[1:]} before, {after} after.",
+        f"A curve further right is slower; a vertical rise is a cap that cuts calls off. "
+        f"{before[0].upper()}{before[1:]} before, {after} after.",
     )
 
 
@@ -111,8 +112,16 @@ def describe_hourly_rate(prepared: HourlyRate, feature: str) -> Words:
 
 def describe_outcome_mix(prepared: OutcomeMix, feature: str) -> Words:
     """What calls end as."""
-    rows = [f"{name} {share(before)} before, {share(after)} after" for name, before, after in zip(prepared.classes, prepared.baseline, prepared.post, strict=True)]
-    return Words("What calls end as", f"What calls of {feature} end as", "; ".join(rows) + ".", f"Share of calls by outcome, before (filled) and after (hatched): {'; '.join(rows)}.")
+    rows = [
+        f"{name} {share(before)} before, {share(after)} after"
+        for name, before, after in zip(prepared.classes, prepared.baseline, prepared.post, strict=True)
+    ]
+    return Words(
+        "What calls end as",
+        f"What calls of {feature} end as",
+        "; ".join(rows) + ".",
+        f"Share of calls by outcome, before (filled) and after (hatched): {'; '.join(rows)}.",
+    )
 
 
 def describe_cap_curve(prepared: CapCurve, feature: str) -> Words:
@@ -123,7 +132,8 @@ def describe_cap_curve(prepared: CapCurve, feature: str) -> Words:
         f"A cap on {feature}",
         f"What a cap on {feature} would cut off",
         f"By {count(prepared.n_calls)} calls after the deploy.{knobs} Beyond {milliseconds(prepared.own_cap_ms)} nothing can be known.",
-        f"Share of calls that a shorter cap would cut off, with its 95{chr(0x202F)}% band.{knobs} Hatched: beyond what this window can see.",
+        f"Share of calls that a shorter cap would cut off, with its 95{chr(0x202F)}% band.{knobs} "
+        "Hatched: beyond what this window can see.",
     )
 
 
@@ -134,7 +144,8 @@ def describe_looks(prepared: Looks) -> Words:
         "Every look",
         f"Every look at: {prepared.name}",
         "; ".join(rows) + ".",
-        "Each line is the interval at that look; below its name stands the bound, the number of standard errors that a change must stand out by.",
+        "Each line is the interval at that look; below its name stands the bound, the number of "
+        "standard errors that a change must stand out by.",
     )
 
 

@@ -64,7 +64,9 @@ class EndedEarly(NotebookFailed):
     """The notebook stopped without an error and without its result: sys.exit, or a last cell that shows none."""
 
     def __init__(self, name: str, place: str) -> None:
-        super().__init__(f"notebook {name!r} ended early, in {place}, without its result; no cell may call sys.exit, and the last one shows result")
+        super().__init__(
+            f"notebook {name!r} ended early, in {place}, without its result; no cell may call sys.exit, and the last one shows result"
+        )
 
 
 def failure_of_cell(name: str, place: str, kind: str, told: dict[str, Any]) -> RolloutError:

@@ -13,10 +13,11 @@ from analysis.history.stages import PlannedLook, deployed_at, plan_looks
 from analysis.report.captions import describe_looks
 from analysis.report.places import Link
 from analysis.report.prepared.claims import prepare_looks, with_parts
-from analysis.report.prose import VERDICTS, box_changed, headline, when_text
+from analysis.report.prose import when_text
 from analysis.report.rendering import render
 from analysis.report.shelf import Report, latest, newest_result, read_ledger, read_reports
 from analysis.report.strip import Strip, strip_of
+from analysis.report.verdict_prose import VERDICTS, box_changed, headline
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -134,7 +135,9 @@ def _row(report: Report) -> Row:
     if not report.is_planned:
         words += "; not a planned look, it decides nothing"
     look = result["look"]
-    return Row(report.label, report.stage, result["verdict"], words, result["post"]["calls"], look["bound"], when_text(look["end"]), tuple(links))
+    return Row(
+        report.label, report.stage, result["verdict"], words, result["post"]["calls"], look["bound"], when_text(look["end"]), tuple(links)
+    )
 
 
 def _missing_row(planned: PlannedLook) -> Row:
@@ -157,4 +160,3 @@ def _other_pages(outputs: Path) -> list[Link]:
         ("smoke.html", "Smoke checks"), ("ledger.jsonl", "Ledger"),
     )  # fmt: skip
     return [Link(href, text) for href, text in there if (outputs / href).exists()]
-

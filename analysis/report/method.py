@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.decision.wording import count, level, share
 from analysis.report.prepared.claims import with_parts
-from analysis.report.prose import NOT_RANDOMISED, false_alarm_text, when_text, window_text
+from analysis.report.prose import when_text, window_text
+from analysis.report.verdict_prose import NOT_RANDOMISED, false_alarm_text
 from analysis.window import format_duration
 
 if TYPE_CHECKING:
     from analysis.judge import Look
 
 METHODS: Mapping[str, str] = {
-    "placebo windows": "How much a window moves by itself was measured on every window of the same length inside the baseline (placebo windows).",
-    "windows of one day": "How much a stretch moves by itself was measured on the stretches of the one baseline day there is (windows of one day).",
+    "placebo windows": "How much a window moves by itself was measured on all windows of its length inside the baseline (placebo windows).",
+    "windows of one day": "How much a stretch moves by itself was measured on the stretches of the one baseline day (windows of one day).",
     "cosine variance": "How much hours move together was measured by slow waves through them (cosine variance), for the baseline is short.",
     "independent calls": "The baseline is too short to show how much hours move, so calls were taken as independent; be careful.",
     "exact": "Where events are few the counts themselves are compared (Fisher's exact test), widened by how bursty the baseline is.",
@@ -49,8 +50,7 @@ def method_facts(look: Look) -> list[tuple[str, str]]:
     return [
         ("window", window_text(result)),
         ("deploy", when_text(result["deployed_at"])),
-        ("baseline", f"{when_text(result['baseline']['start'])} to {when_text(result['baseline']['end'])}, {count(result['baseline']['calls'])} calls, "
-                     f"{count(result['baseline']['excluded_hours'])} hours left out"),
+        ("baseline", _baseline_text(result["baseline"])),
         ("calls after the deploy", count(result["post"]["calls"])),
         ("hours are matched by", look.arms.cycle.name),
         ("error allowed over all looks (alpha)", f"{share(plan.alpha)}, of which {share(spent)} is spent by now"),
@@ -64,14 +64,19 @@ def method_facts(look: Look) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
+def _baseline_text(baseline: Mapping[str, Any]) -> str:
+    stretch = f"{when_text(baseline['start'])} to {when_text(baseline['end'])}"
+    return f"{stretch}, {count(baseline['calls'])} calls, {count(baseline['excluded_hours'])} hours left out"
+
+
 def false_alarm_lines(calibration: Mapping[str, Any]) -> list[str]:
     """The false-alarm rate on pretended deploys, and how to read it."""
     pretended, alarms = calibration.get("pretended_deploys") or 0, calibration.get("false_alarms") or 0
     lines = [f"{false_alarm_text(calibration)}."]
     if pretended:
         lines.append(
-            f"That is a rate of {share(alarms / pretended)}. A pretended deploy is a stretch of the baseline that is judged as if a deploy had "
-            "been at its start, by the same expectations; an alarm is any of them met although nothing had changed. Neighbours overlap, "
+            f"That is a rate of {share(alarms / pretended)}. A pretended deploy is a stretch of the baseline that is judged as if a "
+            "deploy had been at its start, by the same expectations; an alarm is any of them met although nothing had changed. Neighbours overlap, "
             "so the rate is rough."
         )
     return lines

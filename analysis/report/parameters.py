@@ -44,8 +44,7 @@ def declared_parameters(notebook: Path) -> dict[str, Parameter]:
     cells = [cell for cell in read_notebook(notebook)["cells"] if "parameters" in cell.get("metadata", {}).get("tags", [])]
     if len(cells) != 1:
         raise WrongUse(
-            f"notebook {shown(notebook.name)} has {len(cells)} cells tagged 'parameters' instead of one; "
-            "tag the cell that declares them"
+            f"notebook {shown(notebook.name)} has {len(cells)} cells tagged 'parameters' instead of one; tag the cell that declares them"
         )
     try:
         statements = ast.parse("".join(cells[0]["source"])).body

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis import clock
-from analysis.report.prose import VERDICTS, when_text
+from analysis.report.prose import when_text
+from analysis.report.verdict_prose import VERDICTS
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -57,4 +58,5 @@ def facts_of(settings: Settings, result: Mapping[str, Any], folder: Path) -> Pag
 
 def made_by(result: Mapping[str, Any]) -> str:
     """The line at the end of a page."""
-    return f"Made by rollout {result['provenance']['version']} on {when_text(clock.iso(clock.now().replace(microsecond=0)))}. All times are UTC."
+    at = when_text(clock.iso(clock.now().replace(microsecond=0)))
+    return f"Made by rollout {result['provenance']['version']} on {at}. All times are UTC."

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.decision import wording
-from analysis.report import prose
+from analysis.report import prose, verdict_prose
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -59,5 +59,5 @@ def _environment() -> Environment:
         "sentence": prose.own_sentence, "deciding": prose.deciding_part, "value_in": lambda value, unit: prose.value_text(unit, value),
         "change_in": lambda value, unit: prose.change_text(unit, value),
     }  # fmt: skip
-    environment.globals |= {"VERDICTS": prose.VERDICTS, "FINDINGS": prose.FINDINGS}
+    environment.globals |= {"VERDICTS": verdict_prose.VERDICTS, "FINDINGS": prose.FINDINGS}
     return environment

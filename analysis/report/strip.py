@@ -64,7 +64,17 @@ def strip_of(prepared: Looks, words: Words) -> Strip:
     )
     ticks = tuple(Tick(_y(value, low, high), _percent(value)) for value in (-1.0, -0.5, 0.0, 0.5, 1.0) if low <= value <= high)
     required = None if prepared.required is None or not low <= prepared.required <= high else _y(prepared.required, low, high)
-    return Strip(prepared.name, words.title, words.alt, words.caption, "strip-" + anchor_of(prepared.name), looks, ticks, required, _y(0.0, low, high))
+    return Strip(
+        prepared.name,
+        words.title,
+        words.alt,
+        words.caption,
+        "strip-" + anchor_of(prepared.name),
+        looks,
+        ticks,
+        required,
+        _y(0.0, low, high),
+    )
 
 
 def _place(point: LookPoint, x: float, low: float, high: float, *, labelled: bool) -> Look:

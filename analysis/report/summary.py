@@ -10,7 +10,7 @@ from typing import Any
 
 from analysis import files
 from analysis.errors import WrongUse
-from analysis.report import prose
+from analysis.report import baseline_prose, prose, verdict_prose
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
@@ -31,17 +31,17 @@ def append_to_step_summary(text: str) -> None:
 
 
 def _window_summary(result: Mapping[str, Any]) -> str:
-    words = prose.VERDICTS[result["verdict"]]
+    words = verdict_prose.VERDICTS[result["verdict"]]
     lines = [
         f"## {words.sign} {words.word}: {_plain(result['title'])}, {result['look']['window']} after the deploy",
         "",
-        _plain(prose.headline(result)),
+        _plain(verdict_prose.headline(result)),
         "",
         "| expectation | found | before | after | change (interval) |",
         "|---|---|---|---|---|",
     ]
     lines += [_row(found) for found in result["expectations"]]
-    lines += ["", *(f"- {_plain(line)}" for line in prose.box_sure(result)), "", _plain(prose.NOT_RANDOMISED)]
+    lines += ["", *(f"- {_plain(line)}" for line in verdict_prose.box_sure(result)), "", _plain(verdict_prose.NOT_RANDOMISED)]
     lines += ["", f"Window {prose.window_text(result)}, {prose.calls_text(result['post'])} after the deploy."]
     return "\n".join(lines) + "\n"
 
@@ -49,14 +49,16 @@ def _window_summary(result: Mapping[str, Any]) -> str:
 def _row(found: Mapping[str, Any]) -> str:
     main = prose.deciding_part(found)
     sign, words, _ = prose.FINDINGS[found["finding"]]
-    before, after = (f"{prose.value_text(main['unit'], main[arm]['value'])} ({prose.calls_text(main[arm])})" for arm in ("baseline", "post"))
+    before, after = (
+        f"{prose.value_text(main['unit'], main[arm]['value'])} ({prose.calls_text(main[arm])})" for arm in ("baseline", "post")
+    )
     change = f"{prose.change_text(main['unit'], main['difference'])} ({prose.interval_text(main)})"
     return f"| {_plain(found['name'])} | {sign} {words} | {before} | {after} | {change} |"
 
 
 def _baseline_summary(result: Mapping[str, Any]) -> str:
-    lines = [f"## Baseline: {_plain(result['title'])}", "", *(f"- {_plain(line)}" for line in prose.baseline_lines(result))]
-    lines += [f"- {_plain(line)}" for line in prose.cliff_lines(result["cliffs"])]
+    lines = [f"## Baseline: {_plain(result['title'])}", "", *(f"- {_plain(line)}" for line in baseline_prose.baseline_lines(result))]
+    lines += [f"- {_plain(line)}" for line in baseline_prose.cliff_lines(result["cliffs"])]
     return "\n".join(lines) + "\n"
 
 

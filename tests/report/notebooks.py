@@ -9,7 +9,9 @@ PUBLISH = (
     "from IPython.display import publish_display_data\n"
     "publish_display_data({'application/vnd.rollout.result+json': {'schema': 1, 'window': window}})"
 )
-PARAMETERS = "window: str = '4h'  # which look\nlimit: int = 3  # how many\nfast: bool = False  # no figures\nshare: float = 0.5  # of calls"
+PARAMETERS = (
+    "window: str = '4h'  # which look\nlimit: int = 3  # how many\nfast: bool = False  # no figures\nshare: float = 0.5  # of calls"
+)
 
 
 def write_notebook(path: Path, *cells: str, parameters: str | None = PARAMETERS) -> Path:

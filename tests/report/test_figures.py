@@ -86,7 +86,9 @@ def test_names_are_safe():
     assert file_name("cliff", "Draft/verify <b>:step 3") == "cliff-draft-verify-b-step-3"
 
 
-@pytest.mark.parametrize(("value_ms", "text"), [(1, "1 ms"), (999, "999 ms"), (1000, "1 s"), (20128, "20.1 s"), (45000, "45 s"), (300_000, "5 min")])
+@pytest.mark.parametrize(
+    ("value_ms", "text"), [(1, "1 ms"), (999, "999 ms"), (1000, "1 s"), (20128, "20.1 s"), (45000, "45 s"), (300_000, "5 min")]
+)
 def test_ticks_of_time(value_ms, text):
     assert ink.short_time(value_ms) == text
 

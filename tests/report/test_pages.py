@@ -51,7 +51,11 @@ class Page(html.parser.HTMLParser):
 @pytest.fixture(scope="session")
 def written(example):
     """The reports of the baseline and of the last window, and the index."""
-    return {"baseline": run_baseline_report(example, **QUIET), "24h": run_window_report(example, "24h", **QUIET), "index": write_index(example)}
+    return {
+        "baseline": run_baseline_report(example, **QUIET),
+        "24h": run_window_report(example, "24h", **QUIET),
+        "index": write_index(example),
+    }
 
 
 @pytest.fixture(scope="session", params=["baseline", "24h", "index", "all"])
@@ -305,7 +309,12 @@ def test_an_index_of_200_windows_and_50_rollouts_is_quick(rollout, tmp_path):
     large = [finding(name=f"number {index}") for index in range(60)]
     for hour in range(200):
         end = f"2026-02-{3 + hour // 24:02d}T{hour % 24:02d}:10:16Z"
-        put(settings, f"{hour + 1}h", look=result()["look"] | {"window": f"{hour + 1}h", "end": end, "number": hour + 1, "planned": 200}, exploratory=large)
+        put(
+            settings,
+            f"{hour + 1}h",
+            look=result()["look"] | {"window": f"{hour + 1}h", "end": end, "number": hour + 1, "planned": 200},
+            exploratory=large,
+        )
     for number in range(50):
         other = settings.outputs.parent / f"rollout-{number}" / "windows" / "4h"
         other.mkdir(parents=True)

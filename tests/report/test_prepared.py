@@ -51,7 +51,9 @@ def test_required_change(found, required):
 
 
 def test_a_forest_has_a_row_for_each_part():
-    forest = prepare_forest(result(expectations=[finding(), finding(name="either", parts=[finding(), no_data(metric="recovered_rate")])]), too_small=0.1)
+    forest = prepare_forest(
+        result(expectations=[finding(), finding(name="either", parts=[finding(), no_data(metric="recovered_rate")])]), too_small=0.1
+    )
     assert [row.name for row in forest.rows] == ["timeouts drop", "either: timeout_rate", "either: recovered_rate"]
     assert [row.change for row in forest.rows] == [pytest.approx(-0.75), pytest.approx(-0.75), None]
 
@@ -113,7 +115,9 @@ def test_curves_show_every_call_and_the_caps(look):
     assert curves.baseline.y[-1] == pytest.approx(1.0)
     assert [(cap.arm, round(cap.at / 1000)) for cap in curves.caps] == [("baseline", 20), ("post", 45)]
     answers = prepare_answer_curves(look, Scope(STEP_3))
-    assert answers.baseline.censored == pytest.approx(timed_calls(look.baseline, Scope(STEP_3))["failed"].sum() / answers.baseline.steps.n_calls)
+    assert answers.baseline.censored == pytest.approx(
+        timed_calls(look.baseline, Scope(STEP_3))["failed"].sum() / answers.baseline.steps.n_calls
+    )
 
 
 def test_the_cliff_holds_every_call(look):

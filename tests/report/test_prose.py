@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from analysis.report import method, prose
+from analysis.report import baseline_prose, method, prose, verdict_prose
 from tests.report.example_look import THIN, finding, guardrail, no_data, result
 
 WINDOWS = [("1h", timedelta(hours=1)), ("4h", timedelta(hours=4)), ("24h", timedelta(hours=24))]
@@ -25,30 +25,33 @@ def plain(text):
     ],
 )
 def test_the_headline_of_each_verdict(verdict, start):
-    text = plain(prose.headline(result(verdict=verdict)))
+    text = plain(verdict_prose.headline(result(verdict=verdict)))
     assert text == f"{start}: 1 of 1 expectations met after 4h; timeouts drop: 80.0 % → 20.0 % (−60.0 points)."
 
 
 def test_the_headline_without_trust_has_no_numbers():
-    assert prose.headline(result(verdict="untrusted")) == "No verdict after 4h: the data cannot carry a verdict."
+    assert verdict_prose.headline(result(verdict="untrusted")) == "No verdict after 4h: the data cannot carry a verdict."
 
 
 def test_the_headline_without_comparable_calls():
-    assert prose.headline(result(verdict="keep_watching", expectations=[no_data()])) == "Nothing is decided yet: 0 of 1 expectations met after 4h."
+    assert (
+        verdict_prose.headline(result(verdict="keep_watching", expectations=[no_data()]))
+        == "Nothing is decided yet: 0 of 1 expectations met after 4h."
+    )
 
 
 def test_the_headline_without_expectations():
-    assert prose.headline(result(expectations=[])).endswith(": no expectation is declared, after 4h.")
+    assert verdict_prose.headline(result(expectations=[])).endswith(": no expectation is declared, after 4h.")
 
 
 def test_the_headline_of_an_exploratory_look():
     look = result()["look"] | {"planned": None, "number": None}
-    assert "met in this stretch of time, outside the planned looks;" in prose.headline(result(look=look))
+    assert "met in this stretch of time, outside the planned looks;" in verdict_prose.headline(result(look=look))
 
 
 def test_what_changed():
     broken = guardrail(finding="worse")
-    lines = [(state, plain(line)) for state, line in prose.box_changed(result(guardrails=[broken, guardrail()]))]
+    lines = [(state, plain(line)) for state, line in verdict_prose.box_changed(result(guardrails=[broken, guardrail()]))]
     assert lines == [
         ("met", "timeouts drop: 80.0 % → 20.0 % (−60.0 points)"),
         ("worse", "jobs stay affordable: 8.00 s → 11.4 s (+3.40 s)"),
@@ -57,11 +60,13 @@ def test_what_changed():
 
 
 def test_what_changed_with_too_few_calls():
-    assert prose.box_changed(result(expectations=[no_data()], guardrails=[])) == [("no_data", "timeouts drop: too few calls to compare")]
+    assert verdict_prose.box_changed(result(expectations=[no_data()], guardrails=[])) == [
+        ("no_data", "timeouts drop: too few calls to compare")
+    ]
 
 
 def test_how_sure():
-    assert [plain(line) for line in prose.box_sure(result())] == [
+    assert [plain(line) for line in verdict_prose.box_sure(result())] == [
         "Look 2 of 3: a change had to stand out by 3.21 standard errors (the bound), so that looking early cannot fool us",
         "Intervals hold the true change with 99.87 % certainty",
         "2 false alarms on 42 pretended deploys inside the baseline, where nothing had changed",
@@ -71,7 +76,7 @@ def test_how_sure():
 
 def test_how_sure_outside_the_plan():
     look = result()["look"] | {"planned": None, "number": None}
-    assert prose.box_sure(result(look=look))[0] == "Not a planned look: what it shows is for exploring and decides nothing"
+    assert verdict_prose.box_sure(result(look=look))[0] == "Not a planned look: what it shows is for exploring and decides nothing"
 
 
 @pytest.mark.parametrize(
@@ -83,12 +88,14 @@ def test_how_sure_outside_the_plan():
     ],
 )
 def test_false_alarms(pretended, alarms, sentence):
-    assert prose.false_alarm_text({"pretended_deploys": pretended, "false_alarms": alarms}) == sentence
+    assert verdict_prose.false_alarm_text({"pretended_deploys": pretended, "false_alarms": alarms}) == sentence
 
 
 def test_checks_that_fail_are_named():
-    checks = [{"name": name, "state": state, "detail": ""} for name, state in (("a", "ok"), ("b", "warning"), ("c", "error"), ("d", "no_opinion"))]
-    assert prose.checks_text(checks) == "1 of 4 checks of the data are fine; not: c (error), b (warning)"
+    checks = [
+        {"name": name, "state": state, "detail": ""} for name, state in (("a", "ok"), ("b", "warning"), ("c", "error"), ("d", "no_opinion"))
+    ]
+    assert verdict_prose.checks_text(checks) == "1 of 4 checks of the data are fine; not: c (error), b (warning)"
 
 
 @pytest.mark.parametrize(
@@ -103,22 +110,30 @@ def test_checks_that_fail_are_named():
     ],
 )
 def test_what_to_do_now(verdict, words, command):
-    steps = prose.next_steps(result(verdict=verdict), settle=timedelta(seconds=90), windows=WINDOWS)
-    assert steps == [prose.NextStep(words, command)]
+    steps = verdict_prose.next_steps(result(verdict=verdict), settle=timedelta(seconds=90), windows=WINDOWS)
+    assert steps == [verdict_prose.NextStep(words, command)]
 
 
 def test_what_to_do_after_the_last_look_that_did_not_decide():
     last = result()["look"] | {"end": "2026-02-03T23:10:16Z", "window": "24h", "number": 3}
-    steps = prose.next_steps(result(verdict="keep_watching", look=last), settle=timedelta(seconds=90), windows=WINDOWS)
+    steps = verdict_prose.next_steps(result(verdict="keep_watching", look=last), settle=timedelta(seconds=90), windows=WINDOWS)
     assert steps[0].words == "Keep watching: every planned look is made; the last 1d did not decide."
 
 
 def test_advice_comes_first_and_another_file_is_named():
-    advice = {"knob": "X_MS_CAP", "from": 45000, "to": 30000, "because": "It got slower.", "predicted": {"sentence": "A cap of 30 s cuts off 31 %."}}
-    steps = prose.next_steps(result(verdict="roll_back", advice=[advice]), settle=timedelta(0), windows=WINDOWS, config="other.toml")
+    advice = {
+        "knob": "X_MS_CAP",
+        "from": 45000,
+        "to": 30000,
+        "because": "It got slower.",
+        "predicted": {"sentence": "A cap of 30 s cuts off 31 %."},
+    }
+    steps = verdict_prose.next_steps(
+        result(verdict="roll_back", advice=[advice]), settle=timedelta(0), windows=WINDOWS, config="other.toml"
+    )
     assert steps == [
-        prose.NextStep("Turn back X_MS_CAP: 45000 → 30000. Why: It got slower. A cap of 30 s cuts off 31 %.", None),
-        prose.NextStep("The way back, step by step:", "rollout handoff --config other.toml"),
+        verdict_prose.NextStep("Turn back X_MS_CAP: 45000 → 30000. Why: It got slower. A cap of 30 s cuts off 31 %.", None),
+        verdict_prose.NextStep("The way back, step by step:", "rollout handoff --config other.toml"),
     ]
 
 
@@ -132,7 +147,10 @@ def test_advice_comes_first_and_another_file_is_named():
         (finding(claim="no_worse", margin=0.5), "at most 50 % worse than before"),
         (guardrail(), "stays below 30.0 s"),
         (finding(claim=None), "nothing was asked"),
-        (finding(parts=[finding(), finding(metric="recovered_rate", claim="rises", by=None)]), "at least one of: timeout_rate falls by at least 50 %; recovered_rate rises"),
+        (
+            finding(parts=[finding(), finding(metric="recovered_rate", claim="rises", by=None)]),
+            "at least one of: timeout_rate falls by at least 50 %; recovered_rate rises",
+        ),
     ],
 )
 def test_what_was_asked(found, text):
@@ -144,7 +162,10 @@ def test_what_was_asked(found, text):
     [
         (finding(), ""),
         (finding(finding="undecided"), "a change of 8.0 points would have been seen (in 4 of 5 cases)"),
-        (finding(finding="undecided", hours_needed=31), "a change of 8.0 points would have been seen (in 4 of 5 cases); about 31 h from the deploy are needed at today's traffic"),
+        (
+            finding(finding="undecided", hours_needed=31),
+            "a change of 8.0 points would have been seen (in 4 of 5 cases); about 31 h from the deploy are needed at today's traffic",
+        ),
         (finding(finding="not_met", smallest_visible_change=-0.08), "a change of 8.0 points would have been seen (in 4 of 5 cases)"),
         (no_data(), "no change could have been seen with so few calls"),
     ],
@@ -172,29 +193,40 @@ def test_the_part_that_decides():
 
 def test_the_scan_is_sorted_into_heaps():
     worse, better = finding(name="a", finding="worse"), finding(name="b", finding="undecided", p_adjusted=0.01)
-    new = finding(name="c", finding="undecided", p_adjusted=0.5, metric="http_4xx_rate", event_hour=16, post={"calls": 234, "events": 2, "value": 0.01})
-    heaps = prose.sort_scan(result(exploratory=[worse, better, new]), alpha=0.05)
+    new = finding(
+        name="c",
+        finding="undecided",
+        p_adjusted=0.5,
+        metric="http_4xx_rate",
+        event_hour=16,
+        post={"calls": 234, "events": 2, "value": 0.01},
+    )
+    heaps = verdict_prose.sort_scan(result(exploratory=[worse, better, new]), alpha=0.05)
     assert [[item["name"] for item in heaps[heap]] for heap in ("worse", "better", "rest")] == [["a"], ["b"], ["c"]]
     assert heaps["new_errors"] == ["http_4xx of draft.verify (2 of 234 calls, the first in hour 16 after the deploy)"]
 
 
 def test_the_baseline_in_words():
     content = result(published={"start": "2026-02-01T23:10:16Z", "end": "2026-02-02T23:10:16Z"})
-    lines = [plain(line) for line in prose.baseline_lines(content)]
+    lines = [plain(line) for line in baseline_prose.baseline_lines(content)]
     assert lines[0] == "12 345 calls started in the 7 days from 2026-01-26 23:10:16 UTC to 2026-02-02 23:10:16 UTC; 2 hours are left out."
-    short = prose.baseline_lines(content | {"baseline": content["baseline"] | {"days": 1}})
+    short = baseline_prose.baseline_lines(content | {"baseline": content["baseline"] | {"days": 1}})
     assert short[-1].startswith("With fewer than three days the spread of hours is known badly")
-    assert plain(prose.cliff_lines([{"feature": "a", "at_ms": 20128, "share_of_timeouts": 0.98}])[0]) == (
+    assert plain(baseline_prose.cliff_lines([{"feature": "a", "at_ms": 20128, "share_of_timeouts": 0.98}])[0]) == (
         "a: 98.0 % of its timeouts lie within 2 % of 20.1 s (a timeout cliff: calls are cut off there)."
     )
-    assert prose.cliff_lines([]) == ["No feature has a timeout cliff: errors do not pile up at one latency."]
-    assert prose.exclusion_lines({"proposed_exclusions": []}) == ["No hour stands out as an incident."]
-    assert prose.exclusion_lines({"proposed_exclusions": ["2026-01-30T08:10:16Z"]})[0].endswith("add them to [baseline].exclude: 2026-01-30 08:10:16 UTC.")
+    assert baseline_prose.cliff_lines([]) == ["No feature has a timeout cliff: errors do not pile up at one latency."]
+    assert baseline_prose.exclusion_lines({"proposed_exclusions": []}) == ["No hour stands out as an incident."]
+    assert baseline_prose.exclusion_lines({"proposed_exclusions": ["2026-01-30T08:10:16Z"]})[0].endswith(
+        "add them to [baseline].exclude: 2026-01-30 08:10:16 UTC."
+    )
 
 
 def test_what_the_looks_will_see():
     row = {"name": "timeouts drop", "feature": "a", "source": None, "metric": "timeout_rate", "claim": "falls", "by": 0.5, "baseline": 0.9}
-    rows = prose.power_rows([row | {"window": window, "smallest_visible_change": seen} for window, seen in (("1h", None), ("4h", 1.26), ("24h", 0.046))])
+    rows = baseline_prose.power_rows(
+        [row | {"window": window, "smallest_visible_change": seen} for window, seen in (("1h", None), ("4h", 1.26), ("24h", 0.046))]
+    )
     assert [{key: plain(value) for key, value in row.items()} for row in rows] == [
         {"name": "timeouts drop", "metric": "timeout_rate", "now": "90.0 %", "1h": "not known", "4h": "nothing", "24h": "4.6 points"}
     ]
@@ -204,8 +236,14 @@ def test_every_method_has_a_sentence_and_nothing_is_called_significant():
     used = [finding(method=name) for name in method.METHODS]
     lines = method.method_lines(result(expectations=used))
     assert set(method.METHODS.values()) <= set(lines)
-    assert lines[-1] == prose.NOT_RANDOMISED
-    every = [*lines, *prose.box_sure(result()), *method.false_alarm_lines(result()["calibration"]), prose.POWER, prose.UNKNOWN]
+    assert lines[-1] == verdict_prose.NOT_RANDOMISED
+    every = [
+        *lines,
+        *verdict_prose.box_sure(result()),
+        *method.false_alarm_lines(result()["calibration"]),
+        baseline_prose.POWER,
+        baseline_prose.UNKNOWN,
+    ]
     assert not [line for line in every if "significan" in line.lower()]
 
 
@@ -215,6 +253,8 @@ def test_the_false_alarm_rate():
     assert len(method.false_alarm_lines({"pretended_deploys": 0, "false_alarms": 0})) == 1
 
 
-@pytest.mark.parametrize(("path", "sample"), [("outputs/sample/*.parquet", True), ("outputs\\sample\\*.parquet", True), ("calls.csv", False), (None, False)])
+@pytest.mark.parametrize(
+    ("path", "sample"), [("outputs/sample/*.parquet", True), ("outputs\\sample\\*.parquet", True), ("calls.csv", False), (None, False)]
+)
 def test_sample_data_is_known(path, sample):
     assert prose.is_sample(path) is sample

@@ -39,7 +39,12 @@ def test_a_whole_run(folder, monkeypatch, capfd):
     assert notebook.read_bytes() == before
     assert "good.ipynb" in executed.notebook.cells[4].outputs[0].text  # the cells work in `folder`
     assert executed.notebook.cells[2].source == '# Parameters\nwindow = "24h"\nfast = True\n'
-    assert lines == ["good: cell 2 of 7, Did it work?", "good: cell 3 of 7, Did it work?", "good: cell 5 of 7, Question 0", "good: cell 7 of 7, Question 1"]
+    assert lines == [
+        "good: cell 2 of 7, Did it work?",
+        "good: cell 3 of 7, Did it work?",
+        "good: cell 5 of 7, Question 0",
+        "good: cell 7 of 7, Question 1",
+    ]
     text = nbformat.writes(executed.notebook)
     assert str(folder) not in text
     assert executed.notebook.metadata["rollout"] == {"status": "whole"}
@@ -90,14 +95,24 @@ def test_an_error_of_ours_comes_through(folder):
 
 
 def test_an_error_of_ours_with_a_name_of_its_own_keeps_its_exit_code(folder):
-    failed = fail(folder, "from analysis.errors import RolloutError\nclass Odd(RolloutError):\n    exit_code = 42\nraise Odd('it is odd')", PUBLISH)
+    failed = fail(
+        folder, "from analysis.errors import RolloutError\nclass Odd(RolloutError):\n    exit_code = 42\nraise Odd('it is odd')", PUBLISH
+    )
     assert (str(failed), failed.exit_code) == ("it is odd", 42)
 
 
 def test_an_unknown_error_is_told_by_kind_and_place_only(folder):
-    failed = fail(folder, "print('postgresql://anna:hunter2@db/app')\nprint('see ' + '/home' + '/anna/x.py')\nprint('fine')", "{}['secret of anna']", PUBLISH)
+    failed = fail(
+        folder,
+        "print('postgresql://anna:hunter2@db/app')\nprint('see ' + '/home' + '/anna/x.py')\nprint('fine')",
+        "{}['secret of anna']",
+        PUBLISH,
+    )
     assert isinstance(failed, CellFailed)
-    assert str(failed) == "notebook 'odd {x}' met an error it does not know, KeyError in cell 7 ('Question 1'); please report it with failed.html"
+    assert (
+        str(failed)
+        == "notebook 'odd {x}' met an error it does not know, KeyError in cell 7 ('Question 1'); please report it with failed.html"
+    )
     assert failed.exit_code == 70
     log = "\n".join(failed.log)
     assert "cell 5 (Question 0): done" in log

@@ -66,7 +66,9 @@ def _draw_forest_row(axes: Axes, y: float, row: ForestRow) -> None:
     if row.required is not None:
         direction = -1 if row.needs_fall else 1
         at = min(max(row.required, FOREST_LOW), FOREST_HIGH)
-        axes.plot([at + 0.03 * direction, at, at, at + 0.03 * direction], [y + 0.2, y + 0.2, y - 0.2, y - 0.2], color=ink.GOOD, linewidth=1.4)
+        axes.plot(
+            [at + 0.03 * direction, at, at, at + 0.03 * direction], [y + 0.2, y + 0.2, y - 0.2, y - 0.2], color=ink.GOOD, linewidth=1.4
+        )
     if row.change is None:
         axes.annotate(row.numbers, (0.02, y), va="center", fontsize=ink.SMALL_PT, color=ink.MUTED)
         return

@@ -59,7 +59,16 @@ def draw_source_hours(axes: Axes, prepared: SourceHours) -> None:
     looks = (("-", ink.BEFORE, "o"), ((0, (5, 2)), ink.AFTER, "D"), ((0, (1, 1)), ink.GOOD, "s"), ((0, (4, 1, 1, 1)), ink.MUTED, "^"))
     hours = np.arange(prepared.mean_ms.shape[1]) + 0.5
     for source, calls, means, (dashes, color, marker) in zip(prepared.sources, prepared.calls, prepared.mean_ms, looks, strict=False):
-        axes.plot(hours, means / 1000, linestyle=dashes, color=color, marker=marker, markersize=2.5, linewidth=1.2, label=ink.counted(source, calls))
+        axes.plot(
+            hours,
+            means / 1000,
+            linestyle=dashes,
+            color=color,
+            marker=marker,
+            markersize=2.5,
+            linewidth=1.2,
+            label=ink.counted(source, calls),
+        )
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, hours.size)
     ink.grid_lines(axes)

@@ -56,9 +56,7 @@ class Picture:
         return {"text/html": self._repr_html_(), "text/plain": f"{self.title}: {self.alt}"}
 
 
-def make_picture(
-    draw: Callable[[Axes, Any], None], prepared: Any, words: Words, *, name: str, height_in: float = ink.HEIGHT_IN
-) -> Picture:
+def make_picture(draw: Callable[[Axes, Any], None], prepared: Any, words: Words, *, name: str, height_in: float = ink.HEIGHT_IN) -> Picture:
     """Draw on fresh axes and keep the SVG with its words."""
     figure, axes = ink.new_axes(height_in)
     draw(axes, prepared)

@@ -62,7 +62,9 @@ def prepare_cliff(baseline: Arm, feature: str, *, at_ms: float) -> Pile:
 def describe_cliff(prepared: Pile, feature: str) -> Words:
     """Where failed calls pile up."""
     failed = float(prepared.failed.sum())
-    text = f"{share(failed)} of {count(prepared.n_calls)} calls fail, most of them where they are cut off, at {milliseconds(prepared.cap.at)}."
+    text = (
+        f"{share(failed)} of {count(prepared.n_calls)} calls fail, most of them where they are cut off, at {milliseconds(prepared.cap.at)}."
+    )
     return Words(feature, f"Where calls of {feature} fail", text, f"Filled: failed calls, line: all calls. {text}")
 
 
@@ -95,7 +97,9 @@ def prepare_source_hours(baseline: Arm) -> SourceHours:
     busiest = rows.groupby("source")["calls"].sum().nlargest(MOST_SOURCES)
     means = []
     for source in busiest.index:
-        by_hour = rows[rows["source"] == source].groupby("clock")[["latency_ms", "timed_calls"]].sum().reindex(range(HOURS_A_DAY), fill_value=0)
+        by_hour = (
+            rows[rows["source"] == source].groupby("clock")[["latency_ms", "timed_calls"]].sum().reindex(range(HOURS_A_DAY), fill_value=0)
+        )
         timed = by_hour["timed_calls"].to_numpy(dtype=float)
         means.append(np.where(timed > 0, by_hour["latency_ms"] / np.where(timed > 0, timed, 1.0), np.nan))
     return SourceHours(tuple(busiest.index), np.array(means), tuple(int(calls) for calls in busiest))

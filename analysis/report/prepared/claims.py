@@ -73,7 +73,10 @@ def prepare_outcome_mix(look: Look, scope: Scope) -> OutcomeMix:
     order = sorted(weight, key=lambda code: (code != 0, -weight[code], code))
     shown, rest = order[: MOST_CLASSES + 1], order[MOST_CLASSES + 1 :]
     rows = [(names.get(code, "other"), [code]) for code in shown] + ([("all others", rest)] if rest else [])
-    shares = [[sum(counts.get(code, 0) for code in codes) / max(n, 1) for _, codes in rows] for counts, n in ((before, n_before), (after, n_after))]
+    shares = [
+        [sum(counts.get(code, 0) for code in codes) / max(n, 1) for _, codes in rows]
+        for counts, n in ((before, n_before), (after, n_after))
+    ]
     return OutcomeMix(tuple(name for name, _ in rows), tuple(shares[0]), tuple(shares[1]), n_before, n_after)
 
 

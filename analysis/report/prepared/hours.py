@@ -30,9 +30,7 @@ def prepare_hourly_rate(look: Look, scope: Scope, metric: Metric, *, marks: tupl
     calls = np.concatenate((base_n.ravel()[before], np.nan_to_num(gap), post_n))
     rate = np.concatenate((_ratio(base_y.ravel(), base_n.ravel())[before], gap, _ratio(post_y, post_n)))
     usual_line = usual[hours.astype(int) % usual.size]
-    return HourlyRate(
-        hours, rate, calls, metric.name, usual_line, (Mark(0.0, "deploy"), *marks), int(base_n.sum()), int(post_n.sum())
-    )
+    return HourlyRate(hours, rate, calls, metric.name, usual_line, (Mark(0.0, "deploy"), *marks), int(base_n.sum()), int(post_n.sum()))
 
 
 def _ratio(y: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -162,9 +162,7 @@ def _answered(arm: Arm, scope: Scope) -> AnswerCurve:
 def bars(rows: pd.DataFrame, edges: Floats) -> tuple[Floats, Floats]:
     """Failed and answered calls between the edges, as shares of all."""
     total = max(int(rows["calls"].sum()), 1)
-    failed, answered = (
-        np.histogram(rows["latency_ms"], bins=edges, weights=rows[column])[0] / total for column in ("failed", "answered")
-    )
+    failed, answered = (np.histogram(rows["latency_ms"], bins=edges, weights=rows[column])[0] / total for column in ("failed", "answered"))
     return failed, answered
 
 

@@ -84,7 +84,7 @@ class HourlyRate:
 
 @dataclass(frozen=True)
 class ForestRow:
-    """One claim on the forest plot, as change relative to the baseline (-1 = gone, +1 = doubled) or in its own unit when `relative` is False.
+    """One claim on the forest plot, as change relative to the baseline (-1 = gone, +1 = doubled).
 
     Attributes
     ----------

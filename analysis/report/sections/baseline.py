@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from analysis.report import prose
+from analysis.report import baseline_prose, prose
 from analysis.report.figures import hours as hour_figures
 from analysis.report.figures import latency as latency_figures
 from analysis.report.figures.picture import make_picture
@@ -33,7 +33,7 @@ class BaselineSections:
     @cached_property
     def summary(self) -> Section:
         """What the baseline is, in a few sentences."""
-        lines = prose.baseline_lines(self.content)
+        lines = baseline_prose.baseline_lines(self.content)
         sample = prose.is_sample(self.rollout.settings.source.path)
         return Section(render("sections/summary.html.j2", lines=lines, is_sample=sample), "\n".join(lines))
 
@@ -64,10 +64,8 @@ class BaselineSections:
         for cliff in found:
             prepared = prepared_baseline.prepare_cliff(self.rollout.baseline, cliff["feature"], at_ms=cliff["at_ms"])
             words = prepared_baseline.describe_cliff(prepared, cliff["feature"])
-            pictures.append(
-                make_picture(latency_figures.draw_pile, prepared, words, name=file_name("cliff", cliff["feature"]))
-            )
-        lines = prose.cliff_lines(found)
+            pictures.append(make_picture(latency_figures.draw_pile, prepared, words, name=file_name("cliff", cliff["feature"])))
+        lines = baseline_prose.cliff_lines(found)
         return Section(render("sections/pictures.html.j2", lines=lines, pictures=pictures), "\n".join(lines))
 
     @cached_property
@@ -78,28 +76,36 @@ class BaselineSections:
         picture = make_picture(hour_figures.draw_days, prepared, words, name="calls-by-hour")
         means = prepared_baseline.prepare_source_hours(self.rollout.baseline)
         mean_words = prepared_baseline.describe_source_hours(means)
-        second = make_picture(
-            hour_figures.draw_source_hours, means, mean_words, name="latency-by-source-and-hour"
-        )
-        lines = prose.exclusion_lines(self.content)
+        second = make_picture(hour_figures.draw_source_hours, means, mean_words, name="latency-by-source-and-hour")
+        lines = baseline_prose.exclusion_lines(self.content)
         return Section(render("sections/pictures.html.j2", lines=lines, pictures=[picture, second]), words.alt)
 
     @cached_property
     def power(self) -> Section:
         """The smallest change that each planned look will be able to see."""
-        rows = prose.power_rows(self.content["foresight"])
+        rows = baseline_prose.power_rows(self.content["foresight"])
         windows = list(dict.fromkeys(row["window"] for row in self.content["foresight"]))
-        columns = (Column("name", "claim"), Column("metric", "metric"), Column("now", "now"), *(Column(window, f"seen after {window}") for window in windows))
-        return self._table("Smallest change that a look will see (in 4 of 5 cases)", columns, rows, intro=prose.POWER)
+        columns = (
+            Column("name", "claim"),
+            Column("metric", "metric"),
+            Column("now", "now"),
+            *(Column(window, f"seen after {window}") for window in windows),
+        )
+        return self._table("Smallest change that a look will see (in 4 of 5 cases)", columns, rows, intro=baseline_prose.POWER)
 
     @cached_property
     def unknown(self) -> Section:
         """Errors of no known class, as signatures that hold no data."""
-        columns = (Column("feature", "feature"), Column("signature", "signature"), Column("errors", "errors", "count"), Column("first_started_at", "first", "when"))
+        columns = (
+            Column("feature", "feature"),
+            Column("signature", "signature"),
+            Column("errors", "errors", "count"),
+            Column("first_started_at", "first", "when"),
+        )
         rows = self.content["unknown_errors"]
         if not rows:
-            return Section(render("sections/facts.html.j2", lines=[prose.NO_UNKNOWN], facts=[]), prose.NO_UNKNOWN)
-        return self._table("Errors of no known class", columns, rows, intro=prose.UNKNOWN)
+            return Section(render("sections/facts.html.j2", lines=[baseline_prose.NO_UNKNOWN], facts=[]), baseline_prose.NO_UNKNOWN)
+        return self._table("Errors of no known class", columns, rows, intro=baseline_prose.UNKNOWN)
 
     @property
     def result(self) -> Published:

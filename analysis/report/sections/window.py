@@ -10,7 +10,7 @@ from analysis import clock
 from analysis.decision.scope import Scope
 from analysis.errors import WrongUse
 from analysis.history.stages import find_marks
-from analysis.report import method, prose
+from analysis.report import method, prose, verdict_prose
 from analysis.report.figures.picture import Picture
 from analysis.report.prepared.values import Mark
 from analysis.report.rendering import Section, anchor_of, render
@@ -60,12 +60,13 @@ class WindowSections:
         """The verdict in one sentence, and three boxes: what changed, how sure, what to do now."""
         result, settings = self.look.result, self.look.settings
         lengths = list(zip(settings.monitoring.windows, settings.monitoring.lengths, strict=True))
-        steps = prose.next_steps(result, settle=settings.monitoring.settle, windows=lengths, config=settings.path.name)
+        steps = verdict_prose.next_steps(result, settle=settings.monitoring.settle, windows=lengths, config=settings.path.name)
         html = render(
-            "sections/verdict.html.j2", result=result, headline=prose.headline(result), changed=prose.box_changed(result),
-            sure=prose.box_sure(result), steps=steps, not_randomised=prose.NOT_RANDOMISED, is_sample=prose.is_sample(settings.source.path),
+            "sections/verdict.html.j2", result=result, headline=verdict_prose.headline(result), changed=verdict_prose.box_changed(result),
+            sure=verdict_prose.box_sure(result), steps=steps, not_randomised=verdict_prose.NOT_RANDOMISED,
+            is_sample=prose.is_sample(settings.source.path),
         )  # fmt: skip
-        return Section(html, f"{prose.VERDICTS[result['verdict']].word}. {prose.headline(result)}\n{result['reason']}")
+        return Section(html, f"{verdict_prose.VERDICTS[result['verdict']].word}. {verdict_prose.headline(result)}\n{result['reason']}")
 
     @cached_property
     def expectations(self) -> Section:
@@ -91,14 +92,14 @@ class WindowSections:
         """What another cap would do, feature by feature, for features that have a cap or a knob for it."""
         chosen = [feature for feature in self.declared_features if self._has_cap(feature)]
         pictures = [picture for feature in chosen if (picture := cap_picture(self.look, Scope(feature)))]
-        lines = prose.what_if_lines(self.look, chosen)
-        html = render("sections/pictures.html.j2", lines=lines or [prose.NO_CAP], pictures=pictures)
-        return Section(html, "\n".join(lines or [prose.NO_CAP]))
+        lines = verdict_prose.what_if_lines(self.look, chosen)
+        html = render("sections/pictures.html.j2", lines=lines or [verdict_prose.NO_CAP], pictures=pictures)
+        return Section(html, "\n".join(lines or [verdict_prose.NO_CAP]))
 
     @cached_property
     def scan(self) -> Section:
         """What moved anywhere although nobody asked: exploratory."""
-        scanned = prose.sort_scan(self.look.result, alpha=self.look.plan.alpha)
+        scanned = verdict_prose.sort_scan(self.look.result, alpha=self.look.plan.alpha)
         html = render("sections/scan.html.j2", **scanned)
         return Section(html, scanned["intro"])
 
@@ -106,7 +107,7 @@ class WindowSections:
     def checks(self) -> Section:
         """Every check of the data and its answer."""
         checks = self.look.result["checks"]
-        summary = prose.checks_text(checks)
+        summary = verdict_prose.checks_text(checks)
         return Section(render("sections/checks.html.j2", checks=checks, summary=summary), summary)
 
     @cached_property

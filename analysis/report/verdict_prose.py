@@ -1,0 +1,183 @@
+"""The sentences of a verdict: its headline, what changed, how sure, what to do now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from analysis.clock import iso, parse_instant
+from analysis.decision.wording import count, level, share
+from analysis.report.prose import Result, changed_text, when_text
+from analysis.window import format_duration
+
+if TYPE_CHECKING:
+    from analysis.decision.look import Look
+
+
+@dataclass(frozen=True)
+class VerdictWords:
+    """A verdict for people: the word, what it means, a sign beside the colour, and its tone (good, wait, bad, none)."""
+
+    word: str
+    meaning: str
+    sign: str
+    tone: str
+
+
+VERDICTS: Mapping[str, VerdictWords] = {
+    "sustained": VerdictWords("Sustained", "the fix works, it hurt nothing, and it has lasted", "✓", "good"),
+    "improved": VerdictWords("Improved", "the fix works and hurt nothing; whether it lasts is not shown yet", "✓", "good"),
+    "keep_watching": VerdictWords("Keep watching", "nothing is decided yet", "…", "wait"),
+    "not_fixed": VerdictWords("Not fixed", "the deploy did not bring what was promised", "✗", "bad"),
+    "roll_back": VerdictWords("Roll back", "the deploy did harm", "✗", "bad"),
+    "untrusted": VerdictWords("Not trusted", "the data cannot carry a verdict", "?", "none"),
+}
+
+NOT_RANDOMISED = (
+    "This is a comparison of before and after, not a randomised trial: whatever else changed at the deploy is in these numbers too."
+)
+
+
+def headline(result: Result) -> str:
+    """The verdict in one sentence with its main number."""
+    words = VERDICTS[result["verdict"]]
+    found = result["expectations"]
+    when = f"after {result['look']['window']}" if result["look"]["planned"] else "in this stretch of time, outside the planned looks"
+    if result["verdict"] == "untrusted":
+        return f"No verdict {when}: {words.meaning}."
+    met = sum(item["finding"] == "met" for item in found)
+    kept = f"{met} of {len(found)} expectations met {when}" if found else f"no expectation is declared, {when}"
+    main = next((change for item in found if (change := changed_text(item))), None)
+    return f"{words.meaning[0].upper()}{words.meaning[1:]}: {kept}" + (
+        f"; {found[0]['name']}: {main}." if main and changed_text(found[0]) else "."
+    )
+
+
+def box_changed(result: Result) -> list[tuple[str, str]]:
+    """What changed: for each expectation its state and its numbers."""
+    lines = []
+    for found in result["expectations"]:
+        numbers = changed_text(found) or "too few calls to compare"
+        lines.append((found["finding"], f"{found['name']}: {numbers}"))
+    broken = [found for found in result["guardrails"] if found["finding"] in ("not_met", "worse")]
+    lines += [(found["finding"], f"{found['name']}: {changed_text(found) or 'too few calls to compare'}") for found in broken]
+    guarded = len(result["guardrails"]) - len(broken)
+    if guarded:
+        met = sum(found["finding"] == "met" for found in result["guardrails"])
+        lines.append(("met" if met == guarded else "undecided", f"{met} of {len(result['guardrails'])} guardrails hold"))
+    return lines
+
+
+def box_sure(result: Result) -> list[str]:
+    """How sure: what a claim had to cross, how often the same rule cries wolf here, and whether the data can be trusted."""
+    look = result["look"]
+    lines = []
+    if look["planned"]:
+        lines.append(
+            f"Look {look['number']} of {look['planned']}: a change had to stand out by {look['bound']:.2f} standard errors (the bound), "
+            "so that looking early cannot fool us"
+        )
+    else:
+        lines.append("Not a planned look: what it shows is for exploring and decides nothing")
+    levels = [found["level"] for found in result["expectations"] if found.get("level")]
+    if levels:
+        lines.append(f"Intervals hold the true change with {level(levels[0])} certainty")
+    lines.append(false_alarm_text(result["calibration"]))
+    lines.append(checks_text(result["checks"]))
+    return lines
+
+
+def false_alarm_text(calibration: Mapping[str, Any]) -> str:
+    """The same judge on deploys that never happened, inside the baseline."""
+    pretended, alarms = calibration.get("pretended_deploys") or 0, calibration.get("false_alarms") or 0
+    if not pretended:
+        return "No pretended deploy fits into this baseline, so how often the rule cries wolf here is not known"
+    plural = "alarm" if alarms == 1 else "alarms"
+    return f"{count(alarms)} false {plural} on {count(pretended)} pretended deploys inside the baseline, where nothing had changed"
+
+
+def checks_text(checks: Sequence[Mapping[str, str]]) -> str:
+    """How many checks of the data passed, and which did not."""
+    bad = {state: [check["name"] for check in checks if check["state"] == state] for state in ("error", "warning")}
+    passed = sum(check["state"] == "ok" for check in checks)
+    words = f"{passed} of {len(checks)} checks of the data are fine"
+    named = [f"{'; '.join(names)} ({state})" for state, names in bad.items() if names]
+    return f"{words}; not: {', '.join(named)}" if named else words
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do now, and the command to copy; None when there is none."""
+
+    words: str
+    command: str | None
+
+
+def next_steps(
+    result: Result, *, settle: timedelta, windows: Sequence[tuple[str, timedelta]], config: str = "rollout.toml"
+) -> list[NextStep]:
+    """What follows from the verdict: the knobs that are advised first."""
+    option = "" if config == "rollout.toml" else f" --config {config}"
+    steps = [advice_step(advice) for advice in result["advice"]]
+    verdict = result["verdict"]
+    if verdict == "untrusted":
+        return [NextStep("Mend what the checks of the data name, then look again.", f"rollout doctor{option}")]
+    if verdict in ("roll_back", "not_fixed"):
+        words = "Undo the change or turn a knob back; the hand-over page has the commands." if not steps else "The way back, step by step:"
+        return [*steps, NextStep(words, f"rollout handoff{option}")]
+    if verdict == "sustained":
+        return [*steps, NextStep("Hand over: nothing is left to watch.", f"rollout handoff{option}")]
+    return [*steps, NextStep(f"Keep watching{_next_window(result, settle, windows)}.", f"rollout watch{option}")]
+
+
+def advice_step(advice: Mapping[str, Any]) -> NextStep:
+    """A knob, from which value to which, and why."""
+    turned = f"{advice['knob']}: {advice['from']} → {advice['to']}" if advice.get("to") is not None else str(advice["knob"])
+    effect = f" {advice['predicted']['sentence']}" if advice.get("predicted") else ""
+    return NextStep(f"Turn back {turned}. Why: {advice['because']}{effect}", None)
+
+
+def _next_window(result: Result, settle: timedelta, windows: Sequence[tuple[str, timedelta]]) -> str:
+    deployed_at, end = parse_instant(result["deployed_at"]), parse_instant(result["look"]["end"])
+    for label, length in windows:
+        if deployed_at + length > end:
+            return f": the look at {label} is due {when_text(iso(deployed_at + length + settle))}"
+    return f": every planned look is made; the last {format_duration(windows[-1][1])} did not decide" if windows else ""
+
+
+NO_CAP = "No declared feature has a cap or a knob for one."
+
+
+def what_if_lines(look: Look, features: Sequence[str]) -> list[str]:
+    """What each knob's cap would do, in the words of `rollout whatif`."""
+    lines = []
+    for feature in features:
+        names = {claim.name for claim in look.settings.claims if claim.feature == feature}
+        caps = {
+            knob.new_cap_ms for knob in look.settings.knobs if knob.new_cap_ms and (knob.when.name in names or knob.when.feature == feature)
+        }
+        if (look.post.latency.rows["feature"] == feature).any():
+            lines += [look.what_if(feature, float(cap))["sentence"] for cap in sorted(caps)]
+    return lines
+
+
+def sort_scan(result: Result, *, alpha: float) -> dict[str, Any]:
+    """The exploratory findings in three heaps, and the error classes that are new."""
+    found = result["exploratory"]
+    worse = [item for item in found if item["finding"] == "worse"]
+    better = [item for item in found if item not in worse and item["p_adjusted"] is not None and item["p_adjusted"] <= alpha]
+    rest = [item for item in found if item not in worse and item not in better]
+    new = [
+        f"{item['metric'].removesuffix('_rate')} of {item['feature']} ({count(item['post']['events'])} of {count(item['post']['calls'])} "
+        f"calls, the first in hour {item['event_hour']} after the deploy)"
+        for item in found
+        if item.get("event_hour") is not None
+    ]
+    intro = (
+        f"{count(len(found))} numbers of every feature were scanned although nobody asked for them. Some move by chance, so p is adjusted "
+        f"for all of them (Benjamini-Hochberg): of those called worse or better, about {share(alpha)} are expected to be chance. "
+        "This is exploratory and decides nothing."
+    )
+    return {"intro": intro, "worse": worse, "better": better, "rest": rest, "new_errors": new, "total": len(found)}
