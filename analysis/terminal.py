@@ -16,7 +16,8 @@ def print_result(result: dict[str, Any], console: Console | None = None) -> None
     look = result["look"]
     console.print(Text(f"{result['verdict']}: {result['reason']}", style="bold"))
     number = f"look {look['number']} of {look['planned']}" if look["number"] else "exploratory look"
-    console.print(Text(f"{result['rollout']}, window {look['window']} ({number}), {look['start']} to {look['end']}; before/after, not randomised"))
+    stretch = f"{look['start']} to {look['end']}"
+    console.print(Text(f"{result['rollout']}, window {look['window']} ({number}), {stretch}; before/after, not randomised"))
     for kind in ("expectations", "guardrails"):
         for finding in result[kind]:
             console.print(Text(f"  {MARKS[finding['finding']]:5} {finding['name']}: {finding['sentence']}"))

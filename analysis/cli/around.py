@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -82,8 +81,8 @@ def smoke(config: Config = CONFIG, environment: Environment = "production") -> i
 @app.command()
 def watch(config: Config = CONFIG, github: Github = False) -> int:
     """Wait for each window that falls due and report it, until the rollout is sustained or rolled back."""
-    from analysis.looks import look_maker
     from analysis.deployment.watch import watch as watch_looks
+    from analysis.looks import look_maker
 
     settings = settings_as_written(config)
     seen = watch_looks(settings, look_maker(settings, github=github), say=say)
@@ -115,10 +114,11 @@ def knob_set(
 ) -> int:
     """Record that a knob was turned; a new stage of the monitoring begins at the next whole hour."""
     from analysis.clock import iso
-    from analysis.deployment.knobs import set_knob
+    from analysis.history.knobs import set_knob
 
     turned = set_knob(settings_as_written(config), name, value, at=instant(at))
-    typer.echo(f"{turned.name} {turned.old} -> {turned.new} at {iso(turned.at)}; stage {turned.stage.number} begins at {iso(turned.stage.start)}")
+    began = f"stage {turned.stage.number} begins at {iso(turned.stage.start)}"
+    typer.echo(f"{turned.name} {turned.old} -> {turned.new} at {iso(turned.at)}; {began}")
     return 0
 
 

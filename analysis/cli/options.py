@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,4 +58,4 @@ def print_json(content: dict[str, Any]) -> None:
 
 def say(text: str) -> None:
     """A line on stderr: progress, warnings, errors."""
-    print(text, file=sys.stderr)
+    typer.echo(text, err=True)

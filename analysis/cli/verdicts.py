@@ -37,7 +37,9 @@ def init(
 
 
 @app.command()
-def demo(out: Annotated[Path | None, typer.Option("--out", help="Folder for the example; default: outputs/ beside rollout.toml.")] = None) -> int:
+def demo(
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the example; default: outputs/ beside rollout.toml.")] = None,
+) -> int:
     """Make the whole example: sample data, baseline, every window, index."""
     from analysis.demo import run_demo
 
@@ -95,8 +97,8 @@ def report(
     github: Github = False,
 ) -> int:
     """Write the report of a window, of all that are due, or of an exploratory stretch."""
-    from analysis.looks import make_due_looks, make_planned_look
     from analysis.decision.verdict import EXIT_CODES
+    from analysis.looks import make_due_looks, make_planned_look
     from analysis.report.runs import run_window_report
 
     settings = settings_as_written(config)

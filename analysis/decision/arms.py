@@ -145,7 +145,7 @@ def asked_window(settings: Settings, deployed_at: datetime) -> Window:
     if baseline.start is None:
         return Window(deployed_at - baseline.days * DAY, deployed_at)
     end = min(baseline.end or deployed_at, deployed_at)
-    first, last = -((deployed_at - baseline.start) // HOUR), -(-((end - deployed_at) // HOUR))
+    first, last = -((deployed_at - baseline.start) // HOUR), (end - deployed_at) // HOUR
     return Window(deployed_at + first * HOUR, deployed_at + last * HOUR)
 
 

@@ -11,8 +11,7 @@ from typing import Any
 from analysis.config.settings import Settings
 from analysis.config.steps import Knob
 from analysis.decision.scope import Scope
-from analysis.history import knobs
-from analysis.history import stages
+from analysis.history import knobs, stages
 from analysis.history.ledger import Event, History
 
 FAILING = ("not_met", "worse")

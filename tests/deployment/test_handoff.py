@@ -9,11 +9,11 @@ from rich.console import Console
 from analysis.clock import parse_instant
 from analysis.deployment.deployment import record_deploy
 from analysis.deployment.handoff import find_handoff
-from analysis.history.knobs import set_knob
 from analysis.deployment.preflight import run_preflight
 from analysis.deployment.terminal import print_handoff
 from analysis.deployment.watch import look_folder, run_due
 from analysis.files import write_bytes, write_json, write_text
+from analysis.history.knobs import set_knob
 from analysis.history.ledger import open_ledger
 from tests.deployment.watched import result_of
 

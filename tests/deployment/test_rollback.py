@@ -6,11 +6,11 @@ import pytest
 
 from analysis.clock import parse_instant
 from analysis.deployment.deployment import record_deploy
-from analysis.history.knobs import as_recorded, set_knob, values_now
 from analysis.deployment.listing import Deployment
 from analysis.deployment.rollback import LIST_COMMAND, find_steps_back, slice_timeout_ms
 from analysis.errors import WrongUse
 from analysis.history import stages
+from analysis.history.knobs import as_recorded, set_knob, values_now
 from analysis.history.ledger import open_ledger
 
 DEPLOY = parse_instant("2026-02-02T23:10:16Z")

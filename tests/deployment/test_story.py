@@ -9,11 +9,11 @@ from analysis.deployment import smoke
 from analysis.deployment.completed import count_completed
 from analysis.deployment.deployment import record_deploy
 from analysis.deployment.handoff import find_handoff
-from analysis.history.knobs import as_recorded, set_knob
 from analysis.deployment.preflight import run_preflight
 from analysis.deployment.watch import find_standing, look_folder, run_due
 from analysis.files import write_json, write_text
 from analysis.history import stages
+from analysis.history.knobs import as_recorded, set_knob
 from analysis.history.ledger import open_ledger
 from analysis.judge import Rollout
 from tests.deployment.application import SECRET, run_application

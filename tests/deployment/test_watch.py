@@ -13,9 +13,9 @@ import pytest
 from analysis.clock import parse_instant
 from analysis.deployment import watch as watching
 from analysis.deployment.deployment import record_deploy
-from analysis.history.knobs import set_knob
 from analysis.deployment.watch import find_standing, look_folder, run_due, watch
 from analysis.errors import NotYetDue, RolloutError, WrongUse
+from analysis.history.knobs import set_knob
 from analysis.history.ledger import open_ledger
 from tests.deployment.watched import GOOD_STORY, result_of, watch_in_a_process, writing_looks
 
