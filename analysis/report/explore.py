@@ -154,10 +154,11 @@ class Feature:
         if found.difference is None:
             text = f"{metric} of {pictures.label(self.scope)}: {before} before, {after} after; there is nothing to compare."
         else:
+            change = " to ".join(change_text(asked.unit, end) for end in (low, high))
             text = (
-                f"{metric} of {pictures.label(self.scope)}: {before} before (n = {count(found.baseline_n)}), "
-                f"{after} after (n = {count(found.post_n)}); at the same mix of calls {change_text(asked.unit, found.difference)}, 95 % interval {change_text(asked.unit, low)} to "
-                f"{change_text(asked.unit, high)} ({found.method}). Exploratory: it decides nothing."
+                f"{metric} of {pictures.label(self.scope)}: {before} before (n = {count(found.baseline_n)}), {after} after "
+                f"(n = {count(found.post_n)}); at the same mix of calls {change_text(asked.unit, found.difference)}, "
+                f"95 % interval {change} ({found.method}). Exploratory: it decides nothing."
             )
         return Section(render("sections/facts.html.j2", lines=[text], facts=[]), text)
 

@@ -75,8 +75,8 @@ def false_alarm_lines(calibration: Mapping[str, Any]) -> list[str]:
     lines = [f"{false_alarm_text(calibration)}."]
     if pretended:
         lines.append(
-            f"That is a rate of {share(alarms / pretended)}. A pretended deploy is a stretch of the baseline that is judged as if a "
-            "deploy had been at its start, by the same expectations; an alarm is any of them met although nothing had changed. Neighbours overlap, "
-            "so the rate is rough."
+            f"That is a rate of {share(alarms / pretended)}. A pretended deploy is a stretch of the baseline, judged as if a deploy "
+            "had been at its start, by the same expectations; an alarm is any of them met although nothing had changed. Neighbours "
+            "overlap, so the rate is rough."
         )
     return lines

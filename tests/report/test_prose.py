@@ -249,7 +249,7 @@ def test_every_method_has_a_sentence_and_nothing_is_called_significant():
 
 def test_the_false_alarm_rate():
     lines = method.false_alarm_lines({"pretended_deploys": 40, "false_alarms": 2})
-    assert plain(lines[1]).startswith("That is a rate of 5.0 %. A pretended deploy is a stretch of the baseline")
+    assert plain(lines[1]).startswith("That is a rate of 5.0 %. A pretended deploy is a stretch of the baseline, judged as if")
     assert len(method.false_alarm_lines({"pretended_deploys": 0, "false_alarms": 0})) == 1
 
 
