@@ -12,6 +12,7 @@ import numpy as np
 from analysis.decision.caveats import Caveat, find_caveat
 from analysis.decision.claims import ABSOLUTE, Arms, Measured, Plan, measure
 from analysis.decision.needed import NOT_OPEN, ONE_SIDED, Needed, hours_until_decided, smallest_visible
+from analysis.statistics.comparison import Comparison
 from analysis.statistics.exact import rate_bounds
 from analysis.statistics.multiplicity import HolmResult, holm
 from analysis.statistics.sequential import bounds, level_of, z_value
@@ -169,7 +170,7 @@ def _finding(claim: Claim, measured: Measured, plan: Plan, ruling: Ruling, *, us
         state = "not_met" if caveat.refutes else "undecided"
     is_open = state in ("undecided", "no_data") and not (caveat and caveat.forbids)
     return Finding(
-        claim, state, measured, _interval(measured, level), level, _p_value(measured), ruling.gain.p_adjusted,
+        claim, state, measured, known_interval(measured.comparison, level), level, _p_value(measured), ruling.gain.p_adjusted,
         smallest_visible=smallest_visible(measured, bound=ruling.gain.bound),
         useful=useful,
         needed=hours_until_decided(measured, plan, useful=useful, n_open=ruling.n_open) if is_open else NOT_OPEN,
@@ -226,10 +227,11 @@ def _excludes_required(measured: Measured, *, level: float, useful: float) -> bo
     return low > 0 if measured.claim.claim == "falls" else high < 0
 
 
-def _interval(measured: Measured, level: float) -> tuple[float, float] | None:
-    if measured.comparison.difference is None:
+def known_interval(comparison: Comparison, level: float) -> tuple[float, float] | None:
+    """Interval of post - baseline; None when nothing is known of an end of it."""
+    if comparison.difference is None:
         return None
-    low, high = measured.comparison.interval(level)
+    low, high = comparison.interval(level)
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 

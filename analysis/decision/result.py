@@ -222,9 +222,10 @@ def cliff_objects(cliffs: Mapping[str, Mapping[str, Cliff]]) -> list[dict[str, A
 
 
 def _plain(value: Any) -> Any:
-    """Python numbers only, and null for what does not exist: JSON knows neither nan nor infinity."""
+    """Python numbers only, and null for what does not exist: JSON knows neither nan nor infinity, and half an interval is none."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        plain = {key: _plain(item) for key, item in value.items()}
+        return plain | {key: None for key in plain if key == "interval" and plain[key] is not None and None in plain[key]}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(item) for item in value]
     if isinstance(value, float) or type(value).__module__ == "numpy":

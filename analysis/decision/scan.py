@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.config.settings import Claim
+from analysis.decision.caveats import shared_with_controls
 from analysis.decision.claims import Arms, Measured, Plan, measure
-from analysis.decision.findings import Finding, first_event_hour
+from analysis.decision.findings import Finding, first_event_hour, known_interval
 from analysis.metrics import SUCCESS, outcome_codes
 from analysis.statistics.multiplicity import benjamini_hochberg
 from analysis.statistics.sequential import level_of
@@ -53,13 +54,14 @@ def _finding(measured: Measured, p: float, adjusted: float, plan: Plan) -> Findi
         claim=measured.claim,
         state=state,
         measured=measured,
-        interval=None if comparison.difference is None else comparison.interval(level),
+        interval=known_interval(comparison, level),
         level=level,
         p_value=p,
         p_adjusted=adjusted,
         looks_share_alpha=plan.looks_share_alpha,
         event_hour=first_event_hour(measured) if _is_new(measured) else None,
         began_hour=_began_hour(measured) if state == "worse" else None,
+        caveat=shared_with_controls(measured, plan),
     )
 
 
