@@ -118,7 +118,14 @@ class EventCounts(CountTable):
 
 
 def _summed(rows: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
-    ordered = rows.sort_values(list(keys), na_position="first", ignore_index=True)
-    if not ordered.duplicated(list(keys)).any():
+    """Rows in the order of their keys, missing texts first; those of equal keys added up."""
+    codes = [pd.factorize(rows[key], sort=True)[0] if key in TEXT_KEYS else rows[key].to_numpy() for key in keys]
+    order = np.lexsort(codes[::-1])
+    is_first = np.ones(len(rows), dtype=bool)
+    is_first[1:] = np.logical_or.reduce([np.diff(code[order]) != 0 for code in codes])
+    firsts = np.flatnonzero(is_first)
+    ordered = rows.iloc[order[firsts]].reset_index(drop=True)
+    if len(firsts) == len(rows):
         return ordered
-    return ordered.groupby(list(keys), dropna=False, sort=False, as_index=False, observed=True).sum()
+    sums = {name: np.add.reduceat(rows[name].to_numpy()[order], firsts) for name in rows.columns if name not in keys}
+    return ordered.assign(**sums)

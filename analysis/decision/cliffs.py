@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+import numpy as np
 
 from analysis.counts import LatencyCounts
 from analysis.decision.findings import Finding
@@ -16,17 +20,18 @@ CLIFF_OUTCOMES = (OUTCOME_CODES["timeout"], OUTCOME_CODES["other"])
 LATER = 1.02
 
 
-def find_cliffs(latency: LatencyCounts) -> dict[str, Cliff]:
-    """The timeout cliff of each feature that has one."""
+@lru_cache(maxsize=8)
+def find_cliffs(latency: LatencyCounts) -> Mapping[str, Cliff]:
+    """The timeout cliff of each feature that has one; found once for each table."""
     found = {}
     for feature, counted in latency.rows.groupby("feature", sort=True):
-        cut_off = counted["outcome"].isin(CLIFF_OUTCOMES)
-        succeeded = counted["outcome"] == 0
-        errors, successes, others = (counted["calls"].where(chosen, 0) for chosen in (cut_off, succeeded, ~cut_off & ~succeeded))
-        cliff = find_cliff(counted["latency_ms"], errors, successes, others)
+        outcome, calls = counted["outcome"].to_numpy(), counted["calls"].to_numpy()
+        cut_off, succeeded = np.isin(outcome, CLIFF_OUTCOMES), outcome == 0
+        others = calls * ~(cut_off | succeeded)
+        cliff = find_cliff(counted["latency_ms"].to_numpy(), calls * cut_off, calls * succeeded, others)
         if cliff is not None:
             found[str(feature)] = cliff
-    return found
+    return MappingProxyType(found)
 
 
 def moved_cliffs(cliffs: Mapping[str, Mapping[str, Cliff]], expectations: Iterable[Finding]) -> tuple[MovedCliff, ...]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from analysis.decision.scope import Cycle, Scope
 from analysis.metrics import OUTCOME_CODES, Metric
@@ -55,11 +54,20 @@ class CallsByLatency:
         ]
 
     def _count(self, scope: Scope, hours: tuple[int, int]) -> dict[str, tuple[np.ndarray, ...]]:
-        found: dict[str, list[pd.DataFrame]] = {}
+        found: dict[str, list[np.ndarray]] = {}
         for (feature, source), rows in self._rows.items():
             if scope.matches(feature, source):
-                found.setdefault(feature, []).append(rows[self._compared(rows["hour"].to_numpy(), hours)])
-        return {feature: _by_bin(pd.concat(rows)) for feature, rows in found.items()}
+                found.setdefault(feature, []).append(rows)
+        return {feature: self._by_bin(np.concatenate(rows), hours) for feature, rows in found.items()}
+
+    def _by_bin(self, rows: np.ndarray, hours: tuple[int, int]) -> tuple[np.ndarray, ...]:
+        """Of these positions in the table: edges and widths of the bins, and calls that were answered, timed out, and failed otherwise."""
+        bins = self._arm.bins.rows
+        rows = rows[self._compared(bins["hour"].to_numpy()[rows], hours)]
+        edges, place = np.unique(bins["bin_ms"].to_numpy(dtype=float)[rows], return_inverse=True)
+        width = np.where(edges < 100, 1.0, 10.0 ** (np.floor(np.log10(np.maximum(edges, 100))) - 1))
+        outcome, calls = np.minimum(bins["outcome"].to_numpy()[rows], 2), bins["calls"].to_numpy(dtype=float)[rows]
+        return edges, width, *(np.bincount(place, weights=calls * (outcome == code), minlength=edges.size) for code in range(3))
 
     def _compared(self, hour: np.ndarray, hours: tuple[int, int]) -> np.ndarray:
         matched = np.zeros(self._cycle.hours, dtype=bool)
@@ -68,9 +76,10 @@ class CallsByLatency:
         return np.where(hour < 0, (hour >= -self._cycle.span) & matched[hour % self._cycle.hours], inside)
 
     @cached_property
-    def _rows(self) -> dict[tuple[str, str | None], pd.DataFrame]:
-        grouped = self._arm.bins.rows.groupby(["feature", "source"], dropna=False)
-        return {(str(feature), source if isinstance(source, str) else None): rows for (feature, source), rows in grouped}
+    def _rows(self) -> dict[tuple[str, str | None], np.ndarray]:
+        """Where in the table the rows of each feature and source stand."""
+        grouped = self._arm.bins.rows.groupby(["feature", "source"], dropna=False).indices
+        return {(str(feature), source if isinstance(source, str) else None): rows for (feature, source), rows in grouped.items()}
 
     @cached_property
     def _caps(self) -> dict[str, float]:
@@ -95,11 +104,3 @@ class CallsByLatency:
     def _limits(self) -> dict[str, dict[str, float]]:
         limits = self._arm.limits.set_index("feature").astype(float)
         return {str(feature): row.to_dict() for feature, row in limits.iterrows()}
-
-
-def _by_bin(rows: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    """Lower edges and widths of the bins, and calls that were answered, timed out, and failed otherwise."""
-    edges, place = np.unique(rows["bin_ms"].to_numpy(dtype=float), return_inverse=True)
-    width = np.where(edges < 100, 1.0, 10.0 ** (np.floor(np.log10(np.maximum(edges, 100))) - 1))
-    outcome, calls = np.minimum(rows["outcome"].to_numpy(), 2), rows["calls"].to_numpy(dtype=float)
-    return edges, width, *(np.bincount(place, weights=calls * (outcome == code), minlength=edges.size) for code in range(3))
