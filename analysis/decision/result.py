@@ -71,9 +71,9 @@ def look_object(look: Look, *, deployed_at: datetime, engine_name: str) -> dict[
                 "excluded_hours": len(look.baseline.excluded_hours),
             },
             "post": {"calls": look.post.calls},
-            "expectations": [finding_object(found) for found in look.expectations],
-            "guardrails": [finding_object(found) for found in look.guardrails],
-            "exploratory": [finding_object(found) for found in look.exploratory],
+            "expectations": [_finding_object(found) for found in look.expectations],
+            "guardrails": [_finding_object(found) for found in look.guardrails],
+            "exploratory": [_finding_object(found) for found in look.exploratory],
             "cliffs": cliff_objects(look.cliffs),
             "advice": [],
             "checks": [check_object(check) for check in look.checks],
@@ -122,6 +122,10 @@ def provenance(engine_name: str) -> dict[str, str]:
 
 def finding_object(finding: Finding) -> dict[str, Any]:
     """A finding in the shape of result.json."""
+    return _plain(_finding_object(finding))
+
+
+def _finding_object(finding: Finding) -> dict[str, Any]:
     claim, measured = finding.claim, finding.measured
     shared = {
         "name": claim.name,
@@ -136,9 +140,7 @@ def finding_object(finding: Finding) -> dict[str, Any]:
         "finding": finding.state,
     }
     numbers = _numbers(finding) if measured is not None else _no_numbers(finding)
-    return _plain(
-        shared | numbers | {"sentence": finding_sentence(finding), "parts": [finding_object(part) for part in finding.parts]}
-    )
+    return shared | numbers | {"sentence": finding_sentence(finding), "parts": [_finding_object(part) for part in finding.parts]}
 
 
 def _replayed(replay: Replay) -> dict[str, int]:
