@@ -1,152 +1,140 @@
-"""Sums of a claim by stratum and hour, from coded arrays, against a slow and obvious loop over the rows of the tables."""
+"""Which calls a claim is about, and how they are told apart: patterns, sources, large tenants, features; hours that are matched."""
 
-from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
+from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
-from analysis.decision.claims import Arms
-from analysis.decision.coded import code_arms
+from analysis.counts import LatencyCounts
+from analysis.decision.claims import measure
+from analysis.decision.limits import find_limits
 from analysis.decision.scope import Cycle, Scope
 from analysis.metrics import metric_named
-from analysis.telemetry.load import Arm
-from analysis.window import Window
+from analysis.statistics.cliff import Cliff
+from tests.decision.making import LIMITS, arm, arms, calls, claim, plan
 
-DEPLOY = datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC)
-FEATURES = ("draft.verify", "draft.write", "odd [x]?")
-SOURCES = ("background-job/a", "background-job/b", "api", None)
-TENANTS = ("t1", "t2", "t3", "small", None)
+RATE, MEAN = metric_named("timeout_rate"), metric_named("latency_mean")
 
 
-def table(rng: np.random.Generator, hours: range, count: int) -> HourlyCounts:
-    rows = {
-        "feature": rng.choice(FEATURES, count), "source": rng.choice(np.array(SOURCES, dtype=object), count),
-        "tenant": rng.choice(np.array(TENANTS, dtype=object), count, p=[0.4, 0.3, 0.2, 0.02, 0.08]),
-        "hour": rng.choice(hours, count), "lag_hours": rng.choice([0, 0, 0, 1, 2], count), "outcome": rng.choice([0, 1, 3, 100], count),
-    }  # fmt: skip
-    sums = {name: rng.integers(1, 50, count) for name in HourlyCounts.SUMS}
-    return HourlyCounts.of(pd.DataFrame(rows | sums))
+@pytest.mark.parametrize(
+    ("scope", "feature", "source", "belongs"),
+    [
+        (Scope("a.b"), "a.b", None, True),
+        (Scope("a.b"), "a.bc", None, False),
+        (Scope("a.*"), "a.b", "x", True),
+        (Scope("a.*"), "b.a.", "x", False),
+        (Scope(), "anything", None, True),
+        (Scope("*"), "anything", None, True),
+        (Scope(None, "job/*"), "f", "job/x", True),
+        (Scope(None, "job/*"), "f", None, False),  # unattributed calls belong only where no source is asked for
+        (Scope(None, "*"), "f", None, False),
+        (Scope("f[1]*"), "f[1]x", None, True),  # brackets mean themselves
+        (Scope("f?"), "fx", None, False),
+    ],
+)
+def test_patterns(scope, feature, source, belongs):
+    assert scope.matches(feature, source) is belongs
 
 
-def events(hourly: HourlyCounts) -> EventCounts:
-    rows = hourly.rows.assign(kind="recovered", y=1, n=2)
-    cron = hourly.rows.drop_duplicates(["hour", "lag_hours"]).assign(kind="cron_over:5:*:*", feature=pd.NA, source=pd.NA, tenant=pd.NA, y=1, n=3)
-    return EventCounts.of(pd.concat([rows, cron], ignore_index=True))
+def strata(before, after, scope, metric=RATE, hours=24):
+    baseline, post = arms(arm(-168, 0, *before), arm(0, hours, *after)).totals(scope, metric, (0, hours))
+    return sorted(zip(baseline.n.sum(axis=(1, 2)), post.n.sum(axis=(1, 2)), strict=True))
 
 
-def arm(hourly: HourlyCounts, hours: tuple[int, int], excluded=()) -> Arm:
-    window = Window(DEPLOY + timedelta(hours=hours[0]), DEPLOY + timedelta(hours=hours[1]))
-    kept = hourly.where(~hourly.rows["hour"].isin(excluded))
-    return Arm(window, hours, LatencyCounts.empty(), kept, HourlyBins.empty(), events(kept), pd.DataFrame(), {}, frozenset(excluded))
+def test_strata_are_sources_and_tenants_with_a_tenth_of_the_calls_in_either_arm():
+    before = [calls(-168, 0, per_hour=n, tenant=tenant) for n, tenant in ((80, "big"), (10, "once"), (6, "small"), (4, "burst"))]
+    after = [calls(0, 24, per_hour=n, tenant=tenant) for n, tenant in ((80, "big"), (5, "once"), (5, "small"), (60, "burst"))]
+    assert strata(before, after, Scope("f")) == [(168 * 4, 24 * 60), (168 * 6, 24 * 5), (168 * 10, 24 * 5), (168 * 80, 24 * 80)]
+    few = [calls(0, 24, per_hour=n, tenant=tenant) for n, tenant in ((80, "big"), (5, "once"), (5, "small"))]
+    assert strata(before, few, Scope("f")) == [(168 * 10, 24 * 5), (168 * 10, 24 * 5), (168 * 80, 24 * 80)]  # burst and small together
 
 
-@pytest.fixture(scope="module")
-def arms() -> Arms:
-    rng = np.random.default_rng(7)
-    return Arms(arm(table(rng, range(-72, 0), 900), (-72, 0), excluded=(-30, -29)), arm(table(rng, range(24), 300), (0, 24)), Cycle.of(72))
+def test_a_missing_source_is_a_stratum_of_its_own():
+    before, after = ([calls(first, last, per_hour=10, source=source) for source in ("s", None)] for first, last in ((-168, 0), (0, 24)))
+    assert strata(before, after, Scope("f")) == [(1680, 240), (1680, 240)]
+    assert strata(before, after, Scope("f", "s")) == [(1680, 240)]
 
 
-def slowly(arms: Arms, scope: Scope, metric_name: str, hours: tuple[int, int]) -> dict[str, np.ndarray]:
-    """The sums of both arms: strata sorted by source, tenant, feature (missing first), then repeats and hours."""
-    metric, (first, last) = metric_named(metric_name), hours
-
-    def belongs(row):
-        if scope.kind is not None and row["kind"] != scope.kind:
-            return False
-        if scope.kind is not None and scope.kind.startswith("cron"):
-            return True
-        for pattern, value in ((scope.feature, row["feature"]), (scope.source, row["source"])):
-            if pattern is not None and (value is None or not (fnmatchcase(value, pattern) if "*" in pattern else value == pattern)):
-                return False
-        return True
-
-    def rows_of(one):
-        frame = (one.events if metric.table == "events" else one.hourly).rows
-        return [row for row in frame.astype(object).where(frame.notna(), None).to_dict("records") if belongs(row)]
-
-    length = last - first
-    before = [row for row in rows_of(arms.baseline) if -72 <= row["hour"] < 0]
-    if length < 24:
-        before = [row for row in before if (row["hour"] - first) % 24 % length + row["lag_hours"] < length]
-    after = [row for row in rows_of(arms.post) if row["hour"] >= first and row["hour"] + row["lag_hours"] < last]
-    weight = "n" if metric.table == "events" else "calls"
-    large = set()
-    for rows in (before, after):
-        total = sum(row[weight] for row in rows)
-        large |= {name for name in TENANTS if name and sum(row[weight] for row in rows if row["tenant"] == name) >= 0.1 * total > 0}
-
-    def stratum(row):
-        tenant = row["tenant"] if row["tenant"] in large else None
-        parts = [row["source"], tenant] + ([row["feature"]] if scope.feature is None or "*" in scope.feature else [])
-        return tuple((part is not None, part or "") for part in parts)
-
-    of_hours = metric.table == "hours"
-    strata = [()] if of_hours else sorted({stratum(row) for row in before + after})
-    found = {}
-    for name, rows, start, count in (("baseline", before, -72, 72), ("post", after, first, length)):
-        y, n = np.zeros((len(strata), count)), np.zeros((len(strata), count))
-        for row in rows:
-            at = (0 if of_hours else strata.index(stratum(row)), row["hour"] - start)
-            names = row | {"succeeded": int(row.get("outcome") == 0), "failed": int(row.get("outcome") != 0)}
-            y[at] += eval(metric.y, {}, names)
-            n[at] += 0 if of_hours else eval(metric.n, {}, names)
-        shape = (len(strata), 3, 24) if name == "baseline" else (len(strata), 1, count)
-        found |= {f"{name}_y": y.reshape(shape), f"{name}_n": (np.ones(shape) if of_hours else n.reshape(shape))}
-    return found
+def test_a_pattern_is_one_total_with_the_feature_among_its_strata():
+    before, after = ([calls(first, last, per_hour=10, feature=name) for name in ("a.x", "a.y", "b")] for first, last in ((-168, 0), (0, 24)))
+    assert strata(before, after, Scope("a.*")) == [(1680, 240), (1680, 240)]
+    assert strata(before, after, Scope("*")) == [(1680, 240)] * 3
+    assert strata(before, after, Scope("a.x")) == [(1680, 240)]
 
 
-# ---- against the slow double -----------------------------------------------------------------------------------------
-@pytest.mark.parametrize("hours", [(0, 1), (0, 4), (0, 24), (3, 9), (5, 24)])
-@pytest.mark.parametrize(("scope", "metric"), [
-    (Scope("draft.verify"), "timeout_rate"), (Scope("draft.*"), "latency_mean"), (Scope(None, "background-job/*"), "rmst"),
-    (Scope("draft.verify", "api"), "slower_than_p95"), (Scope(), "error_rate"), (Scope("odd [x]?"), "time_per_success"),
-    (Scope("odd [x]*"), "error_rate"), (Scope("draft.write"), "calls_per_hour"), (Scope("draft.verify", None, "recovered"), "recovered_rate"),
-    (Scope(None, "background-job/*", "recovered"), "recovered_rate"), (Scope(None, None, "cron_over:5:*:*"), "cron_over_budget_rate"),
-])  # fmt: skip
-def test_sums_by_stratum_and_hour(arms, scope, metric, hours):
-    baseline, post = arms.totals(scope, metric_named(metric), hours)
-    expected = slowly(arms, _as_words(scope), metric, hours)
-    for name, totals in (("baseline", baseline), ("post", post)):
-        np.testing.assert_array_equal(totals.y, expected[f"{name}_y"])
-        np.testing.assert_array_equal(totals.n, expected[f"{name}_n"])
-    usable = np.ones(72, dtype=bool)
-    usable[[42, 43]] = False
-    np.testing.assert_array_equal(baseline.usable, usable.reshape(3, 24))
-    assert post.usable.all()
+def test_calls_an_hour_are_compared_as_they_come():
+    before, after = ([calls(first, last, per_hour=10, source=source) for source in ("s", None)] for first, last in ((-168, 0), (0, 24)))
+    found = measure(claim("falls", "calls_per_hour"), arms(arm(-168, 0, *before), arm(0, 24, *after)), (0, 24))
+    assert found.comparison.crude_post_value == 20
+    assert found.comparison.post_n == 24
+    assert found.calls == (3360, 480)
 
 
-def _as_words(scope: Scope) -> Scope:
-    """For fnmatch: a bracket in a pattern means itself."""
-    return Scope(scope.feature.replace("[", "[[]") if scope.feature and "*" in scope.feature else scope.feature, scope.source, scope.kind)
+# ---- hours -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("hours", "cycle"),
+    [(24, Cycle(24, 1)), (25, Cycle(24, 2)), (168, Cycle(24, 7)), (13 * 24, Cycle(24, 13)), (14 * 24, Cycle(168, 2)), (21 * 24, Cycle(168, 3))],
+)
+def test_two_weeks_or_more_match_the_hour_of_the_week(hours, cycle):
+    assert Cycle.of(hours) == cycle
 
 
-# ---- laws ------------------------------------------------------------------------------------------------------------
-def test_the_order_of_the_rows_does_not_matter(arms):
-    rng = np.random.default_rng(3)
-    shuffled = [HourlyCounts(one.hourly.rows.sample(frac=1, random_state=rng)) for one in (arms.baseline, arms.post)]
-    other = Arms(arm(shuffled[0], (-72, 0), excluded=(-30, -29)), arm(shuffled[1], (0, 24)), arms.cycle)
-    for scope in (Scope("draft.*"), Scope(None, "api")):
-        for one, two in zip(arms.totals(scope, metric_named("rmst"), (0, 24)), other.totals(scope, metric_named("rmst"), (0, 24)), strict=True):
-            np.testing.assert_array_equal(one.y, two.y)
+def test_a_look_is_compared_with_the_same_hours_of_every_day():
+    clock = np.arange(-168, 0) % 24
+    both = arms(arm(-168, 0, calls(-168, 0, per_hour=10 + clock)), arm(0, 4, calls(0, 4, per_hour=10)))
+    found = measure(claim("falls"), both, (0, 4)).comparison
+    assert found.baseline_n == 7 * (10 + 11 + 12 + 13)
+    late = arms(arm(-168, 0, calls(-168, 0, per_hour=10 + clock)), arm(0, 24, calls(0, 24, per_hour=10)))
+    assert measure(claim("falls"), late, (20, 24)).comparison.baseline_n == 7 * (30 + 31 + 32 + 33)
 
 
-def test_codes_are_the_same_in_both_arms(arms):
-    coded = code_arms(arms.baseline.hourly.rows, arms.post.hourly.rows)
-    assert coded.names["source"] == ("api", "background-job/a", "background-job/b")
-    for rows, frame in ((coded.baseline, arms.baseline.hourly.rows), (coded.post, arms.post.hourly.rows)):
-        names = np.array([None, *coded.names["source"]], dtype=object)[rows.texts["source"]]
-        assert [name for name in names] == [None if pd.isna(name) else name for name in frame["source"]]  # noqa: C416
+def test_a_window_of_two_days_meets_every_clock_hour_twice():
+    both = arms(arm(-168, 0, calls(-168, 0, per_hour=10, timeout=2)), arm(0, 48, calls(0, 48, per_hour=10, timeout=2)))
+    found = measure(claim("falls"), both, (0, 48)).comparison
+    assert (found.baseline_n, found.post_n, found.difference) == (1680, 480, pytest.approx(0.0))
 
 
-# ---- edges -----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("metric", ["timeout_rate", "latency_mean", "calls_per_hour"])
-def test_a_scope_without_calls_and_arms_without_any(arms, metric):
-    nothing = Arms(arm(HourlyCounts.empty(), (-72, 0)), arm(HourlyCounts.empty(), (0, 24)), arms.cycle)
-    for asked, scope in ((arms, Scope("nowhere")), (nothing, Scope()), (nothing, Scope("x", "y"))):
-        baseline, post = asked.totals(scope, metric_named(metric), (0, 4))
-        assert baseline.y.sum() == post.y.sum() == 0
-        assert baseline.y.shape[1:] == (3, 24)
-        assert post.y.shape[1:] == (1, 4)
+def test_calls_written_too_late_for_the_look_are_left_out_of_both_arms():
+    late = [calls(hour, hour + 1, per_hour=5, lag_hours=1, timeout=5) for hour in (-24, -21, -12, 0, 3, 12)]
+    before = [calls(-24, 0, per_hour=10), *late[:3]]
+    four = arms(arm(-24, 0, *before), arm(0, 4, calls(0, 4, per_hour=10), *late[3:5]))
+    found = measure(claim("falls"), four, (0, 4)).comparison
+    assert (found.baseline_n, found.baseline_y) == (45, 5)  # that of hour 3 is written in hour 4, after the window
+    assert (found.post_n, found.post_y) == (45, 5)
+    day = arms(arm(-24, 0, *before), arm(0, 24, calls(0, 24, per_hour=10), *late[3:]))
+    found = measure(claim("falls"), day, (0, 24)).comparison
+    assert (found.baseline_n, found.post_n) == (255, 255)
+
+
+def test_excluded_hours_are_in_no_sum_of_the_baseline():
+    first = arm(-168, 0, calls(-168, 0, per_hour=10, timeout=np.where(np.arange(-168, 0) == -24, 10, 1)), excluded=[-24, -23])
+    found = measure(claim("falls"), arms(first, arm(0, 4, calls(0, 4, per_hour=10, timeout=1))), (0, 4)).comparison
+    assert (found.baseline_n, found.baseline_y) == (260, 26)
+
+
+def test_a_baseline_that_ends_before_the_deploy_is_matched_by_clock_hours():
+    both = arms(arm(-96, -48, calls(-96, -48, per_hour=10 + np.arange(-96, -48) % 24)), arm(0, 4, calls(0, 4, per_hour=10)))
+    assert both.cycle == Cycle(24, 4)
+    found = measure(claim("falls"), both, (0, 4)).comparison
+    assert found.baseline_n == 2 * (10 + 11 + 12 + 13)
+
+
+def test_an_earlier_look_is_what_was_seen_then():
+    growing = calls(0, 24, per_hour=10, timeout=np.arange(24) >= 4)
+    both = arms(arm(-168, 0, calls(-168, 0, per_hour=10)), arm(0, 24, growing))
+    found = measure(claim("falls"), both, plan(2).hours)
+    assert (found.comparison.post_y, found.at(4).comparison.post_y) == (20, 0)
+
+
+# ---- limits ----------------------------------------------------------------------------------------------------------
+def test_tau_is_declared_or_the_cliff_or_the_99th_percentile():
+    keys = {"feature": "f", "source": "s", "outcome": 0, "calls": 3}
+    table = LatencyCounts.of(pd.DataFrame([keys | {"latency_ms": ms} for ms in range(100, 10_000, 100)]))
+    found = find_limits(table, declared_tau_ms={}, cliffs={}).iloc[0]
+    wanted = [int(np.quantile(np.repeat(np.arange(100, 10_000, 100), 3), q)) for q in (0.5, 0.95, 0.99)]
+    assert [found["p50_ms"], found["p95_ms"], found["tau_ms"]] == wanted == [5000, 9419, 9804]
+    cliff = {"f": Cliff(at_ms=7000.0, n_errors=9, share_of_errors=1.0, n_beyond=0, p_value=None)}
+    assert find_limits(table, declared_tau_ms={}, cliffs=cliff).iloc[0]["tau_ms"] == 7000
+    assert find_limits(table, declared_tau_ms={"f": 6000}, cliffs=cliff).iloc[0]["tau_ms"] == 6000
+    assert list(find_limits(arm(-24, 0).latency, declared_tau_ms={}, cliffs={}).columns) == list(LIMITS.columns)
