@@ -189,7 +189,7 @@ def _check_incidents(baseline: Arm, asked: Baseline) -> Check:
     deployed_at = baseline.window.start - baseline.hours[0] * HOUR
     line = exclusion_line(asked.exclude, stretches(hours, deployed_at))
     found = f"{len(hours)} baseline {'hour has an error rate' if len(hours) == 1 else 'hours have error rates'} far above the usual"
-    return Check(name, "warning", f"{found}; if that was an incident, write under [baseline]: {line}")
+    return Check(name, "warning", f"{found}; if you know of an incident then, write under [baseline]: {line}")
 
 
 def _check_days(arms: Arms, asked: Baseline) -> Check:

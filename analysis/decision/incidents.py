@@ -20,7 +20,9 @@ FEWEST_HOURS = 12
 FEWEST_CALLS_AN_HOUR = 5
 FEWEST_FAILURES = 5
 MANY_SPREADS = 6.0
-SMALLEST_RISE = 0.1
+SMALLEST_RISE = 0.15
+BAD_HOURS = 0.8
+TIMES_BAD = 3.0
 
 
 @lru_cache(maxsize=8)
@@ -57,7 +59,11 @@ def exclusion_line(declared: Sequence[Exclusion], proposed: Sequence[Window]) ->
 
 
 def _outlying(hourly: pd.DataFrame) -> list[int]:
-    """Hours whose error rate lies 6 spreads and 10 points above the usual; the spread is that of hours, and never below chance."""
+    """Hours whose error rate lies 6 spreads and 15 points above the usual, and at three times what a bad hour has.
+
+    The spread is that of hours, and never below chance. A bad hour is one in five: a provider's ordinary slowdowns are no incident,
+    and a baseline without them would make every day after the deploy look worse.
+    """
     hourly = hourly[hourly["calls"] >= FEWEST_CALLS_AN_HOUR]
     if len(hourly) < FEWEST_HOURS:
         return []
@@ -66,5 +72,6 @@ def _outlying(hourly: pd.DataFrame) -> list[int]:
     middle = float(np.median(rate))
     usual = max(middle, float(failed.sum() / calls.sum()))
     spread = np.maximum(1.4826 * np.median(np.abs(rate - middle)), np.sqrt(usual * (1 - usual) / calls))
-    stands_out = (rate - middle > MANY_SPREADS * spread) & (rate - middle > SMALLEST_RISE) & (failed >= FEWEST_FAILURES)
+    far = (rate - middle > MANY_SPREADS * spread) & (rate > TIMES_BAD * np.quantile(rate, BAD_HOURS))
+    stands_out = far & (rate - middle > SMALLEST_RISE) & (failed >= FEWEST_FAILURES)
     return [int(hour) for hour in hourly.index[stands_out]]

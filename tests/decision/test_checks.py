@@ -219,7 +219,7 @@ def test_an_outage_is_proposed_with_a_line_that_loads():
     asked = Baseline(days=7, exclude=(declared,))
     state, detail = check("the baseline is free of incidents", both, asked=asked)
     assert state == "warning"
-    assert detail.startswith("3 baseline hours have error rates far above the usual; if that was an incident, write under [baseline]: exclude = [")
+    assert detail.startswith("3 baseline hours have error rates far above the usual; if you know of an incident then, write under [baseline]: exclude = [")
     line = detail.split("[baseline]: ")[1]
     loaded = [Exclusion(**entry) for entry in tomllib.loads(line)["exclude"]]
     assert [((item.start - DEPLOYED_AT) / HOUR, (item.end - DEPLOYED_AT) / HOUR, item.why) for item in loaded] == [
@@ -238,6 +238,12 @@ def test_an_outage_of_a_small_feature_is_seen_among_large_ones():
 def test_ordinary_hours_are_not_proposed(usual):
     for per_hour in (6, 20, 200):
         assert propose_exclusions(arm(-168, 0, outage([], per_hour=per_hour, usual=usual * per_hour / 20))) == ()
+
+
+def test_ordinary_slowdowns_are_no_incident():
+    """Every fourth hour has three times the failures of the others: that is what this provider does."""
+    often = np.where(np.arange(168) % 4 == 0, 12, 4)
+    assert propose_exclusions(arm(-168, 0, calls(-168, 0, per_hour=40, http_5xx=often))) == ()
 
 
 def test_an_excluded_incident_is_not_proposed_again():
