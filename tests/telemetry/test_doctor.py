@@ -132,7 +132,10 @@ def test_a_role_that_may_write_gets_the_grant_of_a_reader(database, tmp_path, mo
     lines = examined(tmp_path, healthy(), "postgres", database=database, monkeypatch=monkeypatch)
     assert lines["read only"].state == "warning"
     grant = lines["read only"].detail.split("use a reader: ")[1]
-    assert grant == "CREATE ROLE rollout_reader LOGIN PASSWORD '...'; GRANT SELECT ON \"AIInteraction\" TO rollout_reader;"
+    assert grant == (
+        "CREATE ROLE rollout_reader LOGIN PASSWORD '...'; GRANT USAGE ON SCHEMA \"public\" TO rollout_reader; "
+        "GRANT SELECT ON \"public\".\"AIInteraction\" TO rollout_reader;"
+    )
     name = f"reader_{tmp_path.name[-20:]}"
     database.execute(grant.replace("rollout_reader", name))  # what it prints really works
     try:

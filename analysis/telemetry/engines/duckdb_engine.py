@@ -40,6 +40,8 @@ class DuckDBEngine:
         timer.daemon = True
         timer.start()
         try:
+            if [parsed.type for parsed in self._connection.extract_statements(text)] != [duckdb.StatementType.SELECT]:
+                raise PermissionError("only one SELECT at a time is sent to the database")  # COPY could write over the source itself
             return self._connection.execute(text, dict(statement.parameters)).df()
         except duckdb.Error as error:
             raise self._explained(error, f"the query {statement.name!r}") from None

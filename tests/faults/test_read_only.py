@@ -1,0 +1,244 @@
+"""Read-only by three locks: injection through every setting and every parameter changes nothing, on both engines."""
+
+import contextlib
+import hashlib
+import json
+from datetime import timedelta
+
+import duckdb
+import pandas as pd
+import pytest
+
+from analysis.config import load_settings
+from analysis.errors import RolloutError
+from analysis.telemetry import queries
+from analysis.telemetry.doctor import examine
+from analysis.telemetry.engines import open_engine
+from analysis.telemetry.load import CronBudget, Grid, load_event_counts, load_hourly_counts
+from analysis.telemetry.mapping import CANONICAL_COLUMNS
+from analysis.window import Window
+from tests.faults.place import POSTGRES, temporary_place
+
+PAYLOADS = (
+    "'; DROP TABLE \"AIInteraction\"; --",
+    '"; DELETE FROM "AIInteraction"; --',
+    "' OR 1=1; UPDATE \"AIInteraction\" SET status='x'; --",
+    "$$; COPY (SELECT 1) TO PROGRAM 'touch stolen'; $$",
+    "x'); INSERT INTO \"AIInteraction\" SELECT * FROM \"AIInteraction\"; SELECT ('",
+    "\\'; SELECT pg_sleep(60); --",
+    "%(start_at)s :start_at $start_at bound_parameter_start_at_ends_here %s {0}",
+    "ʼ; DROP TABLE \"AIInteraction\"; /* ",
+    "a\tb\u2028c\u0000; DELETE FROM \"AIInteraction\"",
+)
+VALUES = """
+[rollout]
+name = "small"
+title = {payload}
+deployed_at = 2026-02-02T23:10:16Z
+[source]
+{source}
+[baseline]
+days = 4
+exclude = [{{from = 2026-01-30T08:00:00Z, to = 2026-01-30T09:30:00Z, why = {payload}}}]
+[monitoring]
+windows = ["1h", "4h"]
+[[error_class]]
+name = "vendor"
+contains = [{payload}]
+[[error_class]]
+name = "other_vendor"
+pattern = {pattern}
+[[expectation]]
+name = {payload}
+feature = "alpha"
+metric = "vendor_rate"
+claim = "falls"
+[[guardrail]]
+name = "pattern of features"
+feature = {star}
+metric = "latency_mean"
+claim = "no_worse"
+margin = 0.5
+[[guardrail]]
+name = "cron"
+source = {star}
+metric = "cron_over_budget_rate"
+claim = "below"
+limit = 0.05
+"""
+DUCKDB = 'engine = "duckdb"\npath = "calls.parquet"'
+ENDS = (0, 1, 2, 3, 4, 5)
+
+
+def toml(text):
+    return json.dumps(text)
+
+
+def configs(payload, source):
+    """One rollout.toml with the payload as every value, and one for each place that takes a name."""
+    both = {"payload": toml(payload), "pattern": toml(payload.lower()), "star": toml(payload + "*")}
+    yield "values", VALUES.format(source=source, **both)
+    plain = dict.fromkeys(both, '"x*"')
+    for name, place in {
+        "table": f"{source}\ntable = {toml(payload)}",
+        "schema of the table": f"{source}\ntable = {toml(payload + '.AIInteraction')}",
+        "mapping": f"{source}\nmapping = {toml(payload)}",
+        "url_env": source.replace('"DATABASE_URL"', toml(payload)),
+        "path": source.replace('"calls.parquet"', toml(payload)),
+    }.items():
+        if place != source:
+            yield name, VALUES.format(source=place, **plain)
+
+
+def mappings(payload):
+    """Mapping files with the payload as an expression, as a condition, as a table and as the time column."""
+    plain = {name: f'"{name}"' for name in CANONICAL_COLUMNS}
+    for column in ("source", "latencyMs", "createdAt"):
+        yield "[columns]\n" + "\n".join(f"{name} = {toml(payload if name == column else sql)}" for name, sql in plain.items())
+    columns = "[columns]\n" + "\n".join(f"{name} = {toml(sql)}" for name, sql in plain.items())
+    for key in ("where", "table", "indexed", "dialect"):
+        yield f"{key} = {toml(payload)}\n{columns}"
+
+
+def state_of(place, database):
+    """All that an injection could have changed."""
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in place.folder.glob("*") if path.suffix != ".toml" and path.is_file()}
+    if database is None:
+        return files
+    rows = database.execute('SELECT count(*), md5(string_agg(a::text, \',\' ORDER BY "id")) FROM "AIInteraction" AS a')
+    tables = database.execute("SELECT count(*), string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+    return files, rows, tables
+
+
+def commands(payload):
+    """Every argument that takes a text; '--' lets it begin with anything."""
+    yield ("compare", "--json")
+    yield ("whatif", "--cap", "3s", "--", payload)
+    yield ("compare", "--window", payload)
+    yield ("compare", "--from", payload, "--to", payload)
+    yield ("sql", "--", payload)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
+def test_an_injection_changes_nothing(request, place, rollout, monkeypatch, tally, engine, payload):
+    database, tried = None, 0
+    if engine == "postgres":
+        database = request.getfixturevalue("database")
+        database.load_interactions(duckdb.read_parquet(str(place.folder / "calls.parquet")).df())
+        for url in (database.url, f"{database.url}?schema={payload.replace(chr(0), '')}".replace("%", "%25").replace(" ", "%20")):
+            monkeypatch.setenv("DATABASE_URL", url)
+            if url != database.url:
+                assert rollout(place, "doctor").code in ENDS
+                tried += 1
+        monkeypatch.setenv("DATABASE_URL", database.url)
+    source = DUCKDB if engine == "duckdb" else POSTGRES
+    before = state_of(place, database)
+
+    def see(*arguments, codes=ENDS):
+        nonlocal tried
+        done = rollout(place, *arguments)
+        assert done.code in codes, (arguments, done)
+        assert "internal error" not in done.err, (arguments, done)
+        assert state_of(place, database) == before, arguments
+        tried += 1
+
+    for name, config in configs(payload, source):
+        place.config.write_text(config)
+        see("compare" if name == "values" else "doctor")
+    place.config.write_text(VALUES.format(source=source + '\nmapping = "mine.toml"', payload='"x"', pattern='"x"', star='"*"'))
+    for mapping in mappings(payload):
+        (place.folder / "mine.toml").write_text(mapping)
+        see("doctor")
+    place.config.write_text(VALUES.format(source=source, payload='"x"', pattern='"x"', star='"*"'))
+    for arguments in commands(payload):
+        if "\0" not in str(arguments) and chr(0) not in "".join(arguments):
+            see(*arguments)
+    tally(inputs=tried)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_values_travel_as_parameters(request, place, monkeypatch, engine):
+    """Names of features and sources that are SQL: joined as values, found as they are, never run."""
+    names = [payload.replace("\0", "") for payload in PAYLOADS]
+    rows = duckdb.read_parquet(str(place.folder / "calls.parquet")).df()
+    rows["featureId"] = [names[number % len(names)] for number in range(len(rows))]
+    rows["source"] = rows["featureId"]
+    database = None
+    if engine == "postgres":
+        database = request.getfixturevalue("database")
+        database.load_interactions(rows)
+        monkeypatch.setenv("DATABASE_URL", database.url)
+        place.config.write_text(place.config.read_text().replace('engine = "duckdb"\npath = "calls.parquet"', POSTGRES))
+    else:
+        rows.to_parquet(place.folder / "calls.parquet")
+    before = state_of(place, database)
+    settings = load_settings(place.config)
+    deployed_at = settings.rollout.deployed_at
+    window, grid = Window(deployed_at, deployed_at + timedelta(hours=4)), Grid(deployed_at, timedelta(seconds=90))
+    with contextlib.closing(open_engine(settings)) as opened:
+        limits = pd.DataFrame({"feature": names, **dict.fromkeys(("tau_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms"), 1)})
+        hourly = load_hourly_counts(opened, grid, window, limits)
+        assert set(hourly.rows["feature"]) == set(names)
+        assert (hourly.rows["slower_p50"] == hourly.rows["timed_calls"]).all()  # each joined its own limit
+        events = load_event_counts(opened, grid, window, hourly=hourly, recovered=True, crons=[CronBudget("cron", 1, lambda feature, source: True)])
+        assert events.rows["y"].sum() > 0
+    assert state_of(place, database) == before
+
+
+@pytest.mark.parametrize("text", ["COPY (SELECT 1 AS a) TO '{}' (FORMAT parquet, USE_TMP_FILE false)", "SELECT 1; SELECT 2", "CREATE TABLE t (a INT)"])
+def test_duckdb_takes_one_select_even_when_the_parser_s_lock_is_open(place, monkeypatch, text):
+    """The source is the one file that DuckDB may open, so that nothing but its own parser keeps COPY from writing over it."""
+    calls = place.folder / "calls.parquet"
+    before = calls.read_bytes()
+    monkeypatch.setattr(queries, "check_one_select", lambda text, dialect: None)
+
+    class Raw:
+        name, parameters = "raw", {}
+
+        def sql(self, dialect, *, placeholder=None):
+            return text.format(calls)
+
+    with contextlib.closing(open_engine(load_settings(place.config))) as engine, pytest.raises(PermissionError, match="only one SELECT"):
+        engine.fetch(Raw())
+    assert calls.read_bytes() == before
+
+
+def test_the_grant_that_doctor_prints_makes_a_reader(database, postgres_server, monkeypatch, home):
+    """Every statement as printed; with the role that they make, doctor is content, and the server refuses a write."""
+    from psycopg2 import errors
+    from sqlalchemy.engine import make_url
+
+    database.execute('CREATE SCHEMA app; ALTER TABLE "AIInteraction" SET SCHEMA app; REVOKE ALL ON SCHEMA app FROM PUBLIC')
+    config = VALUES.format(source=POSTGRES + '\ntable = "app.AIInteraction"', payload='"x"', pattern='"x"', star='"*"')
+    with temporary_place(home, config=config) as place:
+        monkeypatch.setenv("DATABASE_URL", database.url)
+        database.execute("""INSERT INTO app."AIInteraction" ("id", "clientId", "featureId", "model", "apiType", "status", "latencyMs", "createdAt")
+            VALUES ('1', 't', 'alpha', 'm', 'responses', 'success', 5, '2026-02-02')""")
+        line = next(line for line in examine(load_settings(place.config)) if line.name == "read only")
+        assert line.state == "warning"
+        grant = line.detail.partition("use a reader: ")[2]
+        name = f"reader_{database.url[-6:]}"
+        try:
+            for statement in filter(None, grant.replace("rollout_reader", name).replace("'...'", "'Reader-1'").split(";")):
+                database.execute(statement)
+            url = make_url(database.url).set(username=name, password="Reader-1").render_as_string(hide_password=False)
+            monkeypatch.setenv("DATABASE_URL", url)
+            lines = {line.name: line for line in examine(load_settings(place.config))}
+            assert lines["read only"].state == "ok", lines
+            assert "queries" not in lines
+            with pytest.raises(errors.InsufficientPrivilege):
+                type(database)(url).execute('DELETE FROM app."AIInteraction"')
+        finally:
+            database.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+
+def test_the_catalog_decides_what_a_table_is(database, monkeypatch, home):
+    """A name that is not in the catalog reaches no query."""
+    monkeypatch.setenv("DATABASE_URL", database.url)
+    for name in ('AIInteraction"; DROP TABLE "AIInteraction', "pg_catalog.pg_authid; --", "(SELECT 1)"):
+        config = VALUES.format(source=f"{POSTGRES}\ntable = {toml(name)}", payload='"x"', pattern='"x"', star='"*"')
+        with temporary_place(home, config=config) as place, pytest.raises(RolloutError, match=r"table|name"):
+            open_engine(load_settings(place.config))
+    assert database.execute('SELECT count(*) FROM "AIInteraction"') == [(0,)]
