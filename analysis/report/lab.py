@@ -39,5 +39,6 @@ def copy_notebook(settings: Settings) -> Path:
 def lab_command(notebook: Path) -> list[str]:
     """The command that starts JupyterLab on a notebook."""
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    quiet = ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # it asks no host
     place = [f"--ServerApp.root_dir={notebook.parent}", f"--LabApp.default_url=/lab/tree/{notebook.name}"]
-    return [sys.executable, "-m", "jupyterlab", *root, *place]
+    return [sys.executable, "-m", "jupyterlab", *root, *quiet, *place]

@@ -32,6 +32,9 @@ def main(folder: Path) -> None:
                 with opened(browser, address, width=1400, scheme=scheme) as (page, _, _):
                     run_all(page)
                     page.locator(".widget-html svg").first.wait_for(timeout=WAIT_MS)
+                    page.locator(".widget-dropdown:has-text('feature') select").first.select_option("draft.verify.email.step3")
+                    page.get_by_text("| Idle").first.wait_for(timeout=WAIT_MS)
+                    page.locator(".widget-dropdown").first.scroll_into_view_if_needed()
                     _take(page, folder / f"explore-{scheme}.png")
 
 
