@@ -64,10 +64,10 @@ class Plan:
 
     @property
     def later_looks(self) -> tuple[tuple[int, int], ...]:
-        """The planned looks still to come: index, and hours from the deploy at its end."""
+        """The planned looks still to come: index, and length in hours."""
         if not self.is_planned:
             return ()
-        planned = self.hours[1] / self.times[self.look]
+        planned = (self.hours[1] - self.hours[0]) / self.times[self.look]
         return tuple((look, round(time * planned)) for look, time in enumerate(self.times) if look > self.look)
 
 

@@ -56,7 +56,7 @@ def hours_until_decided(measured: Measured, plan: Plan, *, useful: float, n_open
         decided = _change_hours(measured, plan, passed=passed, useful=useful, n_open=n_open)
     if enough is None or (decided.hours is None and measured.has_data):
         return Needed()
-    return replace(decided, hours=max(enough, decided.hours or 0.0, passed + 1.0))
+    return replace(decided, hours=plan.hours[0] + max(enough, decided.hours or 0.0, passed + 1.0))
 
 
 def _data_hours(measured: Measured, passed: int) -> float | None:

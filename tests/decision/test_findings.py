@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.decision.claims import measure
+from analysis.decision.claims import Plan, measure
 from analysis.decision.findings import find_expectations, find_guardrails
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.sequential import bounds, level_of
@@ -125,6 +125,14 @@ def test_an_undecided_claim_says_what_it_could_have_seen_and_how_long_it_needs()
     assert 0 < found.smallest_visible < 0.14
     longer = expectation(rate(7, 3, per_hour=50), HALVES, at=LAST)
     assert longer.needed.hours > 24
+
+
+def test_hours_are_counted_from_the_deploy_in_a_later_stage_too():
+    later = Plan(SECOND.times, 1, (24, 28), 25, 0.05, SECOND.bound)
+    rng = np.random.default_rng(0)
+    first, then = (calls(start, end, per_hour=50, timeout=rng.poisson(mean, end - start)) for start, end, mean in ((-168, 0, 7), (24, 28, 2)))
+    found = expectation(arms(arm(-168, 0, first), arm(24, 28, then)), HALVES, at=later)
+    assert (found.state, found.needed.hours) == ("undecided", 48)
 
 
 def test_a_decided_claim_needs_no_more_hours():

@@ -107,6 +107,12 @@ def test_planned_looks_have_the_bounds_of_the_plan_whatever_was_looked_at(settin
     assert plan_look(settings(), "60m").hours == (0, 1)
 
 
+def test_the_looks_of_a_later_stage_are_the_same_plan_hours_further_on(settings):
+    look = plan_look(settings(), "4h", first_hour=30)
+    assert (look.hours, look.previous_last, look.later_looks) == ((30, 34), 31, ((2, 24),))
+    assert look.bound == plan_look(settings(), "4h").bound
+
+
 def test_only_looks_that_share_the_error_have_wide_intervals(settings):
     assert [plan_look(settings(), label).looks_share_alpha for label in ("1h", "4h", "24h")] == [True, True, False]
     assert not plan_look(settings(("24h",)), "24h").looks_share_alpha
