@@ -36,7 +36,7 @@ class Caveat:
 
 def find_caveat(measured: Measured, plan: Plan) -> Caveat | None:
     """The remark that belongs to a claim of improvement, None when there is none."""
-    return _fell_silent(measured) or _changed_class(measured, plan) or _shared_with_controls(measured, plan)
+    return _fell_silent(measured) or _changed_class(measured, plan) or shared_with_controls(measured, plan)
 
 
 def expected_calls(measured_hours: tuple[int, int], traffic: Comparison) -> tuple[float, float]:
@@ -75,7 +75,7 @@ def _changed_class(measured: Measured, plan: Plan) -> Caveat | None:
     return Caveat(" and ".join([*risen, together]), forbids=is_worse, refutes=is_worse)
 
 
-def _shared_with_controls(measured: Measured, plan: Plan) -> Caveat | None:
+def shared_with_controls(measured: Measured, plan: Plan) -> Caveat | None:
     """Features that the deploy did not touch moved too, and the change does not survive the comparison with them."""
     words = shared_words(measured, level_of(plan.bound))
     return Caveat(words, is_shared=True) if words else None

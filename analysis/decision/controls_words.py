@@ -25,6 +25,7 @@ SHOWN = {
 }
 """What a comparison that is sure says of each kind of claim, for it and against it."""
 NOT_SHOWN = "not shown"
+SAME_PACE = 0.0005
 
 
 def controls_object(measured: Measured, level: float) -> dict[str, Any]:
@@ -68,6 +69,12 @@ def controls_sentence(measured: Measured, level: float) -> str | None:
     return told(found, measured, level) + _dropped(found.untouched)
 
 
+def adjusted_words(comparison: Comparison) -> str:
+    """What belongs to a change that is not the plain one, after "with the same mix of calls"; empty for the plain one."""
+    was_adjusted = isinstance(comparison, Guarded) and comparison.adjusted is not None and comparison.adjusted.slope.value > 0
+    return " and the provider's day taken out" if was_adjusted else ""
+
+
 def shared_words(measured: Measured, level: float) -> str | None:
     """Why a change that the plain comparison shows does not count, as the end of a sentence; None when it counts or is not shown anyway."""
     found = measured.decisive
@@ -82,14 +89,13 @@ def _still_sentence(found: Guarded, measured: Measured, level: float) -> str:
     slope, untouched = found.adjusted and found.adjusted.slope, found.untouched
     plain, n = change_of(measured.metric, found.plain.difference), _features(untouched)
     if slope is None:
-        return f"Too few events to adjust; {n} were {_slower(untouched.index.movement)} than at baseline. Plain {plain}."
+        return f"Too few events to adjust; {n} were {_pace(untouched)} at baseline. Plain {plain}."
     if slope.value == 0:
-        moved = _slower(untouched.index.movement)
-        return f"It shares no slowdowns with {n} (they were {moved} than at baseline). Plain and adjusted {plain}."
+        return f"It shares no slowdowns with {n} (they were {_pace(untouched)} at baseline). Plain and adjusted {plain}."
     adjusted, steep = found.adjusted.comparison, f"{slope.value:.{1 if slope.value >= 0.1 else 2}f}"
     return (
-        f"Adjusted for provider slowdowns seen in {n} (slope {steep}; they were {_slower(untouched.index.movement)} than at "
-        f"baseline). Plain {plain}, adjusted {change_of(measured.metric, adjusted.difference)}, "
+        f"Adjusted for provider slowdowns seen in {n} (slope {steep}; they were {_pace(untouched)} at baseline). "
+        f"Plain {plain}, adjusted {change_of(measured.metric, adjusted.difference)}, "
         f"interval {interval_of(measured.metric, adjusted.interval(level))}."
     )
 
@@ -159,6 +165,12 @@ def _what_moved(untouched: Untouched) -> str:
 def _features(untouched: Untouched, article: str = "") -> str:
     n = len(untouched.index.names)
     return f"{article}{n} untouched features"
+
+
+def _pace(untouched: Untouched) -> str:
+    """How fast they were, to be held against the baseline."""
+    movement = untouched.index.movement
+    return "as fast as" if abs(movement) < SAME_PACE else f"{_slower(movement)} than"
 
 
 def _slower(movement: float) -> str:

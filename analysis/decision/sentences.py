@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N
+from analysis.decision.controls_words import adjusted_words
 from analysis.decision.findings import Finding, highest_rate
 from analysis.decision.needed import ONE_SIDED_LEVEL, Needed
 from analysis.decision.wording import change_of, claimed_share, count, hours, interval_of, level_words, share, value_of
@@ -79,7 +80,7 @@ def _change(finding: Finding) -> str:
     if finding.claim.claim == "below":
         return _value_bound(finding)
     covered = "" if comparison.coverage >= WHOLE_COVERAGE else f" ({share(comparison.coverage)} of the calls after the deploy)"
-    changed = f"with the same mix of calls{covered} {change_of(metric, comparison.difference)}"
+    changed = f"with the same mix of calls{covered}{adjusted_words(comparison)} {change_of(metric, comparison.difference)}"
     bound = _difference_bound(finding)
     if bound:
         return f"{changed}, {bound}"
