@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
@@ -14,6 +14,7 @@ from analysis.clock import iso
 from analysis.errors import RolloutError
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.telemetry.freeze import read_facts
+from analysis.telemetry.load import read_instant
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, Mapping, load_mapping
 from analysis.window import HOUR, format_duration
 
@@ -100,7 +101,7 @@ def _table_lines(engine: Engine, mapping: Mapping) -> Iterator[Line]:
 
 def _span(engine: Engine) -> tuple[datetime | None, datetime | None]:
     row = engine.fetch(engine.queries.statement("doctor_span", {})).iloc[0]
-    return tuple(None if pd.isna(value) else pd.Timestamp(value).to_pydatetime().replace(tzinfo=UTC) for value in row)
+    return tuple(read_instant(value) for value in row)
 
 
 def _days(engine: Engine, last: datetime) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
+from analysis.errors import DataNotTrusted
 from analysis.telemetry.engines import Engine
 from analysis.telemetry.queries import Relation
 from analysis.window import HOUR, Window
@@ -105,13 +106,13 @@ class Arm:
 def load_span(engine: Engine, grid: Grid, window: Window) -> tuple[int, datetime | None, datetime | None]:
     """How many calls start in `window`, and when the first and the last of them do."""
     row = engine.fetch(engine.queries.statement("span", grid.parameters(window))).iloc[0]
-    return int(row["calls"]), _instant(row["first_started_at"]), _instant(row["last_started_at"])
+    return int(row["calls"]), read_instant(row["first_started_at"]), read_instant(row["last_started_at"])
 
 
 def load_trust(engine: Engine, grid: Grid, window: Window) -> dict[str, Any]:
     """The numbers that the data checks judge, over the rows written in `window` and its settle."""
     row = engine.fetch(engine.queries.statement("trust", grid.parameters(window))).iloc[0]
-    return {key: _instant(value) if key.endswith("_at") else int(value) for key, value in row.items()}
+    return {key: read_instant(value) if key.endswith("_at") else int(value) for key, value in row.items()}
 
 
 def load_feature_models(engine: Engine, grid: Grid, window: Window) -> dict[str, str]:
@@ -190,10 +191,14 @@ def _naive(instant: datetime) -> datetime:
     return instant.astimezone(UTC).replace(tzinfo=None)
 
 
-def _instant(value: Any) -> datetime | None:
+def read_instant(value: Any) -> datetime | None:
+    """A time as an engine returns it, in UTC; None when there is none. DataNotTrusted for what is no time."""
     if value is None or pd.isna(value):
         return None
-    stamp = pd.Timestamp(value)
+    try:
+        stamp = pd.Timestamp(value)
+    except ValueError:  # a mapping may give a text
+        raise DataNotTrusted("createdAt holds what is no time; mend the mapping, it needs a TIMESTAMP") from None
     return (stamp.tz_localize(UTC) if stamp.tzinfo is None else stamp.tz_convert(UTC)).to_pydatetime()
 
 

@@ -79,6 +79,10 @@ class SqlAlchemyEngine:
             if given_up:
                 raise RolloutError(f"{doing} got no answer within [source].timeout; check the network, then run again") from None
             raise explain_refusal(error, doing) from None
+        except ValueError as error:
+            if "NUL" not in str(error):
+                raise
+            raise WrongUse(f"{doing} was given a text with a NUL character; take it out of rollout.toml or the argument") from None
 
     @contextmanager
     def _patience(self, connection: sqlalchemy.Connection, given_up: list[bool]) -> Iterator[None]:
