@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from analysis.config import Settings
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+AT_ONCE = 2  # each report is a process of its own, and most machines that watch have two cores
 PAGE, NOTEBOOK, RESULT, SUMMARY, FAILED = "report.html", "notebook.ipynb", "result.json", "summary.md", "failed.html"
 
 
@@ -59,6 +61,17 @@ def run_window_report(
     return _run(settings, "window.ipynb", parameters, folder, github=github, tell=tell)
 
 
+def run_window_reports(
+    settings: Settings, labels: Sequence[str], *, github: bool = False, tell: Progress | None = None
+) -> list[ReportPaths]:
+    """Write the reports of several planned windows, two at a time; the first goes alone when it has to freeze the baseline."""
+    alone = 0 if (settings.outputs / "baseline" / "counts.parquet").exists() else 1
+    written = [run_window_report(settings, label, github=github, tell=tell) for label in labels[:alone]]
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as workers:
+        started = [workers.submit(run_window_report, settings, label, github=github, tell=tell) for label in labels[alone:]]
+    return [*written, *(future.result() for future in started)]
+
+
 def run_due_reports(settings: Settings, *, github: bool = False, tell: Progress | None = None) -> ReportPaths:
     """Write the report of every window that is due and has none yet; the last one is returned. NotYetDue when none is due."""
     from analysis.judge import Rollout
@@ -69,7 +82,7 @@ def run_due_reports(settings: Settings, *, github: bool = False, tell: Progress 
         missing = [due[-1]]
     if not missing:
         raise NotYetDue(f"no window of {settings.rollout.name} is due yet; 'rollout watch' waits for them")
-    return [run_window_report(settings, label, github=github, tell=tell) for label in missing][-1]
+    return run_window_reports(settings, missing, github=github, tell=tell)[-1]
 
 
 def run_baseline_report(settings: Settings, *, tell: Progress | None = None) -> ReportPaths:

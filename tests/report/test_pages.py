@@ -15,7 +15,7 @@ from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
 from analysis.report import runs
 from analysis.report.index import all_rollouts_index, rollout_index, write_index
 from analysis.report.page import figures_of, markdown_with_anchors
-from analysis.report.runs import run_baseline_report, run_due_reports, run_window_report
+from analysis.report.runs import run_baseline_report, run_due_reports, run_window_report, run_window_reports
 from analysis.report.summary import STEP_SUMMARY, summary_of
 from tests.report.example_look import finding, result
 
@@ -226,6 +226,15 @@ def test_a_leak_stops_every_file(rollout, monkeypatch, written):
     with pytest.raises(Exception, match="e-mail address"):
         run_window_report(settings, "24h", **QUIET)
     assert [path.name for path in (settings.outputs / "windows" / "24h").iterdir()] == ["failed.html"]
+
+
+def test_reports_at_once(rollout):
+    settings = rollout()
+    run_baseline_report(settings, **QUIET)
+    written = run_window_reports(settings, ["1h", "4h"], **QUIET)
+    assert [report.result["look"]["window"] for report in written] == ["1h", "4h"]
+    assert all(report.page.exists() for report in written)
+    assert not list(settings.outputs.rglob("*.tmp*"))
 
 
 def test_due_reports(rollout, monkeypatch, tmp_path):
