@@ -1,0 +1,39 @@
+"""What the planned looks will be able to see, told before the deploy: from the baseline alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis.decision.foresight import foresee
+from tests.decision.making import any_of, arm, calls, claim
+
+LOOKS = [("1h", 1), ("4h", 4), ("24h", 24)]
+
+
+def baseline(per_hour, *, days=7):
+    rng = np.random.default_rng(0)
+    return arm(-24 * days, 0, calls(-24 * days, 0, per_hour=per_hour, timeout=rng.binomial(per_hour, 0.3, 24 * days)))
+
+
+def test_later_looks_and_busier_features_see_smaller_changes():
+    few, many = (foresee([claim("falls", by=0.5)], baseline(n), looks=LOOKS, alpha=0.05) for n in (20, 500))
+    for rows in (few, many):
+        visible = [row["smallest_visible_change"] for row in rows]
+        assert [row["window"] for row in rows] == ["1h", "4h", "24h"]
+        assert visible == sorted(visible, reverse=True)
+        assert rows[0]["baseline"] == pytest.approx(0.3, abs=0.02)
+        assert rows[0]["by"] == 0.5
+    assert all(busy["smallest_visible_change"] < quiet["smallest_visible_change"] for busy, quiet in zip(many, few, strict=True))
+
+
+def test_one_day_or_no_call_says_that_it_does_not_know():
+    rows = foresee([claim("falls")], baseline(20, days=1), looks=LOOKS, alpha=0.05)
+    assert [row["smallest_visible_change"] for row in rows] == [None, None, None]
+    rows = foresee([claim("falls", feature="nobody")], baseline(20), looks=LOOKS, alpha=0.05)
+    assert [(row["baseline"], row["smallest_visible_change"]) for row in rows] == [(None, None)] * 3
+
+
+def test_the_parts_of_an_alternative_stand_under_its_name():
+    rows = foresee([any_of(claim("falls", name=None), claim("falls", "error_rate", name=None))], baseline(20), looks=LOOKS[:1], alpha=0.05)
+    assert [(row["name"], row["metric"]) for row in rows] == [("either", "timeout_rate"), ("either", "error_rate")]
