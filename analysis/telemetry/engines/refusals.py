@@ -31,6 +31,8 @@ _BY_WORDS: tuple[tuple[str, type[RolloutError], str], ...] = (
     ("certificate", WrongUse, "failed over TLS: the server's certificate is not trusted; give sslrootcert in the URL"),
     ("timeout expired", RolloutError, "failed: no answer in time; check host, port and firewall"),
     ("too many clients", RolloutError, "failed: the server has no free connection; run again later"),
+    ("too many connections", RolloutError, "failed: the server has no free connection; run again later"),
+    ("connection slots", RolloutError, "failed: the server has no free connection; run again later"),
     ("does not exist", WrongUse, "failed: the database, role or column does not exist; check the URL and run 'rollout doctor'"),
     ("server closed the connection", RolloutError, "was cut off by the server; run again"),
     ("terminating connection", RolloutError, "was cut off by the server; run again"),
