@@ -95,6 +95,8 @@ class Rollout:
 
     def explore(self, start: datetime, end: datetime) -> Look:
         """A look outside the planned ones, on whole hours from the deploy; it decides nothing for good."""
+        if end > clock.now():
+            raise WrongUse(f"--to {clock.iso(end)} lies in the future; give a time that has passed, or wait for a planned window")
         window, plan = plan_exploratory(self.settings, self.deployed_at, start, end)
         self._check_due(window, window.folder)
         return self._judge(window, plan, window.folder)

@@ -103,6 +103,7 @@ def test_good_input_is_judged(compare):
     ({}, ("--from", "2026-02-03T00:10:16Z", "--to", "2026-02-03T02:10:16"), "2026-02-03T02:10:16' .*zone"),
     ({}, ("--from", "2026-02-02T20:00:00Z", "--to", "2026-02-03T02:10:16Z"), "lies before the deploy at 2026-02-02T23:10:16Z, in the baseline"),
     ({}, ("--from", "2026-02-03T02:00:00Z", "--to", "2026-02-03T01:10:16Z"), "is not before --to"),
+    ({}, ("--from", "2026-02-03T02:00:00Z", "--to", "2030-01-01T00:10:16Z"), "--to 2030-01-01T00:10:16Z lies in the future"),
     ({}, ("--from", "2026-02-03T02:00:00Z"), "--from and --to go together"),
     ({}, ("--window", "2h"), "window '2h' .*1h, 4h"),
     ({}, ("--window", "soon"), "'soon'"),
@@ -190,9 +191,9 @@ def test_a_deploy_without_baseline_rows_is_said_before_not_yet_due(compare, monk
     assert "window 4h is due at 2026-02-03T03:11:46Z" in err
 
 
-def test_a_to_in_the_future_is_not_due(compare):
-    code, _, err = compare(calls(), arguments=("--from", "2026-02-03T00:10:16Z", "--to", "2030-01-01T00:10:16Z"))
-    assert (code, "is due at 2030-01-01T00:11:46Z" in err) == (3, True), err
+def test_a_to_that_has_just_passed_is_not_due_before_its_hour_has(compare):
+    code, _, err = compare(calls(), arguments=("--from", "2026-02-03T20:00:00Z", "--to", "2026-02-03T23:10:16Z"))
+    assert (code, "is due at 2026-02-03T23:11:46Z" in err) == (3, True), err
 
 
 @pytest.mark.parametrize("latency", ["fast", "12.5", "1e3", "0x10", "12 ms"])

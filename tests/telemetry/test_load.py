@@ -1,11 +1,14 @@
 """Counts against rows: every table of counts equals a plain count of the same rows, from every store, to the row."""
 
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
 
 from analysis.counts import LatencyCounts
+from analysis.decision.baseline_tables import coverage, errors_by_source
+from analysis.metrics import OUTCOME_CODES
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.load import (
     CronBudget,
@@ -21,9 +24,10 @@ from analysis.telemetry.load import (
 from analysis.telemetry.simulate import simulate_phase_94
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT, FEATURES, nasty_calls, typed
-from tests.telemetry.plain_counts import Calls, plain_rows, trust_numbers
+from tests.telemetry.plain_counts import Calls, outcome_of, plain_rows, trust_numbers
 from tests.telemetry.stores import STORES, settings_of, store
 
+NAMES = {code: name for name, code in OUTCOME_CODES.items()}
 SETTLE = timedelta(seconds=90)
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 GRID = Grid(DEPLOY, SETTLE)
@@ -131,6 +135,30 @@ def test_trust_and_span(engine, calls):
     assert naive == trust_numbers(plain_rows(calls), start=start, end=end, settle=SETTLE)
     starts = [call["started"].replace(tzinfo=UTC) for call in plain(calls, window).calls]
     assert load_span(engine, GRID, window) == (len(starts), min(starts), max(starts))
+
+
+def test_the_tables_of_phase_94a(engine, calls):
+    starts, day = plain(calls).calls, Window(DEPLOY - timedelta(hours=24), DEPLOY)
+    found = coverage(engine, GRID, WIDE)
+    assert sum(row["calls"] for row in found) == len(starts)
+    for row in found:
+        mine = [call for call in starts if (call["started"] - DEPLOYED_AT) // timedelta(hours=1) == row["hour"]]
+        counts = [len(mine), sum(call["outcome"] != 0 for call in mine), sum(call["latency"] is None for call in mine)]
+        assert [row["calls"], row["failed"], row["bad_latencies"]] == counts
+    written = [row for row in plain_rows(calls) if day.start.replace(tzinfo=None) <= row["createdAt"] < DEPLOYED_AT]
+    by_source = defaultdict(list)
+    for row in written:
+        if row["status"] == "error":
+            latency = row["latencyMs"] if row["latencyMs"] is not None and row["latencyMs"] >= 0 else None
+            by_source[row["featureId"], row["source"], NAMES[outcome_of(row)]].append(latency)
+    expected = {key: (len(times), *_mean_and_max(times)) for key, times in by_source.items()}
+    errors = {(row["feature"], row["source"], row["error_class"]): (row["errors"], row["avg_ms"], row["max_ms"]) for row in errors_by_source(engine, GRID, day)}
+    assert errors == expected
+
+
+def _mean_and_max(times):
+    known = [time for time in times if time is not None]
+    return (sum(known) / len(known), max(known)) if known else (None, None)
 
 
 def test_the_sample_gives_the_same_counts_from_every_store(tmp_path, database, monkeypatch):
