@@ -16,7 +16,8 @@ from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.controls import FEWEST_CONTROLS, Guarded, Proportional, Untouched, guard, screen
 from analysis.statistics.controls_adjusted import compare_adjusted
 from analysis.statistics.controls_index import MOVED_P, Control, SlownessIndex, pace_of, slowness_index, weigh_control
-from analysis.statistics.controls_proportional import Kind, proportional_factor, proportional_share
+from analysis.statistics.controls_proportional import Kind, TimedCalls, proportional_factor, proportional_share
+from analysis.statistics.placebo import PretendedDeploy, pretended_deploys
 from analysis.statistics.totals import SUMS, ArmTotals, Standardised, standardise
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Guard:
         self._arms = arms
         self._screened: dict[tuple, tuple[tuple[Control, ...], tuple[str, ...]]] = {}
         self._indexes: dict[tuple, SlownessIndex] = {}
+        self._pretended: dict[tuple, dict[int, SlownessIndex]] = {}
 
     def compare(
         self, plain: Comparison, sides: tuple[ArmTotals, ArmTotals], *, scope: Scope, metric: Metric, hours: tuple[int, int]
@@ -45,6 +47,22 @@ class Guard:
         target = standardise(*sides, first_hour=self._first_hour(hours))
         judge = self._vetoed if is_class_rate(metric) else self._adjusted
         return judge(plain, target, index, dropped, scope=scope, metric=metric, hours=hours)
+
+    def compare_pretended(
+        self, plain: Comparison, sides: tuple[ArmTotals, ArmTotals], deploy: PretendedDeploy,
+        *, scope: Scope, metric: Metric, hours: tuple[int, int],
+    ) -> Comparison:  # fmt: skip
+        """The same at a pretended deploy inside the baseline. What the same errors did elsewhere is not asked: it only silences."""
+        kind = kind_of(metric)
+        index, dropped = self.index_of(scope, hours) if kind and plain.difference is not None else (None, ())
+        index = index and self._index_at(index, deploy, hours)
+        if index is None:
+            return plain
+        target = standardise(*sides, first_hour=deploy.first_hour)
+        adjusted = None if is_class_rate(metric) else compare_adjusted(plain, target, index)
+        baseline = self._by_latency[0].of(scope, metric, hours) if index.moved else []
+        proportional = _at_pace(plain, kind, metric, baseline, baseline, pace_of(index, target)) if index.moved else None
+        return guard(plain, adjusted=adjusted, proportional=proportional, moved=index.moved, untouched=Untouched(index, dropped))
 
     def choice_of(self, scope: Scope) -> Choice:
         """Which controls a scope has, and if none, why."""
@@ -112,10 +130,17 @@ class Guard:
         return (found.post_y + 0.5) / found.post_n / ((found.baseline_y + 0.5) / found.baseline_n)
 
     def _at_pace(self, plain: Comparison, kind: Kind, scope: Scope, metric: Metric, hours: tuple[int, int], pace: float) -> Proportional:
-        """The full proportional correction: the baseline's calls at the provider's new pace."""
         baseline, post = (side.of(scope, metric, hours) for side in self._by_latency)
-        from_zero = proportional_share(kind, baseline, movement=pace) if metric.indicator else 0.0
-        return Proportional(plain, proportional_factor(kind, baseline, post, movement=pace), from_zero)
+        return _at_pace(plain, kind, metric, baseline, post, pace)
+
+    def _index_at(self, index: SlownessIndex, deploy: PretendedDeploy, hours: tuple[int, int]) -> SlownessIndex | None:
+        """The index as a pretended deploy meets it; None where it has no calls there."""
+        key = (index.names, hours)
+        if key not in self._pretended:
+            length = min(hours[1] - hours[0], self._arms.cycle.hours)
+            deploys = pretended_deploys(index.together.baseline, hours=length)
+            self._pretended[key] = {one.start_hour: _pretend(index, one) for one in deploys}
+        return self._pretended[key].get(deploy.start_hour)
 
     def _first_hour(self, hours: tuple[int, int]) -> int:
         return hours[0] % self._arms.cycle.hours
@@ -137,6 +162,20 @@ class Guard:
     @cached_property
     def _by_latency(self) -> tuple[CallsByLatency, CallsByLatency]:
         return CallsByLatency(self._arms.baseline, self._arms.cycle), CallsByLatency(self._arms.post, self._arms.cycle)
+
+
+def _at_pace(
+    plain: Comparison, kind: Kind, metric: Metric, baseline: Sequence[TimedCalls], post: Sequence[TimedCalls], pace: float
+) -> Proportional:
+    """The full proportional correction: the baseline's calls at the provider's new pace."""
+    from_zero = proportional_share(kind, baseline, movement=pace) if metric.indicator else 0.0
+    return Proportional(plain, proportional_factor(kind, baseline, post, movement=pace), from_zero)
+
+
+def _pretend(index: SlownessIndex, deploy: PretendedDeploy) -> SlownessIndex:
+    window = slice(deploy.start_hour, deploy.start_hour + deploy.post.y.shape[2])
+    together = Control("together", deploy.baseline, deploy.post, deploy.first_hour)
+    return SlownessIndex(index.names, index.baseline, index.baseline.ravel()[window], together)
 
 
 def _stacked(arms: Sequence[ArmTotals]) -> ArmTotals:

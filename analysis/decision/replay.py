@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from analysis.config.settings import Claim
 from analysis.decision.claims import Arms, Measured, Plan, measure, one_stratum
+from analysis.decision.controls_guard import Guard
 from analysis.decision.scope import Scope
 from analysis.metrics import Metric
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.placebo import PretendedDeploy, Replay, pretended_deploys
+from analysis.statistics.totals import ArmTotals
 
 CHANGES = ("falls", "rises")
 Member = tuple[Measured, ...]
@@ -22,6 +24,7 @@ class PretendedArms:
     """A pretended deploy in the place of `Arms`: it compares its own two sides, whatever is asked."""
 
     deploy: PretendedDeploy
+    guard: Guard | None = None
     _compared: dict[bool, Comparison] = field(default_factory=dict, repr=False)
 
     def compare(self, scope: Scope, metric: Metric, hours: tuple[int, int], *, as_it_is: bool = False) -> Comparison:
@@ -29,8 +32,17 @@ class PretendedArms:
         if as_it_is not in self._compared:
             sides = (self.deploy.baseline, self.deploy.post)
             baseline, post = (one_stratum(side) for side in sides) if as_it_is else sides
-            self._compared[as_it_is] = compare(baseline, post, indicator=metric.indicator, first_hour=self.deploy.first_hour)
+            plain = compare(baseline, post, indicator=metric.indicator, first_hour=self.deploy.first_hour)
+            self._compared[as_it_is] = self._beside_controls(plain, (baseline, post), scope, metric, hours)
         return self._compared[as_it_is]
+
+
+    def _beside_controls(
+        self, plain: Comparison, sides: tuple[ArmTotals, ArmTotals], scope: Scope, metric: Metric, hours: tuple[int, int]
+    ) -> Comparison:
+        if self.guard is None:
+            return plain
+        return self.guard.compare_pretended(plain, sides, self.deploy, scope=scope, metric=metric, hours=hours)
 
 
 def replay_pretended_deploys(
@@ -59,7 +71,7 @@ def _pretended(member: Member, hours: int) -> Iterator[Member]:
     """The claim, or the parts of `any_of`, at each pretended deploy."""
     deploys = (pretended_deploys(part.arms.totals(part.scope, part.metric, part.hours)[0], hours=hours) for part in member)
     for found in zip(*deploys, strict=True):
-        yield tuple(replace(part, arms=PretendedArms(deploy)) for part, deploy in zip(member, found, strict=True))
+        yield tuple(replace(part, arms=PretendedArms(deploy, part.arms.guard)) for part, deploy in zip(member, found, strict=True))
 
 
 def _cries_wolf(family: Sequence[Member], alpha: float) -> bool:

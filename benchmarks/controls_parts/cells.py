@@ -84,6 +84,18 @@ def table_cells() -> Iterator[Cell]:
         yield Cell(f"D = {days}", "outage of 3 h after the deploy", replace(base, outage_hours=3))
 
 
+def target_cells() -> Iterator[Cell]:
+    """The cells that the method must hold, apart, for more runs: --studies targets --runs 2000."""
+    for name, story, is_power in (
+        ("nothing shared", Story(shared=0.0), False),
+        ("nothing shared, mean +10 %", Story(shared=0.0, effect=1.1), True),
+        ("noise shared .6, mean +10 %", Story(effect=1.1), True),
+        ("provider 25 % slower, noise shared .6", Story(provider=1.25), False),
+        ("provider 25 % slower, nothing else shared", Story(shared=0.0, provider=1.25), False),
+    ):
+        yield Cell("targets, D = 7", name, story, is_power=is_power)
+
+
 def weekly_cells() -> Iterator[Cell]:
     """Two weeks of baseline: hours of the week are matched."""
     for name, story, is_power in (
@@ -160,6 +172,7 @@ def strata_cells() -> Iterator[Cell]:
 
 
 STUDIES: dict[str, Callable[[], Iterator[Cell]]] = {
+    "targets": target_cells,
     "table": table_cells,
     "weekly": weekly_cells,
     "short": short_cells,

@@ -14,6 +14,7 @@ from analysis.decision.controls import Controls, busy_features, find_controls, p
 from analysis.decision.controls_pace import is_class_rate, kind_of
 from analysis.decision.controls_series import compare_beside, replay_controls, slowness_around
 from analysis.decision.controls_words import controls_object, controls_sentence, shared_words
+from analysis.decision.replay import replay_pretended_deploys
 from analysis.decision.result import finding_object
 from analysis.decision.scope import Cycle, Scope
 from analysis.decision.verdict import decide_verdict
@@ -392,6 +393,16 @@ def test_the_index_is_judged_on_pretended_deploys():
     assert replayed.pretended_deploys == 2 * 42
     assert replayed.false_alarms <= 8
     assert replay_controls(replace(both, controls=Controls()), [Scope("f")], hours=(0, 4), alpha=0.05).pretended_deploys == 0
+
+
+def test_the_replay_judges_beside_controls_too():
+    """Stretches of the baseline in which everyone was slow raise alarms by the plain comparison, not by the guarded one."""
+    slow, hours = 1 + 0.8 * (np.arange(DAYS * 24 + HOURS) % 29 < 4), plan(**{"windows": (4,), "look": 0})
+    both = two_arms({name: {"ms": 2000 * slow * wave(30 + number, 0.01)} for number, name in enumerate((*SHARED, "f"))})
+    guarded = replay_pretended_deploys([claim("rises", "latency_mean")], both, hours)
+    plain = replay_pretended_deploys([claim("rises", "latency_mean")], replace(both, controls=Controls(), _compared={}), hours)
+    assert guarded.pretended_deploys == plain.pretended_deploys == 42
+    assert guarded.false_alarms < plain.false_alarms
 
 
 def test_other_controls_can_be_tried():
