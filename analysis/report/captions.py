@@ -18,8 +18,10 @@ from analysis.report.prepared.values import (
     Mark,
     OutcomeMix,
     Shift,
+    Slowness,
     Steps,
 )
+from analysis.report.prose import value_text
 
 STATE_WORDS = {"met": "met", "not_met": "not met", "worse": "worse", "undecided": "undecided", "no_data": "too few calls"}
 
@@ -100,13 +102,27 @@ def describe_hourly_rate(prepared: HourlyRate, feature: str) -> Words:
     """A metric hour by hour."""
     before, after = prepared.rate[prepared.hours < 0], prepared.rate[prepared.hours >= 0]
     gaps = int(np.isnan(prepared.rate).sum())
-    seen = f"Before, hours lie between {_range(before)}; after, between {_range(after)}."
+    seen = f"Before, hours lie between {_range(before, prepared.unit)}; after, between {_range(after, prepared.unit)}."
     return Words(
         f"{prepared.what} per hour",
         f"{prepared.what} of {feature}, per hour",
         f"{seen} {count(gaps)} hours have no calls or are left out.",
         f"Each point is an hour, a larger one has more calls; gaps are hours without calls or left out ({count(gaps)}). "
         f"Dotted: the same clock hours of the baseline. {seen}",
+    )
+
+
+def describe_slowness(prepared: Slowness, label: str) -> Words:
+    """The untouched features around the deploy, and the target beside them."""
+    after = prepared.hours >= 0
+    means = [_mean(values[after]) for values in (prepared.untouched, prepared.target, prepared.adjusted)]
+    text = f"After the deploy, on average: untouched features {means[0]}, {prepared.metric} {means[1]}, adjusted {means[2]}."
+    return Words(
+        f"{prepared.metric} of {label}, and features that the deploy did not touch",
+        f"{prepared.metric} of {label} beside {len(prepared.names)} features that the deploy did not touch, per hour",
+        text,
+        f"Each line is a share over the baseline's own value, a mean of three hours. What {', '.join(prepared.names)} do too is not the "
+        f"deploy's doing; the dotted line is what is left. {text}",
     )
 
 
@@ -183,9 +199,14 @@ def _pile(failed: np.ndarray, edges: np.ndarray) -> str:
     return f"{share(total)} of all calls, {share(float(failed[top]) / total)} of them at {where}"
 
 
-def _range(rates: np.ndarray) -> str:
-    seen = rates[np.isfinite(rates)]
-    return f"{share(float(seen.min()))} and {share(float(seen.max()))}" if seen.size else "nothing and nothing"
+def _mean(values: np.ndarray) -> str:
+    known = values[np.isfinite(values)]
+    return _percent(float(known.mean())) if known.size else "not known"
+
+
+def _range(values: np.ndarray, unit: str) -> str:
+    seen = values[np.isfinite(values)]
+    return f"{value_text(unit, float(seen.min()))} and {value_text(unit, float(seen.max()))}" if seen.size else "nothing and nothing"
 
 
 def _at(found: tuple[float, float, float] | None) -> str:

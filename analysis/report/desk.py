@@ -87,6 +87,11 @@ VIEWS: dict[str, Callable[[Feature, Desk], tuple[str, Any]]] = {
     "outcomes": lambda asked, desk: ("outcomes()", asked.outcomes()),
     "metric per hour": lambda asked, desk: (f"hours({desk.metric.value!r})", asked.hours(desk.metric.value)),
     "metric before and after": lambda asked, desk: (f"compare({desk.metric.value!r})", asked.compare(desk.metric.value)),
+    "beside untouched features": lambda asked, desk: ("untouched()", asked.untouched()),
+    "without controls": lambda asked, desk: (
+        f"compare({desk.metric.value!r}, controls=False)",
+        asked.compare(desk.metric.value, controls=False),
+    ),
     "latency": lambda asked, desk: ("latency()", asked.latency()),
     "where calls fail": lambda asked, desk: ("cliff()", asked.cliff()),
     "how quantiles moved": lambda asked, desk: ("shift()", asked.shift()),

@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 
 from analysis.config import Settings, load_settings
+from analysis.config.settings import Claim
+from analysis.decision.claims import measure
+from analysis.decision.controls_series import compare_beside
 from analysis.decision.look import Look
 from analysis.decision.scope import Scope
 from analysis.decision.whatif import what_if_sentence
@@ -35,6 +38,7 @@ from analysis.window import parse_duration
 
 CONFIG_VARIABLE = "ROLLOUT_CONFIG"
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
+NO_CONTROLS = "There are no untouched features to hold it against: fewer than two are busy enough, or its metric is not one of time."
 
 
 class Exploring(Rollout):
@@ -145,10 +149,22 @@ class Feature:
         columns = (Column("q", "quantile"), Column("before", "before"), Column("after", "after"), Column("change", "change"))
         return Table(f"Time to an answer of {pictures.label(self.scope)}", columns, tuple(rows))
 
-    def compare(self, metric: str) -> Section:
-        """A metric before and after at the same mix of calls, with its interval; exploratory, it decides nothing."""
+    def untouched(self, metric: str = "latency_mean") -> Section:
+        """A metric hour by hour beside the features that the deploy did not touch."""
+        claim = Claim(name=metric, feature=self.scope.feature, source=self.scope.source, metric=metric)
+        picture = pictures.slowness_picture(measure(claim, self.look.arms, self.look.plan.hours))
+        if picture is None:
+            return Section(render("sections/facts.html.j2", lines=[NO_CONTROLS], facts=[]), NO_CONTROLS)
+        return Section(picture._repr_html_(), picture.alt)
+
+    def compare(self, metric: str, *, controls: bool | Sequence[str] = True, without: Sequence[str] = ()) -> Section:
+        """A metric before and after at the same mix of calls, with its interval; exploratory, it decides nothing.
+
+        `controls` switches the untouched features off (False), or names them; `without` leaves some out.
+        """
         asked = metric_named(metric, self.look.arms.user_classes)
-        found = self.look.arms.compare(self.scope, asked, self.look.plan.hours)
+        use = None if controls is True else () if controls is False else tuple(controls)
+        found = compare_beside(self.look.arms, self.scope, asked, self.look.plan.hours, use=use, leave_out=without)
         low, high = found.interval(LEVEL)
         before, after = value_text(asked.unit, found.crude_baseline_value), value_text(asked.unit, found.crude_post_value)
         if found.difference is None:
@@ -169,7 +185,7 @@ class Feature:
         return before, after
 
 
-QUESTIONS = ("source", "sources", "outcomes", "hours", "latency", "km", "cliff", "shift", "cap", "what_if", "quantiles", "compare")
+QUESTIONS = tuple(name for name, member in vars(Feature).items() if callable(member) and not name.startswith("_"))
 
 
 def open_exploring(config: str | Path = "rollout.toml", **session: Any) -> Exploring:

@@ -16,7 +16,7 @@ from analysis.report.figures import latency as latency_figures
 from analysis.report.figures.picture import make_picture
 from analysis.report.prepared import claims, hours, latency
 from analysis.report.prepared.values import Forest, LatencyCurves, Shift, ShiftPoint, Steps
-from analysis.report.sections.pictures import cap_picture, card_pictures, file_name, forest_picture
+from analysis.report.sections.pictures import cap_picture, card_pictures, file_name, forest_picture, hourly_picture
 from tests.report.example_look import finding, no_data, result
 
 FEATURES = ("draft.verify.email.step3", "signature.context", "followup.parse_proposed_times", "lead_scoring.score")
@@ -80,6 +80,13 @@ def test_words_are_escaped():
     picture = make_picture(claim_figures.draw_forest, Forest((), 0.1, ""), WORDS, name="empty")
     assert "A &lt;title&gt; &amp; more" in picture.svg
     assert picture._repr_mimebundle_()["text/plain"] == "A <title> & more: What it says."
+
+
+@pytest.mark.parametrize(
+    ("metric", "tick"), [("latency_mean", r">[\d.]+ s<"), ("error_rate", r">[\d.]+ %<"), ("total_tokens_mean", r">\d+<")]
+)
+def test_an_hourly_figure_has_the_unit_of_its_metric(look, metric, tick):
+    assert re.search(tick, hourly_picture(look, Scope(FEATURES[0]), metric_named(metric)).svg)
 
 
 def test_names_are_safe():

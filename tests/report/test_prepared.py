@@ -6,7 +6,7 @@ import pytest
 from analysis.decision.scope import Scope
 from analysis.metrics import metric_named
 from analysis.report.prepared.claims import prepare_forest, prepare_looks, prepare_outcome_mix, relative_change, required_change, with_parts
-from analysis.report.prepared.hours import prepare_hourly_rate
+from analysis.report.prepared.hours import prepare_hourly_rate, prepare_slowness
 from analysis.report.prepared.latency import (
     prepare_answer_curves,
     prepare_cap_curve,
@@ -145,3 +145,15 @@ def test_the_cap_curve_agrees_with_whatif(look):
 
 def test_a_feature_without_calls_has_no_cap_curve(look):
     assert prepare_cap_curve(look, Scope("nobody.knows")) is None
+
+
+def test_slowness_beside_untouched_features(look):
+    measured = look.guardrails[0].measured
+    prepared = prepare_slowness(measured)
+    assert len(prepared.names) >= 2
+    assert prepared.hours[0] == -48
+    assert prepared.hours[-1] == 23
+    after = prepared.hours >= 0
+    assert np.nanmean(prepared.target[after]) == pytest.approx(look.result["guardrails"][0]["ratio"] - 1, abs=0.08)
+    assert np.isfinite(prepared.untouched[after]).all()
+    assert prepare_slowness(look.expectations[3].parts[1].measured) is None  # without calls there is nothing

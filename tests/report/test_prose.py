@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from analysis.report import baseline_prose, method, prose, verdict_prose
+from analysis.report import baseline_prose, controls_prose, method, prose, verdict_prose
 from tests.report.example_look import THIN, finding, guardrail, no_data, result
 
 WINDOWS = [("1h", timedelta(hours=1)), ("4h", timedelta(hours=4)), ("24h", timedelta(hours=24))]
@@ -258,3 +258,41 @@ def test_the_false_alarm_rate():
 )
 def test_sample_data_is_known(path, sample):
     assert prose.is_sample(path) is sample
+
+
+# ---- controls --------------------------------------------------------------------------------------------------------
+CONTROLLED = {
+    "plain": {"difference": 80.0, "interval": [20.0, 140.0]}, "adjusted": {"difference": 120.0, "interval": [40.0, 200.0]}, "proportional": None,
+    "controls": {"features": ["b", "a"], "why_none": None, "sentence": "Plain +80 ms, adjusted +120 ms."}, "decided_by": "adjusted",
+}  # fmt: skip
+
+
+def test_plain_and_adjusted_stand_side_by_side():
+    rows = controls_prose.controls_rows(result(guardrails=[guardrail(**CONTROLLED)]))
+    assert [(row.name, *map(plain, (*row.plain, *row.adjusted, *row.proportional)), row.decided_by, row.sentence) for row in rows] == [
+        (
+            "jobs stay affordable",
+            "+80 ms",
+            "+20 ms to +140 ms",
+            "+120 ms",
+            "+40 ms to +200 ms",
+            "–",
+            "",
+            "adjusted",
+            "Plain +80 ms, adjusted +120 ms.",
+        )
+    ]
+
+
+def test_what_controls_are():
+    found = result(guardrails=[guardrail(**CONTROLLED)], calibration={"controls": {"pretended_deploys": 42, "false_alarms": 1}})
+    lines = controls_prose.controls_lines(found)
+    assert lines[0].startswith("Features that no claim names were not touched by the deploy: a, b. What they do too is the provider's day")
+    assert lines[1] == "Their pace seemed to move once on 42 pretended deploys inside the baseline, where nothing was deployed."
+
+
+def test_why_there_are_no_controls():
+    none = {"controls": {"features": [], "why_none": "its model is not known", "sentence": None}}
+    lines = controls_prose.controls_lines(result(guardrails=[guardrail(**none)]))
+    assert lines == ["Nothing is held against untouched features: its model is not known."]
+    assert controls_prose.controls_lines(result()) == ["No claim is about something that the provider's pace can touch."]

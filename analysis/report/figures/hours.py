@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from analysis.report.figures import ink
 from analysis.report.prepared.baseline import Days, SourceHours
-from analysis.report.prepared.values import HourlyRate
+from analysis.report.prepared.values import HourlyRate, Slowness
 
 _SIZES_PT = (2.0, 3.5, 5.0)
 
@@ -15,8 +16,8 @@ _SIZES_PT = (2.0, 3.5, 5.0)
 def draw_hourly_rate(axes: Axes, prepared: HourlyRate) -> None:
     """A point an hour, larger with more calls; gaps stay gaps; the usual day of the baseline as a faint line after the deploy."""
     rate, hours = prepared.rate, prepared.hours
-    highest = np.nanmax(rate) if np.isfinite(rate).any() else 1.0
-    ink.share_axis(axes, max(highest * 1.15, 0.05))
+    highest = float(np.nanmax(rate)) if np.isfinite(rate).any() else 1.0
+    ink.value_axis(axes, prepared.unit, highest * 1.15)
     ink.grid_lines(axes)
     arms = (
         (hours < 0, ink.BEFORE_LINE, "o", ink.counted("before", prepared.n_baseline)),
@@ -35,6 +36,22 @@ def draw_hourly_rate(axes: Axes, prepared: HourlyRate) -> None:
     axes.set_xlim(hours[0], hours[-1] + 1)
     ink.label_axes(axes, "hours from the deploy", prepared.what)
     ink.legend_above(axes)
+
+
+def draw_slowness(axes: Axes, prepared: Slowness) -> None:
+    """Three lines over the hours: the untouched features, the target, and the target without what goes with them."""
+    ink.grid_lines(axes)
+    axes.axhline(0, color=ink.MUTED, linewidth=0.9)
+    axes.plot(prepared.hours + 0.5, prepared.untouched, color=ink.MUTED, linewidth=1.4, linestyle=(0, (4, 1, 1, 1)), label="untouched")
+    axes.plot(prepared.hours + 0.5, prepared.target, label="target", **ink.AFTER_LINE)
+    axes.plot(prepared.hours + 0.5, prepared.adjusted, color=ink.BEFORE, linewidth=1.4, linestyle=(0, (1, 1)), label="target, adjusted")
+    axes.margins(y=0.12)
+    for row, mark in enumerate(prepared.marks):
+        ink.mark_time(axes, mark.at, mark.text, color=ink.INK, row=row)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:+g} %" if value else "0"))
+    axes.set_xlim(prepared.hours[0], prepared.hours[-1] + 1)
+    ink.label_axes(axes, "hours from the deploy", "over the baseline")
+    ink.legend_above(axes, columns=3)
 
 
 def draw_days(axes: Axes, prepared: Days) -> None:

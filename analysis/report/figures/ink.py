@@ -79,6 +79,16 @@ def share_axis(axes: Axes, highest: float = 1.0, *, labels: int = 0) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
 
 
+def value_axis(axes: Axes, unit: str, highest: float) -> None:
+    """A y axis from 0 in the unit of a metric."""
+    if unit == "share":
+        share_axis(axes, max(highest, 0.05))
+        return
+    axes.set_ylim(0, max(highest, 1.0))
+    if unit == "ms":
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_time(value)))
+
+
 def mark_time(axes: Axes, at: float, text: str, *, color: str, row: int = 0) -> None:
     """A vertical line with a label at the top; rows keep labels apart."""
     axes.axvline(at, color=color, linewidth=1.0, linestyle=(0, (1, 1.6)))
@@ -98,10 +108,10 @@ def legend(axes: Axes, **where: object) -> None:
     axes.legend(frameon=False, fontsize=SMALL_PT, labelcolor=INK, handlelength=2.4, borderaxespad=0.2, **where)
 
 
-def legend_above(axes: Axes) -> None:
+def legend_above(axes: Axes, *, columns: int = 2) -> None:
     """A legend in one row above the axes, where no curve goes."""
     axes.legend(
-        frameon=False, fontsize=SMALL_PT, labelcolor=INK, handlelength=2.4, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2,
+        frameon=False, fontsize=SMALL_PT, labelcolor=INK, handlelength=2.4, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns,
         borderaxespad=0.1, columnspacing=1.2,
     )  # fmt: skip
 

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.decision.controls_series import slowness_around
 from analysis.decision.scope import Scope
 from analysis.metrics import Metric
-from analysis.report.prepared.values import HourlyRate, Mark
+from analysis.report.prepared.values import Floats, HourlyRate, Mark, Slowness
 
 if TYPE_CHECKING:
-    from analysis.judge import Look
+    from analysis.decision.claims import Measured
+    from analysis.decision.look import Look
 
 HOURS_BEFORE = 48
+SMOOTHED_HOURS = 3
 
 
 def prepare_hourly_rate(look: Look, scope: Scope, metric: Metric, *, marks: tuple[Mark, ...] = ()) -> HourlyRate:
@@ -30,7 +33,37 @@ def prepare_hourly_rate(look: Look, scope: Scope, metric: Metric, *, marks: tupl
     calls = np.concatenate((base_n.ravel()[before], np.nan_to_num(gap), post_n))
     rate = np.concatenate((_ratio(base_y.ravel(), base_n.ravel())[before], gap, _ratio(post_y, post_n)))
     usual_line = usual[hours.astype(int) % usual.size]
-    return HourlyRate(hours, rate, calls, metric.name, usual_line, (Mark(0.0, "deploy"), *marks), int(base_n.sum()), int(post_n.sum()))
+    return HourlyRate(
+        hours=hours,
+        rate=rate,
+        calls=calls,
+        what=metric.name,
+        unit=metric.unit,
+        usual=usual_line,
+        marks=(Mark(0.0, "deploy"), *marks),
+        n_baseline=int(base_n.sum()),
+        n_post=int(post_n.sum()),
+    )
+
+
+def prepare_slowness(measured: Measured, *, marks: tuple[Mark, ...] = ()) -> Slowness | None:
+    """The untouched features' slowness, the claim's own metric and what is left of it; None where there are no controls."""
+    around = slowness_around(measured)
+    if around is None:
+        return None
+    shown = around.hours >= around.hours[-1] + 1 - HOURS_BEFORE - (measured.hours[1] - measured.hours[0])
+    smooth = [_smoothed(values)[shown] for values in (around.untouched, around.target, around.adjusted)]
+    hours = around.hours[shown].astype(float)
+    return Slowness(hours, *smooth, around.names, around.slope, measured.metric.name, (Mark(0.0, "deploy"), *marks))
+
+
+def _smoothed(values: Floats) -> Floats:
+    """Mean over three hours, of the hours that are known; an unknown hour stays unknown."""
+    known = np.isfinite(values)
+    window = np.ones(SMOOTHED_HOURS)
+    total = np.convolve(np.where(known, values, 0.0), window, mode="same")
+    count = np.convolve(known.astype(float), window, mode="same")
+    return np.where(known, total / np.maximum(count, 1.0), np.nan)
 
 
 def _ratio(y: np.ndarray, n: np.ndarray) -> np.ndarray:

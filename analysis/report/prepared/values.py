@@ -70,16 +70,37 @@ class CliffBars:
 
 @dataclass(frozen=True, eq=False)
 class HourlyRate:
-    """A rate per hour from the deploy; nan where an hour has no calls or was left out. `usual` is the matched baseline's mean."""
+    """A metric per hour from the deploy, in its unit; nan where an hour has no calls or was left out.
+
+    `usual` is the mean of the same clock hours of the baseline.
+    """
 
     hours: Floats
     rate: Floats
     calls: Floats
     what: str
+    unit: str
     usual: Floats
     marks: tuple[Mark, ...]
     n_baseline: int
     n_post: int
+
+
+@dataclass(frozen=True, eq=False)
+class Slowness:
+    """Slowness per hour around the deploy as shares over the baseline (0.25: a quarter slower); nan where nothing is known.
+
+    `adjusted` is the target with what goes with the untouched features taken out.
+    """
+
+    hours: Floats
+    untouched: Floats
+    target: Floats
+    adjusted: Floats
+    names: tuple[str, ...]
+    slope: float
+    metric: str
+    marks: tuple[Mark, ...]
 
 
 @dataclass(frozen=True)

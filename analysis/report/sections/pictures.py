@@ -17,7 +17,8 @@ from analysis.report.prepared import claims, hours, latency
 from analysis.report.prepared.values import Mark
 
 if TYPE_CHECKING:
-    from analysis.judge import Look
+    from analysis.decision.claims import Measured
+    from analysis.decision.look import Look
 
 
 def file_name(*parts: str) -> str:
@@ -88,6 +89,16 @@ def cap_picture(look: Look, scope: Scope) -> Picture | None:
     return make_picture(latency_figures.draw_cap_curve, prepared, words, name=file_name("cap", label(scope)))
 
 
+def slowness_picture(measured: Measured, *, marks: Sequence[Mark] = ()) -> Picture | None:
+    """A claim's metric beside the features that the deploy did not touch; None where there are none."""
+    prepared = hours.prepare_slowness(measured, marks=tuple(marks))
+    if prepared is None:
+        return None
+    of = label(measured.scope)
+    words = captions.describe_slowness(prepared, of)
+    return make_picture(hour_figures.draw_slowness, prepared, words, name=file_name("untouched", prepared.metric, of))
+
+
 def card_pictures(look: Look, feature: str, *, marks: Sequence[Mark] = ()) -> list[Picture]:
     """The figures of a feature's card; the cliff's only where there is one in either arm."""
     scope = Scope(feature)
@@ -110,4 +121,4 @@ def label(scope: Scope) -> str:
     >>> label(Scope("draft.verify", "background-job/*"))
     'draft.verify from background-job/*'
     """
-    return (scope.feature or "all features") + (f" from {scope.source}" if scope.source else "")
+    return (scope.feature if scope.feature not in (None, "*") else "all features") + (f" from {scope.source}" if scope.source else "")

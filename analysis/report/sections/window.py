@@ -10,16 +10,19 @@ from analysis import clock
 from analysis.decision.scope import Scope
 from analysis.errors import WrongUse
 from analysis.history.stages import find_marks
-from analysis.report import method, prose, verdict_prose
+from analysis.report import controls_prose, method, prose, verdict_prose
 from analysis.report.figures.picture import Picture
 from analysis.report.prepared.values import Mark
 from analysis.report.rendering import Section, anchor_of, render
-from analysis.report.sections.pictures import cap_picture, card_pictures, forest_picture
+from analysis.report.sections.pictures import cap_picture, card_pictures, forest_picture, slowness_picture
 from analysis.report.sections.result import Published
 from analysis.window import HOUR, hour_from
 
 if TYPE_CHECKING:
     from analysis.judge import Look, Rollout
+
+
+MOST_SLOWNESS = 3
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,18 @@ class WindowSections:
     def guardrails(self) -> Section:
         """Every guardrail: what must not get worse."""
         return self._findings("guardrails", "Guardrails, before and after", "No guardrail is declared.")
+
+    @cached_property
+    def controls(self) -> Section:
+        """What features that the deploy did not touch did meanwhile: both numbers, and a figure for the metrics of time."""
+        found = [part for finding in (*self.look.expectations, *self.look.guardrails) for part in (finding.parts or (finding,))]
+        timed = [part.measured for part in found if part.measured and part.measured.metric.unit == "ms"]
+        others = [part.measured for part in found if part.measured and part.measured.metric.name.startswith("slower_than")]
+        pictures = [slowness_picture(measured, marks=self.marks) for measured in (*timed, *others)[:MOST_SLOWNESS]]
+        rows = controls_prose.controls_rows(self.look.result)
+        intro = controls_prose.controls_lines(self.look.result)
+        html = render("sections/controls.html.j2", lines=intro, rows=rows, pictures=[picture for picture in pictures if picture])
+        return Section(html, "\n".join([*intro, *(row.sentence for row in rows)]))
 
     @cached_property
     def what_if(self) -> Section:
