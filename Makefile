@@ -6,25 +6,33 @@ SHELL := /bin/sh
 unexport PYTHONDONTWRITEBYTECODE
 
 # The name of a stamp holds what is installed and where: another lock or another folder is another name.
-stamp = .venv/.$(1)-$(shell { cat $(2) pyproject.toml; pwd; } | cksum | cut -d ' ' -f 1)
-RUN  := $(call stamp,run,requirements.lock)
-TEST := $(call stamp,test,requirements-test.lock)
+stamp = $(1)/.$(2)-$(shell { cat $(3) pyproject.toml; pwd; } | cksum | cut -d ' ' -f 1)
+RUN   := $(call stamp,.venv,run,requirements.lock)
+TEST  := $(call stamp,.venv,test,requirements-test.lock)
+SPARK := $(call stamp,.venv-spark,spark,requirements-spark.lock)
 
 # A .venv whose Python is gone is made again, whatever its stamps say.
 ifneq ($(shell test -x .venv/bin/python && echo there),there)
 .PHONY: $(RUN) $(TEST)
 endif
+ifneq ($(shell test -x .venv-spark/bin/python && echo there),there)
+.PHONY: $(SPARK)
+endif
 
-.PHONY: help report test lint lab bench lock clean
+.PHONY: help report test test-spark lint lab bench lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 report: $(RUN) ## the whole example: sample data, baseline, every window, index page, verdict
 	.venv/bin/rollout demo
 
 test: $(TEST) ## all tests, with a real PostgreSQL; choose by ARGS="-k name"
 	.venv/bin/python -m pytest -n 2 $(ARGS)
+
+test-spark: $(SPARK) ## the engine for Apache Spark, on a real Spark Connect server (needs Java 17)
+	@$(need_java)
+	.venv-spark/bin/python -m pytest -m spark $$(grep -rl --include="test_*.py" "mark\.spark" tests) $(ARGS)
 
 lint: $(TEST) ## style and mistakes, by ruff
 	.venv/bin/ruff check .
@@ -40,24 +48,39 @@ lock: $(TEST) ## new versions into every requirements*.lock
 	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command 'make lock' "$$list" --output-file "$${list%.txt}.lock" || exit 1; done
 
-clean: ## removes .venv and caches; outputs/ stays, a frozen baseline cannot be made again
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+clean: ## removes .venv, .venv-spark and caches; outputs/ stays, a frozen baseline cannot be made again
+	rm -rf .venv .venv-spark .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- set-up ----------------------------------------------------------------------------------------------------------
 # The test lock holds the run lock's packages in the same versions. Once it is installed, it stays the one that is kept.
+# Spark has a folder of its own: it is large, and nothing else should wait for it. It comes as source, so what builds it comes first.
+
+venv = .venv
+$(SPARK): venv = .venv-spark
+
+define need_java
+java=$${JAVA_HOME:+$$JAVA_HOME/bin/}java; \
+version=$$("$$java" -version 2>&1 | awk -F '"' '/version/ {split($$2, part, "."); print part[1]; exit}'); \
+test "$${version:-0}" -ge 17 2>/dev/null || { \
+echo "Spark needs Java 17 or newer and found $${version:-none}; install it (apt install openjdk-17-jre-headless) and run make test-spark again." >&2; \
+exit 1; }
+endef
 
 $(RUN):
-	@if ls .venv/.test-* >/dev/null 2>&1; then lock=requirements-test.lock; stamps="$(TEST) $@"; \
+	@if ls $(venv)/.test-* >/dev/null 2>&1; then lock=requirements-test.lock; stamps="$(TEST) $@"; \
 	else lock=requirements.lock; stamps=$@; fi; $(install)
 
 $(TEST):
 	@lock=requirements-test.lock; stamps="$(RUN) $@"; $(install)
 
+$(SPARK):
+	@$(need_java); lock=requirements-spark.lock; first=setuptools; stamps=$@; $(install)
+
 define install
 set -e; \
 python=; bare=; \
-if ! .venv/bin/python -c '' 2>/dev/null || [ "$$(cat .venv/.folder 2>/dev/null)" != "$$(pwd)" ]; then \
+if ! $(venv)/bin/python -c '' 2>/dev/null || [ "$$(cat $(venv)/.folder 2>/dev/null)" != "$$(pwd)" ]; then \
   for name in $(PYTHON) python3.13 python3.12 python3.11 python3 python python3.14; do \
     "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
     if "$$name" -c 'import venv, ensurepip' 2>/dev/null; then python=$$name; break; else bare=$$name; fi; \
@@ -67,22 +90,28 @@ if ! .venv/bin/python -c '' 2>/dev/null || [ "$$(cat .venv/.folder 2>/dev/null)"
   elif [ -z "$$python" ]; then \
     echo "$$bare cannot make a virtual environment; install Debian's package python3-venv (apt install python3-venv) and run make again." >&2; exit 1; \
   fi; \
-  echo "making .venv with $$python"; "$$python" -m venv --clear .venv; pwd > .venv/.folder; \
+  echo "making $(venv) with $$python"; "$$python" -m venv --clear $(venv); pwd > $(venv)/.folder; \
 fi; \
 if uv --version >/dev/null 2>&1; then uv=uv; \
 else \
-  uv=.venv/bin/uv; \
-  awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt; \
-  "$$uv" --version >/dev/null 2>&1 || .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt; \
+  uv=$(venv)/bin/uv; \
+  awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > $(venv)/uv.txt; \
+  "$$uv" --version >/dev/null 2>&1 || $(venv)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(venv)/uv.txt; \
 fi; \
 echo "installing $$lock, once: seconds, or minutes on a slow line"; \
 UV_PYTHON_DOWNLOADS=never; export UV_PYTHON_DOWNLOADS; \
-test -w "$${HOME:-/nonexistent}" || { UV_CACHE_DIR=.venv/cache; export UV_CACHE_DIR; }; \
-rm -f .venv/.run-* .venv/.test-*; \
-sync() { "$$uv" pip sync --quiet --python .venv/bin/python --require-hashes "$$lock" 2> .venv/uv.log; }; \
-sync || UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true sync || { \
-  echo "uv gets no packages here ($$(tail -n 1 .venv/uv.log)); pip does it, slower" >&2; \
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$$lock"; }; \
-"$$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .; \
+test -w "$${HOME:-/nonexistent}" || { UV_CACHE_DIR=$(venv)/cache; export UV_CACHE_DIR; }; \
+rm -f $(venv)/.run-* $(venv)/.test-* $(venv)/.spark-*; \
+sync() { "$$uv" pip sync --quiet --python $(venv)/bin/python --require-hashes $$how "$$1" 2> $(venv)/uv.log; }; \
+get() { sync "$$1" || UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true sync "$$1" || { \
+  echo "uv gets no packages here ($$(tail -n 1 $(venv)/uv.log)); pip does it, slower" >&2; \
+  $(venv)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes $$how -r "$$1"; }; }; \
+how=; \
+if [ -n "$$first" ]; then \
+  awk -v name="$$first" 'index($$0, name "==") == 1 {on = 1} on {print} on && !/\\$$/ {exit}' "$$lock" > $(venv)/first.txt; \
+  get $(venv)/first.txt; how=--no-build-isolation; \
+fi; \
+get "$$lock"; \
+"$$uv" pip install --quiet --python $(venv)/bin/python --no-deps --no-build-isolation --editable .; \
 touch $$stamps
 endef

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from sqlglot import exp, parse_one
 
-from analysis.errors import DataNotTrusted, WrongUse
+from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.leaks import shown
 from analysis.telemetry.engines.spark_session import Session, open_session
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, Mapping, load_mapping
@@ -80,26 +80,28 @@ def _place(session: Session, settings: Settings, mapping: Mapping) -> tuple[exp.
     if PurePosixPath(path).suffix.lower() in (".csv", ".gz", ".json", ".duckdb", ".db"):
         raise WrongUse(f"{where} is neither Parquet nor Delta, which Spark reads here; use engine = \"duckdb\" for such a file")
     full = path if _SCHEME.match(path) or path.startswith("/") else str(settings.folder / path)
-    kind = "delta" if not set("*?[{") & set(path) and _has_delta_log(session, full) else "parquet"
-    return _files(kind, full), where
+    is_delta = not set("*?[{") & set(path) and _can_read(session, _files("text", f"{full.rstrip('/')}/_delta_log/*.json"))
+    if is_delta and not _can_read(session, _files("delta", full)):  # read as Parquet it would show deleted rows too
+        raise WrongUse(f"{where} is a Delta table, and this Spark knows none; pass a session that does, or name its catalog table")
+    return _files("delta" if is_delta else "parquet", full), where
 
 
 def _files(kind: str, path: str) -> exp.Table:
     return exp.Table(this=exp.to_identifier(path, quoted=True), db=exp.to_identifier(kind, quoted=True))
 
 
-def _has_delta_log(session: Session, path: str) -> bool:
-    """Read as Parquet, a Delta table would show deleted rows too."""
-    log = exp.select("1").from_(_files("text", f"{path.rstrip('/')}/_delta_log/*.json")).limit(1)
+def _can_read(session: Session, files: exp.Table) -> bool:
     try:
-        _run(session, log, "looking for a Delta table")
-    except WrongUse:
+        _run(session, exp.select("1").from_(files).limit(1), "looking for a Delta table")
+    except RolloutError:
         return False
     return True
 
 
 def _typed_mapping(session: Session, mapping: Mapping, where: str) -> Mapping:
     """The store's rows with the types that the queries need; says what is wrong with a column before any query runs."""
+    if mapping.columns:
+        mapping.check_fits(_schema(session, exp.select("*").from_(mapping.table), where), where)
     relation = mapping.relation()
     schema = _schema(session, exp.select("*").from_(relation), where)
     for column in CANONICAL_COLUMNS:
@@ -133,8 +135,8 @@ def _check_values(session: Session, mapping: Mapping, schema: dict[str, str], wh
         query = exp.select("COUNT(*) AS rows").from_(mapping.relation()).where(parse_one(bad, read="spark"))
         n_bad = int(_run(session, query, f"reading {column}")[0]["rows"])
         if n_bad:
-            place = _first_bad_row(session, mapping, column, bad)
-            raise DataNotTrusted(f"{where}: {column} of {place or f'{n_bad} rows'} is not {rule}; mend the rows and run again")
+            place = _first_bad_row(session, mapping, column, bad) or ("one row" if n_bad == 1 else f"{n_bad} rows")
+            raise DataNotTrusted(f"{where}: {column} of {place} is not {rule}; mend the row and run again")
 
 
 def _first_bad_row(session: Session, mapping: Mapping, column: str, bad: str) -> str | None:
@@ -149,7 +151,7 @@ def _first_bad_row(session: Session, mapping: Mapping, column: str, bad: str) ->
     query = query.where(parse_one(bad, read="spark")).order_by("file_name", "row_index").limit(1)
     try:
         first = _run(session, query, f"reading {column}")[0]
-    except WrongUse:
+    except RolloutError:
         return None
     return f"row {first['row_index'] + 1} of {first['file_name']}"
 

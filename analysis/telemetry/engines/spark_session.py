@@ -15,7 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.errors import DataNotTrusted, RolloutError, WrongUse
+from analysis.errors import RolloutError, WrongUse
+from analysis.telemetry.engines.spark_refusals import explain_refusal, library_errors
 
 if TYPE_CHECKING:
     from analysis.config.settings import Source
@@ -32,27 +33,6 @@ _LOCAL_SETTINGS = {
     "spark.sql.shuffle.partitions": "4",
     "spark.log.level": "ERROR",
 }
-_BY_CONDITION: tuple[tuple[str, type[RolloutError], str], ...] = (
-    ("TABLE_OR_VIEW_NOT_FOUND", WrongUse, "found no such table; set [source].table to one that the session's catalog has"),
-    ("SCHEMA_NOT_FOUND", WrongUse, "found no such schema; set [source].table to one that the session's catalog has"),
-    ("PATH_NOT_FOUND", WrongUse, "found no such file; [source].path is one that Spark's own machines can read"),
-    ("UNABLE_TO_INFER_SCHEMA", WrongUse, "found no file with rows under [source].path; name Parquet files or a Delta table"),
-    ("CANNOT_READ_FILE_FOOTER", WrongUse, "met a file that is not Parquet; export it again"),
-    ("FAILED_READ_FILE", WrongUse, "met a file that it cannot read; export it again"),
-    ("CANNOT_MERGE", WrongUse, "met files whose columns have different types; export them again"),
-    ("DATA_SOURCE_NOT_FOUND", WrongUse, "knows no Delta tables; pass a session that does, or name a catalog table"),
-    ("UNSUPPORTED_DATASOURCE", WrongUse, "knows no Delta tables; pass a session that does, or name a catalog table"),
-    ("UNRESOLVED_COLUMN", WrongUse, "found no such column; mend the mapping, or name the right table"),
-    ("DATATYPE_MISMATCH", WrongUse, "met a column whose type does not fit; mend the mapping"),
-    ("UNRESOLVED_ROUTINE", WrongUse, "knows no such function; write the mapping with functions of Spark, and dialect = \"spark\""),
-    ("CAST_INVALID_INPUT", DataNotTrusted, "met a text where a number or a time belongs; mend the rows or the mapping"),
-    ("OVERFLOW", DataNotTrusted, "met numbers too large to be milliseconds; run 'rollout doctor' for their unit"),
-    ("OPERATION_CANCELED", WrongUse, "took longer than [source].timeout; raise it, or shorten the window"),
-    ("INVALID_HANDLE", RolloutError, "lost its session: the server ended it; run again"),
-    ("UNAUTHENTICATED", WrongUse, "was refused: the server does not know this user; mend the token of [source].remote"),
-    ("PERMISSION_DENIED", WrongUse, "was refused: this user may not read the table; grant it"),
-    ("INSUFFICIENT_PERMISSIONS", WrongUse, "was refused: this user may not read the table; grant it"),
-)
 
 
 @dataclass(eq=False)
@@ -78,13 +58,13 @@ class Session:
         try:
             with self._turn, self._in_utc(), self._limited(late):
                 yield self.spark
-        except _library_errors() as error:
-            raise _explained(error, doing, is_late=late.is_set()) from None
+        except library_errors() as error:
+            raise explain_refusal(error, doing, is_late=late.is_set()) from None
 
     def close(self) -> None:
         """Stop the session if it was made here."""
         if self.is_ours:
-            with suppress(*_library_errors()):
+            with suppress(*library_errors()):
                 self.spark.stop()
 
     @contextmanager
@@ -97,27 +77,29 @@ class Session:
         try:
             yield
         finally:
-            with suppress(*_library_errors()):
+            with suppress(*library_errors()):
                 self.spark.conf.set(_ZONE_SETTING, before)
 
     @contextmanager
     def _limited(self, late: threading.Event) -> Iterator[None]:
-        tag = f"rollout-{uuid.uuid4().hex}"
+        """Interrupt what runs after the time limit, and again each second: a query that is still being planned is not seen yet."""
+        tag, done = f"rollout-{uuid.uuid4().hex}", threading.Event()
 
-        def interrupt() -> None:
-            late.set()
-            with suppress(*_library_errors()):
-                self.spark.interruptTag(tag)
+        def watch() -> None:
+            patience_s = self.timeout.total_seconds()
+            while not done.wait(patience_s):
+                late.set()
+                patience_s = 1.0
+                with suppress(*library_errors()):
+                    self.spark.interruptTag(tag)
 
-        timer = threading.Timer(self.timeout.total_seconds(), interrupt)
-        timer.daemon = True
         self.spark.addTag(tag)
-        timer.start()
+        threading.Thread(target=watch, daemon=True).start()
         try:
             yield
         finally:
-            timer.cancel()
-            with suppress(*_library_errors()):
+            done.set()
+            with suppress(*library_errors()):
                 self.spark.removeTag(tag)
 
 
@@ -126,7 +108,8 @@ def open_session(source: Source, *, given: Any = None) -> Session:
 
     Raises WrongUse when there is none of the three, when pyspark or Java is missing, or when no server answers.
     """
-    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
+    for said in ("PySpark does not yet fully support pandas", r"\[RETRIES_EXCEEDED\]"):  # values go by Arrow, errors by sentences
+        warnings.filterwarnings("ignore", message=said)
     if given is not None:
         session = Session(given, is_ours=False, timeout=source.timeout)
     elif source.remote and source.master:
@@ -199,7 +182,7 @@ def _start(master: str, timeout: timedelta) -> Session:
         builder = builder.config(setting, value)
     try:
         return Session(builder.getOrCreate(), is_ours=True, timeout=timeout)
-    except _library_errors():
+    except library_errors():
         raise WrongUse("Spark did not start for [source].master; check the master's name, its address and Java 17 or newer") from None
 
 
@@ -223,35 +206,3 @@ def _check_version(session: Session) -> None:
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if numbers < OLDEST_VERSION:
         raise WrongUse(f"this Spark is {version}; the queries need Spark {'.'.join(map(str, OLDEST_VERSION))} or newer")
-
-
-def _library_errors() -> tuple[type[BaseException], ...]:
-    """What pyspark, its Java bridge and gRPC raise; as many of them as are installed."""
-    found: list[type[BaseException]] = [ConnectionError]
-    with suppress(ImportError):
-        from pyspark.errors import PySparkException
-
-        found.append(PySparkException)
-    with suppress(ImportError):
-        from py4j.protocol import Py4JError
-
-        found.append(Py4JError)
-    with suppress(ImportError):
-        import grpc
-
-        found.append(grpc.RpcError)
-    return tuple(found)
-
-
-def _explained(error: BaseException, doing: str, *, is_late: bool) -> RolloutError:
-    """One sentence by Spark's name of the error; its words are left out, for they may hold rows, paths and addresses."""
-    condition = getattr(error, "getCondition", lambda: None)() or ""
-    said = f"{condition} {error}" if type(error).__name__ != "SparkConnectGrpcException" or not condition else condition
-    if is_late:
-        condition = "OPERATION_CANCELED"
-    for name, kind, sentence in _BY_CONDITION:
-        if name in (condition or said):
-            return kind(f"{doing}: Spark {sentence}")
-    if "UNAVAILABLE" in said or isinstance(error, ConnectionError) or "Py4JNetworkError" in type(error).__name__:
-        return RolloutError(f"{doing}: the Spark server went away; run again when it is back")
-    return RolloutError(f"{doing} failed in Spark ({condition or type(error).__name__}); run 'rollout doctor'")
