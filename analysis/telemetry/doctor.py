@@ -72,6 +72,7 @@ def _lines(settings: Settings, engine: Engine, mapping: Mapping) -> Iterator[Lin
         days = _days(engine, last)
         yield _rows_line(days)
         yield from _missing_lines(days)
+        yield from _left_out_lines(engine, days)
         yield _status_line(days)
         yield _unit_line(days)
         yield _newest_line(settings, last)
@@ -142,6 +143,18 @@ def _missing_lines(days: pd.DataFrame) -> Iterator[Line]:
         yield Line(column, state, f"{_share(missing)} have none" + (f"; {mend}" if state == "warning" else ""))
 
 
+def _left_out_lines(engine: Engine, days: pd.DataFrame) -> Iterator[Line]:
+    """Rows that the mapping leaves out and that may be calls all the same."""
+    for what, statement in engine.queries.left_out(days.index.min().to_pydatetime()):
+        found = int(engine.fetch(statement)["calls"].iloc[0])
+        share = found / (found + days["calls"].sum())
+        detail = f"{_count(found)} {what}, {_share(share)} of all"
+        if share > BAD_SHARE:
+            yield Line("left out", "warning", f"{detail}; a verdict does not see calls that hang: find out what they are")
+        else:
+            yield Line("left out", "ok", detail)
+
+
 def _status_line(days: pd.DataFrame) -> Line:
     unknown, errors = days["unknown_statuses"].sum(), days["errors"].sum()
     if unknown:
@@ -155,7 +168,7 @@ def _unit_line(days: pd.DataFrame) -> Line:
     if not timed:
         return Line("unit of latencyMs", "warning", "no row has a latency to guess by; nothing but rates can be compared")
     short, long = days["short_latencies"].sum() / timed, days["long_latencies"].sum() / timed
-    mend = "write a mapping that gives latencyMs in whole milliseconds"
+    mend = "write a mapping with latency_unit (s, us or ns)"
     if short > NEARLY_ALL:
         return Line("unit of latencyMs", "warning", f"{_share(short)} are under 100, as if they were seconds; if they are, {mend}")
     if long > MOST:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlglot import exp, parse_one
+from sqlglot import exp, parse, parse_one
 from sqlglot.dialects import Dialect
 from sqlglot.errors import SqlglotError
 
@@ -31,7 +32,7 @@ CANONICAL_COLUMNS = (
 """The columns of the telemetry table that the queries in sql/ read."""
 LATENCY_UNITS = {"ms": "1", "s": "1000", "us": "0.001", "ns": "0.000001"}
 """What latencyMs may be given in -> milliseconds a unit."""
-KEYS = ("table", "dialect", "latency_unit", "indexed", "where", "notes", "columns")
+KEYS = ("table", "dialect", "latency_unit", "indexed", "where", "left_out", "notes", "columns")
 SHIPPED = Path(__file__).parent / "mappings"
 
 
@@ -49,6 +50,7 @@ class Mapping:
     dialect : the SQL that `columns`, `where` and `indexed` are written in; the engine gets its own.
     latency_unit : what the expression of latencyMs gives: ms, s, us or ns.
     indexed : a time column of the store that lies between a day before createdAt and createdAt, to look rows up by its index.
+    left_out : (what they are, SQL condition) of rows that `where` drops and `doctor` should count, such as calls without an end.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Mapping:
     dialect: str = "postgres"
     latency_unit: str = "ms"
     indexed: str | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def relation(self, written: Sequence[exp.Binary] = ()) -> exp.Expression:
         """The store's table as the canonical one, to stand where a query says FROM "AIInteraction".
@@ -73,6 +76,24 @@ class Mapping:
             relation = exp.Subquery(this=select.where(*conditions))
         relation.set("alias", exp.TableAlias(this=exp.to_identifier(CANONICAL_TABLE, quoted=True)))
         return relation
+
+    def left_out_query(self, condition: str) -> exp.Select:
+        """How many rows of the store meet a condition of `left_out`; with an indexed column, of those since :written_from."""
+        query = exp.select("COUNT(*) AS calls").from_(_table(self.table)).where(parse_one(condition, read=self.dialect))
+        if self.indexed:
+            since = exp.GTE(this=exp.column("createdAt"), expression=exp.Placeholder(this="written_from"))
+            query = query.where(self._looked_up(since))
+        return query
+
+    def check_fits(self, stored: Collection[str], where: str) -> None:
+        """Raise WrongUse when an expression reads a column that the store does not have; `where` names the store in the sentence."""
+        known = {column.lower() for column in stored}
+        expressions = [*self.columns, *((key, getattr(self, key)) for key in ("where", "indexed") if getattr(self, key)), *self.left_out]
+        for place, sql in expressions:
+            for column in parse_one(sql, read=self.dialect).find_all(exp.Column):
+                if column.parts[0].name.lower() not in known:
+                    lacking = f"{place} reads {column.parts[0].name!r}, which {where} does not have"
+                    raise WrongUse(f"mapping {self.name!r}: {lacking}; write a mapping of your own with another expression there")
 
     def _expression(self, column: str) -> exp.Expression:
         expression = parse_one(dict(self.columns)[column], read=self.dialect)
@@ -123,11 +144,20 @@ def _checked(text: dict, *, path: Path, table: str | None) -> Mapping:
         if not isinstance(value, str) or not value:
             raise WrongUse(f"mapping {path.name}: {key} is one text in quotes")
     _check_words(given, has_columns=bool(columns), path=path)
-    for place, sql in [*columns.items(), *((key, given[key]) for key in ("where", "indexed") if key in given)]:
+    left_out = _left_out(text.get("left_out", []), path=path)
+    expressions = [*columns.items(), *((key, given[key]) for key in ("where", "indexed") if key in given), *left_out]
+    for place, sql in expressions:
         _check_expression(sql, path=path, where=place, dialect=given.get("dialect", "postgres"))
     notes = tuple(str(note) for note in text.get("notes", ()))
     given["table"] = table or given.get("table", CANONICAL_TABLE)
-    return Mapping(path.stem, columns=tuple(columns.items()), notes=notes, **given)
+    return Mapping(path.stem, columns=tuple(columns.items()), notes=notes, left_out=left_out, **given)
+
+
+def _left_out(rows: Any, *, path: Path) -> tuple[tuple[str, str], ...]:
+    good = isinstance(rows, list) and all(isinstance(row, dict) and set(row) == {"what", "where"} for row in rows)
+    if not good or not all(isinstance(value, str) for row in rows for value in row.values()):
+        raise WrongUse(f'mapping {path.name}: left_out is a list such as [{{what = "calls without an end", where = "ended IS NULL"}}]')
+    return tuple((row["what"], row["where"]) for row in rows)
 
 
 def _check_words(given: dict[str, str], *, has_columns: bool, path: Path) -> None:
@@ -142,12 +172,12 @@ def _check_words(given: dict[str, str], *, has_columns: bool, path: Path) -> Non
 
 def _check_expression(sql: str, *, path: Path, where: str, dialect: str) -> None:
     try:
-        expression = parse_one(sql, read=dialect)
+        expressions = parse(sql, read=dialect)
     except (SqlglotError, TypeError, AttributeError):
-        expression = None
-    refused = (exp.Query, exp.Command, exp.DML, exp.DDL, exp.Placeholder, exp.Alias)
-    if expression is None or isinstance(expression, refused) or expression.find(*refused):
-        raise WrongUse(f"mapping {path.name}: {where} is not one SQL expression over the table's columns; give one without SELECT")
+        expressions = []
+    refused = (exp.Query, exp.Command, exp.DML, exp.DDL, exp.Drop, exp.Placeholder, exp.Alias, exp.AggFunc, exp.Window, exp.Star)
+    if len(expressions) != 1 or not isinstance(expressions[0], exp.Expression) or expressions[0].find(*refused):
+        raise WrongUse(f"mapping {path.name}: {where} is not one SQL expression over the table's columns; give one without SELECT and sums")
 
 
 def _table(name: str | exp.Expression) -> exp.Expression:

@@ -135,6 +135,13 @@ class Queries:
         return Statement(template, {key: values[key] for key in sorted(template.placeholders)})
 
 
+    def left_out(self, written_from: datetime) -> Iterator[tuple[str, Statement]]:
+        """What the mapping leaves out and wants counted: in words, and as the query that counts it."""
+        for what, condition in self.mapping.left_out:
+            template = Template("left out", self.mapping.left_out_query(condition), {})
+            yield what, Statement(template, dict.fromkeys(template.placeholders, written_from))
+
+
 @lru_cache(maxsize=256)
 def _template(queries: Queries, name: str, shapes: tuple[tuple[str, tuple[tuple[str, str], ...], int], ...]) -> Template:
     query, constants = _parsed(name).copy(), {}

@@ -91,6 +91,7 @@ def _csv_reader(file: Path) -> str:
 def _map_columns(connection: duckdb.DuckDBPyConnection, reader: str, mapping: Mapping, *, shown: str) -> dict[str, str]:
     """Name the columns as the queries do; returns column -> DuckDB type."""
     connection.execute(f"CREATE VIEW {STORED_VIEW} AS SELECT * FROM {reader}")
+    mapping.check_fits([row[0] for row in connection.execute(f"DESCRIBE {STORED_VIEW}").fetchall()], f"[source].path {shown}")
     relation = replace(mapping, table=STORED_VIEW).relation()
     text = exp.select("*").from_(relation).sql(dialect="duckdb")
     check_one_select(text, "duckdb")

@@ -19,7 +19,7 @@ from sqlglot.dialects import Dialect
 from analysis.errors import RolloutError, WrongUse
 from analysis.telemetry.engines.database_url import connect_arguments, driver_url, environment_url, search_path
 from analysis.telemetry.engines.refusals import explain_refusal
-from analysis.telemetry.mapping import CANONICAL_COLUMNS, load_mapping
+from analysis.telemetry.mapping import CANONICAL_COLUMNS, Mapping, load_mapping
 from analysis.telemetry.queries import ErrorClass, Queries, Statement
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def open_sqlalchemy(settings: Settings) -> SqlAlchemyEngine:
         schema=search_path(url),
     )
     try:
-        _check_table(opened.columns(), mapping.table, canonical=not mapping.columns)
+        _check_table(opened.columns(), mapping)
         if dialect != "postgres":
             _check_dialect(opened)
     except BaseException:
@@ -181,10 +181,12 @@ def _in_utc(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _check_table(columns: dict[str, str], table: str, *, canonical: bool) -> None:
+def _check_table(columns: dict[str, str], mapping: Mapping) -> None:
+    table = str(mapping.table)
     if not columns:
         raise WrongUse(f"the database has no table {table!r} that this role can see; set [source].table or grant SELECT on it")
-    if not canonical:
+    if mapping.columns:
+        mapping.check_fits(columns, f"table {table!r}")
         return
     missing = [column for column in CANONICAL_COLUMNS if column not in columns]
     if missing:
