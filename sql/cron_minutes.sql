@@ -16,7 +16,7 @@ FROM (
     SELECT
         DATE_TRUNC('minute', started_at - :grid_ms * INTERVAL '1 millisecond') AS minute_at,
         MAX(written_at) AS last_written_at,
-        COALESCE(SUM(latency_ms), 0) AS busy_ms
+        CAST(COALESCE(SUM(latency_ms), 0) AS BIGINT) AS busy_ms
     FROM calls
     INNER JOIN chosen ON chosen.feature = calls.feature AND chosen.source IS NOT DISTINCT FROM calls.source
     GROUP BY 1

@@ -9,6 +9,8 @@ from pathlib import Path
 import sqlglot
 from sqlglot import exp
 
+from tests.sql_rules import shared_sql_faults
+
 ROOT = Path(__file__).parents[1]
 REQUIRED_FOLDERS = {"analysis", "benchmarks", "notebooks", "outputs", "sql", "tests"}
 ALLOWED_FOLDERS = REQUIRED_FOLDERS | {".ci", ".github", "docs"}
@@ -198,6 +200,8 @@ def sql_faults(text: str, *, calls_header: str = "") -> list[str]:
         faults.append("does not end with ORDER BY")
     if any(select.is_star for select in query.find_all(exp.Select)):
         faults.append("selects *; name the columns")
+    if "Spark" in header.get("Engines", ""):
+        faults += shared_sql_faults(query)
     documented = header.get("Parameters", "") + (calls_header if "calls.sql" in header.get("Parameters", "") else "")
     used = set(re.findall(r"(?<![:\w]):([a-z]\w*)", blanked))
     faults += [f"':{name}' is not in the header's Parameters" for name in sorted(used) if f":{name}" not in documented]
