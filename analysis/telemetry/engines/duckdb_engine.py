@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines.duckdb_source import SOURCE_VIEW, STORED_VIEW, open_source
+from analysis.telemetry.engines.listening import while_listening
 from analysis.telemetry.mapping import Mapping, load_mapping
 from analysis.telemetry.queries import ErrorClass, Queries, Statement
 from analysis.telemetry.source_files import find_source_files
@@ -42,7 +43,9 @@ class DuckDBEngine:
         try:
             if [parsed.type for parsed in self._connection.extract_statements(text)] != [duckdb.StatementType.SELECT]:
                 raise PermissionError("only one SELECT at a time is sent to the database")  # COPY could write over the source itself
-            return self._connection.execute(text, dict(statement.parameters)).df()
+            return while_listening(
+                lambda: self._connection.execute(text, dict(statement.parameters)).df(), stop=self._connection.interrupt
+            )
         except duckdb.Error as error:
             raise self._explained(error, f"the query {statement.name!r}") from None
         finally:

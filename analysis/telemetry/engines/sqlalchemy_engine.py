@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Dictionary
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from threading import Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import sqlalchemy
@@ -18,6 +19,7 @@ from sqlglot.dialects import Dialect
 
 from analysis.errors import RolloutError, WrongUse
 from analysis.telemetry.engines.database_url import connect_arguments, driver_url, environment_url, search_path
+from analysis.telemetry.engines.listening import request_behind, try_for, while_listening
 from analysis.telemetry.engines.refusals import explain_refusal
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, Mapping, load_mapping
 from analysis.telemetry.queries import ErrorClass, Queries, Statement
@@ -29,6 +31,7 @@ _DIALECTS = {"postgresql": "postgres", "cockroachdb": "postgres", "mariadb": "my
 """SQLAlchemy's name of a dialect -> sqlglot's, where they differ."""
 _WANTED_TYPES = (("latencyMs", ("INT", "SMALLINT", "BIGINT"), "whole numbers"), ("createdAt", ("TIMESTAMP", "DATETIME"), "times"))
 GRACE_S = 10.0
+CANCEL_S = 2.0
 _BIND = re.compile(r"bound_parameter_(\w+?)_ends_here")
 
 
@@ -49,8 +52,8 @@ class SqlAlchemyEngine:
         """Run one SELECT in its own read-only transaction; raises RolloutError with one sentence, never with the URL."""
         text = _as_text(statement.sql(self.dialect, placeholder="bound_parameter_{}_ends_here"))
         with self._reading(f"the query {statement.name!r}") as connection:
-            result = connection.execute(text, dict(statement.parameters))
-            return _in_utc(pd.DataFrame(result.fetchall(), columns=list(result.keys())))
+            names, rows = while_listening(lambda: _answer(connection, text, statement.parameters), stop=lambda: _stop(connection))
+            return _in_utc(pd.DataFrame(rows, columns=names))
 
     def columns(self) -> dict[str, str]:
         """Column -> type of the store's table, as the catalog has them; empty when this role sees no such table."""
@@ -76,6 +79,8 @@ class SqlAlchemyEngine:
                     connection.execute(sqlalchemy.text(setting), value)
                 yield connection
         except SQLAlchemyError as error:
+            if request := request_behind(error):
+                raise request from None
             if given_up:
                 raise RolloutError(f"{doing} got no answer within [source].timeout; check the network, then run again") from None
             raise explain_refusal(error, doing) from None
@@ -94,8 +99,7 @@ class SqlAlchemyEngine:
 
         def hang_up() -> None:
             given_up.append(True)
-            with suppress(Exception), socket.socket(fileno=os.dup(driver.fileno())) as line:
-                line.shutdown(socket.SHUT_RDWR)
+            _hang_up(driver)
 
         timer = Timer(self._timeout_s + GRACE_S, hang_up)
         timer.daemon = True
@@ -165,6 +169,26 @@ def _transaction_settings(timeout: timedelta, schema: str | None) -> tuple[tuple
 def _type_of(kind: sqlalchemy.types.TypeEngine) -> str:
     zone = " WITH TIME ZONE" if getattr(kind, "timezone", False) else ""
     return f"{kind}{zone}"
+
+
+def _answer(
+    connection: sqlalchemy.Connection, text: sqlalchemy.TextClause, parameters: Dictionary[str, Any]
+) -> tuple[list[str], Sequence[Any]]:
+    """Names and rows of one query."""
+    result = connection.execute(text, dict(parameters))
+    return list(result.keys()), result.fetchall()
+
+
+def _stop(connection: sqlalchemy.Connection) -> None:
+    """Ask the server to end the query; hang up when it does not hear."""
+    driver = connection.connection.driver_connection
+    if not (hasattr(driver, "cancel") and try_for(driver.cancel, seconds=CANCEL_S)):
+        _hang_up(driver)
+
+
+def _hang_up(driver: Any) -> None:
+    with suppress(Exception), socket.socket(fileno=os.dup(driver.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _as_text(sql: str) -> sqlalchemy.TextClause:
