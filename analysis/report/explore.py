@@ -23,7 +23,7 @@ from analysis.decision.scope import Scope
 from analysis.decision.whatif import what_if_sentence
 from analysis.decision.wording import count, milliseconds
 from analysis.errors import WrongUse
-from analysis.history.stages import with_recorded_deploy
+from analysis.history.knobs import as_recorded
 from analysis.judge import Rollout
 from analysis.leaks import shown
 from analysis.metrics import known_metrics, metric_named
@@ -190,7 +190,7 @@ QUESTIONS = tuple(name for name, member in vars(Feature).items() if callable(mem
 
 def open_exploring(config: str | Path = "rollout.toml", **session: Any) -> Exploring:
     """The rollout that a rollout.toml describes, to explore; the file is looked for upwards from here."""
-    return Exploring(with_recorded_deploy(load_settings(find_config(Path(config)))), **session)
+    return Exploring(as_recorded(load_settings(find_config(Path(config)))), **session)
 
 
 def find_config(config: Path) -> Path:

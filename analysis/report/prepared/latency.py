@@ -68,7 +68,7 @@ def prepare_shift(look: Look, scope: Scope) -> Shift:
     limit = _NEVER_MS / 1000
     points = []
     for shift in shifts:
-        known = max(abs(shift.baseline_ms), abs(shift.post_ms)) < limit
+        known = abs(shift.baseline_ms) < limit and abs(shift.post_ms) < limit  # never true of nan, an arm without calls
         low, high = (bound if abs(bound) < limit else None for bound in (shift.low_ms, shift.high_ms))
         points.append(ShiftPoint(shift.q, shift.difference_ms, low, high) if known else ShiftPoint(shift.q, None, None, None))
     return Shift(tuple(points), int(baseline["calls"].sum()), int(post["calls"].sum()), LEVEL)
