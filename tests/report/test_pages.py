@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import nbformat
 import pytest
 
+import analysis
 from analysis import clock
 from analysis.config import load_settings
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
@@ -16,6 +17,7 @@ from analysis.report import runs
 from analysis.report.index import all_rollouts_index, rollout_index, write_index
 from analysis.report.page import figures_of, markdown_with_anchors
 from analysis.report.runs import run_baseline_report, run_due_reports, run_window_report, run_window_reports
+from analysis.report.sections import WindowSections
 from analysis.report.summary import STEP_SUMMARY, summary_of
 from tests.report.example_look import finding, result
 
@@ -360,3 +362,27 @@ def raise_(error):
         raise error
 
     return run
+
+
+@pytest.mark.parametrize("deployed_at", ["2026-01-26T01:10:16Z", "2026-02-04T23:10:16Z"])
+def test_every_section_is_made_when_an_arm_has_no_calls(rollout, deployed_at):
+    path = rollout().path
+    path.write_text(re.sub(r"(?s)exclude = \[.*?\n\]", "", path.read_text()).replace("2026-02-02T23:10:16Z", deployed_at))
+    look = analysis.open(path).look("4h")
+    assert look.verdict.name == "untrusted"
+    sections = WindowSections(look)
+    for name in (
+        "verdict",
+        "expectations",
+        "features",
+        "guardrails",
+        "controls",
+        "what_if",
+        "scan",
+        "checks",
+        "method",
+        "false_alarms",
+        "result",
+    ):
+        shown = getattr(sections, name)._repr_mimebundle_()
+        assert not re.search(r"\bnan\b|\bNone\b", re.sub(r"<[^>]+>", " ", shown.get("text/html", "")))
