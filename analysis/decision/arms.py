@@ -32,6 +32,7 @@ from analysis.telemetry.load import (
     load_trust,
     without_hours,
 )
+from analysis.telemetry.mapping import load_mapping
 from analysis.telemetry.queries import sql_sha256
 from analysis.telemetry.source_files import find_source_files
 from analysis.window import HOUR, Window
@@ -179,9 +180,12 @@ def _declared_taus(settings: Settings) -> dict[str, int]:
 
 
 def _source_state(settings: Settings) -> dict[str, Any]:
-    """What the rows come from; a file that was written again is another source, a database is the same one."""
+    """What the rows come from; a file that was written again is another source, a database is the same one, a changed mapping is not."""
     source = settings.source
-    state: dict[str, Any] = {"engine": source.engine, "table": source.table, "mapping": source.mapping}
+    mapping = load_mapping(source.mapping, folder=settings.folder, table=source.table)
+    state: dict[str, Any] = {"engine": source.engine, "table": source.table, "mapping": mapping.fingerprint}
+    if source.engine == "spark":
+        state["path"] = source.path
     if source.engine == "duckdb":
         files = [(file.name, file.stat()) for file in find_source_files(settings.folder, source.path)]
         state["files"] = [(name, found.st_size, found.st_mtime_ns) for name, found in files]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,12 @@ class Mapping:
     latency_unit: str = "ms"
     indexed: str | None = None
     left_out: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that is another one whenever the calls could be others; the notes do not count."""
+        made_of = (self.columns, self.where, self.dialect, self.latency_unit)
+        return f"{self.name}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]}"
 
     def relation(self, written: Sequence[exp.Binary] = ()) -> exp.Expression:
         """The store's table as the canonical one, to stand where a query says FROM "AIInteraction".

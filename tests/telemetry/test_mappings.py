@@ -342,6 +342,30 @@ def test_signs_that_drivers_read_in_texts_reach_postgres_as_they_are(database, t
     opened.close()
 
 
+def test_a_changed_mapping_is_another_one_and_a_changed_note_is_not(tmp_path):
+    def fingerprint(**changes):
+        own_mapping(tmp_path, **changes)
+        return load_mapping("own.toml", folder=tmp_path, table=None).fingerprint
+
+    changed = [fingerprint(head='latency_unit = "s"'), fingerprint(head='where = "ok"'), fingerprint(latencyMs="took + 1")]
+    assert len({fingerprint(), *changed}) == 4
+    assert fingerprint(head='notes = ["new"]') == fingerprint()
+
+
+def test_a_frozen_baseline_is_made_anew_when_the_mapping_changed(tmp_path):
+    """Else the baseline would hold calls that the new window leaves out."""
+    frame = simulate_phase_94()
+    frame[frame["createdAt"] < pd.Timestamp(naive(WIDE.end))].tail(20_000).to_parquet(tmp_path / "calls.parquet", index=False)
+    settings = settings_of(tmp_path, 'engine = "duckdb"\npath = "calls.parquet"\nmapping = "own.toml"', deployed_at="2026-02-02T23:10:16Z")
+    columns = {column: f'"{column}"' for column in CANONICAL_COLUMNS}
+    calls = []
+    for where in ("1 = 1", "\"featureId\" <> 'signature.context'"):
+        own_mapping(tmp_path, head=f"where = '''{where} '''", **columns)
+        with analysis.open(settings.path) as rollout:
+            calls.append(rollout.baseline.calls)
+    assert calls[1] < calls[0]
+
+
 @pytest.mark.parametrize(
     ("head", "columns", "sentence"),
     [
