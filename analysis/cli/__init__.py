@@ -28,6 +28,7 @@ def main() -> None:
 
 def _run() -> tuple[int, str | None]:
     """Run the command of argv; return its exit code, and what went wrong in one sentence that may be shown."""
+    from analysis.cli.gate import Stopped
     from analysis.errors import RolloutError
     from analysis.leaks import scan
 
@@ -35,7 +36,7 @@ def _run() -> tuple[int, str | None]:
         return app(prog_name="rollout", standalone_mode=False) or 0, None
     except RolloutError as error:
         code, sentence = error.exit_code, str(error)
-    except (KeyboardInterrupt, typer.Abort) as request:
+    except (Stopped, KeyboardInterrupt, typer.Abort) as request:
         code, sentence = getattr(request, "exit_code", 130), "stopped; what was written before is whole, run it again"
     except BrokenPipeError:
         return 0, None

@@ -13,8 +13,8 @@ from analysis.files import LeakRefused
 from analysis.leaks import scan
 
 
-class Stopped(KeyboardInterrupt):
-    """The system asked the command to stop: what is half written is removed, kernels are ended.
+class Stopped(SystemExit):
+    """The user or the system asked the command to stop: what is half written is removed, kernels are ended.
 
     Attributes
     ----------
@@ -22,13 +22,13 @@ class Stopped(KeyboardInterrupt):
     """
 
     def __init__(self, number: int) -> None:
-        super().__init__()
+        super().__init__(128 + number)
         self.exit_code = 128 + number
 
 
 @contextlib.contextmanager
 def gated() -> Iterator[None]:
-    """Put the last gate before stdout and stderr, and turn SIGTERM and SIGHUP into an end in order, as Ctrl-C has it."""
+    """Put the last gate before stdout and stderr, and turn Ctrl-C, SIGTERM and SIGHUP into an end in order."""
     kept = (sys.stdout, sys.stderr)
     handlers = {number: signal.signal(number, _stop) for number in _requests()}
     sys.stdout, sys.stderr = _behind_gate(sys.stdout, _Answer), _behind_gate(sys.stderr, _Remarks)
@@ -78,9 +78,9 @@ def _behind_gate(stream: TextIO, kind: type[_Gate]) -> TextIO:
 
 
 def _requests() -> list[int]:
-    """Signals that ask for an end and would kill at once; one that nohup has silenced stays silent."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    return [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    """Signals that ask for an end; one that nohup or a shell has silenced stays silent."""
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    return [number for number in numbers if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)]
 
 
 def _stop(number: int, frame: object) -> NoReturn:

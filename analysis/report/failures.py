@@ -45,6 +45,8 @@ class KernelDied(NotebookFailed):
             how, mend = "did not answer", "the machine may be overloaded; run it again"
         elif code == -signal.SIGKILL:
             how, mend = "was killed (signal 9)", "memory may have run out: free some, or choose a shorter window, and run again"
+        elif place is None:
+            how, mend = f"ended by itself with code {code}", "memory may be short: free some and run again; failed.html says what it said"
         elif code < 0:
             how, mend = f"was ended by signal {-code}", "run it again, and report it with failed.html if it comes back"
         else:
@@ -74,7 +76,10 @@ def failure_of_cell(name: str, place: str, kind: str, told: dict[str, Any]) -> R
     if told.get("sentence"):
         ours = _OURS.get(told["exit_code"])
         return ours(told["sentence"]) if ours else NotebookFailed(told["sentence"], exit_code=told["exit_code"])
-    return CellFailed(name, place, told.get("kind", kind), where=tuple(told.get("where", ())))
+    met = str(told.get("kind", kind))
+    if met.endswith("MemoryError"):
+        return NotebookFailed(f"notebook {name!r} ran out of memory in {place}; free some, or choose a shorter baseline or window, and run again")
+    return CellFailed(name, place, met, where=tuple(told.get("where", ())))
 
 
 def told_by_cell(notebook: Any, index: int) -> dict[str, Any]:

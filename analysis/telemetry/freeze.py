@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pyarrow.parquet as pq
 
 from analysis.clock import iso, parse_instant
 from analysis.counts import TEXT_KEYS, CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
-from analysis.errors import DataNotTrusted, WrongUse
+from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.files import LeakRefused, scan, writing
 from analysis.telemetry.load import LIMIT_COLUMNS, Arm
 from analysis.window import Window
@@ -61,10 +63,8 @@ def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
 
 def read_facts(path: Path) -> dict[str, Any]:
     """What a frozen file says of itself: window, fingerprint, what it was made from. DataNotTrusted when it is not such a file."""
-    try:
+    with _reading(path):
         facts = json.loads((pq.read_schema(path).metadata or {})[_KEY])
-    except (OSError, pa.ArrowException, KeyError, ValueError):
-        raise _damaged(path) from None
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         written = f"the frozen baseline {_shown(path)} was written by another version"
         raise DataNotTrusted(f"{written}; delete it while the rows exist, and run again")
@@ -74,7 +74,7 @@ def read_facts(path: Path) -> dict[str, Any]:
 def read_frozen(path: Path) -> Arm:
     """The arm as it was written; DataNotTrusted when a page of the file is not what was written."""
     facts = read_facts(path)
-    try:
+    with _reading(path):
         frame = pq.ParquetFile(path, page_checksum_verification=True).read()
         parts = {name: _rows(frame, name, kind.KEYS + kind.SUMS) for name, kind in TABLES.items()}
         return Arm(
@@ -86,7 +86,20 @@ def read_frozen(path: Path) -> Arm:
             excluded_hours=frozenset(facts["excluded_hours"]),
             models=facts.get("models", {}),
         )
-    except (OSError, pa.ArrowException, LookupError, TypeError, ValueError, AttributeError, WrongUse):
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Tell a damaged file from one that cannot be read just now: only the first may be deleted."""
+    try:
+        yield
+    except MemoryError:
+        raise RolloutError(f"there is not enough memory to read the frozen baseline {_shown(path)}; free some, then run again") from None
+    except OSError as error:
+        if error.errno:
+            raise RolloutError(f"the frozen baseline {_shown(path)} cannot be read ({error.strerror}); see to it, then run again") from None
+        raise _damaged(path) from None
+    except (pa.ArrowException, LookupError, TypeError, ValueError, AttributeError, WrongUse):
         raise _damaged(path) from None
 
 

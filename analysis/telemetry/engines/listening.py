@@ -25,7 +25,7 @@ def while_listening(work: Callable[[], T], *, stop: Callable[[], None]) -> T:
 def request_behind(error: BaseException) -> BaseException | None:
     """The request to stop that an error came from, such as a rollback on a line that was hung up; None when there was none."""
     seen: BaseException | None = error
-    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+    while seen is not None and not isinstance(seen, (KeyboardInterrupt, SystemExit)):
         seen = seen.__context__
     return seen
 
