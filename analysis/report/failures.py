@@ -78,7 +78,7 @@ def failure_of_cell(name: str, place: str, kind: str, told: dict[str, Any]) -> R
         return ours(told["sentence"]) if ours else NotebookFailed(told["sentence"], exit_code=told["exit_code"])
     met = str(told.get("kind", kind))
     if met.endswith("MemoryError"):
-        return NotebookFailed(f"notebook {name!r} ran out of memory in {place}; free some, or choose a shorter baseline or window, and run again")
+        return NotebookFailed(f"notebook {name!r} ran out of memory in {place}; free some, or choose a shorter window, and run again")
     return CellFailed(name, place, met, where=tuple(told.get("where", ())))
 
 
