@@ -113,7 +113,7 @@ def test_what_the_workflow_names_is_there(workflow):
 
 # ---- every command of the page is one --------------------------------------------------------------------------------
 def test_the_events_of_the_page_are_those_of_the_code():
-    source = "".join(path.read_text() for path in (ROOT / "analysis" / "deployment").glob("*.py"))
-    written = set(re.findall(r'append\(\s*"([a-z_]+)"', source))
+    source = "".join(path.read_text() for path in (ROOT / "analysis").rglob("*.py"))
+    written = set(re.findall(r'\.append\(\s*"([a-z_]+)", ', source))
     told = set(re.findall(r"^\| `([a-z_]+)` \|", PAGE.read_text(), re.MULTILINE))
     assert written == told
