@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
+from analysis.files import write_json
 from benchmarks.calibration_parts.studies import Group, Key
 
 
@@ -80,15 +83,14 @@ class Counted:
         return found[0] if len(found) == 1 else None
 
 
-def count(groups: Sequence[Group], *, runs: int, seed: int, progress: Callable[[str], None] = lambda text: None) -> Counted:
-    """Draw `runs` series of every group and count what was asked of them."""
+def count(
+    groups: Sequence[Group], *, runs: int, seed: int, kept: Path | None = None, progress: Callable[[str], None] = lambda text: None
+) -> Counted:
+    """Draw `runs` series of every group and count what was asked of them; groups found in the folder `kept` are not run again."""
     cells, by_study = [], defaultdict(list)
     for number, group in enumerate(groups, 1):
         progress(f"{number}/{len(groups)}: {group.noise} noise, {group.calls_per_hour} calls an hour")
-        answers = [group.run(run, seed=seed) for run in range(runs)]
-        keys = list(dict.fromkeys(key for answer in answers for key in answer))
-        # nan where a run had nothing to ask about
-        table = np.array([[answer.get(key, np.nan) for key in keys] for answer in answers])
+        keys, table = _kept(kept, group, runs=runs, seed=seed) if kept else _run(group, runs=runs, seed=seed)
         for (study, metric, days, hours), column in zip(keys, table.T, strict=True):
             asked = column[~np.isnan(column)]
             place = (study, metric, group.noise, group.calls_per_hour, group.timeout_rate, days, hours)
@@ -96,6 +98,24 @@ def count(groups: Sequence[Group], *, runs: int, seed: int, progress: Callable[[
         for study in dict.fromkeys(key[0] for key in keys):
             by_study[study].append(table[:, [key[0] == study and not _says_nothing(key, keys, table) for key in keys]])
     return Counted(tuple(cells), {study: _mean(tables) for study, tables in by_study.items()})
+
+
+def _run(group: Group, *, runs: int, seed: int) -> tuple[list[Key], np.ndarray]:
+    """What was asked, and the answers (runs, keys): 0, 1, or nan where a run had nothing to ask about."""
+    answers = [group.run(run, seed=seed) for run in range(runs)]
+    keys = list(dict.fromkeys(key for answer in answers for key in answer))
+    return keys, np.array([[answer.get(key, np.nan) for key in keys] for answer in answers])
+
+
+def _kept(folder: Path, group: Group, *, runs: int, seed: int) -> tuple[list[Key], np.ndarray]:
+    """The same from a file of the folder, which is written when it is not there."""
+    asked = "-".join(getattr(question, "__name__", "part").removeprefix("ask_") for question in group.questions)
+    file = folder / f"{group.noise}-{group.calls_per_hour}-{group.timeout_rate:g}-{asked}-{runs}-{seed}.json"
+    if not file.exists():
+        keys, table = _run(group, runs=runs, seed=seed)
+        write_json(file, {"keys": keys, "answers": [[None if np.isnan(value) else int(value) for value in row] for row in table]})
+    found = json.loads(file.read_text(encoding="utf-8"))
+    return [tuple(key) for key in found["keys"]], np.array(found["answers"], dtype=float)
 
 
 def _says_nothing(key: Key, keys: Sequence[Key], table: np.ndarray) -> bool:

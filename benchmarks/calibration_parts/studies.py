@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 
@@ -42,28 +42,33 @@ SUSTAINED_HOURS = 6
 
 
 class Drawn:
-    """One series with its arms, made when first asked for."""
+    """One series with its sums and arms, made when first asked for."""
 
     def __init__(self, series: Series) -> None:
         self.series = series
-        self._sums = cache(series.sums)
-        self.arms: Callable[..., Arms] = cache(self._arms)
+        self._sums: dict[tuple[bool, Change], HourSums] = {}
+        self._arms: dict[tuple[int, Change], Arms] = {}
 
     def sums(self, first: int, last: int, change: Change = NO_CHANGE) -> HourSums:
         """Hour sums of either arm; drawn once."""
-        start = -self.series.deploy_hour if last <= 0 else 0
-        end = 0 if last <= 0 else 24
-        drawn = self._sums(start, end, change)
+        is_post = last > 0
+        start, end = (0, 24) if is_post else (-self.series.deploy_hour, 0)
+        if (is_post, change) not in self._sums:
+            self._sums[is_post, change] = self.series.sums(start, end, change)
+        drawn = self._sums[is_post, change]
         return HourSums(**{item.name: getattr(drawn, item.name)[first - start : last - start] for item in fields(HourSums)})
 
-    def _arms(self, days: int, change: Change = NO_CHANGE) -> Arms:
-        slower = self.series.slower(-24 * days, 24, self.series.limit_ms(days))
-        return make_arms(
-            hourly_counts(self.sums(-24 * days, 0), slower[: 24 * days], first_hour=-24 * days),
-            hourly_counts(self.sums(0, 24, change), slower[24 * days :], first_hour=0),
-            days=days,
-            hours=24,
-        )
+    def arms(self, days: int, change: Change = NO_CHANGE) -> Arms:
+        """Both arms with that many days of baseline."""
+        if (days, change) not in self._arms:
+            slower = self.series.slower(-24 * days, 24, self.series.limit_ms(days))
+            self._arms[days, change] = make_arms(
+                hourly_counts(self.sums(-24 * days, 0), slower[: 24 * days], first_hour=-24 * days),
+                hourly_counts(self.sums(0, 24, change), slower[24 * days :], first_hour=0),
+                days=days,
+                hours=24,
+            )
+        return self._arms[days, change]
 
     def total(self, name: str, *, days: int, hours: int) -> tuple[float, float]:
         """A sum over the first `hours` post hours, and over the same clock hours of the last `days` days before."""
@@ -195,7 +200,7 @@ STUDIES = ("alarms", "looks", "power", "lasting")
 def groups_of(studies: tuple[str, ...] = STUDIES) -> list[Group]:
     """The groups of these studies; a series is drawn once for all that is asked of its noise and volume."""
     found = []
-    for noise in NOISES:
+    for noise in reversed(NOISES):
         for volume in VOLUMES:
             asked = {
                 "alarms": (ask_false_alarms, ask_usual_tests),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -31,8 +32,10 @@ _LOCAL_SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.shuffle.partitions": "4",
-    "spark.log.level": "ERROR",
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={Path(__file__).with_name('spark_log4j2.properties').as_uri()}",
 }
+_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+"""What pyspark writes every error to, with the query, the plan and the value that was met."""
 
 
 @dataclass(eq=False)
@@ -56,7 +59,7 @@ class Session:
         """The session, in UTC; what goes wrong inside becomes one sentence about `doing`."""
         late = threading.Event()
         try:
-            with self._turn, self._in_utc(), self._limited(late):
+            with self._turn, _unlogged(), self._in_utc(), self._limited(late):
                 yield self.spark
         except library_errors() as error:
             raise explain_refusal(error, doing, is_late=late.is_set()) from None
@@ -101,6 +104,18 @@ class Session:
             done.set()
             with suppress(*library_errors()):
                 self.spark.removeTag(tag)
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    before = {name: logging.getLogger(name).disabled for name in _LOGGERS}
+    try:
+        for name in _LOGGERS:
+            logging.getLogger(name).disabled = True
+        yield
+    finally:
+        for name, disabled in before.items():
+            logging.getLogger(name).disabled = disabled
 
 
 def open_session(source: Source, *, given: Any = None) -> Session:
