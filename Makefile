@@ -19,7 +19,7 @@ ifneq ($(shell test -x .venv-spark/bin/python && echo there),there)
 .PHONY: $(SPARK)
 endif
 
-.PHONY: help report test test-spark lint lab bench lock clean
+.PHONY: help report test test-spark test-faults lint lab bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: $(TEST) ## all tests, with a real PostgreSQL; choose by ARGS="-k name"
 test-spark: $(SPARK) ## the engine for Apache Spark, on a real Spark Connect server (needs Java 17)
 	@$(need_java)
 	.venv-spark/bin/python -m pytest -m spark $$(grep -rl --include="test_*.py" "mark\.spark" tests) $(ARGS)
+
+test-faults: $(TEST) ## breaks everything on purpose, prints what was tried and survived; BOUNDED=1 for the part that CI runs
+	.venv/bin/python -m pytest -n 2 --dist worksteal -m "$(if $(BOUNDED),not whole_only)" tests/faults $(ARGS)
 
 lint: $(TEST) ## style and mistakes, by ruff
 	.venv/bin/ruff check .

@@ -1,4 +1,4 @@
-"""rollout: did the deploy fix it, did it hurt anything, and will it last?
+"""rollout says whether the deploy fixed it, whether it hurt anything, and whether it will last.
 
 >>> import analysis                                     # doctest: +SKIP
 >>> analysis.open("rollout.toml").look("24h").verdict   # doctest: +SKIP
@@ -9,7 +9,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 _PUBLIC = {"open": ("analysis.judge", "open_rollout"), "Rollout": ("analysis.judge", "Rollout"), "Look": ("analysis.decision.look", "Look")}
-__all__ = ["Look", "Rollout", "__version__", "open"]  # noqa: F822 - made by __getattr__, so that a command that needs no pandas loads none
+__all__ = ["Look", "Rollout", "__version__", "open"]  # made by __getattr__, so that a command that needs no pandas loads none
 
 
 def __getattr__(name: str) -> Any:

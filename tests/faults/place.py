@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -102,20 +103,27 @@ class Place:
         environment: Mapping[str, str] | None = None,
         limits: Callable[[], None] | None = None,
         program: tuple[str, ...] = ("-m", "analysis"),
+        out: str | None = None,
     ) -> subprocess.Popen[str]:
-        """Start a command."""
+        """Start a command; its answer goes to the file `out` when there is one."""
+        known = self.environment_of(fault) | self.environment | dict(environment or {})
+        with contextlib.ExitStack() as opened:
+            answer = opened.enter_context(Path(out).open("w")) if out else subprocess.PIPE
+            return subprocess.Popen(
+                [sys.executable, *program, *arguments], cwd=self.folder, env=known,
+                stdout=answer, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, preexec_fn=limits,
+            )  # fmt: skip
+
+    def environment_of(self, fault: str = "") -> dict[str, str]:
+        """What a command finds in its environment: nothing of the tests' own but where programs are."""
         temporary = self.folder / "tmp"
         for folder in (temporary, self.kept):
             folder.mkdir(exist_ok=True)
         inherited = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")}
-        known = inherited | {
+        return inherited | {
             "HOME": str(self.home), "TMPDIR": str(temporary), "KEPT": str(self.kept), "FAULT": fault,
             "PYTHONPATH": os.pathsep.join((str(WATCHER), str(ROOT))), "OPENBLAS_NUM_THREADS": "1",
         }  # fmt: skip
-        return subprocess.Popen(
-            [sys.executable, *program, *arguments], cwd=self.folder, env=known | self.environment | dict(environment or {}),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, preexec_fn=limits,
-        )  # fmt: skip
 
     def run(self, *arguments: str, longest_s: float = 120, **how: object) -> Done:
         """Run a command to its end; one that hangs is an error."""
@@ -155,7 +163,7 @@ def wait_for(process: subprocess.Popen[str], *, longest_s: float, began: float |
         process.kill()
         out, err = process.communicate()
         raise AssertionError(f"it hung for {longest_s} s: {err[-2000:]}") from None
-    return Done(process.returncode, out, err, time.monotonic() - began)
+    return Done(process.returncode, out or "", err, time.monotonic() - began)
 
 
 def simple_calls(*, calls_per_hour: float = 12, seed: int = 1) -> pd.DataFrame:
