@@ -19,7 +19,7 @@ ifneq ($(shell test -x .venv-spark/bin/python && echo there),there)
 .PHONY: $(SPARK)
 endif
 
-.PHONY: help report test test-spark test-faults lint lab bench lock clean
+.PHONY: help report test test-browser test-spark test-faults lint lab bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ report: $(RUN) ## the whole example: sample data, baseline, every window, index 
 
 test: $(TEST) ## all tests, with a real PostgreSQL; choose by ARGS="-k name"
 	.venv/bin/python -m pytest -n 2 $(ARGS)
+
+test-browser: $(TEST) ## the pages and JupyterLab in headless Chromium (Debian's, installed when absent and root)
+	@$(need_chromium)
+	.venv/bin/python -m pytest -m browser tests/browser $(ARGS)
 
 test-spark: $(SPARK) ## the engine for Apache Spark, on a real Spark Connect server (needs Java 17)
 	@$(need_java)
@@ -68,6 +72,18 @@ version=$$("$$java" -version 2>&1 | awk -F '"' '/version/ {split($$2, part, ".")
 test "$${version:-0}" -ge 17 2>/dev/null || { \
 echo "Spark needs Java 17 or newer and found $${version:-none}; install it (apt install openjdk-17-jre-headless) and run make test-spark again." >&2; \
 exit 1; }
+endef
+
+define need_chromium
+if [ -z "$$CHROMIUM" ] && ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then \
+  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+    echo "installing Debian's chromium, once"; \
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+  fi; \
+  command -v chromium >/dev/null || { \
+  echo "make test-browser needs Chromium and found none; install it (apt install chromium) or name one: make test-browser CHROMIUM=/path/to/chromium" >&2; \
+  exit 1; }; \
+fi
 endef
 
 $(RUN):
