@@ -1,11 +1,11 @@
 """What control features change: false alarms and power with and without them, measured in the product.
 
-    python benchmarks/controls.py                          every cell, 400 runs each, and 50 rollouts judged from rows: about an hour
-    python benchmarks/controls.py --runs 100               the same, coarser
-    python benchmarks/controls.py --studies table,looks    some studies only; rollouts: the 50 rollouts
+    python benchmarks/controls.py                          every study in its whole length: about an hour and a half on one core
+    python benchmarks/controls.py --studies table,looks    some studies only; rollouts: 50 whole rollouts, judged from rows
+    python benchmarks/controls.py --runs 50                the same cells, coarser
 
 It prints Markdown: of each cell the share of runs in which the plain and the guarded comparison say that something changed, with
-the Monte-Carlo error. docs/controls.md holds the figures of a whole run.
+the Monte-Carlo error. A study in its whole length also replaces its part of docs/controls.md; a shorter one writes nothing.
 """
 
 from __future__ import annotations
@@ -13,61 +13,64 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections import defaultdict
+from pathlib import Path
 
-from benchmarks.controls_parts.cells import STUDIES, Cell, Tally, judge_cell
+from analysis.files import write_text
+from benchmarks.controls_parts.cells import STUDIES
 from benchmarks.controls_parts.rollouts import judge_rollouts
-from benchmarks.controls_parts.world import World
+from benchmarks.controls_parts.tables import run_cells, write_rollouts, write_study, write_targets
 
-ROLLOUTS, SEEDS = "rollouts", 50
-HEADING = "| what happens | said is | plain | guarded | guarded - plain | controls moved |"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "controls.md"
+TARGETS, ROLLOUTS = "targets", "rollouts"
+WHOLE_RUNS = dict.fromkeys(STUDIES, 400) | {TARGETS: 1000, "looks": 200, ROLLOUTS: 50}
+"""Runs a cell: more where a promise is held against the figure, fewer where a run takes many looks."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="False alarms and power with and without control features.")
-    parser.add_argument("--runs", type=int, default=400, help="runs a cell (default 400)")
-    parser.add_argument("--studies", default=",".join((*STUDIES, ROLLOUTS)), help="some of the studies, with commas")
-    options = parser.parse_args(arguments)
-    chosen, started = options.studies.split(","), time.monotonic()
-    if unknown := [name for name in chosen if name not in (*STUDIES, ROLLOUTS)]:
-        parser.error(f"--studies: {unknown[0]!r} is none of {', '.join((*STUDIES, ROLLOUTS))}")
-    for name in chosen:
-        print_rollouts() if name == ROLLOUTS else print_study(list(STUDIES[name]()), runs=options.runs)
+    options = read_options(arguments)
+    for name in options.studies:
+        started, runs = time.monotonic(), options.runs or WHOLE_RUNS[name]
+        text = run_study(name, runs=runs)
+        print(text, flush=True)
+        if runs >= WHOLE_RUNS[name]:
+            replace_part(options.page, name, text)
         print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
 
 
-def print_study(cells: list[Cell], *, runs: int) -> None:
-    """Every cell over the same worlds, then one table a study."""
-    tallies = {cell: Tally() for cell in cells}
-    by_world = defaultdict(list)
-    for cell in cells:
-        by_world[cell.story.shared, max(7, cell.story.days), cell.burst].append(cell)
-    for seed in range(runs):
-        for (shared, days, burst), of_world in by_world.items():
-            world = World.drawn(seed, shared=shared, days=days, burst=burst)
-            for cell in of_world:
-                plain, guarded, moved = judge_cell(cell, world)
-                tallies[cell].plain.append(plain)
-                tallies[cell].guarded.append(guarded)
-                tallies[cell].moved.append(moved)
-    for study in dict.fromkeys(cell.study for cell in cells):
-        print(f"\n**{study}** ({runs} runs a cell)\n\n{HEADING}\n|---|---|---|---|---|---|")
-        for cell in (cell for cell in cells if cell.study == study):
-            print(line_of(cell, tallies[cell]), flush=True)
+def read_options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="False alarms and power with and without control features.")
+    parser.add_argument("--runs", type=int, help="runs a cell (default: 200 to 1,000, by study)")
+    parser.add_argument("--studies", type=studies, default=tuple(WHOLE_RUNS), help=f"some of {','.join(WHOLE_RUNS)} (default all)")
+    parser.add_argument("--page", type=Path, default=PAGE, help="page whose parts are replaced (default docs/controls.md)")
+    options = parser.parse_args(arguments)
+    if options.runs is not None and options.runs < 1:
+        parser.error(f"--runs {options.runs}: at least 1")
+    return options
 
 
-def line_of(cell: Cell, tally: Tally) -> str:
-    shown = [f"{rate:.3f} ± {error:.3f}" for rate, error in (tally.rate("plain"), tally.rate("guarded"))]
-    gained, error = tally.gained
-    kind = "right" if cell.is_power else "false"
-    return f"| {cell.name} | {kind} | {shown[0]} | {shown[1]} | {gained:+.3f} ± {error:.3f} | {tally.rate('moved')[0]:.2f} |"
+def studies(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := [name for name in names if name not in WHOLE_RUNS]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(WHOLE_RUNS)}")
+    return names
 
 
-def print_rollouts() -> None:
-    """Whole rollouts through the judge."""
-    print(f"\n**rollouts judged from rows** ({SEEDS} seeds)\n\n| what happens | controls | verdicts |\n|---|---|---|")
-    for name, controls, verdicts in judge_rollouts(range(SEEDS)):
-        print(f"| {name} | {controls} | {', '.join(f'{count} {verdict}' for verdict, count in verdicts.items())} |", flush=True)
+def run_study(name: str, *, runs: int) -> str:
+    """The Markdown of a study."""
+    if name == ROLLOUTS:
+        return write_rollouts(judge_rollouts(range(runs)), runs=runs)
+    tallies = run_cells(list(STUDIES[name]()), runs=runs)
+    parts = [write_targets(tallies), write_study(tallies, runs=runs)] if name == TARGETS else [write_study(tallies, runs=runs)]
+    return "\n".join(parts)
+
+
+def replace_part(page: Path, name: str, text: str) -> None:
+    """Put the text between the study's two marks."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    whole = page.read_text(encoding="utf-8")
+    if begin not in whole or end not in whole:
+        raise SystemExit(f"{page.name} has no place for {name!r}; put {begin} and {end} where its table belongs")
+    write_text(page, f"{whole.split(begin)[0]}{begin}\n{text}\n{end}{whole.split(end)[1]}")
 
 
 if __name__ == "__main__":

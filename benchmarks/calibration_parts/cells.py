@@ -86,11 +86,15 @@ class Counted:
 def count(
     groups: Sequence[Group], *, runs: int, seed: int, kept: Path | None = None, progress: Callable[[str], None] = lambda text: None
 ) -> Counted:
-    """Draw `runs` series of every group and count what was asked of them; groups found in the folder `kept` are not run again."""
+    """Draw `runs` series of every group (fewer where it is about power) and count what was asked of them.
+
+    Groups found in the folder `kept` are not run again.
+    """
     cells, by_study = [], defaultdict(list)
     for number, group in enumerate(groups, 1):
         progress(f"{number}/{len(groups)}: {group.noise} noise, {group.calls_per_hour} calls an hour")
-        keys, table = _kept(kept, group, runs=runs, seed=seed) if kept else _run(group, runs=runs, seed=seed)
+        n_runs = group.runs_of(runs)
+        keys, table = _kept(kept, group, runs=n_runs, seed=seed) if kept else _run(group, runs=n_runs, seed=seed)
         for (study, metric, days, hours), column in zip(keys, table.T, strict=True):
             asked = column[~np.isnan(column)]
             place = (study, metric, group.noise, group.calls_per_hour, group.timeout_rate, days, hours)

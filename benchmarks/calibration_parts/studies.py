@@ -39,6 +39,8 @@ AT_THE_MARGIN = Change(timeout_rate=0.55, latency_factor=1.1)
 RELAPSE = Change(timeout_rate=0.2, latency_factor=0.7, until_hour=6)
 STRONG_FIX = Change(timeout_rate=0.2)
 SUSTAINED_HOURS = 6
+FEWER = 40
+"""Per cent of the runs for questions about power."""
 
 
 class Drawn:
@@ -174,12 +176,17 @@ def ask_strong_fix(drawn: Drawn, *, days: tuple[int, ...] = (1, 7), windows: tup
 
 @dataclass(frozen=True)
 class Group:
-    """Series of one noise and volume, and what is asked of them."""
+    """Series of one noise and volume, and what is asked of them; `is_rare`: about false alarms, which need many runs."""
 
     noise: NoiseName
     calls_per_hour: int
     questions: tuple[Callable[[Drawn], Answers], ...]
     timeout_rate: float = 0.5
+    is_rare: bool = True
+
+    def runs_of(self, runs: int) -> int:
+        """How many of the runs asked for: a share near 1 or near .5 is known well enough from fewer."""
+        return runs if self.is_rare else -(-runs * FEWER // 100)
 
     def run(self, number: int, *, seed: int) -> dict[Key, float]:
         """One series and its answers; the same seed and number, the same answers."""
@@ -202,17 +209,19 @@ def groups_of(studies: tuple[str, ...] = STUDIES) -> list[Group]:
     found = []
     for noise in reversed(NOISES):
         for volume in VOLUMES:
-            asked = {
+            is_heavy, is_fast = noise == "heavy", volume <= 1000
+            rare = {
                 "alarms": (ask_false_alarms, ask_usual_tests),
-                "looks": (ask_hourly_looks,) if noise == "heavy" else (),
-                "power": (ask_changes, *((ask_margins,) if volume <= 1000 else ())) if noise == "heavy" else (),
-                "lasting": (ask_lasting,) if noise == "heavy" and volume <= 1000 else (),
+                "looks": (ask_hourly_looks,) if is_heavy else (),
+                "lasting": (ask_lasting,) if is_heavy and is_fast else (),
             }
-            questions = tuple(question for study in studies for question in asked[study])
-            found += [Group(noise, volume, questions)] if questions else []
+            others = {"power": (ask_changes, *((ask_margins,) if is_fast else ())) if is_heavy else ()}
+            for asked, is_rare in ((rare, True), (others, False)):
+                questions = tuple(question for study in studies for question in asked.get(study, ()))
+                found += [Group(noise, volume, questions, is_rare=is_rare)] if questions else []
     if "power" in studies:
-        found.append(Group("heavy", 37, (ask_strong_fix,), timeout_rate=0.9))
-        found.append(Group("heavy", 100, (partial(ask_strong_fix, days=(1,), windows=(24,)),), timeout_rate=0.9))
+        found.append(Group("heavy", 37, (ask_strong_fix,), timeout_rate=0.9, is_rare=False))
+        found.append(Group("heavy", 100, (partial(ask_strong_fix, days=(1,), windows=(24,)),), timeout_rate=0.9, is_rare=False))
     return found
 
 

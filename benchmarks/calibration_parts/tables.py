@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.calibration_parts.cells import Cell, Counted
 from benchmarks.calibration_parts.judged import METRIC_NAMES
-from benchmarks.calibration_parts.studies import DAYS, NOISES, PLANNED, VOLUMES, WINDOWS
+from benchmarks.calibration_parts.studies import DAYS, FEWER, NOISES, PLANNED, VOLUMES, WINDOWS
 from benchmarks.calibration_parts.targets import ANY_ALARMS, check_targets, number
 
 NONE = "–"
@@ -16,7 +16,7 @@ def write_tables(counted: Counted, *, runs: int, seed: int) -> str:
     """All tables, headed by the runs and their error."""
     worst_error = (0.05 * 0.95 / runs) ** 0.5
     head = (
-        f"{runs:,} runs a cell, seed {seed}. Monte-Carlo error of a share p is sqrt(p (1 - p) / runs): "
+        f"{runs:,} runs a cell ({FEWER} % of them for power), seed {seed}. Monte-Carlo error of a share p is sqrt(p (1 - p) / runs): "
         f"± {number(worst_error)} at .05, ± {number((0.25 / runs) ** 0.5)} at .50."
     )
     parts = [head, _targets(counted), _usual_tests(counted), _alarms(counted), _looks(counted), _changes(counted)]

@@ -55,6 +55,12 @@ class Tally:
     guarded: list[bool] = field(default_factory=list)
     moved: list[bool] = field(default_factory=list)
 
+    def add(self, plain: bool, guarded: bool, moved: bool) -> None:
+        """One run more."""
+        self.plain.append(plain)
+        self.guarded.append(guarded)
+        self.moved.append(moved)
+
     def rate(self, side: str) -> tuple[float, float]:
         """Share of the runs and its Monte-Carlo error."""
         said = np.array(getattr(self, side), dtype=float)
