@@ -108,7 +108,14 @@ def baseline_object(settings: Settings, baseline: Arm, engine: Engine, deployed_
             "coverage": coverage(engine, grid, baseline.window),
             "unknown_errors": unknown_errors(engine, grid, baseline.window),
             "cliffs": cliff_objects({"baseline": find_cliffs(baseline.latency)}),
-            "foresight": foresee(settings.claims, baseline, looks=looks, alpha=settings.monitoring.alpha, user_classes=classes),
+            "foresight": foresee(
+                settings.claims,
+                baseline,
+                looks=looks,
+                alpha=settings.monitoring.alpha,
+                smallest_useful=settings.monitoring.smallest_useful,
+                user_classes=classes,
+            ),
             "proposed_exclusions": [iso(deployed_at + hour * HOUR) for hour in propose_exclusions(baseline)],
             "provenance": provenance(settings.source.engine),
         }

@@ -8,9 +8,10 @@ from analysis.config.settings import Claim
 from analysis.decision.caveats import shared_with_controls
 from analysis.decision.claims import Arms, Measured, Plan, measure
 from analysis.decision.findings import Finding, first_event_hour, known_interval
+from analysis.decision.needed import smallest_visible
 from analysis.metrics import SUCCESS, outcome_codes
 from analysis.statistics.multiplicity import benjamini_hochberg
-from analysis.statistics.sequential import level_of
+from analysis.statistics.sequential import level_of, z_value
 
 SCANNED = ("error_rate", "slower_than_p95", "latency_mean", "total_tokens_mean", "calls_per_hour")
 
@@ -24,7 +25,9 @@ def scan_features(arms: Arms, plan: Plan) -> tuple[Finding, ...]:
     measured = [measure(claim, arms, plan.hours) for claim in _scanned_claims(arms)]
     p_values = [found.comparison.p_value() if found.has_data else 1.0 for found in measured]
     adjusted = benjamini_hochberg(p_values)
-    findings = [_finding(found, p, q, plan) for found, p, q in zip(measured, p_values, adjusted, strict=True)]
+    found_so_far = sum(q <= plan.alpha for q in adjusted)
+    bound = z_value(plan.alpha * (found_so_far + 1) / max(len(measured), 1))  # what one discovery more would have had to cross
+    findings = [_finding(found, p, q, plan, bound=bound) for found, p, q in zip(measured, p_values, adjusted, strict=True)]
     return tuple(sorted(findings, key=lambda found: (found.p_value, found.claim.feature, found.claim.metric)))
 
 
@@ -45,7 +48,7 @@ def _class_rates(arms: Arms, feature: str) -> list[str]:
     return [f"{names[code]}_rate" for code in sorted(seen) if code in names]
 
 
-def _finding(measured: Measured, p: float, adjusted: float, plan: Plan) -> Finding:
+def _finding(measured: Measured, p: float, adjusted: float, plan: Plan, *, bound: float) -> Finding:
     comparison, level = measured.comparison, level_of(plan.bound)
     moved = comparison.difference or 0.0
     wrong_way = moved > 0 if measured.metric.worse == "up" else moved < 0
@@ -58,6 +61,7 @@ def _finding(measured: Measured, p: float, adjusted: float, plan: Plan) -> Findi
         level=level,
         p_value=p,
         p_adjusted=adjusted,
+        smallest_visible=smallest_visible(measured, bound=bound) if measured.has_data else None,
         looks_share_alpha=plan.looks_share_alpha,
         event_hour=first_event_hour(measured) if _is_new(measured) else None,
         began_hour=_began_hour(measured) if state == "worse" else None,

@@ -153,7 +153,7 @@ def _scanned_meaning(finding: Finding) -> str:
         return f"worse, {among}{began}"
     if finding.p_adjusted is not None and finding.p_adjusted <= ALPHA_SHOWN:
         return f"better, {among}"
-    return "within what chance does among all numbers scanned"
+    return f"within what chance does among all numbers scanned{_visible(finding)}"
 
 
 def _visible(finding: Finding) -> str:

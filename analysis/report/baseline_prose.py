@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.decision.wording import count, milliseconds, share
-from analysis.report.prose import Result, change_text, metric_unit, value_text, when_text
+from analysis.decision.wording import THIN, count, milliseconds, share
+from analysis.report.prose import Result, change_text, metric_unit, metric_words, value_text, when_text
 
+LATENCY = f"Half of the calls took no longer than p50, 90{THIN}% no longer than p90, 95{THIN}% no longer than p95."
 POWER = (
     "What the planned looks will be able to tell: a change smaller than this would mostly be missed at that look (it is seen in 4 of 5 "
-    "cases). A claim that asks for less cannot be decided so early."
+    "cases). A claim that asks for less cannot be decided so early. Needed: as many calls after the deploy (minutes, failures, where the "
+    "metric counts those) show a change of the size that the claim is about."
 )
 UNKNOWN = "Texts of errors stay in the database; a signature keeps only words that are known to hold no data, all else is blanked."
 NO_UNKNOWN = "Every error has a known class."
@@ -59,9 +61,11 @@ def power_rows(foresight: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for item in foresight:
         metric = metric_unit(item["metric"])
         key = (item["name"], item["metric"], item["feature"], item["source"])
-        row = rows.setdefault(key, {"name": item["name"], "metric": item["metric"], "now": value_text(metric, item["baseline"])})
+        words = {"name": item["name"], "metric": metric_words(item["metric"]), "now": value_text(metric, item["baseline"])}
+        row = rows.setdefault(key, words)
         visible = item["smallest_visible_change"]
         row[item["window"]] = _seen(metric, visible)
+        row["needed"] = "not known" if item["calls_needed"] is None else count(item["calls_needed"])  # the last look's stays
     return list(rows.values())
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.decision.wording import count, milliseconds, share
+from analysis.decision.wording import THIN, count, milliseconds, share
 from analysis.report.prepared.values import (
     AnswerCurves,
     CapCurve,
@@ -23,6 +23,7 @@ from analysis.report.prepared.values import (
 )
 from analysis.report.prose import value_text
 
+SURE = f"95{THIN}%"
 STATE_WORDS = {"met": "met", "not_met": "not met", "worse": "worse", "undecided": "undecided", "no_data": "too few calls"}
 
 
@@ -67,8 +68,9 @@ def describe_answer_curves(prepared: AnswerCurves, feature: str) -> Words:
         "Time to an answer",
         f"Time to an answer of {feature}, before and after",
         f"{censored[0]} of the calls before and {censored[1]} after never got an answer.{_caps(prepared.caps)}",
-        "Share of calls still without an answer (Kaplan-Meier: a call that was cut off counts as waiting until then, not as answered). "
-        f"Never answered: {censored[0]} before, {censored[1]} after.",
+        f"Share of calls still without an answer, with its {SURE} band (Kaplan-Meier: a call that was cut off counts "
+        f"as waiting until then, not as answered). Never answered: {censored[0]} before, {censored[1]} after."
+        f"{' Dotted: the cap, the time at which calls are cut off.' if prepared.caps else ''}",
     )
 
 
@@ -88,26 +90,28 @@ def describe_shift(prepared: Shift, feature: str) -> Words:
     known = [point for point in prepared.points if point.change_ms is not None]
     hidden = [f"p{100 * point.q:g}" for point in prepared.points if point.change_ms is None]
     moved = ", ".join(f"p{100 * point.q:g} {_signed(point.change_ms)}" for point in known)
-    beyond = f"{', '.join(hidden)}: not identifiable" if hidden else "every quantile is identifiable"
+    beyond = f"{_together(hidden)}: not identifiable" if hidden else "every quantile is identifiable"
     return Words(
         "How the time to an answer moved",
         f"How the time to an answer of {feature} moved",
         f"After minus before: {moved or 'no quantile can be compared'}. {beyond[0].upper()}{beyond[1:]}.",
-        f"After minus before at each quantile, with a band that holds for all of them at once ({share(prepared.level)}). "
-        f"Hatched: so many calls failed that the quantile cannot be known ({beyond}).",
+        f"After minus before at each quantile (p90: the time within which 90{THIN}% of the calls were answered), with a band "
+        f"that holds for all of them at once ({share(prepared.level)}; {count(prepared.n_baseline)} and {count(prepared.n_post)} calls)."
+        + (f" Hatched: fewer calls than that were ever answered in one of the arms, so it cannot be known ({beyond})." if hidden else ""),
     )
 
 
 def describe_hourly_rate(prepared: HourlyRate, feature: str) -> Words:
     """A metric hour by hour."""
     before, after = prepared.rate[prepared.hours < 0], prepared.rate[prepared.hours >= 0]
-    gaps = int(np.isnan(prepared.rate).sum())
+    gaps, what = int(np.isnan(prepared.rate).sum()), f"{prepared.what[0].upper()}{prepared.what[1:]}"
+    left_out = f"{count(gaps)} hours have no calls or are left out" if gaps else "no hour is without calls"
     seen = f"Before, hours lie between {_range(before, prepared.unit)}; after, between {_range(after, prepared.unit)}."
     return Words(
-        f"{prepared.what} per hour",
-        f"{prepared.what} of {feature}, per hour",
-        f"{seen} {count(gaps)} hours have no calls or are left out.",
-        f"Each point is an hour, a larger one has more calls; gaps are hours without calls or left out ({count(gaps)}). "
+        f"{what}, hour by hour",
+        f"{what} of {feature}, hour by hour",
+        f"{seen} {left_out[0].upper()}{left_out[1:]}.",
+        f"Each point is an hour, a larger one has more calls; {f'{left_out} (gaps)' if gaps else left_out}. "
         f"Dotted: the same clock hours of the baseline. {seen}",
     )
 
@@ -116,10 +120,11 @@ def describe_slowness(prepared: Slowness, label: str) -> Words:
     """The untouched features around the deploy, and the target beside them."""
     after = prepared.hours >= 0
     means = [_mean(values[after]) for values in (prepared.untouched, prepared.target, prepared.adjusted)]
-    text = f"After the deploy, on average: untouched features {means[0]}, {prepared.metric} {means[1]}, adjusted {means[2]}."
+    text = f"After the deploy, on average: untouched features {means[0]}, target {means[1]}, adjusted {means[2]}."
+    metric = f"{prepared.metric[0].upper()}{prepared.metric[1:]}"
     return Words(
-        f"{prepared.metric} of {label}, and features that the deploy did not touch",
-        f"{prepared.metric} of {label} beside {len(prepared.names)} features that the deploy did not touch, per hour",
+        f"{metric} of {label}, and features that the deploy did not touch",
+        f"{metric} of {label} beside {len(prepared.names)} features that the deploy did not touch, hour by hour",
         text,
         f"Each line is a share over the baseline's own value, a mean of three hours. What {', '.join(prepared.names)} do too is not the "
         f"deploy's doing; the dotted line is what is left. {text}",
@@ -129,26 +134,27 @@ def describe_slowness(prepared: Slowness, label: str) -> Words:
 def describe_outcome_mix(prepared: OutcomeMix, feature: str) -> Words:
     """What calls end as."""
     rows = [
-        f"{name} {share(before)} before, {share(after)} after"
+        f"{name} {share(before.value)} before, {share(after.value)} after"
         for name, before, after in zip(prepared.classes, prepared.baseline, prepared.post, strict=True)
     ]
     return Words(
         "What calls end as",
         f"What calls of {feature} end as",
         "; ".join(rows) + ".",
-        f"Share of calls by outcome, before (filled) and after (hatched): {'; '.join(rows)}.",
+        f"Share of calls by outcome, before (filled) and after (hatched), each with its {SURE} interval (thin line): "
+        f"{'; '.join(rows)}.",
     )
 
 
 def describe_cap_curve(prepared: CapCurve, feature: str) -> Words:
     """What a cap would cut off."""
     at_knobs = [f"{milliseconds(knob.at)}: {_at(found)}" for knob, found in zip(prepared.knobs, prepared.at_knobs, strict=True)]
-    knobs = f" At the knobs: {'; '.join(at_knobs)}." if at_knobs else ""
+    knobs = f" At the knobs (settings that can be turned back): {'; '.join(at_knobs)}." if at_knobs else ""
     return Words(
         f"A cap on {feature}",
         f"What a cap on {feature} would cut off",
         f"By {count(prepared.n_calls)} calls after the deploy.{knobs} Beyond {milliseconds(prepared.own_cap_ms)} nothing can be known.",
-        f"Share of calls that a shorter cap would cut off, with its 95{chr(0x202F)}% band.{knobs} "
+        f"Share of calls that a shorter cap would cut off, with its {SURE} band.{knobs} "
         "Hatched: beyond what this window can see.",
     )
 
@@ -160,8 +166,7 @@ def describe_looks(prepared: Looks) -> Words:
         "Every look",
         f"Every look at: {prepared.name}",
         "; ".join(rows) + ".",
-        "Each line is the interval at that look; below its name stands the bound, the number of "
-        "standard errors that a change must stand out by.",
+        "Each line is the interval at that look; below its name stands the bound: how many times its own uncertainty a change must be.",
     )
 
 
@@ -173,7 +178,16 @@ def _change(change: float | None, low: float | None, high: float | None) -> str:
 
 def _percent(value: float) -> str:
     text = f"{100 * value:+.0f}"
-    return ("0" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")) + "\N{NARROW NO-BREAK SPACE}%"
+    return ("0" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")) + f"{THIN}%"
+
+
+def _together(names: list[str]) -> str:
+    """Names in a row; more than two by the first and the last.
+
+    >>> _together(["p95", "p99"]), _together(["p10", "p25", "p50"])
+    ('p95, p99', 'p10 to p50')
+    """
+    return ", ".join(names) if len(names) <= 2 else f"{names[0]} to {names[-1]}"
 
 
 def _signed(value_ms: float) -> str:

@@ -32,6 +32,8 @@ def controls_lines(result: Result) -> list[str]:
         f"Features that no claim names were not touched by the deploy: {', '.join(used)}. What they do too is the provider's day, or "
         "something the deploy did to all, and not what this deploy meant to change; so both numbers are shown, plain and adjusted."
     ]
+    if any("(slope " in (found["controls"].get("sentence") or "") for found in _told(result)):
+        lines.append("The slope is how much of their slowdown a feature shared before the deploy: 0 is nothing of it, 1 is all of it.")
     replayed = result["calibration"].get("controls") or {}
     pretended, alarms = replayed.get("pretended_deploys") or 0, replayed.get("false_alarms") or 0
     if pretended:

@@ -9,11 +9,17 @@ from analysis.decision.wording import count, level, share
 from analysis.report.prepared.claims import with_parts
 from analysis.report.prose import when_text, window_text
 from analysis.report.verdict_prose import NOT_RANDOMISED, false_alarm_text
+from analysis.statistics.exact import rate_bounds
+from analysis.statistics.sequential import bounds, quadratic
 from analysis.window import format_duration
 
 if TYPE_CHECKING:
     from analysis.judge import Look
 
+TABLE_NOTE = (
+    "Points are percentage points. Below each change stands its interval: it holds the true change as often as its level says. p: how "
+    "often chance alone would bring a result this far beyond what the claim must rule out; adjusted: with all expectations counted (Holm)."
+)
 METHODS: Mapping[str, str] = {
     "placebo windows": "How much a window moves by itself was measured on all windows of its length inside the baseline (placebo windows).",
     "windows of one day": "How much a stretch moves by itself was measured on the stretches of the one baseline day (windows of one day).",
@@ -46,7 +52,9 @@ def method_facts(look: Look) -> list[tuple[str, str]]:
     found = list(with_parts([*result["expectations"], *result["guardrails"]]))
     degrees = sorted({f"{item['df']:g}" for item in found if item.get("df")}, key=float)
     covered = [item["coverage"] for item in found if item.get("coverage")]
-    spent = plan.alpha * plan.times[plan.look] ** 2
+    planned = zip(monitoring.windows, plan.times, bounds(plan.times, plan.alpha), strict=False) if plan.is_planned else ()
+    spent = quadratic(plan.times[plan.look], plan.alpha)
+    looks = [f"{label} {bound:.2f} ({share(quadratic(time, plan.alpha))})" for label, time, bound in planned]
     return [
         ("window", window_text(result)),
         ("deploy", when_text(result["deployed_at"])),
@@ -54,12 +62,14 @@ def method_facts(look: Look) -> list[tuple[str, str]]:
         ("calls after the deploy", count(result["post"]["calls"])),
         ("hours are matched by", look.arms.cycle.name),
         ("error allowed over all looks (alpha)", f"{share(plan.alpha)}, of which {share(spent)} is spent by now"),
-        ("bound: standard errors that a change must stand out by", f"{plan.bound:.3f}"),
+        ("bound: how many times its own uncertainty (standard error) a change must be", f"{plan.bound:.3f}"),
+        ("bound of every planned look (error spent by then)", ", ".join(looks) or "–"),
         ("level of the intervals", level(found[0]["level"]) if found and found[0].get("level") else "–"),
         ("degrees of freedom of the spread (how many independent windows measured it)", ", ".join(degrees) or "–"),
         ("share of the calls after the deploy that are compared", f"at least {share(min(covered))}" if covered else "–"),
         ("settle: how long after its end a window is read", format_duration(monitoring.settle)),
         ("version, engine", f"rollout {result['provenance']['version']}, {result['provenance']['engine']}"),
+        ("queries", "the files in sql/; 'rollout sql hourly_counts' prints one to run by hand"),
         ("fingerprint of the queries (SHA-256)", result["provenance"]["sql_sha256"]),
     ]  # fmt: skip
 
@@ -74,9 +84,10 @@ def false_alarm_lines(calibration: Mapping[str, Any]) -> list[str]:
     pretended, alarms = calibration.get("pretended_deploys") or 0, calibration.get("false_alarms") or 0
     lines = [f"{false_alarm_text(calibration)}."]
     if pretended:
+        low, high = rate_bounds(alarms, pretended)
         lines.append(
-            f"That is a rate of {share(alarms / pretended)}. A pretended deploy is a stretch of the baseline, judged as if a deploy "
-            "had been at its start, by the same expectations; an alarm is any of them met although nothing had changed. Neighbours "
-            "overlap, so the rate is rough."
+            f"That is a rate of {share(alarms / pretended)} (interval {share(low)} to {share(high)}, 95 %). A pretended deploy is a "
+            "stretch of the baseline, judged as if a deploy had been at its start, by the same expectations; an alarm is any of them met "
+            "although nothing had changed. Neighbours overlap, so rate and interval are rough."
         )
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from analysis.metrics import known_metrics
 Result = Mapping[str, Any]
 Found = Mapping[str, Any]
 NONE = "\N{EN DASH}"
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 FINDINGS: Mapping[str, tuple[str, str, str]] = {
     "met": ("✓", "met", "good"),
@@ -59,6 +61,11 @@ def change_text(unit: str | None, change: float | None) -> str:
     return wording.change_of(_Unit(unit or ""), change)
 
 
+def size_text(change: float | None, unit: str | None) -> str:
+    """The size of a difference, without its sign."""
+    return change_text(unit, None if change is None else abs(change)).lstrip("+")
+
+
 def interval_text(found: Found) -> str:
     """The interval of the change."""
     interval = found.get("interval")
@@ -75,7 +82,7 @@ def claim_text(found: Found) -> str:
     """What was asked, in words."""
     kind, unit = found.get("claim"), found.get("unit")
     if found.get("parts"):
-        return "at least one of: " + "; ".join(f"{part['metric']} {claim_text(part)}" for part in found["parts"])
+        return "at least one of: " + "; ".join(f"{metric_words(part['metric'])}: {claim_text(part)}" for part in found["parts"])
     if kind in ("falls", "rises"):
         return f"{kind} by at least {claimed_share(found['by'])}" if found.get("by") else kind
     if kind == "no_worse":
@@ -97,7 +104,7 @@ def visible_text(found: Found) -> str:
     change = found.get("smallest_visible_change")
     if change is None:
         return "no change could have been seen with so few calls"
-    words = f"a change of {change_text(found['unit'], abs(change)).lstrip('+')} would have been seen (in 4 of 5 cases)"
+    words = f"a change of {size_text(change, found['unit'])} would have been seen (in 4 of 5 cases)"
     needed = found.get("hours_needed")
     return words + (f"; about {count(needed)}{THIN}h from the deploy are needed at today's traffic" if needed else "")
 
@@ -126,6 +133,25 @@ def p_text(found: Found) -> str:
 def is_sample(path: str | None) -> bool:
     """Whether the calls are the made-up ones that `rollout demo` writes."""
     return bool(path) and path.replace("\\", "/").startswith("outputs/sample/")
+
+
+def metric_words(name: str) -> str:
+    """What a metric counts or measures, in words; a class of the user goes by its own name.
+
+    >>> metric_words("http_5xx_rate"), metric_words("tool_loop_rate")
+    ('server errors (5xx)', 'tool loop errors')
+    """
+    known = known_metrics()
+    return known[name].words if name in known else f"{name.removesuffix('_rate').replace('_', ' ')} errors"
+
+
+def in_utc(text: str) -> str:
+    """A text with its instants as people read them.
+
+    >>> in_utc("the newest row is of 2026-02-03T23:11:45.778Z")
+    'the newest row is of 2026-02-03 23:11:45 UTC'
+    """
+    return _INSTANT.sub(r"\1 \2 UTC", text)
 
 
 def metric_unit(name: str) -> str:

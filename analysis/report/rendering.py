@@ -57,7 +57,8 @@ def _environment() -> Environment:
         "level": wording.level, "when": prose.when_text, "changed": prose.changed_text, "interval": prose.interval_text,
         "claim": prose.claim_text, "visible": prose.visible_text, "p_text": prose.p_text, "calls_text": prose.calls_text,
         "sentence": prose.own_sentence, "deciding": prose.deciding_part, "value_in": lambda value, unit: prose.value_text(unit, value),
-        "change_in": lambda value, unit: prose.change_text(unit, value),
+        "change_in": lambda value, unit: prose.change_text(unit, value), "size_in": prose.size_text, "words": prose.metric_words,
+        "in_utc": prose.in_utc,
     }  # fmt: skip
     environment.globals |= {"VERDICTS": verdict_prose.VERDICTS, "FINDINGS": prose.FINDINGS}
     return environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,7 +103,7 @@ def read_ledger(path: Path, *, most: int) -> list[LedgerLine]:
     for line in reversed(lines):
         try:
             entry = json.loads(line)
-            found.append(LedgerLine(str(entry["at"]), str(entry["event"]), _words(entry)))
+            found.append(LedgerLine(_to_the_second(str(entry["at"])), str(entry["event"]), _words(entry)))
         except (ValueError, KeyError, TypeError):
             continue
         if len(found) == most:
@@ -111,7 +112,15 @@ def read_ledger(path: Path, *, most: int) -> list[LedgerLine]:
 
 
 def _words(entry: Mapping[str, Any]) -> str:
-    """The plain facts of a line."""
-    own = {"schema", "at", "event"}
+    """What a look said; the plain facts of any other line."""
+    by = f", by {entry['who']}" if entry.get("who") else ""
+    if entry["event"] == "look" and entry.get("verdict"):
+        place = f" (look {entry['number']} of {entry['planned']})" if entry.get("planned") else ""
+        return f"{str(entry['verdict']).replace('_', ' ')} at {entry.get('window')}{place}{by}"
+    own = {"schema", "at", "event", "who"}
     facts = ((key, value) for key, value in entry.items() if key not in own and isinstance(value, str | int | float | bool))
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in list(facts)[:5])
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in list(facts)[:5]) + by
+
+
+def _to_the_second(instant: str) -> str:
+    return re.sub(r"\.\d+Z$", "Z", instant)

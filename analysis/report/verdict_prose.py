@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from analysis.clock import iso, parse_instant
 from analysis.decision.wording import count, level, share
-from analysis.report.prose import Result, changed_text, when_text
+from analysis.report.prose import Result, changed_text, metric_words, when_text
 from analysis.window import format_duration
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def box_changed(result: Result) -> list[tuple[str, str]]:
     guarded = len(result["guardrails"]) - len(broken)
     if guarded:
         met = sum(found["finding"] == "met" for found in result["guardrails"])
-        lines.append(("met" if met == guarded else "undecided", f"{met} of {len(result['guardrails'])} guardrails hold"))
+        words = f"{met} of {len(result['guardrails'])} guardrails (what must not get worse) hold"
+        lines.append(("met" if met == guarded else "undecided", words))
     return lines
 
 
@@ -76,8 +77,8 @@ def box_sure(result: Result) -> list[str]:
     lines = []
     if look["planned"]:
         lines.append(
-            f"Look {look['number']} of {look['planned']}: a change had to stand out by {look['bound']:.2f} standard errors (the bound), "
-            "so that looking early cannot fool us"
+            f"Look {look['number']} of {look['planned']}: to count, a change had to be {look['bound']:.2f} times its own uncertainty "
+            "(the bound; the earlier the look, the higher, so that looking early cannot fool us)"
         )
     else:
         lines.append("Not a planned look: what it shows is for exploring and decides nothing")
@@ -169,15 +170,21 @@ def sort_scan(result: Result, *, alpha: float) -> dict[str, Any]:
     worse = [item for item in found if item["finding"] == "worse"]
     better = [item for item in found if item not in worse and item["p_adjusted"] is not None and item["p_adjusted"] <= alpha]
     rest = [item for item in found if item not in worse and item not in better]
-    new = [
-        f"{item['metric'].removesuffix('_rate')} of {item['feature']} ({count(item['post']['events'])} of {count(item['post']['calls'])} "
-        f"calls, the first in hour {item['event_hour']} after the deploy)"
-        for item in found
-        if item.get("event_hour") is not None
-    ]
+    new = [_new_errors(item, parse_instant(result["deployed_at"])) for item in found if item.get("event_hour") is not None]
     intro = (
-        f"{count(len(found))} numbers of every feature were scanned although nobody asked for them. Some move by chance, so p is adjusted "
-        f"for all of them (Benjamini-Hochberg): of those called worse or better, about {share(alpha)} are expected to be chance. "
-        "This is exploratory and decides nothing."
+        f"{count(len(found))} numbers of every feature were scanned although nobody asked for them. Some move by chance, so p (how often "
+        "chance alone would bring a change as large) is adjusted for all of them (Benjamini-Hochberg): of those called worse or better, "
+        f"about {share(alpha)} are expected to be chance. This is exploratory: it decides nothing."
     )
     return {"intro": intro, "worse": worse, "better": better, "rest": rest, "new_errors": new, "total": len(found)}
+
+
+def _new_errors(item: Mapping[str, Any], deployed_at: datetime) -> str:
+    """A class of errors that was not there before: how many, since which hour."""
+    before, after, hour = item["baseline"], item["post"], int(item["event_hour"])
+    since = when_text(iso(deployed_at + timedelta(hours=hour)))
+    events = f"{count(after['events'])} of {count(after['calls'])} calls ({share(after['value'])})"
+    return (
+        f"{metric_words(item['metric'])} of {item['feature']}: {events}, none of {count(before['calls'])} before; the first in hour {hour} "
+        f"after the deploy, which began at {since}"
+    )

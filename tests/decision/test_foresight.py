@@ -27,6 +27,17 @@ def test_later_looks_and_busier_features_see_smaller_changes():
     assert all(busy["smallest_visible_change"] < quiet["smallest_visible_change"] for busy, quiet in zip(many, few, strict=True))
 
 
+def test_calls_needed_grow_as_the_change_shrinks():
+    needed = [foresee([claim("falls", by=by)], baseline(100), looks=LOOKS, alpha=0.05)[-1]["calls_needed"] for by in (0.8, 0.5, 0.2)]
+    assert needed == sorted(needed)
+    assert len(set(needed)) == 3
+    row = foresee([claim("falls", by=0.5)], baseline(100), looks=LOOKS, alpha=0.05)[-1]
+    assert row["smallest_visible_change"] < 0.5 * row["baseline"]  # 2400 calls show more than what is claimed, so fewer are needed
+    assert row["calls_needed"] < 2400
+    zero = foresee([claim("stays_zero")], baseline(100), looks=LOOKS, alpha=0.05)[-1]
+    assert zero["calls_needed"] < row["calls_needed"]
+
+
 def test_one_day_or_no_call_says_that_it_does_not_know():
     rows = foresee([claim("falls")], baseline(20, days=1), looks=LOOKS, alpha=0.05)
     assert [row["smallest_visible_change"] for row in rows] == [None, None, None]

@@ -54,7 +54,7 @@ def test_a_forest_has_a_row_for_each_part():
     forest = prepare_forest(
         result(expectations=[finding(), finding(name="either", parts=[finding(), no_data(metric="recovered_rate")])]), too_small=0.1
     )
-    assert [row.name for row in forest.rows] == ["timeouts drop", "either: timeout_rate", "either: recovered_rate"]
+    assert [row.name for row in forest.rows] == ["timeouts drop", "either: timeouts", "either: failures made good within 10 minutes"]
     assert [row.change for row in forest.rows] == [pytest.approx(-0.75), pytest.approx(-0.75), None]
 
 
@@ -69,8 +69,8 @@ def test_every_look_of_a_claim():
 
 def test_parts_keep_their_names():
     assert [found["name"] for found in with_parts([finding(name="either", parts=[finding(), finding(metric="error_rate")])])] == [
-        "either: timeout_rate",
-        "either: error_rate",
+        "either: timeouts",
+        "either: failed calls",
     ]
 
 
@@ -87,8 +87,9 @@ def test_a_curve_is_thinned_where_nobody_sees_it():
 def test_the_outcome_mix_adds_up(look):
     mix = prepare_outcome_mix(look, Scope(STEP_3))
     assert mix.classes[0] == "success"
-    assert sum(mix.baseline) == pytest.approx(1)
-    assert sum(mix.post) == pytest.approx(1)
+    for arm in (mix.baseline, mix.post):
+        assert sum(share.value for share in arm) == pytest.approx(1)
+        assert all(share.low <= share.value <= share.high for share in arm)
     rows = look.post.hourly.rows
     assert mix.n_post == rows.loc[rows["feature"] == STEP_3, "calls"].sum()
 
@@ -115,6 +116,12 @@ def test_curves_show_every_call_and_the_caps(look):
     assert curves.baseline.y[-1] == pytest.approx(1.0)
     assert [(cap.arm, round(cap.at / 1000)) for cap in curves.caps] == [("baseline", 20), ("post", 45)]
     answers = prepare_answer_curves(look, Scope(STEP_3))
+    for curve in (answers.baseline, answers.post):
+        at_band = np.interp(curve.band_x, curve.steps.x, curve.steps.y)
+        known = np.isfinite(curve.low)
+        assert known.sum() > 20
+        assert (curve.low[known] <= at_band[known] + 0.01).all()
+        assert (at_band[known] <= curve.high[known] + 0.01).all()
     assert answers.baseline.censored == pytest.approx(
         timed_calls(look.baseline, Scope(STEP_3))["failed"].sum() / answers.baseline.steps.n_calls
     )

@@ -55,7 +55,7 @@ def test_what_changed():
     assert lines == [
         ("met", "timeouts drop: 80.0 % → 20.0 % (−60.0 points)"),
         ("worse", "jobs stay affordable: 8.00 s → 11.4 s (+3.40 s)"),
-        ("met", "1 of 2 guardrails hold"),
+        ("met", "1 of 2 guardrails (what must not get worse) hold"),
     ]
 
 
@@ -67,7 +67,8 @@ def test_what_changed_with_too_few_calls():
 
 def test_how_sure():
     assert [plain(line) for line in verdict_prose.box_sure(result())] == [
-        "Look 2 of 3: a change had to stand out by 3.21 standard errors (the bound), so that looking early cannot fool us",
+        "Look 2 of 3: to count, a change had to be 3.21 times its own uncertainty (the bound; the earlier the look, the higher, so that "
+        "looking early cannot fool us)",
         "Intervals hold the true change with 99.87 % certainty",
         "2 false alarms on 42 pretended deploys inside the baseline, where nothing had changed",
         "1 of 1 checks of the data are fine",
@@ -149,7 +150,7 @@ def test_advice_comes_first_and_another_file_is_named():
         (finding(claim=None), "nothing was asked"),
         (
             finding(parts=[finding(), finding(metric="recovered_rate", claim="rises", by=None)]),
-            "at least one of: timeout_rate falls by at least 50 %; recovered_rate rises",
+            "at least one of: timeouts: falls by at least 50 %; failures made good within 10 minutes: rises",
         ),
     ],
 )
@@ -203,7 +204,10 @@ def test_the_scan_is_sorted_into_heaps():
     )
     heaps = verdict_prose.sort_scan(result(exploratory=[worse, better, new]), alpha=0.05)
     assert [[item["name"] for item in heaps[heap]] for heap in ("worse", "better", "rest")] == [["a"], ["b"], ["c"]]
-    assert heaps["new_errors"] == ["http_4xx of draft.verify (2 of 234 calls, the first in hour 16 after the deploy)"]
+    assert heaps["new_errors"] == [
+        f"refused requests (4xx) of draft.verify: 2 of 234 calls (1.0{THIN}%), none of 100 before; the first in hour 16 after the deploy, "
+        "which began at 2026-02-03 15:10:16 UTC"
+    ]
 
 
 def test_the_baseline_in_words():
@@ -225,10 +229,21 @@ def test_the_baseline_in_words():
 def test_what_the_looks_will_see():
     row = {"name": "timeouts drop", "feature": "a", "source": None, "metric": "timeout_rate", "claim": "falls", "by": 0.5, "baseline": 0.9}
     rows = baseline_prose.power_rows(
-        [row | {"window": window, "smallest_visible_change": seen} for window, seen in (("1h", None), ("4h", 1.26), ("24h", 0.046))]
+        [
+            row | {"window": window, "smallest_visible_change": seen, "calls_needed": needed}
+            for window, seen, needed in (("1h", None, None), ("4h", 1.26, 3000), ("24h", 0.046, 1234))
+        ]
     )
     assert [{key: plain(value) for key, value in row.items()} for row in rows] == [
-        {"name": "timeouts drop", "metric": "timeout_rate", "now": "90.0 %", "1h": "not known", "4h": "nothing", "24h": "4.6 points"}
+        {
+            "name": "timeouts drop",
+            "metric": "timeouts",
+            "now": "90.0 %",
+            "1h": "not known",
+            "4h": "nothing",
+            "24h": "4.6 points",
+            "needed": "1 234",
+        }
     ]
 
 
@@ -249,7 +264,11 @@ def test_every_method_has_a_sentence_and_nothing_is_called_significant():
 
 def test_the_false_alarm_rate():
     lines = method.false_alarm_lines({"pretended_deploys": 40, "false_alarms": 2})
-    assert plain(lines[1]).startswith("That is a rate of 5.0 %. A pretended deploy is a stretch of the baseline, judged as if")
+    assert plain(lines[1]) == (
+        "That is a rate of 5.0 % (interval 0.61 % to 16.9 %, 95 %). A pretended deploy is a stretch of the baseline, judged as if a deploy "
+        "had been at its start, by the same expectations; an alarm is any of them met although nothing had changed. Neighbours overlap, so "
+        "rate and interval are rough."
+    )
     assert len(method.false_alarm_lines({"pretended_deploys": 0, "false_alarms": 0})) == 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
@@ -10,7 +12,7 @@ from analysis.report.figures import ink
 from analysis.report.prepared.values import Forest, ForestRow, OutcomeMix
 
 FOREST_LOW, FOREST_HIGH = -1.08, 1.25
-ROW_IN = 0.46
+ROW_IN, TALL_ROW_IN, NAME_LETTERS = 0.46, 0.62, 58
 _MARKS = {"met": ("o", ink.GOOD), "not_met": ("s", ink.AFTER_TEXT), "worse": ("X", ink.AFTER_TEXT)}
 
 
@@ -21,6 +23,8 @@ def draw_forest(axes: Axes, prepared: Forest) -> None:
     axes.axvline(0, color=ink.MUTED, linewidth=0.9)
     for place, row in enumerate(rows):
         _draw_forest_row(axes, -place, row)
+        name, at = fill(row.name, NAME_LETTERS), (FOREST_LOW, 0.27 - place)
+        axes.annotate(name, at, va="bottom", fontsize=ink.SMALL_PT, color=ink.INK, bbox=ink.halo()).set_in_layout(False)
     axes.set_xlim(FOREST_LOW, FOREST_HIGH)
     axes.set_ylim(-len(rows) + 0.4, 0.75)
     axes.set_yticks([])
@@ -30,13 +34,14 @@ def draw_forest(axes: Axes, prepared: Forest) -> None:
     ink.label_axes(axes, f"change from before to after ({prepared.level_text})", "")
 
 
-def forest_height(rows: int) -> float:
-    """Inches for that many rows."""
-    return 0.75 + ROW_IN * max(rows, 1)
+def forest_height(prepared: Forest) -> float:
+    """Inches for its rows; more where a name takes two lines."""
+    row_in = ROW_IN if all(len(row.name) <= NAME_LETTERS for row in prepared.rows) else TALL_ROW_IN
+    return 0.75 + row_in * max(len(prepared.rows), 1)
 
 
 def draw_outcome_mix(axes: Axes, prepared: OutcomeMix) -> None:
-    """Two bars a class: before above, after below."""
+    """Two bars a class with the interval of each: before above, after below."""
     place = np.arange(len(prepared.classes))
     for shift, values, color, name, n, hatch in (
         (0.2, prepared.baseline, ink.BEFORE, "before", prepared.n_baseline, None),
@@ -44,9 +49,10 @@ def draw_outcome_mix(axes: Axes, prepared: OutcomeMix) -> None:
     ):
         label = ink.counted(name, n)
         filled = {"facecolor": color} if hatch is None else {"facecolor": "none", "edgecolor": color, "hatch": hatch}
-        axes.barh(-place + shift, values, height=0.36, linewidth=0.8, label=label, **filled)
-        for at, value in zip(-place + shift, values, strict=True):
-            axes.annotate(_percent(value), (value, at), xytext=(3, 0), textcoords="offset points", va="center",
+        axes.barh(-place + shift, [share.value for share in values], height=0.36, linewidth=0.8, label=label, **filled)
+        for at, share in zip(-place + shift, values, strict=True):
+            axes.plot([share.low, share.high], [at, at], color=ink.INK, linewidth=1.0, solid_capstyle="butt")
+            axes.annotate(_percent(share.value), (share.high, at), xytext=(3, 0), textcoords="offset points", va="center",
                           fontsize=ink.SMALL_PT, color=ink.INK)  # fmt: skip
     axes.set_xlim(0, 1.12)
     axes.set_yticks(-place, prepared.classes)
@@ -62,7 +68,6 @@ def mix_height(classes: int) -> float:
 
 def _draw_forest_row(axes: Axes, y: float, row: ForestRow) -> None:
     marker, color = _MARKS.get(row.state, ("D", ink.MUTED))
-    axes.annotate(row.name, (FOREST_LOW, y + 0.3), va="bottom", fontsize=ink.SMALL_PT, color=ink.INK, annotation_clip=False)
     if row.required is not None:
         direction = -1 if row.needs_fall else 1
         at = min(max(row.required, FOREST_LOW), FOREST_HIGH)

@@ -34,7 +34,7 @@ def draw_hourly_rate(axes: Axes, prepared: HourlyRate) -> None:
     for row, mark in enumerate(prepared.marks):
         ink.mark_time(axes, mark.at, mark.text, color=ink.INK, row=row)
     axes.set_xlim(hours[0], hours[-1] + 1)
-    ink.label_axes(axes, "hours from the deploy", prepared.what)
+    ink.label_axes(axes, "hours from the deploy", prepared.axis)
     ink.legend_above(axes)
 
 

@@ -25,13 +25,14 @@ def draw_latency_curves(axes: Axes, prepared: LatencyCurves) -> None:
 
 
 def draw_answer_curves(axes: Axes, prepared: AnswerCurves) -> None:
-    """Kaplan-Meier: share of calls not answered yet; a curve ends where the last call was cut off."""
+    """Kaplan-Meier: share of calls not answered yet, with its band; a curve ends where the last call was cut off."""
     before, after = prepared.baseline.steps, prepared.post.steps
     low, high = _time_range(before, after, prepared.caps)
     ink.time_axis(axes, low, high)
     ink.share_axis(axes, labels=len(prepared.caps))
     ink.grid_lines(axes)
     for curve, (steps, line, label) in zip((prepared.baseline, prepared.post), _arms(before, after), strict=True):
+        axes.fill_between(curve.band_x, curve.low, curve.high, step="post", color=line["color"], alpha=0.18, linewidth=0)
         axes.plot(np.insert(steps.x, 0, low), np.insert(steps.y, 0, 1.0), drawstyle="steps-post", label=label, **line)
         if steps.x.size and curve.censored:
             axes.plot(steps.x[-1:], steps.y[-1:], marker="|", markersize=9, color=line["color"], linestyle="none")

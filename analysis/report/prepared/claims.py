@@ -10,7 +10,10 @@ import pandas as pd
 from analysis.decision.scope import Scope
 from analysis.decision.wording import level
 from analysis.metrics import known_metrics, outcome_codes
-from analysis.report.prepared.values import Forest, ForestRow, LookPoint, Looks, OutcomeMix
+from analysis.report.prepared.latency import LEVEL, inflation_of
+from analysis.report.prepared.values import Forest, ForestRow, LookPoint, Looks, OutcomeMix, ShareWithin
+from analysis.report.prose import metric_words
+from analysis.statistics.exact import rate_bounds
 
 if TYPE_CHECKING:
     from analysis.judge import Look
@@ -31,7 +34,7 @@ def with_parts(findings: Iterable[Found]) -> Iterable[Found]:
     """Findings, an `any_of` replaced by its parts under its name."""
     for found in findings:
         parts = found.get("parts") or ()
-        yield from ({**part, "name": f"{found['name']}: {part['metric']}"} for part in parts)
+        yield from ({**part, "name": f"{found['name']}: {metric_words(part['metric'])}"} for part in parts)
         if not parts:
             yield found
 
@@ -73,11 +76,12 @@ def prepare_outcome_mix(look: Look, scope: Scope) -> OutcomeMix:
     order = sorted(weight, key=lambda code: (code != 0, -weight[code], code))
     shown, rest = order[: MOST_CLASSES + 1], order[MOST_CLASSES + 1 :]
     rows = [(names.get(code, "other"), [code]) for code in shown] + ([("all others", rest)] if rest else [])
+    phi = inflation_of(look, scope, "error_rate")
     shares = [
-        [sum(counts.get(code, 0) for code in codes) / max(n, 1) for _, codes in rows]
+        tuple(_share_within(sum(counts.get(code, 0) for code in codes), n, phi) for _, codes in rows)
         for counts, n in ((before, n_before), (after, n_after))
     ]
-    return OutcomeMix(tuple(name for name, _ in rows), tuple(shares[0]), tuple(shares[1]), n_before, n_after)
+    return OutcomeMix(tuple(name for name, _ in rows), *shares, n_before, n_after)
 
 
 def prepare_looks(results: Sequence[Mapping[str, Any] | None], windows: Sequence[str], name: str) -> Looks:
@@ -92,6 +96,11 @@ def prepare_looks(results: Sequence[Mapping[str, Any] | None], windows: Sequence
         bound = result["look"]["bound"] if result else None
         points.append(LookPoint(window, *(change or (None, None, None)), bound, verdict, found["finding"] if found else "no_data"))
     return Looks(name, tuple(points), required)
+
+
+def _share_within(calls: int, n: int, phi: float) -> ShareWithin:
+    low, high = rate_bounds(calls, n, phi=phi, level=LEVEL) if n else (0.0, 1.0)
+    return ShareWithin(calls / max(n, 1), low, high)
 
 
 def _row(found: Found) -> ForestRow:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from analysis.decision.look import Look
 
 HOURS_BEFORE = 48
+AXES = {"ms": "mean time", "tokens": "mean tokens", "calls/h": "calls"}
 SMOOTHED_HOURS = 3
 
 
@@ -37,7 +38,8 @@ def prepare_hourly_rate(look: Look, scope: Scope, metric: Metric, *, marks: tupl
         hours=hours,
         rate=rate,
         calls=calls,
-        what=metric.name,
+        what=metric.words,
+        axis=AXES.get(metric.unit, f"share of {metric.among}"),
         unit=metric.unit,
         usual=usual_line,
         marks=(Mark(0.0, "deploy"), *marks),
@@ -54,7 +56,7 @@ def prepare_slowness(measured: Measured, *, marks: tuple[Mark, ...] = ()) -> Slo
     shown = around.hours >= around.hours[-1] + 1 - HOURS_BEFORE - (measured.hours[1] - measured.hours[0])
     smooth = [_smoothed(values)[shown] for values in (around.untouched, around.target, around.adjusted)]
     hours = around.hours[shown].astype(float)
-    return Slowness(hours, *smooth, around.names, around.slope, measured.metric.name, (Mark(0.0, "deploy"), *marks))
+    return Slowness(hours, *smooth, around.names, around.slope, measured.metric.words, (Mark(0.0, "deploy"), *marks))
 
 
 def _smoothed(values: Floats) -> Floats:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from analysis.telemetry.load import Arm
 
 MOST_STEPS = 160
+BAND_STEPS = 40
 CLIFF_BINS = 48
 CAP_STEPS = 60
 LEVEL = 0.95
@@ -43,8 +44,9 @@ def prepare_latency_curves(look: Look, scope: Scope) -> LatencyCurves:
 
 
 def prepare_answer_curves(look: Look, scope: Scope) -> AnswerCurves:
-    """Kaplan-Meier curves of time to answer."""
-    return AnswerCurves(_answered(look.baseline, scope), _answered(look.post, scope), caps_of(look, scope))
+    """Kaplan-Meier curves of time to answer, with bands as wide as the hours vary."""
+    inflation = inflation_of(look, scope)
+    return AnswerCurves(_answered(look.baseline, scope, inflation), _answered(look.post, scope, inflation), caps_of(look, scope))
 
 
 def prepare_cliff(look: Look, scope: Scope) -> CliffBars:
@@ -130,9 +132,9 @@ def timed_calls(arm: Arm, scope: Scope) -> pd.DataFrame:
     return rows.assign(answered=answered, failed=rows["calls"] - answered)
 
 
-def inflation_of(look: Look, scope: Scope) -> float:
+def inflation_of(look: Look, scope: Scope, metric: str = "latency_mean") -> float:
     """How much more the hours vary than independent calls would; at least 1."""
-    return float(look.arms.compare(scope, metric_named("latency_mean"), look.plan.hours).inflation)
+    return float(look.arms.compare(scope, metric_named(metric), look.plan.hours).inflation)
 
 
 def thin(x: Floats, y: Floats, most: int = MOST_STEPS) -> tuple[Floats, Floats]:
@@ -151,12 +153,13 @@ def _ended(arm: Arm, scope: Scope) -> Steps:
     return Steps(*thin(sample.latency_ms, ecdf(sample)), sample.n_calls)
 
 
-def _answered(arm: Arm, scope: Scope) -> AnswerCurve:
+def _answered(arm: Arm, scope: Scope, inflation: float) -> AnswerCurve:
     curve = survival_of(arm, scope)
-    return AnswerCurve(
-        Steps(*thin(curve.time_ms, curve.survival), curve.n_calls),
-        float(curve.failed.sum() / curve.n_calls) if curve.n_calls else 0.0,
-    )
+    steps = Steps(*thin(curve.time_ms, curve.survival), curve.n_calls)
+    band_x = thin(curve.time_ms, curve.survival, BAND_STEPS)[0]
+    band = [survival_at(curve, time_ms, level=LEVEL, inflation=inflation) for time_ms in band_x]
+    low, high = (np.array([getattr(point, end) for point in band], dtype=float) for end in ("low", "high"))
+    return AnswerCurve(steps, band_x, low, high, float(curve.failed.sum() / curve.n_calls) if curve.n_calls else 0.0)
 
 
 def bars(rows: pd.DataFrame, edges: Floats) -> tuple[Floats, Floats]:

@@ -39,9 +39,15 @@ class LatencyCurves:
 
 @dataclass(frozen=True, eq=False)
 class AnswerCurve:
-    """Kaplan-Meier curve of one arm: share of calls not yet answered; `censored` is the share that never was."""
+    """Kaplan-Meier curve of one arm: share of calls not yet answered; `censored` is the share that never was.
+
+    `low` and `high` are the ends of its 95 % band from each `band_x` on.
+    """
 
     steps: Steps
+    band_x: Floats
+    low: Floats
+    high: Floats
     censored: float
 
 
@@ -72,13 +78,14 @@ class CliffBars:
 class HourlyRate:
     """A metric per hour from the deploy, in its unit; nan where an hour has no calls or was left out.
 
-    `usual` is the mean of the same clock hours of the baseline.
+    `usual` is the mean of the same clock hours of the baseline, `axis` what the values are.
     """
 
     hours: Floats
     rate: Floats
     calls: Floats
     what: str
+    axis: str
     unit: str
     usual: Floats
     marks: tuple[Mark, ...]
@@ -134,12 +141,21 @@ class Forest:
 
 
 @dataclass(frozen=True)
+class ShareWithin:
+    """A share of calls and its interval at 95 %, as wide as the hours vary."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class OutcomeMix:
     """Share of calls by outcome class, before and after, largest first."""
 
     classes: tuple[str, ...]
-    baseline: tuple[float, ...]
-    post: tuple[float, ...]
+    baseline: tuple[ShareWithin, ...]
+    post: tuple[ShareWithin, ...]
     n_baseline: int
     n_post: int
 

@@ -45,7 +45,8 @@ class BaselineSections:
             Column("avg_ms", "mean", "ms"), Column("p50_ms", "p50", "ms"), Column("p90_ms", "p90", "ms"), Column("p95_ms", "p95", "ms"),
             Column("max_ms", "longest", "ms"),
         )  # fmt: skip
-        return self._table("Latency by feature, source and status", columns, self.content["latency_distribution"])
+        rows = self.content["latency_distribution"]
+        return self._table("Latency by feature, source and status", columns, rows, intro=baseline_prose.LATENCY)
 
     @cached_property
     def errors(self) -> Section:
@@ -82,7 +83,7 @@ class BaselineSections:
 
     @cached_property
     def power(self) -> Section:
-        """The smallest change that each planned look will be able to see."""
+        """The smallest change that each planned look will be able to see, and the calls that each claim needs."""
         rows = baseline_prose.power_rows(self.content["foresight"])
         windows = list(dict.fromkeys(row["window"] for row in self.content["foresight"]))
         columns = (
@@ -90,6 +91,7 @@ class BaselineSections:
             Column("metric", "metric"),
             Column("now", "now"),
             *(Column(window, f"seen after {window}") for window in windows),
+            Column("needed", "calls needed"),
         )
         return self._table("Smallest change that a look will see (in 4 of 5 cases)", columns, rows, intro=baseline_prose.POWER)
 

@@ -33,7 +33,7 @@ def file_name(*parts: str) -> str:
 def forest_picture(result: dict[str, Any], *, too_small: float) -> Picture:
     """All expectations at once."""
     prepared = claims.prepare_forest(result, too_small=too_small)
-    height = claim_figures.forest_height(len(prepared.rows))
+    height = claim_figures.forest_height(prepared)
     return make_picture(claim_figures.draw_forest, prepared, captions.describe_forest(prepared), name="expectations", height_in=height)
 
 
@@ -96,7 +96,7 @@ def slowness_picture(measured: Measured, *, marks: Sequence[Mark] = ()) -> Pictu
         return None
     of = label(measured.scope)
     words = captions.describe_slowness(prepared, of)
-    return make_picture(hour_figures.draw_slowness, prepared, words, name=file_name("untouched", prepared.metric, of))
+    return make_picture(hour_figures.draw_slowness, prepared, words, name=file_name("untouched", measured.metric.name, of))
 
 
 def card_pictures(look: Look, feature: str, *, marks: Sequence[Mark] = ()) -> list[Picture]:

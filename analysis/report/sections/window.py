@@ -93,22 +93,16 @@ class WindowSections:
     @cached_property
     def controls(self) -> Section:
         """What features that the deploy did not touch did meanwhile: both numbers, and a figure for the metrics of time."""
-        found = [part for finding in (*self.look.expectations, *self.look.guardrails) for part in (finding.parts or (finding,))]
-        timed = [part.measured for part in found if part.measured and part.measured.metric.unit == "ms"]
-        others = [part.measured for part in found if part.measured and part.measured.metric.name.startswith("slower_than")]
-        pictures = [slowness_picture(measured, marks=self.marks) for measured in (*timed, *others)[:MOST_SLOWNESS]]
         rows = controls_prose.controls_rows(self.look.result)
         intro = controls_prose.controls_lines(self.look.result)
-        html = render("sections/controls.html.j2", lines=intro, rows=rows, pictures=[picture for picture in pictures if picture])
+        html = render("sections/controls.html.j2", lines=intro, rows=rows, pictures=self.slowness_pictures)
         return Section(html, "\n".join([*intro, *(row.sentence for row in rows)]))
 
     @cached_property
     def what_if(self) -> Section:
         """What another cap would do, feature by feature, for features that have a cap or a knob for it."""
-        chosen = [feature for feature in self.declared_features if self._has_cap(feature)]
-        pictures = [picture for feature in chosen if (picture := cap_picture(self.look, Scope(feature)))]
-        lines = verdict_prose.what_if_lines(self.look, chosen)
-        html = render("sections/pictures.html.j2", lines=lines or [verdict_prose.NO_CAP], pictures=pictures)
+        lines = verdict_prose.what_if_lines(self.look, self._capped)
+        html = render("sections/pictures.html.j2", lines=lines or [verdict_prose.NO_CAP], pictures=self.cap_pictures)
         return Section(html, "\n".join(lines or [verdict_prose.NO_CAP]))
 
     @cached_property
@@ -143,6 +137,20 @@ class WindowSections:
         return Published(self.look.result)
 
     @cached_property
+    def slowness_pictures(self) -> list[Picture]:
+        """The claims of time beside the untouched features; the first three that have any."""
+        found = [part for finding in (*self.look.expectations, *self.look.guardrails) for part in (finding.parts or (finding,))]
+        timed = [part.measured for part in found if part.measured and part.measured.metric.unit == "ms"]
+        others = [part.measured for part in found if part.measured and part.measured.metric.name.startswith("slower_than")]
+        pictures = [slowness_picture(measured, marks=self.marks) for measured in (*timed, *others)[:MOST_SLOWNESS]]
+        return [picture for picture in pictures if picture]
+
+    @cached_property
+    def cap_pictures(self) -> list[Picture]:
+        """What a cap would cut off, for each declared feature that has a cap or a knob for one."""
+        return [picture for feature in self._capped if (picture := cap_picture(self.look, Scope(feature)))]
+
+    @cached_property
     def declared_features(self) -> list[str]:
         """The features that expectations and guardrails name, in the file's order."""
         named = (part.feature for claim in self.look.settings.claims for part in (claim.any_of or (claim,)))
@@ -150,13 +158,18 @@ class WindowSections:
 
     def _findings(self, family: str, title: str, nothing: str, *, before: str = "") -> Section:
         findings = self.look.result[family]
-        html = render("sections/findings.html.j2", findings=findings, title=title, nothing=nothing)
+        note = method.TABLE_NOTE if family == "expectations" else ""
+        html = render("sections/findings.html.j2", findings=findings, title=title, nothing=nothing, note=note)
         return Section(before + html, "\n".join(found["sentence"] for found in findings) or nothing)
 
     def _card(self, feature: str) -> Card:
         found: list[dict[str, Any]] = [*self.look.result["expectations"], *self.look.result["guardrails"]]
         chosen = tuple(item for item in found if item["feature"] == feature)
         return Card(feature, "feature-" + anchor_of(feature), chosen, tuple(card_pictures(self.look, feature, marks=self.marks)))
+
+    @property
+    def _capped(self) -> list[str]:
+        return [feature for feature in self.declared_features if self._has_cap(feature)]
 
     def _has_cap(self, feature: str) -> bool:
         knobs = [knob for knob in self.look.settings.knobs if knob.new_cap_ms]
