@@ -297,8 +297,10 @@ def test_a_wrong_option_is_refused(arguments, capsys):
     assert "error" in capsys.readouterr().err
 
 
-def test_every_study_has_groups_and_all_together_draw_each_series_once():
+def test_every_study_has_groups_and_all_together_draw_each_series_once_per_number_of_runs():
     per_study: dict[str, Callable] = {study: groups_of((study,)) for study in STUDIES}
     assert all(per_study.values())
-    places = [(group.noise, group.calls_per_hour, group.timeout_rate) for group in groups_of()]
+    places = [(group.noise, group.calls_per_hour, group.timeout_rate, group.is_rare) for group in groups_of()]
     assert len(places) == len(set(places))
+    assert {group.runs_of(1000) for group in groups_of(("alarms", "looks", "lasting"))} == {1000}
+    assert {group.runs_of(1000) for group in groups_of(("power",))} == {400}
