@@ -19,7 +19,7 @@ ifneq ($(shell test -x .venv-spark/bin/python && echo there),there)
 .PHONY: $(SPARK)
 endif
 
-.PHONY: help report test test-browser test-spark test-faults lint lab bench lock clean
+.PHONY: help report test test-browser test-spark test-faults audit lint lab bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,13 @@ test-spark: $(SPARK) ## the engine for Apache Spark, on a real Spark Connect ser
 	.venv-spark/bin/python -m pytest -m spark $$(grep -rl --include="test_*.py" "mark\.spark" tests) $(ARGS)
 
 test-faults: $(TEST) ## breaks everything on purpose, prints what was tried and survived; BOUNDED=1 for the part that CI runs
-	.venv/bin/python -m pytest -n 2 --dist worksteal -m "$(if $(BOUNDED),not whole_only)" tests/faults $(ARGS)
+	FAULTS_INPUTS=$(if $(BOUNDED),60,1500) .venv/bin/python -m pytest -n 2 --dist worksteal -m "$(if $(BOUNDED),not whole_only)" tests/faults $(ARGS)
+
+audit: $(RUN) ## known vulnerabilities of the locked packages, where the vulnerability service can be reached
+	@test -x .venv-audit/bin/pip-audit || { .venv/bin/uv venv --quiet .venv-audit && \
+	.venv/bin/uv pip sync --quiet --python .venv-audit/bin/python --require-hashes requirements-audit.lock; }
+	@.venv-audit/bin/pip-audit --disable-pip --require-hashes --format json --progress-spinner off --requirement requirements.lock 2>/dev/null \
+	| .venv/bin/python -m tests.audit_report
 
 lint: $(TEST) ## style and mistakes, by ruff
 	.venv/bin/ruff check .
@@ -55,8 +61,8 @@ lock: $(TEST) ## new versions into every requirements*.lock
 	.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command 'make lock' "$$list" --output-file "$${list%.txt}.lock" || exit 1; done
 
-clean: ## removes .venv, .venv-spark and caches; outputs/ stays, a frozen baseline cannot be made again
-	rm -rf .venv .venv-spark .pytest_cache .ruff_cache .hypothesis
+clean: ## removes .venv, its like and caches; outputs/ stays, a frozen baseline cannot be made again
+	rm -rf .venv .venv-spark .venv-audit .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- set-up ----------------------------------------------------------------------------------------------------------

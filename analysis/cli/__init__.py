@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import typer
 
@@ -20,9 +23,9 @@ def main() -> None:
     with gated():
         code, sentence = _run()
         if sentence is not None:
-            say(f"rollout: {sentence}")
-            if "--json" in sys.argv[1:]:
-                print_json(_error_object(sentence, code))
+            for tell in (partial(say, f"rollout: {sentence}"), partial(_tell_json, sentence, code)):
+                with contextlib.suppress(OSError):  # a full disk, or nobody who reads: the exit code still tells
+                    tell()
     sys.exit(code)
 
 
@@ -45,7 +48,9 @@ def _run() -> tuple[int, str | None]:
     except OSError as error:
         code, sentence = 70, f"the system refused ({error.strerror or type(error).__name__}); see to it, then run again"
     except Exception as error:
-        if hasattr(error, "format_message"):  # typer's own: a wrong option or argument
+        if isinstance(number := getattr(error, "errno", None), int):  # of a library whose errors are no OSError
+            code, sentence = 70, f"the system refused ({os.strerror(number)}); see to it, then run again"
+        elif hasattr(error, "format_message"):  # typer's own: a wrong option or argument
             code, sentence = 2, f"{error.format_message()} (see 'rollout --help')"
         else:
             code, sentence = 70, f"internal error ({type(error).__name__}); please report it with the command and 'rollout --version'"
@@ -63,6 +68,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
-def _error_object(sentence: str, code: int) -> dict[str, Any]:
+def _tell_json(sentence: str, code: int) -> None:
     """What --json prints when there is no result: one object all the same."""
-    return {"schema": 1, "verdict": "untrusted" if code == 5 else None, "reason": sentence, "exit_code": code}
+    if "--json" in sys.argv[1:]:
+        print_json({"schema": 1, "verdict": "untrusted" if code == 5 else None, "reason": sentence, "exit_code": code})

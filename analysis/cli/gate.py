@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from typing import NoReturn, TextIO
 
@@ -31,16 +33,16 @@ def gated() -> Iterator[None]:
     """Put the last gate before stdout and stderr, and turn Ctrl-C, SIGTERM and SIGHUP into an end in order."""
     kept = (sys.stdout, sys.stderr)
     handlers = {number: signal.signal(number, _stop) for number in _requests()}
+    hooks = (threading.excepthook, sys.unraisablehook)
     sys.stdout, sys.stderr = _behind_gate(sys.stdout, _Answer), _behind_gate(sys.stderr, _Remarks)
+    threading.excepthook = sys.unraisablehook = _stay_silent
     try:
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-            if isinstance(stream, _Gate):
-                stream.detach()
+            _let_go(stream)
         sys.stdout, sys.stderr = kept
+        threading.excepthook, sys.unraisablehook = hooks
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
@@ -75,6 +77,22 @@ def _behind_gate(stream: TextIO, kind: type[_Gate]) -> TextIO:
         return stream
     stream.flush()
     return kind(buffer, encoding=stream.encoding, errors="backslashreplace", line_buffering=True, write_through=True)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Give a stream back. What cannot be written any more is dropped: the interpreter would trip over it at its very end."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if isinstance(stream, _Gate):
+        with contextlib.suppress(OSError, ValueError):
+            stream.detach()
+
+
+def _stay_silent(_: object) -> None:
+    """What went wrong in a thread is told by the command, in one line; a traceback would show paths and values."""
 
 
 def _requests() -> list[int]:

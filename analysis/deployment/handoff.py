@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis import clock
 from analysis.config.settings import Settings
+from analysis.decision.stored import read_stored
 from analysis.deployment.rollback import StepBack, find_steps_back
 from analysis.deployment.trail import Evidence, find_evidence, find_unchecked, smokes_of, state_of
 from analysis.deployment.turning_points import say_turning_points
@@ -94,11 +95,8 @@ def _newest_result(settings: Settings, last: SeenLook | None) -> dict[str, Any] 
     if last is None:
         return None
     stage = settings.outputs / f"stage-{last.stage}" if last.stage > 1 else settings.outputs
-    try:
-        result = json.loads((stage / "windows" / last.label / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return result if isinstance(result, dict) and result.get("verdict") == last.verdict else None
+    result = read_stored(stage / "windows" / last.label / "result.json")
+    return result if result and result["verdict"] == last.verdict else None
 
 
 def _say_state(settings: Settings, history: History, standing: Standing) -> str:

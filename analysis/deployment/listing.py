@@ -53,7 +53,7 @@ def read_cli(path: Path, *, environment: str = "production") -> Deployment:
     except OSError as reason:
         mend = "save what 'vercel list' printed into it"
         raise WrongUse(f"cannot read '{path.name}': {reason.strerror}; {mend}") from None
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         listed = json.loads(text)
         listed = listed.get("deployments") if isinstance(listed, dict) else listed
         listed = listed if isinstance(listed, list) else []

@@ -59,7 +59,8 @@ def _entries(client: httpx.Client, settings: Settings, environment: str) -> Iter
             if isinstance(entry, dict):
                 found += is_ready(entry, environment)
                 yield entry
-        later = (page.get("pagination") or {}).get("next")
+        pagination = page.get("pagination")
+        later = pagination.get("next") if isinstance(pagination, dict) else None
         if found >= 2 or not isinstance(later, int) or later >= query.get("until", later + 1):
             return
         query["until"] = later
@@ -102,7 +103,7 @@ def _ask_once(client: httpx.Client, settings: Settings, query: Mapping[str, Any]
         raise StepFailed(f"Vercel answered {answer.status_code}, not 200; check [deployment], or give --at TIME")
     try:
         page = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _TryAgainError("answered something that is not JSON") from None
     return page if isinstance(page, dict) else {}
 

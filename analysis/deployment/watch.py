@@ -4,7 +4,6 @@ What makes that hold: a look is done when its line is in the ledger. Its result 
 result is there, the line is added and the look is not run again. Nothing else is remembered anywhere.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from typing import Any
 
 from analysis import clock
 from analysis.config.settings import Settings
+from analysis.decision.stored import read_stored
 from analysis.decision.verdict import EXIT_CODES
 from analysis.errors import NotYetDue, RolloutError, WrongUse
 from analysis.history import stages
@@ -183,13 +183,11 @@ def record_look(settings: Settings, look: PlannedLook, result: Mapping[str, Any]
 def find_result(settings: Settings, look: PlannedLook) -> dict[str, Any] | None:
     """The result of a look that was written whole, with its page; None when there is none for exactly this window."""
     folder = look_folder(settings, look)
-    try:
-        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        window = (result["look"]["start"], result["look"]["end"])
-        whole = isinstance(result["verdict"], str) and isinstance(result["reason"], str) and (folder / "report.html").is_file()
-    except (OSError, ValueError, KeyError, TypeError):
+    result = read_stored(folder / "result.json")
+    if result is None or not (folder / "report.html").is_file():
         return None
-    return result if whole and window == (clock.iso(look.window.start), clock.iso(look.window.end)) else None
+    window = (result["look"]["start"], result["look"]["end"])
+    return result if window == (clock.iso(look.window.start), clock.iso(look.window.end)) else None
 
 
 def look_folder(settings: Settings, look: PlannedLook) -> Any:

@@ -131,7 +131,8 @@ def _hold(path: Path, seconds: float, busy: RolloutError) -> Iterator[None]:
     except Timeout:
         raise busy from None
     except OSError as reason:
-        raise RolloutError(f"cannot lock '{path.name}': {reason.strerror}; make its folder writable") from None
+        mend = "free space or make its folder writable, then run again"
+        raise RolloutError(f"cannot lock '{path.name}': {reason.strerror}; {mend}") from None
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.clock import parse_instant
-from analysis.errors import RolloutError
+from analysis.decision.stored import read_stored
 
 NEWEST_RESULTS = 5
 
@@ -65,26 +65,16 @@ def read_reports(outputs: Path) -> list[Report]:
         if any(pages.values()):
             place = folder.relative_to(outputs)
             stage = int(place.parts[0].removeprefix("stage-")) if place.parts[0] != "windows" else 1
-            result = read_result(folder / "result.json") if pages["result.json"] else None
+            result = read_stored(folder / "result.json") if pages["result.json"] else None
             reports.append(Report(place.as_posix(), folder.name, stage, result, pages["report.html"], pages["failed.html"]))
     return reports
-
-
-def read_result(path: Path) -> Mapping[str, Any] | None:
-    """A window's result; None when it is none of ours."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        parse_instant(content["look"]["end"])
-        return content if isinstance(content["expectations"], list) and content["verdict"] else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RolloutError):
-        return None
 
 
 def newest_result(outputs: Path) -> Mapping[str, Any] | None:
     """The result of the latest planned look, found among the files written last."""
     paths = [*outputs.glob("windows/*/result.json"), *outputs.glob("stage-*/windows/*/result.json")]
     newest = sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)[:NEWEST_RESULTS]
-    return latest(result for path in newest if (result := read_result(path)))
+    return latest(result for path in newest if (result := read_stored(path)))
 
 
 def latest(results: Any) -> Mapping[str, Any] | None:

@@ -93,13 +93,13 @@ def _reading(path: Path) -> Iterator[None]:
     """Tell a damaged file from one that cannot be read just now: only the first may be deleted."""
     try:
         yield
-    except MemoryError:
-        raise RolloutError(f"there is not enough memory to read the frozen baseline {_shown(path)}; free some, then run again") from None
-    except OSError as error:
-        if error.errno:
+    except (MemoryError, pa.ArrowException, LookupError, TypeError, ValueError, AttributeError, OSError, WrongUse) as error:
+        no_thread = type(error) is pa.ArrowException
+        if isinstance(error, MemoryError) or no_thread or "alloc" in str(error).lower():
+            short = f"there is not enough memory to read the frozen baseline {_shown(path)}"
+            raise RolloutError(f"{short}; free some, then run again") from None
+        if getattr(error, "errno", None):
             raise RolloutError(f"the frozen baseline {_shown(path)} cannot be read ({error.strerror}); see to it, then run again") from None
-        raise _damaged(path) from None
-    except (pa.ArrowException, LookupError, TypeError, ValueError, AttributeError, WrongUse):
         raise _damaged(path) from None
 
 

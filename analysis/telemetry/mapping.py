@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,13 @@ LATENCY_UNITS = {"ms": "1", "s": "1000", "us": "0.001", "ns": "0.000001"}
 """What latencyMs may be given in -> milliseconds a unit."""
 KEYS = ("table", "dialect", "latency_unit", "indexed", "where", "left_out", "notes", "columns")
 SHIPPED = Path(__file__).parent / "mappings"
+_LONGEST_FILE = 1_000_000
+_LONGEST_EXPRESSION, _DEEPEST = 4_000, 50
+_ACTING = re.compile(
+    r"(?i)(pg_|lo_|dblink|xp_|http|read_|write|load_|query_to_|cursor_to_|table_to_|schema_to_|database_to_)"
+    r"|(set_config|setval|nextval|sleep|benchmark|system|reflect|java_method|getenv|fts_main)$"
+)
+"""Functions that act, by name, on the engines that are known: a read-only transaction stops most of them, not all."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +135,28 @@ def load_mapping(name: str | None, *, folder: Path, table: str | None) -> Mappin
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.toml")))
         raise WrongUse(f"mapping {name!r} is neither shipped ({known}) nor a file beside rollout.toml; name one of these")
+    return _checked(_parsed(path), path=path, table=table)
+
+
+def acts(query: exp.Expression) -> bool:
+    """Whether an expression calls a function that does more than compute: one that waits, writes, or reaches files and other servers."""
+    return any(_ACTING.match(function.name) for function in query.find_all(exp.Anonymous))
+
+
+def _parsed(path: Path) -> dict:
     try:
-        text = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            raw = file.read(_LONGEST_FILE + 1)
+    except OSError as error:
+        raise WrongUse(f"mapping {path.name} cannot be read ({error.strerror}); make it readable") from None
+    if len(raw) > _LONGEST_FILE:
+        raise WrongUse(f"mapping {path.name} is larger than {_LONGEST_FILE:,} bytes, which no mapping is; name yours in [source].mapping")
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except RecursionError:
+        raise WrongUse(f"mapping {path.name} is nested too deeply; write it as the shipped ones") from None
+    except ValueError as error:  # not TOML, not UTF-8, a number of thousands of digits
         raise WrongUse(f"mapping {path.name} is not valid TOML: {error}; mend that line") from None
-    return _checked(text, path=path, table=table)
 
 
 def _checked(text: dict, *, path: Path, table: str | None) -> Mapping:
@@ -155,9 +180,11 @@ def _checked(text: dict, *, path: Path, table: str | None) -> Mapping:
     expressions = [*columns.items(), *((key, given[key]) for key in ("where", "indexed") if key in given), *left_out]
     for place, sql in expressions:
         _check_expression(sql, path=path, where=place, dialect=given.get("dialect", "postgres"))
-    notes = tuple(str(note) for note in text.get("notes", ()))
+    notes = text.get("notes", [])
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise WrongUse(f"mapping {path.name}: notes is a list of texts in quotes")
     given["table"] = table or given.get("table", CANONICAL_TABLE)
-    return Mapping(path.stem, columns=tuple(columns.items()), notes=notes, left_out=left_out, **given)
+    return Mapping(path.stem, columns=tuple(columns.items()), notes=tuple(notes), left_out=left_out, **given)
 
 
 def _left_out(rows: Any, *, path: Path) -> tuple[tuple[str, str], ...]:
@@ -178,13 +205,28 @@ def _check_words(given: dict[str, str], *, has_columns: bool, path: Path) -> Non
 
 
 def _check_expression(sql: str, *, path: Path, where: str, dialect: str) -> None:
+    too_much = WrongUse(f"mapping {path.name}: {where} is longer or deeper than an expression may be; make a view and map that")
+    if len(sql) > _LONGEST_EXPRESSION or sql.count("[") > _DEEPEST:  # the parser takes minutes for a few hundred brackets
+        raise too_much
     try:
         expressions = parse(sql, read=dialect)
-    except (SqlglotError, TypeError, AttributeError):
+    except (SqlglotError, TypeError, AttributeError, ValueError, LookupError, RecursionError):
         expressions = []
     refused = (exp.Query, exp.Command, exp.DML, exp.DDL, exp.Drop, exp.Placeholder, exp.Alias, exp.AggFunc, exp.Window, exp.Star)
     if len(expressions) != 1 or not isinstance(expressions[0], exp.Expression) or expressions[0].find(*refused):
         raise WrongUse(f"mapping {path.name}: {where} is not one SQL expression over the table's columns; give one without SELECT and sums")
+    if _is_deep(expressions[0]):
+        raise too_much
+    if acts(expressions[0]):
+        raise WrongUse(f"mapping {path.name}: {where} calls a function that does more than compute; give an expression over the columns")
+
+
+def _is_deep(expression: exp.Expression) -> bool:
+    """Whether it has more levels than can be worked on."""
+    level = [expression]
+    for _ in range(_DEEPEST):
+        level = [inner for one in level for inner in one.iter_expressions()]
+    return bool(level)
 
 
 def _table(name: str | exp.Expression) -> exp.Expression:

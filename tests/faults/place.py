@@ -125,7 +125,7 @@ class Place:
             "PYTHONPATH": os.pathsep.join((str(WATCHER), str(ROOT))), "OPENBLAS_NUM_THREADS": "1",
         }  # fmt: skip
 
-    def run(self, *arguments: str, longest_s: float = 120, **how: object) -> Done:
+    def run(self, *arguments: str, longest_s: float = 240, **how: object) -> Done:
         """Run a command to its end; one that hangs is an error."""
         began = time.monotonic()
         process = self.start(*arguments, **how)

@@ -197,6 +197,37 @@ def test_out_of_memory(whole_place, tally, megabytes):
     tally(faults=1, measured=f"baseline within {megabytes} MB of address space: {'whole' if done.code == 0 else done.last_line}")
 
 
+READS = """
+import os, resource
+from pathlib import Path
+import analysis.decision.arms
+from analysis.telemetry.freeze import read_frozen
+in_use = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+for more in range(0, 240, 4):
+    if os.fork():
+        os.wait()
+        continue
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + more * 1_000_000,) * 2)
+    try:
+        told = "read" if read_frozen(Path("outputs/small/baseline/counts.parquet")) else ""
+    except BaseException as error:
+        told = f"{type(error).__name__}: {error}"
+    os.write(1, (told + "\\n").encode())
+    os._exit(0)
+"""
+
+
+def test_short_memory_never_makes_a_frozen_baseline_a_damaged_one(whole_place, tally):
+    """Who is told that it is damaged deletes it, and it cannot be made again."""
+    told = whole_place.run(program=("-c", READS)).out.splitlines()
+    short = "RolloutError: there is not enough memory to read the frozen baseline baseline/counts.parquet; free some, then run again"
+    assert set(told) <= {"read", short}, set(told)
+    assert len(told) > 30  # with too little, pyarrow ends the process itself
+    assert short in told
+    assert told[-1] == "read"
+    tally(faults=len(told))
+
+
 # ---- two at once -------------------------------------------------------------------------------------------------------
 def test_two_runs_into_the_same_window(whole_place, tally):
     first = whole_place.start("baseline", fault="open|.report.|1|pause")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.config import load_settings
-from analysis.errors import RolloutError
+from analysis.errors import RolloutError, WrongUse
 from analysis.telemetry import queries
 from analysis.telemetry.doctor import examine
 from analysis.telemetry.engines import open_engine
@@ -203,6 +203,22 @@ def test_duckdb_takes_one_select_even_when_the_parser_s_lock_is_open(place, monk
     with contextlib.closing(open_engine(load_settings(place.config))) as engine, pytest.raises(PermissionError, match="only one SELECT"):
         engine.fetch(Raw())
     assert calls.read_bytes() == before
+
+
+ACTS = ("pg_terminate_backend(1)", "pg_catalog.pg_sleep(60)", "dblink_exec('host=x', 'DELETE')", "lo_export(1, 'x')", "nextval('n')", "set_config('a', 'b', false)")
+"""Functions that act: a read-only transaction lets the first three do so."""
+
+
+@pytest.mark.parametrize("sql", [*ACTS, *(f"CASE WHEN \"latencyMs\" > 0 THEN {sql} END" for sql in ACTS[:1]), "getenv('HOME')", "\"pg_sleep\"(60)"])
+def test_a_function_that_acts_reaches_no_database(place, sql):
+    """Refused where a mapping is read, and once more before a text is sent."""
+    with pytest.raises(PermissionError, match="only one SELECT"):
+        queries.check_one_select(f"SELECT {sql} AS x FROM y", "postgres")
+    lines = [f"{name} = {toml(sql if name == 'latencyMs' else name)}" for name in CANONICAL_COLUMNS]
+    (place.folder / "mine.toml").write_text("[columns]\n" + "\n".join(lines))
+    place.config.write_text(VALUES.format(source=DUCKDB + '\nmapping = "mine.toml"', payload='"x"', pattern='"x"', star='"*"'))
+    with pytest.raises(WrongUse, match="latencyMs calls a function that does more than compute"):
+        open_engine(load_settings(place.config))
 
 
 def test_the_grant_that_doctor_prints_makes_a_reader(database, postgres_server, monkeypatch, home):

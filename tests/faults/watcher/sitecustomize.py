@@ -42,7 +42,8 @@ def _keep(path: object, folder: object) -> None:
 
 def _note(path: object, flags: object) -> None:
     if isinstance(path, str) and isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR):
-        os.write(_log, (os.path.abspath(path) + "\n").encode("utf-8", "backslashreplace"))
+        with contextlib.suppress(OSError):  # a full disk is the command's affair
+            os.write(_log, (os.path.abspath(path) + "\n").encode("utf-8", "backslashreplace"))
 
 
 def _break(event: str, arguments: tuple) -> None:
