@@ -1,6 +1,9 @@
 """What Vercel knows of a deployment, asked over its REST API. Nothing is ever changed there."""
 
+import json
 import os
+import random
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -13,12 +16,13 @@ from analysis import clock
 from analysis.config.settings import Settings
 from analysis.deployment.listing import Deployment, choose_newest, is_ready
 from analysis.deployment.request import is_sendable
-from analysis.deployment.sending import explain, without_logs
+from analysis.deployment.sending import MOST_BYTES, explain, without_logs
 from analysis.errors import StepFailed, WrongUse
 
 TRIES = 4
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
+LONGEST_ANSWER_S = 30.0
 PAGE = 20
 MOST_PAGES = 20
 _TIMEOUT = httpx.Timeout(15.0, connect=10.0)
@@ -85,12 +89,12 @@ def _ask(client: httpx.Client, settings: Settings, query: Mapping[str, Any]) -> 
 def _ask_once(client: httpx.Client, settings: Settings, query: Mapping[str, Any]) -> Mapping[str, Any]:
     variable = settings.deployment.token_env
     try:
-        answer = client.get(settings.deployment.api_url.rstrip("/") + "/v6/deployments", params=query)
+        answer, body = _receive(client, settings.deployment.api_url.rstrip("/") + "/v6/deployments", query)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as reason:
         if isinstance(reason, httpx.InvalidURL | httpx.UnsupportedProtocol):
             raise WrongUse("[deployment].api_url is not a URL; write one such as https://api.vercel.com") from None
         raise _TryAgainError(explain(reason)) from None
-    if answer.status_code == 401 or (answer.status_code == 403 and b"invalidToken" in answer.content):
+    if answer.status_code == 401 or (answer.status_code == 403 and b"invalidToken" in body):
         raise WrongUse(f"Vercel does not know the token in {variable} ({answer.status_code}); make a new one, set {variable} to it")
     if answer.status_code in (403, 404):
         raise WrongUse(
@@ -102,17 +106,29 @@ def _ask_once(client: httpx.Client, settings: Settings, query: Mapping[str, Any]
     if answer.status_code != 200:
         raise StepFailed(f"Vercel answered {answer.status_code}, not 200; check [deployment], or give --at TIME")
     try:
-        page = answer.json()
+        page = json.loads(body)
     except (ValueError, RecursionError):
         raise _TryAgainError("answered something that is not JSON") from None
     return page if isinstance(page, dict) else {}
 
 
+def _receive(client: httpx.Client, url: str, query: Mapping[str, Any]) -> tuple[httpx.Response, bytes]:
+    """Read the whole answer, within a limit of time and of bytes: a server that sends a byte now and then never times out by itself."""
+    body, ends_at = bytearray(), time.monotonic() + LONGEST_ANSWER_S
+    with client.stream("GET", url, params=query) as answer:
+        for chunk in answer.iter_bytes():
+            body += chunk
+            if len(body) > MOST_BYTES or time.monotonic() > ends_at:
+                raise _TryAgainError("gave no whole answer within the limits of time and length")
+        return answer, bytes(body)
+
+
 def _wait(state: tenacity.RetryCallState) -> float:
-    """As long as the server asked, else 1, 2, 4 s; never longer than half a minute."""
+    """As long as the server asked, else about 1, 2, 4 s, so that many who were refused do not come back together; half a minute at most."""
     problem = state.outcome.exception() if state.outcome else None
     asked = getattr(problem, "wait_s", None)
-    return min(FIRST_WAIT_S * 2 ** (state.attempt_number - 1) if asked is None else asked, LONGEST_WAIT_S)
+    pause = FIRST_WAIT_S * 2 ** (state.attempt_number - 1) * random.uniform(0.75, 1.25)
+    return min(pause if asked is None else asked, LONGEST_WAIT_S)
 
 
 def _seconds_to_wait(header: str | None) -> float | None:

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ _BOOT_S = 120
 _LONGEST_SOCKET_PATH = 90  # a Unix socket's path may have about 104 characters, and names follow
 
 Progress = Callable[[str], None]
+_kernels: set[Any] = set()
+_asked_to_stop = threading.Event()
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,11 +133,26 @@ def kernel(folder: Path, *, imports: Sequence[str] = ()) -> Iterator[tuple[Async
         words = Path(scratch, "words.txt")
         with words.open("xb") as temporary:
             run_sync(manager.start_kernel)(cwd=str(_ROOT), env=environment, stdout=temporary, stderr=temporary)
+        _kernels.add(manager)
         try:
             yield manager, lambda: words.read_text(encoding="utf-8", errors="replace")
         finally:
+            _kernels.discard(manager)
             with contextlib.suppress(RuntimeError, OSError):
                 run_sync(manager.shutdown_kernel)(now=True)
+
+
+@contextlib.contextmanager
+def stopping_others() -> Iterator[None]:
+    """End the kernels of other threads, and wait in the block for these: their runs were asked to stop, and are not told as failed."""
+    _asked_to_stop.set()
+    try:
+        for manager in tuple(_kernels):
+            with contextlib.suppress(AttributeError, OSError):
+                manager.provisioner.process.kill()
+        yield
+    finally:
+        _asked_to_stop.clear()
 
 
 @contextlib.contextmanager
@@ -198,6 +216,8 @@ def _cell_failure(run: _Run, error: Any) -> RolloutError:
 
 def _death(run: _Run, manager: AsyncKernelManager, error: Exception) -> RolloutError:
     """Kernel death, told by the code its process left; any other RuntimeError is no news of ours."""
+    if _asked_to_stop.is_set():
+        raise KeyboardInterrupt
     process = getattr(manager.provisioner, "process", None)
     code = process.poll() if process is not None else None
     if code is None and "respond" not in str(error):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from analysis import clock, files
 from analysis.errors import NotYetDue, RolloutError, WrongUse
 from analysis.history.ledger import only_one
-from analysis.report.runner import Executed, Progress, run_notebook
+from analysis.report.runner import Executed, Progress, run_notebook, stopping_others
 from analysis.window import Window
 
 if TYPE_CHECKING:
@@ -69,7 +69,12 @@ def run_window_reports(
     written = [run_window_report(settings, label, github=github, tell=tell) for label in labels[:alone]]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as workers:
         started = [workers.submit(run_window_report, settings, label, github=github, tell=tell) for label in labels[alone:]]
-    return [*written, *(future.result() for future in started)]
+        try:
+            return [*written, *(future.result() for future in started)]
+        except (KeyboardInterrupt, SystemExit):
+            with stopping_others():
+                workers.shutdown(cancel_futures=True)
+            raise
 
 
 def run_due_reports(settings: Settings, *, github: bool = False, tell: Progress | None = None) -> ReportPaths:

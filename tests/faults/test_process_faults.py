@@ -85,6 +85,30 @@ def test_asked_to_stop_while_the_cells_run_and_then_a_second_run(whole_place, ta
     tally(faults=1)
 
 
+TOGETHER = """
+from analysis.cli.gate import gated
+from analysis.config import load_settings
+from analysis.report.runs import run_window_reports
+with gated():
+    run_window_reports(load_settings("rollout.toml"), ["1h", "4h", "4h"])
+"""
+
+
+def test_asked_to_stop_while_two_reports_are_made(whole_place, tally):
+    """Both kernels end at once, what waits for them is not begun, and nothing is told as failed that was only stopped."""
+    before = whole_place.whole_files()
+    process = whole_place.start(program=("-c", TOGETHER))
+    while "cell 4" not in (line := process.stderr.readline()):
+        assert line, process.communicate()
+    process.send_signal(signal.SIGTERM)
+    assert wait_for(process, longest_s=20).code == 143
+    check_nobody_is_left(whole_place)
+    assert whole_place.nothing_left_in_tmp()
+    assert whole_place.whole_files() == before
+    assert not list(whole_place.outputs.rglob("windows/*/failed.html"))
+    tally(faults=1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 def test_asked_to_stop_in_mid_query(home, request, tally, engine, number):

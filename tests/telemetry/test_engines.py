@@ -219,6 +219,7 @@ def test_what_the_driver_gets(given, driver, query):
 @pytest.mark.parametrize(("given", "arguments"), [
     ("postgres://u@h/d", {"application_name": "rollout", "connect_timeout": 10, "options": "-c default_transaction_read_only=on"}),
     ("postgres://u@h:6543/d", {"application_name": "rollout", "connect_timeout": 10}),
+    ("postgres://u@h:6543/d?connect_timeout=0", {"application_name": "rollout", "connect_timeout": 10}),  # 0 would wait for ever
     ("postgres://u@h:7000/d?pgbouncer=true", {"application_name": "rollout", "connect_timeout": 10}),
     ("postgres://u@h/d?connect_timeout=3&options=-c%20work_mem%3D64MB", {"application_name": "rollout", "options": "-c work_mem=64MB -c default_transaction_read_only=on"}),
     ("mysql://u@h/d", {}),

@@ -51,10 +51,11 @@ def connect_arguments(url: URL) -> dict[str, Any]:
     if url.drivername not in _POSTGRES:
         return {}
     arguments: dict[str, Any] = {"application_name": "rollout"}
-    if "connect_timeout" not in url.query:
+    given = str(url.query.get("connect_timeout", ""))
+    if not given.isdecimal() or int(given) == 0:  # 0 waits for ever
         arguments["connect_timeout"] = CONNECT_TIMEOUT_S
-    given = url.query.get("options", ())
-    options = [given] if isinstance(given, str) else list(given)
+    written = url.query.get("options", ())
+    options = [written] if isinstance(written, str) else list(written)
     if url.port != POOLER_PORT and url.query.get("pgbouncer") != "true":
         options.append("-c default_transaction_read_only=on")
     return arguments | ({"options": " ".join(options)} if options else {})
