@@ -123,7 +123,7 @@ class Rollout:
         if self.baseline.calls:
             check_names(settings.claims, (self.baseline, post), self.engine)
         classes = tuple(item.name for item in settings.error_classes)
-        arms = Arms(self.baseline, post, Cycle.of(-self.baseline.hours[0]), classes, find_controls(settings, self.baseline))
+        arms = Arms(self.baseline, post, Cycle.of(*self.baseline.hours), classes, find_controls(settings, self.baseline))
         useful = settings.monitoring.smallest_useful
         expectations = find_expectations(settings.expectations, arms, plan, smallest_useful=useful)
         guardrails = find_guardrails(settings.guardrails, arms, plan, smallest_useful=useful)

@@ -124,8 +124,8 @@ def test_a_raised_timeout_is_met_in_every_seed_and_never_a_regression(seeds):
 def test_a_raised_timeout_through_every_look(judge):
     rollout = judge(raised(1), expected(more="by = 0.5") + guarded(metric="rmst"))
     looks = [rollout.look(label) for label in ("1h", "4h", "24h")]
-    assert [look.verdict.name for look in looks] == ["improved", "improved", "sustained"]
-    assert [look.verdict.exit_code for look in looks] == [0, 0, 0]
+    assert [look.verdict.name for look in looks] == ["keep_watching", "improved", "sustained"]
+    assert [look.verdict.exit_code for look in looks] == [3, 0, 0]
     last = looks[2]
     before, after = (arm.latency.rows.query("outcome == 0") for arm in (last.baseline, last.post))
     slower = [np.average(rows["latency_ms"], weights=rows["calls"]) for rows in (before, after)]

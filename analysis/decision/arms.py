@@ -104,7 +104,7 @@ class Baselines:
             limits=limits,
             trust=load_trust(engine, self._grid, window),
             models=load_feature_models(engine, self._grid, window),
-            excluded_hours=frozenset(hour for hour in excluded if -_days(window) * 24 <= hour < 0),
+            excluded_hours=excluded & frozenset(range(*_hours(window, self._deployed_at))),
         )
 
     def _there(self, engine: Engine, asked: Window) -> Window:
@@ -206,6 +206,3 @@ def _stretches(window: Window, deployed_at: datetime, excluded: frozenset[int]) 
 def _hours(window: Window, deployed_at: datetime) -> tuple[int, int]:
     return (window.start - deployed_at) // HOUR, -((deployed_at - window.end) // HOUR)
 
-
-def _days(window: Window) -> int:
-    return window.length // DAY

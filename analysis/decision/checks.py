@@ -61,7 +61,7 @@ def check_data(arms: Arms, *, hours: tuple[int, int], asked: Baseline) -> tuple[
         _check_volume(arms, hours),
         _check_mix(arms, hours),
         _check_incidents(baseline, asked),
-        _check_days(arms, asked),
+        _check_days(arms, hours, asked),
     )
 
 
@@ -192,8 +192,12 @@ def _check_incidents(baseline: Arm, asked: Baseline) -> Check:
     return Check(name, "warning", f"{found}; if you know of an incident then, write under [baseline]: {line}")
 
 
-def _check_days(arms: Arms, asked: Baseline) -> Check:
+def _check_days(arms: Arms, hours: tuple[int, int], asked: Baseline) -> Check:
     name, days = "the baseline is as long as asked", arms.baseline.window.length / (HOURS_A_DAY * HOUR)
+    alone = int((~usable_hours(arms.baseline, arms.cycle).any(axis=0)[np.arange(*hours) % arms.cycle.hours]).sum())
+    if alone:
+        words = "hour of the window has" if alone == 1 else "hours of the window have"
+        return Check(name, "warning", f"{count(alone)} {words} no like in the baseline and are compared with nothing; take whole days")
     mixed = "" if arms.cycle.hours == HOURS_A_WEEK else "; weekdays are mixed (14 days or more match the hour of the week)"
     if asked.start is None and days < asked.days:
         return Check(name, "warning", f"{days:g} of {asked.days} days are there{mixed}")

@@ -15,7 +15,7 @@ from analysis.decision.scope import Cycle, Picked, Scope, metric_totals, pick_ro
 from analysis.metrics import Metric, metric_named
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.sequential import level_of
-from analysis.statistics.totals import SUMS, ArmTotals
+from analysis.statistics.totals import ArmTotals
 from analysis.telemetry.load import Arm
 
 if TYPE_CHECKING:
@@ -112,12 +112,13 @@ class Arms:
         return usable_hours(self.baseline, self.cycle)
 
     def compare(self, scope: Scope, metric: Metric, hours: tuple[int, int], *, as_it_is: bool = False) -> Comparison:
-        """Post hours against the same clock hours of the baseline; computed once. `as_it_is`: all strata as one, whatever the mix."""
+        """Post hours against the same clock hours of the baseline; computed once. `as_it_is`: every post hour, whatever the mix."""
         key = (scope, metric.name, hours, as_it_is)
         if key not in self._compared:
             arms = self.totals(scope, metric, hours)
-            baseline, post = (one_stratum(arm) for arm in arms) if as_it_is else arms
-            plain = compare(baseline, post, indicator=metric.indicator, first_hour=hours[0] % self.cycle.hours)
+            baseline, post = (arm.as_one_stratum() for arm in arms) if as_it_is else arms
+            first_hour = hours[0] % self.cycle.hours
+            plain = compare(baseline, post, indicator=metric.indicator, first_hour=first_hour, every_post_hour=as_it_is)
             self._compared[key] = self.guard.compare(plain, (baseline, post), scope=scope, metric=metric, hours=hours)
         return self._compared[key]
 
@@ -153,7 +154,7 @@ class Measured:
     def calls(self) -> tuple[int, int]:
         """Calls that started in the scope, baseline (matched hours) and post."""
         if self.metric.table == "hourly" and self.metric.n == "calls":
-            return round(self.comparison.baseline_n), round(self.comparison.post_n)
+            return round(self.decisive.baseline_n), round(self.decisive.post_n)
         plain = Scope(self.claim.feature, self.claim.source)
         counted = self.arms.compare(plain, metric_named("error_rate"), self.hours)
         return round(counted.baseline_n), round(counted.post_n)
@@ -163,7 +164,7 @@ class Measured:
         """Sum of y where y is an indicator."""
         if not self.metric.indicator:
             return None, None
-        return round(self.comparison.baseline_y), round(self.comparison.post_y)
+        return round(self.decisive.baseline_y), round(self.decisive.post_y)
 
     @property
     def good_side(self) -> Side:
@@ -233,17 +234,17 @@ class Measured:
 
     @property
     def enough_calls(self) -> bool:
-        """At least 30 of the metric's n in each arm; for calls an hour, 30 calls in one of them."""
-        comparison = self.comparison
+        """At least 30 of the metric's n in each arm, among those that are compared; for calls an hour, 30 calls in one of them."""
+        before, after = self.decisive.common_baseline, self.decisive.common_post
         if self.metric.table == "hours":
-            return max(comparison.baseline_y, comparison.post_y) >= FEWEST_N
-        return min(comparison.baseline_n, comparison.post_n) >= FEWEST_N
+            return max(before.y, after.y) >= FEWEST_N
+        return min(before.n, after.n) >= FEWEST_N
 
     @property
     def enough_events(self) -> bool:
         """At least 5 events in one arm, where a change of a rate is claimed."""
         needed = self.metric.indicator and self.claim.claim in ("falls", "rises")
-        return not needed or max(self.comparison.baseline_y, self.comparison.post_y) >= FEWEST_EVENTS
+        return not needed or max(self.decisive.common_baseline.y, self.decisive.common_post.y) >= FEWEST_EVENTS
 
     @property
     def has_data(self) -> bool:
@@ -268,11 +269,6 @@ def event_kind(claim: Claim) -> str | None:
     if claim.metric == "cron_over_budget_rate":
         return f"cron_over:{claim.budget_ms}:{claim.source or '*'}:{claim.feature or '*'}"
     return None
-
-
-def one_stratum(arm: ArmTotals) -> ArmTotals:
-    """The same calls without regard to their strata."""
-    return ArmTotals(**{name: getattr(arm, name).sum(axis=0, keepdims=True) for name in SUMS}, usable=arm.usable)
 
 
 def _on(side: Side, distance: float) -> bool:

@@ -87,7 +87,7 @@ def find_controls(settings: Settings, baseline: Arm) -> Controls:
     use, never = settings.controls.use, set(settings.controls.never)
     if use == "off":
         return Controls(why_none='[controls].use is "off"')
-    busy = busy_features(baseline, Cycle.of(-baseline.hours[0]))
+    busy = busy_features(baseline, Cycle.of(*baseline.hours))
     if use != "auto":
         _check_known(use, baseline)
         features = tuple(feature for feature in busy if feature in use and feature not in never)

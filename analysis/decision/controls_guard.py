@@ -114,9 +114,10 @@ class Guard:
             corrections.append(Proportional(plain, factor))
         if kind and index.moved:
             corrections.append(self._at_pace(plain, kind, scope, metric, hours, pace_of(index, target)))
-        strongest = max(corrections, key=lambda one: abs(np.log(one.factor)), default=None)
+        corrections.sort(key=lambda one: -abs(np.log(one.factor)))
         untouched = Untouched(index, dropped, None if factor is None else factor - 1.0)
-        return guard(plain, proportional=strongest, moved=strongest is not None, untouched=untouched)
+        strongest, others = (corrections[0], tuple(corrections[1:])) if corrections else (None, ())
+        return guard(plain, proportional=strongest, others=others, moved=strongest is not None, untouched=untouched)
 
     def _class_factor(self, names: Sequence[str], metric: Metric, hours: tuple[int, int]) -> float | None:
         """Ratio of the same class in the untouched features, post over baseline; None where it did not move or has too few events."""
@@ -124,9 +125,9 @@ class Guard:
         found = compare(*(_stacked([pair[side] for pair in totals]) for side in (0, 1)), indicator=True, first_hour=self._first_hour(hours))
         if max(found.baseline_y, found.post_y) < FEWEST_EVENTS or found.p_value() >= MOVED_P:
             return None
-        if found.baseline_y > 0 and found.post_y > 0:
+        if found.ratio:
             return found.ratio
-        # one arm has none: half an event in both
+        # one arm has none of those that can be compared: half an event in both, over all calls
         return (found.post_y + 0.5) / found.post_n / ((found.baseline_y + 0.5) / found.baseline_n)
 
     def _at_pace(self, plain: Comparison, kind: Kind, scope: Scope, metric: Metric, hours: tuple[int, int], pace: float) -> Proportional:

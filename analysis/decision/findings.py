@@ -43,6 +43,7 @@ class Finding:
     began_hour : hour from the deploy at which a change that nobody asked for began.
     looks_share_alpha : the level is visibly above 1 - alpha, because several looks share the error.
     caveat : a remark that belongs to the sentence, such as errors that only changed their class.
+    one_sided : error of a one-sided bound, shared among the parts of `any_of`.
     """
 
     claim: Claim
@@ -60,6 +61,7 @@ class Finding:
     looks_share_alpha: bool = False
     caveat: Caveat | None = None
     parts: tuple[Finding, ...] = ()
+    one_sided: float = ONE_SIDED
 
 
 @dataclass(frozen=True)
@@ -174,13 +176,13 @@ def _finding(claim: Claim, measured: Measured, plan: Plan, ruling: Ruling, *, us
         smallest_visible=smallest_visible(measured, bound=ruling.gain.bound),
         useful=useful,
         needed=hours_until_decided(measured, plan, useful=useful, n_open=ruling.n_open) if is_open else NOT_OPEN,
-        event_hour=first_event_hour(measured) if claim.claim == "stays_zero" and measured.comparison.post_y > 0 else None,
-        looks_share_alpha=plan.looks_share_alpha, caveat=caveat,
+        event_hour=first_event_hour(measured) if claim.claim == "stays_zero" and measured.decisive.post_y > 0 else None,
+        looks_share_alpha=plan.looks_share_alpha, caveat=caveat, one_sided=ruling.one_sided,
     )  # fmt: skip
 
 
 def _state(measured: Measured, plan: Plan, ruling: Ruling, *, useful: float) -> State:
-    has_event = measured.claim.claim == "stays_zero" and measured.comparison.post_y > 0
+    has_event = measured.claim.claim == "stays_zero" and measured.decisive.post_y > 0
     if not measured.has_data:
         return "not_met" if has_event else "no_data"
     if ruling.harm.crossed:

@@ -50,7 +50,7 @@ def foresee(
     hours of the baseline; None where the baseline is too short to pretend one.
     """
     times = tuple(hours / looks[-1][1] for _, hours in looks)
-    alone = Arms(baseline, _nothing(baseline), Cycle.of(-baseline.hours[0]), user_classes)
+    alone = Arms(baseline, _nothing(baseline), Cycle.of(*baseline.hours), user_classes)
     rows = []
     for claim in claims:
         for part in claim.any_of or (claim,):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from analysis.decision.claims import Arms, Measured, Plan
+from analysis.decision.claims import FEWEST_N, Arms, Measured, Plan
 from analysis.decision.findings import Finding
 from analysis.decision.needed import ONE_SIDED
 from analysis.decision.wording import hours as hours_text
@@ -60,12 +60,15 @@ def _remark(finding: Finding, plan: Plan, trailing: int) -> str:
 
 def _remark_on(finding: Finding, plan: Plan, trailing: int) -> str:
     measured, span = finding.measured, hours_text(trailing)
+    late = Measured(measured.claim, measured.metric, measured.scope, measured.arms, (plan.hours[1] - trailing, plan.hours[1]))
+    if late.decisive.post_n <= 0 and late.decisive.baseline_n / measured.arms.cycle.repeats >= FEWEST_N:
+        return f"cannot be seen in the last {span}: they hold none of its {measured.metric.among}"
     if finding.claim.claim == "stays_zero":
         return ""  # no event at all, so none in the last hours
     if finding.claim.claim in ("no_worse", "below"):
-        lasts, p = _lasts(measured, plan, trailing)
+        lasts, p = _lasts(late)
         return "" if lasts else f"does not hold in the last {span} alone (one-sided p {p_text(p)})"
-    found = _trailing(measured, plan, trailing)
+    found = _trailing(late, plan, trailing)
     if found.holds:
         return ""
     if found.share_of_hours_better is not None and found.trailing_better:
@@ -73,27 +76,29 @@ def _remark_on(finding: Finding, plan: Plan, trailing: int) -> str:
     return f"is not shown by the last {span} alone (one-sided p {p_text(found.p_value)})"
 
 
-def _lasts(measured: Measured, plan: Plan, trailing: int) -> tuple[bool, float]:
+def _lasts(late: Measured) -> tuple[bool, float]:
     """The claim in the trailing hours, with its one-sided p; where events are rare, only that there is none against it."""
-    late = Measured(measured.claim, measured.metric, measured.scope, measured.arms, (plan.hours[1] - trailing, plan.hours[1]))
-    found, limit = late.decisive, late.limit if late.limit is not None else late.scale * (late.decisive.baseline_value or 0.0)
-    usual_n = found.baseline_n / measured.arms.cycle.repeats
-    if measured.metric.indicator and limit * max(found.post_n, usual_n) < SMALLEST_EXPECTED:
+    found = late.decisive
+    limit = late.limit if late.limit is not None else late.scale * (found.crude_baseline_value or 0.0)
+    usual_n = found.baseline_n / late.arms.cycle.repeats
+    if late.metric.indicator and limit * max(found.post_n, usual_n) < SMALLEST_EXPECTED:
         against = late.p_value(late.harm_side)
         return against > ONE_SIDED, against
     p = late.p_value(late.good_side)
     return p < ONE_SIDED, p
 
 
-def _trailing(measured: Measured, plan: Plan, trailing: int) -> Sustained:
-    baseline, post = measured.arms.totals(measured.scope, measured.metric, plan.hours)
+def _trailing(late: Measured, plan: Plan, trailing: int) -> Sustained:
+    """The rule for what should change, with the provider's day taken out of the trailing hours as it is out of the window."""
+    baseline, post = late.arms.totals(late.scope, late.metric, plan.hours)
     return check_sustained(
         baseline,
         post,
         hours=trailing,
-        indicator=measured.metric.indicator,
-        better=measured.good_side,
+        indicator=late.metric.indicator,
+        better=late.good_side,
         crossed=True,
         critical_guardrails_met=True,
-        first_hour=plan.hours[0] % measured.arms.cycle.hours,
+        first_hour=plan.hours[0] % late.arms.cycle.hours,
+        trailing=late.comparison,
     )

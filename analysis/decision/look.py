@@ -56,4 +56,4 @@ class Look:
 
     def what_if(self, feature: str, cap_ms: float) -> dict[str, Any]:
         """Share of this look's calls that a cap would cut off, and the time it would save, with intervals and a sentence."""
-        return what_if(self.arms, feature, cap_ms, hours=self.plan.hours)
+        return what_if(self.arms, feature, cap_ms)

@@ -61,15 +61,15 @@ def hours_until_decided(measured: Measured, plan: Plan, *, useful: float, n_open
 
 def _data_hours(measured: Measured, passed: int) -> float | None:
     """Hours until there are 30 calls on each side and 5 events on one; None when they do not come with time."""
-    comparison, hours = measured.comparison, 0.0
+    (before, after), hours = (measured.decisive.common_baseline, measured.decisive.common_post), 0.0
     if measured.decisive.difference is None and measured.enough_calls:
         return None
     if not measured.enough_calls:
-        if comparison.post_n <= 0 or comparison.baseline_n <= 0:
+        if after.n <= 0 or before.n <= 0:
             return None
-        hours = FEWEST_N / min(comparison.post_n, comparison.baseline_n) * passed
+        hours = FEWEST_N / min(after.n, before.n) * passed
     if not measured.enough_events:
-        events = max(comparison.post_y, comparison.baseline_y)
+        events = max(after.y, before.y)
         if events <= 0:
             return None
         hours = max(hours, FEWEST_EVENTS / events * passed)

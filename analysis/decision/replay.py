@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from analysis.config.settings import Claim
-from analysis.decision.claims import Arms, Measured, Plan, measure, one_stratum
+from analysis.decision.claims import Arms, Measured, Plan, measure
 from analysis.decision.controls_guard import Guard
+from analysis.decision.needed import ONE_SIDED
 from analysis.decision.scope import Scope
 from analysis.metrics import Metric
 from analysis.statistics.comparison import Comparison, compare
@@ -31,8 +32,10 @@ class PretendedArms:
         """The pretended window against the rest of the baseline; computed once."""
         if as_it_is not in self._compared:
             sides = (self.deploy.baseline, self.deploy.post)
-            baseline, post = (one_stratum(side) for side in sides) if as_it_is else sides
-            plain = compare(baseline, post, indicator=metric.indicator, first_hour=self.deploy.first_hour)
+            baseline, post = (side.as_one_stratum() for side in sides) if as_it_is else sides
+            plain = compare(
+                baseline, post, indicator=metric.indicator, first_hour=self.deploy.first_hour, every_post_hour=as_it_is
+            )
             self._compared[as_it_is] = self._beside_controls(plain, (baseline, post), scope, metric, hours)
         return self._compared[as_it_is]
 
@@ -50,7 +53,8 @@ def replay_pretended_deploys(
 ) -> Replay:
     """Pretended deploys inside the baseline, each judged like a single look of this length at the whole alpha.
 
-    A false alarm: an expectation that something changed would have been met, or any expectation or guardrail called worse.
+    A false alarm: an expectation that something changed would have been met, or any expectation or guardrail called worse, or a critical
+    guardrail not met, which is a roll back too.
     """
     families = [[_measured(claim, arms, plan) for claim in expectations], *([_measured(claim, arms, plan)] for claim in guardrails)]
     hours = min(plan.hours[1] - plan.hours[0], arms.cycle.hours)
@@ -59,7 +63,7 @@ def replay_pretended_deploys(
     for members in zip(*streams, strict=False):
         left = iter(members)
         judged = [[next(left) for _ in range(size)] for size in sizes if size]
-        alarms.append(any(_cries_wolf(family, plan.alpha) for family in judged))
+        alarms.append(any(_cries_wolf(family, plan.alpha) or any(map(_breaks, family)) for family in judged))
     return Replay(len(alarms), sum(alarms))
 
 
@@ -78,6 +82,11 @@ def _cries_wolf(family: Sequence[Member], alpha: float) -> bool:
     gains = holm([_gain_p(member) for member in family], alpha=alpha)
     harms = holm([max(part.p_harm if part.has_data else 1.0 for part in member) for member in family], alpha=alpha)
     return any(result.crossed for result in (*gains, *harms))
+
+
+def _breaks(member: Member) -> bool:
+    """A critical guardrail that a single last look would call not met: one-sided 5 %."""
+    return all(part.claim.critical and part.has_data and part.p_value(part.harm_side) < ONE_SIDED for part in member)
 
 
 def _gain_p(member: Member) -> float:

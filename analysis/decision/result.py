@@ -190,7 +190,7 @@ def _numbers(finding: Finding) -> dict[str, Any]:
 
 def _days(baseline: Arm) -> int:
     """Days of the baseline that hours are matched with: those that are there, of two weeks or more whole weeks."""
-    return max(1, min(Cycle.of(-baseline.hours[0]).span * HOUR, baseline.window.length) // (24 * HOUR))
+    return max(1, min(Cycle.of(*baseline.hours).span * HOUR, baseline.window.length) // (24 * HOUR))
 
 
 def _finite(interval: tuple[float, float]) -> list[float] | None:

@@ -34,10 +34,11 @@ class Cycle:
     repeats: int
 
     @classmethod
-    def of(cls, baseline_hours: int) -> Cycle:
-        """The cycle of a baseline of that many hours."""
-        days = -(-baseline_hours // HOURS_A_DAY)
-        return cls(HOURS_A_WEEK, days // 7) if days >= 14 else cls(HOURS_A_DAY, max(days, 1))
+    def of(cls, first: int, last: int = 0) -> Cycle:
+        """The cycle of a baseline of the hours `first` to `last` from the deploy: of the week where two whole weeks lie in it."""
+        days = -(first // HOURS_A_DAY)
+        weeks = [week for week in range(days // 7) if -HOURS_A_WEEK * week <= last and first <= -HOURS_A_WEEK * (week + 1)]
+        return cls(HOURS_A_WEEK, days // 7) if len(weeks) >= 2 else cls(HOURS_A_DAY, max(days, 1))
 
     @property
     def span(self) -> int:
@@ -96,7 +97,9 @@ def pick_rows(arms: CodedArms, *, scope: Scope, cycle: Cycle, hours: tuple[int, 
     """The rows that a claim's sums are made of, whatever its metric."""
     before = _inside_cycle(arms.baseline, _belonging(arms.baseline, arms, scope), cycle=cycle, hours=hours)
     after = _inside_look(arms.post, _belonging(arms.post, arms, scope), hours=hours)
-    return Picked(arms, hours, before, after, *_strata(arms, before, after, scope))
+    like = before[(arms.baseline.numbers["hour"][before] - hours[0]) % cycle.hours < hours[1] - hours[0]]
+    large = _large_tenants(arms, arms.baseline, like) | _large_tenants(arms, arms.post, after)
+    return Picked(arms, hours, before, after, *_strata(arms, before, after, scope, large))
 
 
 def metric_totals(
@@ -167,9 +170,10 @@ def _inside_look(rows: CodedRows, at: np.ndarray, *, hours: tuple[int, int]) -> 
     return at[(hour >= hours[0]) & (hour + rows.numbers["lag_hours"][at] < hours[1])]
 
 
-def _strata(arms: CodedArms, before: np.ndarray, after: np.ndarray, scope: Scope) -> tuple[np.ndarray, np.ndarray]:
-    """A code per row: source x tenant x feature (when a pattern), tenants below the share together."""
-    large = _large_tenants(arms, arms.baseline, before) | _large_tenants(arms, arms.post, after)
+def _strata(
+    arms: CodedArms, before: np.ndarray, after: np.ndarray, scope: Scope, large: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A code per row: source x tenant x feature (when a pattern), tenants that are not `large` together."""
     code = np.zeros(len(before) + len(after), dtype=np.int64)
     for key in ("source", "tenant", "feature") if scope.is_pattern else ("source", "tenant"):
         part = np.concatenate([arms.baseline.texts[key][before], arms.post.texts[key][after]])

@@ -9,7 +9,7 @@ from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N
 from analysis.decision.controls_words import adjusted_words
 from analysis.decision.findings import Finding, highest_rate
 from analysis.decision.needed import ONE_SIDED_LEVEL, Needed
-from analysis.decision.wording import change_of, claimed_share, count, hours, interval_of, level_words, share, value_of
+from analysis.decision.wording import change_of, claimed_share, count, hours, interval_of, level, level_words, share, value_of
 from analysis.metrics import Metric
 
 if TYPE_CHECKING:
@@ -190,7 +190,10 @@ def _no_data(finding: Finding) -> str:
     measured, comparison, subject = finding.measured, finding.measured.comparison, _subject(finding)
     among = measured.metric.among
     if not measured.enough_calls:
-        before, after = (count(n) for n in (comparison.baseline_n, comparison.post_n))
+        compared = comparison.common_baseline.n, comparison.common_post.n
+        if compared != (comparison.baseline_n, comparison.post_n):
+            among = f"{among} of a source and tenant that both sides have"
+        before, after = (count(n) for n in compared)
         if measured.metric.table == "hours":
             before, after, among = count(comparison.baseline_y), count(comparison.post_y), "calls"
         return f"{subject}: {before} {among} before and {after} after are too few to say anything, {FEWEST_N} on each side are needed"
@@ -211,16 +214,19 @@ def _zero_count(finding: Finding) -> str:
 def _stays_zero(finding: Finding) -> str:
     measured, limit = finding.measured, finding.measured.limit
     before = " of before" if finding.claim.limit is None else " allowed"
-    if measured.comparison.post_y > 0:
+    if measured.decisive.post_y > 0:
         low, high = measured.decisive.post_interval(0.95)
         more = {"worse": f", and more often than before, {PAST}"}.get(finding.state, "")
         fits = f"a rate from {share(low)} to {share(high)} fits ({SURE})"
         return f"{_zero_count(finding)}, the first in hour {finding.event_hour}, so it did not stay at zero{more}; {fits}"
     if not limit:
         return f"{_zero_count(finding)}: there is no rate to rule out, so set a limit to decide it"
-    if finding.state == "met":
-        return f"{_zero_count(finding)}: {SURE} below {share(highest_rate(measured))}, less than the {share(limit)}{before}"
-    open_still = f"{SURE} only below {share(highest_rate(measured))}, which does not rule out the {share(limit)}{before}"
+    highest = highest_rate(measured, error=finding.one_sided)
+    sure = f"with {level(1 - finding.one_sided)} confidence"
+    if highest < limit:
+        but = "" if finding.state == "met" else f", but that does not count{_caveat(finding)}"
+        return f"{_zero_count(finding)}: {sure} below {share(highest)}, less than the {share(limit)}{before}{but}"
+    open_still = f"{sure} only below {share(highest)}, which does not rule out the {share(limit)}{before}"
     return f"{_zero_count(finding)}: {open_still}{_needed(finding)}"
 
 

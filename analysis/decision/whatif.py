@@ -9,10 +9,9 @@ import numpy as np
 from analysis.counts import LatencyCounts
 from analysis.decision.claims import Arms
 from analysis.decision.cliffs import find_cliffs
-from analysis.decision.scope import Scope
 from analysis.decision.wording import count, milliseconds, share
 from analysis.errors import WrongUse
-from analysis.metrics import metric_named
+from analysis.statistics.exact import dispersion
 from analysis.statistics.survival import Estimate, SurvivalCurve, kaplan_meier, what_if_cap
 
 
@@ -28,15 +27,16 @@ def feature_curve(latency: LatencyCounts, feature: str) -> SurvivalCurve:
     return kaplan_meier(latency_ms, answered, failed)
 
 
-def what_if(arms: Arms, feature: str, cap_ms: float, *, hours: tuple[int, int], level: float = 0.95) -> dict[str, Any]:
+def what_if(arms: Arms, feature: str, cap_ms: float, *, level: float = 0.95) -> dict[str, Any]:
     """Share of the post calls that a cap would cut off, and the time it would save per call and per success, with intervals.
 
-    The intervals are widened by how much more the hours vary than independent calls would.
+    The intervals are widened by how much more the window's own hours vary in the share beyond the cap than independent calls would:
+    before the deploy an old cap may have cut off all that moves.
     """
     curve = feature_curve(arms.post.latency, feature)
     cliff = find_cliffs(arms.post.latency).get(feature)
     own_cap_ms = float(cliff.at_ms) if cliff else None
-    found = what_if_cap(curve, cap_ms, own_cap_ms=own_cap_ms, level=level, inflation=_inflation(arms, feature, hours))
+    found = what_if_cap(curve, cap_ms, own_cap_ms=own_cap_ms, level=level, inflation=_inflation(arms, feature, cap_ms))
     answer = {
         "feature": feature,
         "cap_ms": cap_ms,
@@ -68,11 +68,13 @@ def what_if_sentence(answer: dict[str, Any]) -> str:
     )
 
 
-def _inflation(arms: Arms, feature: str, hours: tuple[int, int]) -> float:
-    spread = arms.compare(Scope(feature), metric_named("latency_mean"), hours).spread
-    if spread is None or not np.isfinite(spread.post) or not 0 < spread.independent_post < np.inf:
-        return 1.0
-    return max(1.0, float(spread.post / spread.independent_post))
+def _inflation(arms: Arms, feature: str, cap_ms: float) -> float:
+    """Overdispersion of the post hours in the share of calls not answered within the cap, of those whose time would show it."""
+    rows = arms.post.bins.rows
+    rows = rows[(rows["feature"] == feature) & ((rows["outcome"] == 0) | (rows["bin_ms"] >= cap_ms))]
+    by_hour = rows.assign(beyond=rows["calls"].where(rows["bin_ms"] >= cap_ms, 0)).groupby("hour")[["beyond", "calls"]].sum()
+    beyond, calls = by_hour["beyond"].to_numpy(dtype=float), by_hour["calls"].to_numpy(dtype=float)
+    return dispersion(beyond, calls, calls)
 
 
 def _estimate(estimate: Estimate) -> dict[str, float | None]:

@@ -24,7 +24,7 @@ METHODS: Mapping[str, str] = {
     "placebo windows": "How much a window moves by itself was measured on all windows of its length inside the baseline (placebo windows).",
     "windows of one day": "How much a stretch moves by itself was measured on the stretches of the one baseline day (windows of one day).",
     "cosine variance": "How much hours move together was measured by slow waves through them (cosine variance), for the baseline is short.",
-    "independent calls": "The baseline is too short to show how much hours move, so calls were taken as independent; be careful.",
+    "baseline too short": "The baseline is too short to show how much hours move, so nothing can be decided.",
     "exact": "Where events are few the counts themselves are compared (Fisher's exact test), widened by how bursty the baseline is.",
 }
 

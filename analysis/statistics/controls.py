@@ -95,6 +95,7 @@ class Guarded(Comparison):
     adjusted : Adjusted or None; what goes with the untouched features taken out. None without controls, for exact counts, for error
         classes.
     proportional : Proportional or None; the whole movement of the untouched features taken out. Not needed where they did not move.
+    others : weaker corrections that a claim must hold beside too: an error class where both the pace and the class itself moved.
     moved : whether the untouched features moved themselves, so that all of them are asked.
     untouched : Untouched or None, where there are no controls.
     """
@@ -104,6 +105,7 @@ class Guarded(Comparison):
     proportional: Proportional | None
     moved: bool
     untouched: Untouched | None
+    others: tuple[Proportional, ...] = ()
 
     def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
         """p of "post equals scale * baseline", settled."""
@@ -150,7 +152,7 @@ class Settled:
     @property
     def decided_by(self) -> str:
         """The names of those asked, in words."""
-        *first, last = (name for name, _ in self.asked)
+        *first, last = dict.fromkeys(name for name, _ in self.asked)
         return f"{', '.join(first)} and {last}" if first else last
 
     @property
@@ -190,7 +192,8 @@ def settle(
     """Which comparisons a claim must hold in.
 
     The untouched features did not move: the adjusted one decides, and the plain one where nothing was adjusted. They moved:
-    every one that there is, at the same level.
+    every one that there is, at the same level. A fixed limit is held against the calls as they came, so there the plain
+    one is always asked.
 
     Parameters
     ----------
@@ -202,8 +205,10 @@ def settle(
     adjusted = three.adjusted.comparison if three.adjusted else None
     there = [("plain", three.plain), ("adjusted", adjusted), ("proportional", three.proportional)]
     there = [(name, comparison) for name, comparison in there if comparison is not None]
-    leading = [pair for pair in there if pair[0] == ("adjusted" if adjusted else "plain")]
-    return Settled(tuple(there if three.moved else leading), scale, limit, alternative)
+    there += [("proportional", other) for other in three.others]
+    still = {"adjusted" if adjusted else "plain", *(("plain",) if limit is not None else ())}
+    asked = there if three.moved else [pair for pair in there if pair[0] in still]
+    return Settled(tuple(asked), scale, limit, alternative)
 
 
 def guard(
@@ -213,11 +218,14 @@ def guard(
     proportional: Proportional | None = None,
     moved: bool = False,
     untouched: Untouched | None = None,
+    others: tuple[Proportional, ...] = (),
 ) -> Guarded:
     """The three comparisons as one value. With only `plain` it answers as `plain` does: there are no controls."""
     leading = adjusted.comparison if adjusted else plain
     shown = {field.name: getattr(leading, field.name) for field in fields(Comparison)}
-    return Guarded(**shown, plain=plain, adjusted=adjusted, proportional=proportional, moved=moved, untouched=untouched)
+    return Guarded(
+        **shown, plain=plain, adjusted=adjusted, proportional=proportional, moved=moved, untouched=untouched, others=others
+    )
 
 
 def screen(controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[str, ...]]:

@@ -39,9 +39,9 @@ class AdjustedSpread(Spread):
 
     of_slope: float = 0.0
 
-    def variance(self, scale: float = 1.0, *, rise: float = 1.0) -> float:
+    def variance(self, scale: float = 1.0, *, rise: float = 1.0, at: float | None = None) -> float:
         """Variance of post - scale * baseline, slope included."""
-        return super().variance(scale, rise=rise) + self.of_slope
+        return super().variance(scale, rise=rise, at=at) + self.of_slope
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def compare_adjusted(plain: Comparison, target: Standardised, index: SlownessInd
     if slope.value == 0:
         return Adjusted(plain, slope, after - before)
     arms = _without_slowness(target, index, slope=slope.value, centre=before)
-    spread = measure_spread(arms, hours_per_cosine=HOURS_PER_COSINE)
+    spread = measure_spread(arms, indicator=plain.indicator, hours_per_cosine=HOURS_PER_COSINE)
     # V += (se^2 + .25^2 b^2) (r dx)^2: b is estimated, and after the deploy it may be another one
     of_slope = (slope.se**2 + (UNKNOWN_SHARE * slope.value) ** 2) * (_baseline_ratio(target) * (after - before)) ** 2
     parts = {field.name: getattr(spread, field.name) for field in fields(Spread)}

@@ -70,11 +70,21 @@ def effective_counts(total: HourSums) -> tuple[float, float]:
 def overdispersion(arms: Standardised) -> float:
     """How much more the baseline's 4-hour sums of events vary than independent calls would, at least 1.
 
-    Pearson's chi2 / df: phi = sum_i (y_i - p n_i)^2 / (p (1 - p) nn_i) / (blocks - 1) (McCullagh & Nelder 1989,
-    Generalized Linear Models, 4.5). Blocks hold their usable hours; 1 when there are no events, only events, or one
-    block with calls.
+    Blocks hold their usable hours.
     """
-    y, n, nn = (_blocks(values) for values in (arms.baseline.y, arms.baseline.n, arms.baseline.nn))
+    return dispersion(*(_blocks(values) for values in (arms.baseline.y, arms.baseline.n, arms.baseline.nn)))
+
+
+def dispersion(y: np.ndarray, n: np.ndarray, nn: np.ndarray) -> float:
+    """How much more sums of events vary from block to block than independent calls would, at least 1.
+
+    Pearson's chi2 / df: phi = sum_i (y_i - p n_i)^2 / (p (1 - p) nn_i) / (blocks - 1) (McCullagh & Nelder 1989,
+    Generalized Linear Models, 4.5). 1 when there are no events, only events, or one block with calls.
+
+    Parameters
+    ----------
+    y, n, nn : per block the events, the calls, and the calls' squared weights (n itself without weights)
+    """
     filled = nn > 0
     if filled.sum() < 2:
         return 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
@@ -51,6 +53,9 @@ def difference_interval(spread: Spread, baseline: float, post: float, *, scale: 
     def rise(difference: float) -> float:
         return (scale * baseline + difference) / baseline if baseline > 0 else 1.0
 
+    if spread.rate is not None:
+        return _rate_interval(spread, estimate, t, scale=scale, of_null=scale * baseline, rise=rise)
+
     def beyond(difference: float) -> float:
         # (estimate - d)^2 = t^2 V(d): the end where the test turns
         return estimate - difference - t * np.sqrt(spread.variance(scale, rise=rise(difference)))
@@ -60,6 +65,29 @@ def difference_interval(spread: Spread, baseline: float, post: float, *, scale: 
         start = (max(1.0, scale) - scale) * baseline
         low = brentq(beyond, start, estimate) if beyond(start) > 0 else start
     high = estimate + t * np.sqrt(spread.variance(scale, rise=rise(estimate)))
+    return float(low), float(high)
+
+
+def rate_interval(spread: Spread, baseline: float, post: float, *, level: float) -> tuple[float, float]:
+    """Interval of a post rate alone: every fixed rate that the t test would not refuse. 0 of n has a width too, like Wilson's (1927)."""
+    if not np.isfinite(spread.variance(0.0)):
+        return 0.0, 1.0
+    ratio = post / baseline if baseline > 0 else 1.0
+    return _rate_interval(spread, post, _critical_t(spread.df(0.0), level), scale=0.0, of_null=0.0, rise=lambda _: ratio)
+
+
+def _rate_interval(
+    spread: Spread, estimate: float, t: float, *, scale: float, of_null: float, rise: Callable[[float], float]
+) -> tuple[float, float]:
+    """The same for a rate, between post rates of 0 and 1: each difference is asked with the variance of the post rate that it means."""
+
+    def beyond(difference: float) -> float:
+        variance = spread.variance(scale, rise=rise(min(difference, estimate)), at=of_null + difference)
+        return abs(estimate - difference) - t * np.sqrt(variance)
+
+    lowest, highest = min(-of_null, estimate), max(1.0 - of_null, estimate)
+    low = brentq(beyond, lowest, estimate) if beyond(lowest) > 0 else lowest
+    high = brentq(beyond, estimate, highest) if beyond(highest) > 0 else highest
     return float(low), float(high)
 
 

@@ -110,14 +110,14 @@ def survival_at(curve: SurvivalCurve, time_ms: float, *, level: float = 0.95, in
     """S(t), the share of calls not answered by `time_ms`, with its log-log interval.
 
     Greenwood's variance times `inflation` (calls of an hour are not independent: give `Comparison.inflation` of "slower
-    than t"; 1 takes calls as independent). Where S is 0 or 1 the interval is Clopper-Pearson's for the calls still at
-    risk. Beyond the last cut-off call: unknown.
+    than t"; 1 takes calls as independent). Where S is 1 the interval is Clopper-Pearson's for all calls, where it is 0 for
+    those that were answered. Beyond the last cut-off call: unknown.
     """
     if not curve.n_calls or time_ms > curve.known_until_ms:
         return UNKNOWN
     last = int(np.searchsorted(curve.time_ms, time_ms, side="right")) - 1
     s = float(curve.survival[last]) if last >= 0 else 1.0
-    n = float(curve.at_risk[max(last, 0)])
+    n = float(curve.at_risk[0] if s else curve.answered.sum())
     if s in (0.0, 1.0):
         low, high = rate_bounds(s * n, n, phi=inflation, level=level)
         return Estimate(s, low, high)

@@ -58,6 +58,7 @@ def check_sustained(
     crossed: bool,
     critical_guardrails_met: bool,
     first_hour: int = 0,
+    trailing: Comparison | None = None,
 ) -> Sustained:
     """Ask whether an improvement has lasted for the trailing `hours` hours of the post arm.
 
@@ -72,6 +73,7 @@ def check_sustained(
     better : the direction that is better, "less" for what should fall
     crossed, critical_guardrails_met : (a) and (d), decided elsewhere
     first_hour : hour of the cycle at which post hour 0 lies; other than 0 for a later stage of the monitoring
+    trailing : comparison of the trailing hours where there is a better one than the plain (beside control features)
 
     Notes
     -----
@@ -79,7 +81,8 @@ def check_sustained(
     """
     if post.y.shape[2] < hours or hours < 1:
         return Sustained(False, crossed, None, None, critical_guardrails_met, True, None)
-    trailing, first = compare_trailing(baseline, post, hours=hours, indicator=indicator, first_hour=first_hour)
+    plain, first = compare_trailing(baseline, post, hours=hours, indicator=indicator, first_hour=first_hour)
+    trailing = trailing or plain
     evidence_asked = not indicator or _expected_events(trailing, baseline) >= SMALLEST_EXPECTED
     share = _share_better(baseline, post, first=first, first_hour=first_hour, better=better) if evidence_asked else None
     if evidence_asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,10 @@ class ArmTotals:
         sums = {name: getattr(self, name)[:, :, first:last] for name in SUMS}
         return ArmTotals(**sums, usable=self.usable[:, first:last])
 
+    def as_one_stratum(self) -> ArmTotals:
+        """The same calls without regard to their strata."""
+        return ArmTotals(**{name: getattr(self, name).sum(axis=0, keepdims=True) for name in SUMS}, usable=self.usable)
+
     def without(self, hours: Bools) -> ArmTotals:
         """The same sums with these hours (repeats, hours) no longer usable."""
         return ArmTotals(**{name: getattr(self, name) for name in SUMS}, usable=self.usable & ~hours)
@@ -93,6 +98,13 @@ class HourSums:
         return HourSums(**{k: np.sum(v * (times if k in ("y", "n") else square)) for k, v in by_name.items()})
 
 
+class PlainSums(NamedTuple):
+    """Plain sums of one arm, each matched hour once: events and calls of a rate."""
+
+    y: float
+    n: float
+
+
 @dataclass(frozen=True, eq=False)
 class Standardised:
     """Both arms with the same mix of strata.
@@ -109,8 +121,10 @@ class Standardised:
         Hour of the cycle at which post hour 0 lies: 0 at the deploy.
     coverage : float
         Share of the post arm's n that lies in strata seen in both arms, 0 to 1.
-    crude_baseline_y, crude_baseline_n, crude_post_y, crude_post_n : float
-        Plain sums of all strata over the matched hours, each hour once.
+    crude_baseline, crude_post : PlainSums
+        Of all strata.
+    common_baseline, common_post : PlainSums
+        Of the strata that both arms have: what is compared.
     """
 
     baseline: HourSums
@@ -120,10 +134,10 @@ class Standardised:
     matches: Floats
     first_hour: int
     coverage: float
-    crude_baseline_y: float
-    crude_baseline_n: float
-    crude_post_y: float
-    crude_post_n: float
+    crude_baseline: PlainSums
+    crude_post: PlainSums
+    common_baseline: PlainSums
+    common_post: PlainSums
     baseline_total: HourSums = field(init=False)
     post_total: HourSums = field(init=False)
 
@@ -132,14 +146,15 @@ class Standardised:
         object.__setattr__(self, "post_total", self.post.total(self.post_usable.astype(float)))
 
 
-def standardise(baseline: ArmTotals, post: ArmTotals, *, first_hour: int = 0) -> Standardised:
-    """Combine strata so that both arms have the same mix.
+def standardise(baseline: ArmTotals, post: ArmTotals, *, first_hour: int = 0, every_post_hour: bool = False) -> Standardised:
+    """Combine strata so that both arms have the same mix, over hours of the cycle that both have.
 
     Overlap weights w_s = nb_s * np_s / (nb_s + np_s), scaled to sum 1 (Li, Morgan, Zaslavsky 2018, JASA 113, 390-400):
     the mix at which the difference of the arms is known best. nb_s counts the matched hours, those that are compared:
     where strata have different daily rhythms, weights of whole days give the arms of a 4-hour window different mixes
     (false alarms .28 instead of .01 with a slow stratum that works by day). Strata seen in one arm only drop out;
-    `coverage` says how much of the post arm is left.
+    `coverage` says how much of the post arm is left. A stratum whose n is 0 in one arm only because every call failed
+    (n counts successes) is no mix of its own: then all strata are one.
 
     Parameters
     ----------
@@ -147,6 +162,8 @@ def standardise(baseline: ArmTotals, post: ArmTotals, *, first_hour: int = 0) ->
     post : ArmTotals (strata, 1, hours), strata in the same order
     first_hour : int
         Hour of the cycle at which post hour 0 lies; 0 for windows that start at the deploy.
+    every_post_hour : bool
+        Keep post hours that no baseline hour matches: for a claim about the post arm alone.
 
     Raises
     ------
@@ -166,17 +183,21 @@ def standardise(baseline: ArmTotals, post: ArmTotals, *, first_hour: int = 0) ->
     >>> value = np.array([[[1.0]], [[3.0]]])
     >>> arm = lambda n: ArmTotals(y=n * value, n=n, yy=n * value**2, yn=n * value, nn=n, usable=one)
     >>> arms = standardise(arm(n_before), arm(n_after))
-    >>> arms.crude_post_y / arms.crude_post_n - arms.crude_baseline_y / arms.crude_baseline_n
+    >>> arms.crude_post.y / arms.crude_post.n - arms.crude_baseline.y / arms.crude_baseline.n
     -0.8
     >>> float(round(arms.post_total.y / arms.post_total.n - arms.baseline_total.y / arms.baseline_total.n, 12))
     0.0
     """
     _check_pair(baseline, post)
+    if not every_post_hour:
+        post = post.without(~_has_a_like(baseline.usable, post.usable, first_hour=first_hour))
     matches = match_hours(post.usable[0], cycle=baseline.usable.shape[1], first_hour=first_hour)
-    baseline_n = np.einsum("srh,rh->s", baseline.n, baseline.usable * matches)
-    post_n = np.einsum("srh,rh->s", post.n, post.usable)
-    baseline_factor, post_factor = overlap_factors(baseline_n, post_n)
+    if _fails_wholly(baseline, post, baseline.usable * matches):
+        baseline, post = baseline.as_one_stratum(), post.as_one_stratum()
     matched = baseline.usable & (matches > 0)
+    before, after = _by_stratum(baseline, matched), _by_stratum(post, post.usable)
+    baseline_factor, post_factor = overlap_factors(_by_stratum(baseline, baseline.usable * matches).n, after.n)
+    common = post_factor > 0
     return Standardised(
         baseline=_combine(baseline, baseline_factor),
         post=_first_repeat(_combine(post, post_factor)),
@@ -184,11 +205,11 @@ def standardise(baseline: ArmTotals, post: ArmTotals, *, first_hour: int = 0) ->
         post_usable=post.usable[0],
         matches=matches,
         first_hour=first_hour,
-        coverage=float(post_n[post_factor > 0].sum() / post_n.sum()) if post_n.sum() > 0 else 0.0,
-        crude_baseline_y=float(np.einsum("srh,rh->", baseline.y, matched)),
-        crude_baseline_n=float(np.einsum("srh,rh->", baseline.n, matched)),
-        crude_post_y=float(np.einsum("srh,rh->", post.y, post.usable)),
-        crude_post_n=float(np.einsum("srh,rh->", post.n, post.usable)),
+        coverage=float(after.n[common].sum() / after.n.sum()) if after.n.sum() > 0 else 0.0,
+        crude_baseline=_added(before, slice(None)),
+        crude_post=_added(after, slice(None)),
+        common_baseline=_added(before, common),
+        common_post=_added(after, common),
     )
 
 
@@ -200,6 +221,27 @@ def overlap_factors(baseline_n: Floats, post_n: Floats) -> tuple[Floats, Floats]
     weight = np.where(both, 1.0 / (1.0 / safe_baseline + 1.0 / safe_post), 0.0)
     weight = weight / (weight.sum() or 1.0)
     return weight / safe_baseline * baseline_n[both].sum(), weight / safe_post * post_n[both].sum()
+
+
+def _by_stratum(arm: ArmTotals, hours: NDArray) -> PlainSums:
+    """Sums of y and n of each stratum, each hour so many times."""
+    return PlainSums(np.einsum("srh,rh->s", arm.y, hours), np.einsum("srh,rh->s", arm.n, hours))
+
+
+def _added(by_stratum: PlainSums, strata: NDArray | slice) -> PlainSums:
+    return PlainSums(float(by_stratum.y[strata].sum()), float(by_stratum.n[strata].sum()))
+
+
+def _has_a_like(baseline_usable: Bools, post_usable: Bools, *, first_hour: int) -> Bools:
+    """Post hours (1, hours) whose hour of the cycle is there in the baseline."""
+    there = baseline_usable.any(axis=0)
+    return there[(first_hour + np.arange(post_usable.shape[1])) % there.size][None, :]
+
+
+def _fails_wholly(baseline: ArmTotals, post: ArmTotals, hours: NDArray) -> bool:
+    """Whether a stratum of one arm has sums of y without any n, while the other arm has both."""
+    before, after = _by_stratum(baseline, hours), _by_stratum(post, post.usable)
+    return bool((((after.y > 0) & (after.n <= 0) & (before.n > 0)) | ((before.y > 0) & (before.n <= 0) & (after.n > 0))).any())
 
 
 def match_hours(post_usable: Bools, *, cycle: int, first_hour: int = 0) -> Floats:

@@ -69,7 +69,7 @@ def hourly_counts(sums: HourSums, slower: Sums, *, first_hour: int) -> HourlyCou
 
 def make_arms(baseline: HourlyCounts, post: HourlyCounts, *, days: int, hours: int) -> Arms:
     """Both arms, as the judge makes them of a frozen baseline and a look."""
-    return Arms(_arm(baseline, -24 * days, 0), _arm(post, 0, hours), Cycle.of(24 * days))
+    return Arms(_arm(baseline, -24 * days, 0), _arm(post, 0, hours), Cycle.of(-24 * days))
 
 
 def plan_of(windows: Sequence[int], look: int = -1, *, alpha: float = ALPHA) -> Plan:

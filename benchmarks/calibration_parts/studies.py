@@ -37,7 +37,7 @@ LOOKED_AT = (("timeouts", 1), ("timeouts", 7), ("latency", 7))
 FIX = Change(timeout_rate=0.25, error_factor=0.25, latency_factor=0.8)
 AT_THE_MARGIN = Change(timeout_rate=0.55, latency_factor=1.1)
 RELAPSE = Change(timeout_rate=0.2, latency_factor=0.7, until_hour=6)
-STRONG_FIX = Change(timeout_rate=0.2)
+STRONG_FIX, HALF_OF_NINE_TENTHS = Change(timeout_rate=0.2), Change(timeout_rate=0.45)
 SUSTAINED_HOURS = 6
 FEWER = 40
 """Per cent of the runs for questions about power."""
@@ -163,12 +163,14 @@ def ask_lasting(drawn: Drawn, *, days: tuple[int, ...] = (1, 7)) -> Answers:
 
 
 def ask_strong_fix(drawn: Drawn, *, days: tuple[int, ...] = (1, 7), windows: tuple[int, ...] = PLANNED) -> Answers:
-    """A fall from 90 % to 20 % timeouts: at which looks it is found, alone, and by half as one of four claims."""
+    """A fall from 90 % to 20 % timeouts: at which looks it is found, alone, and by half as one of four claims; and a fall to just half."""
     alone = CLAIMS["timeouts"].model_copy(update={"metric": "timeout_rate"})
     family = [alone.model_copy(update={"by": 0.5}), *(CLAIMS[name] for name in ("errors", "latency", "slower"))]
     for n_days in days:
-        arms = drawn.arms(n_days, STRONG_FIX)
+        arms, at_the_edge = drawn.arms(n_days, STRONG_FIX), drawn.arms(n_days, HALF_OF_NINE_TENTHS)
         for look, hours in enumerate(windows):
+            (found,) = judge(family[0], at_the_edge, plan_of((hours,)))
+            yield ("half of 90 %, exactly half", "timeouts", n_days, hours), found.state == "met"
             yield ("strong fix", "timeouts", n_days, hours), judge(alone, arms, plan_of(windows, look))[0].state == "met"
             found = judge(family, arms, plan_of(windows, look))[0]
             yield ("strong fix by half, one of four", "timeouts", n_days, hours), found.state == "met"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from analysis.decision.claims import Measured
 from analysis.decision.findings import Finding
 from analysis.metrics import metric_named
+from analysis.statistics.totals import PlainSums
 
 LEVEL = 0.951
 
@@ -26,6 +27,8 @@ class Compared:
     baseline_n = property(lambda self: self.baseline[1])
     post_y = property(lambda self: self.post[0])
     post_n = property(lambda self: self.post[1])
+    common_baseline = property(lambda self: PlainSums(*self.baseline))
+    common_post = property(lambda self: PlainSums(*self.post))
     crude_baseline_value = property(lambda self: self.baseline[0] / self.baseline[1] if self.baseline[1] else None)
     crude_post_value = property(lambda self: self.post[0] / self.post[1] if self.post[1] else None)
     baseline_value = crude_baseline_value

@@ -83,7 +83,7 @@ def arm(
 
 
 def arms(baseline: Arm, post: Arm, *, user_classes: tuple[str, ...] = ()) -> Arms:
-    return Arms(baseline, post, Cycle.of(-baseline.hours[0]), user_classes)
+    return Arms(baseline, post, Cycle.of(*baseline.hours), user_classes)
 
 
 def plan(look: int = 2, *, windows: Sequence[int] = (1, 4, 24), alpha: float = 0.05) -> Plan:

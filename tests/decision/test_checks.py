@@ -259,3 +259,11 @@ def test_neighbouring_hours_are_one_stretch():
     windows = stretches((-5, -4, -1), DEPLOYED_AT)
     assert [((window.start - DEPLOYED_AT) / HOUR, (window.end - DEPLOYED_AT) / HOUR) for window in windows] == [(-5.0, -3.0), (-1.0, 0.0)]
     assert tomllib.loads(exclusion_line((), windows))["exclude"][0]["why"] == "incident"
+
+
+def test_hours_of_the_window_that_have_no_like_are_told():
+    both = arms(arm(-12, 0, calls(-12, 0, per_hour=50)), arm(0, 24, calls(0, 24, per_hour=50)))
+    found = check("the baseline is as long as asked", both)
+    assert found == (
+        "warning", "12 hours of the window have no like in the baseline and are compared with nothing; take whole days"
+    )

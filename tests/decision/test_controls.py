@@ -1,6 +1,7 @@
 """Which features are controls, what they do to findings, and what is said of it."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from analysis.decision.controls import Controls, busy_features, find_controls, p
 from analysis.decision.controls_pace import is_class_rate, kind_of
 from analysis.decision.controls_series import compare_beside, replay_controls, slowness_around
 from analysis.decision.controls_words import controls_object, controls_sentence, shared_words
+from analysis.decision.lasting import decide_lasting
 from analysis.decision.replay import replay_pretended_deploys
 from analysis.decision.result import finding_object
 from analysis.decision.scope import Cycle, Scope
@@ -21,7 +23,7 @@ from analysis.decision.verdict import decide_verdict
 from analysis.errors import WrongUse
 from analysis.metrics import METRICS, metric_named
 from analysis.statistics.comparison import compare
-from analysis.statistics.controls import Guarded
+from analysis.statistics.controls import Guarded, Proportional, guard
 from benchmarks.controls_parts.rollouts import STORIES, judge_rollout
 from tests.decision import making
 from tests.decision.making import ONLY, arm, calls, claim, expectation, guardrail, plan, spoken
@@ -48,7 +50,7 @@ def two_arms(features: dict[str, dict], *, models: dict[str, str] | None = None)
     limits = pd.concat([making.LIMITS.assign(feature=name) for name in features], ignore_index=True)
     names = dict.fromkeys(features, "gpt-5-mini") if models is None else models
     sides = [with_bins(replace(arm(*span, *rows), limits=limits, models=names)) for span, rows in (((-cut, 0), before), ((0, HOURS), after))]
-    return Arms(*sides, Cycle.of(cut), controls=Controls(tuple(sorted(set(features) & set(SHARED))), names))
+    return Arms(*sides, Cycle.of(-cut), controls=Controls(tuple(sorted(set(features) & set(SHARED))), names))
 
 
 def with_bins(one):
@@ -135,12 +137,12 @@ def test_quiet_features_are_no_controls():
         calls(-DAYS * 24, 0, per_hour=np.where(hours % 6 < 5, 20, 0), feature="most hours"),
         calls(-DAYS * 24, 0, per_hour=np.where(hours % 6 < 4, 20, 0), feature="some hours"),
     ]
-    assert busy_features(arm(-DAYS * 24, 0, *rows), Cycle.of(DAYS * 24)) == ("five", "most hours")
+    assert busy_features(arm(-DAYS * 24, 0, *rows), Cycle.of(-DAYS * 24)) == ("five", "most hours")
 
 
 def test_excluded_hours_do_not_count_against_a_feature():
     rows = calls(-DAYS * 24, 0, per_hour=5, feature="five")
-    assert busy_features(arm(-DAYS * 24, 0, rows, excluded=range(-100, -20)), Cycle.of(DAYS * 24)) == ("five",)
+    assert busy_features(arm(-DAYS * 24, 0, rows, excluded=range(-100, -20)), Cycle.of(-DAYS * 24)) == ("five",)
 
 
 MODELS = {"f": "gpt-5-mini", "a": "gpt-5-mini", "b": "gpt-5-mini", "c": "gpt-5-nano", "d": "claude-haiku", "g": "gpt-5-nano", "h": "claude-haiku"}
@@ -256,6 +258,52 @@ def test_errors_that_rise_everywhere_are_vetoed_and_errors_of_one_feature_are_no
     assert alone.p_value() == alone.plain.p_value() < 0.01
     more = with_errors((1, 9), (1, 3)).compare(Scope("f"), rate, (0, HOURS))
     assert more.plain.p_value() < more.p_value() < 0.01
+
+
+@pytest.mark.parametrize("said", [claim("falls", "rate_limit_rate"), claim("no_worse", "rate_limit_rate", margin=0.1), claim("below", "rate_limit_rate", limit=0.05)])
+def test_errors_of_the_others_in_a_source_that_is_new_or_gone_are_counted_all_the_same(said):
+    """The same errors came to the others only in a source that there was not before: half an event where there was none."""
+    rng = np.random.default_rng(3)
+    before = [calls(-168, 0, per_hour=60, rate_limit=rng.poisson(2, 168))]
+    after = [calls(0, 24, per_hour=60, rate_limit=rng.poisson(8, 24))]
+    for name in ("a", "b"):
+        before.append(calls(-168, 0, per_hour=40, feature=name, source="old", rate_limit=1))
+        after += [calls(0, 24, per_hour=40, feature=name, source="old"), calls(0, 24, per_hour=40, feature=name, source="new", rate_limit=1)]
+    both = making.arms(arm(-168, 0, *before), arm(0, 24, *after))
+    found = expectation(replace(both, controls=Controls(("a", "b"), dict.fromkeys(("a", "b", "f"), "m"))), said, at=plan(**ONLY))
+    assert found.measured.decisive.proportional.factor > 0
+    assert finding_object(found)["controls"]["class_movement"] is not None
+
+
+def test_a_claim_must_hold_beside_every_correction_not_only_the_strongest():
+    plain = with_errors((4, 6), (1, 1)).compare(Scope("f"), metric_named("http_5xx_rate"), (0, HOURS)).plain
+    weaker, strongest = Proportional(plain, 1.5), Proportional(plain, 0.4)
+    alone = guard(plain, proportional=strongest, moved=True)
+    both = guard(plain, proportional=strongest, others=(weaker,), moved=True)
+    assert alone.p_value() < 0.05 < both.p_value()
+    assert both.decided_by == "plain and proportional"
+
+
+def test_a_limit_is_held_against_the_calls_as_they_came_too():
+    """The controls stood still, so the adjusted comparison decides; but no limit holds that the calls themselves do not keep."""
+    still = next(both for both in (shared_day(own=0.01 * number) for number in range(1, 9)) if not both.compare(Scope("f"), MEAN, (0, HOURS)).moved)
+    found = still.compare(Scope("f"), MEAN, (0, HOURS), as_it_is=True)
+    for limit in (1900.0, 2000.0, 2100.0):
+        asked = found.plain.p_value_against(limit, alternative="less"), found.adjusted.comparison.p_value_against(limit, alternative="less")
+        assert found.p_value_against(limit, alternative="less") == max(asked)
+
+
+def test_the_last_hours_are_held_beside_the_untouched_features_too():
+    """Better for 18 hours, then as before on a day that is faster for all: plainly it lasts, beside the others it does not."""
+    hours = np.arange(DAYS * 24 + HOURS)
+    fast = np.where(hours >= DAYS * 24, 0.65, 1.0)
+    own = np.where((hours >= DAYS * 24) & (hours < DAYS * 24 + 18), 0.5, 1.0)
+    features = {name: {"ms": 1000 * (2 + n) * fast * wave(10 + n, 0.02)} for n, name in enumerate(SHARED)}
+    both = two_arms(features | {"f": {"ms": 2000 * fast * own * wave(20, 0.02)}})
+    at = plan(**ONLY)
+    found = expectation(both, claim("falls", "latency_mean"), at=at)
+    lasting = decide_lasting([found], [], both, at, sustained_for=timedelta(hours=6))
+    assert (found.state, lasting.holds) == ("met", False)
 
 
 def test_timeouts_are_held_against_what_the_new_pace_alone_would_cut():

@@ -118,6 +118,19 @@ def test_a_limit_on_rare_minutes_needs_no_new_evidence():
     assert lasting(both, claim("below", "cron_over_budget_rate", limit=0.01, budget_ms=240_000))[0]
 
 
+@pytest.mark.parametrize(
+    "said", [claim("stays_zero", "connection_rate", limit=0.5, name="it"), claim("no_worse", margin=0.2, name="it"), FALLS], ids=str
+)
+def test_silence_is_no_evidence_that_it_lasts(said):
+    """Nobody called in the last six hours, in which hundreds of calls are usual."""
+    drawn = np.random.default_rng(5).poisson(10, 168)
+    quiet = calls(0, 18, per_hour=50, timeout=[1] * 18)
+    both = arms(arm(-168, 0, calls(-168, 0, per_hour=50, timeout=drawn)), arm(0, 24, quiet))
+    holds, remark, states = lasting(both, said)
+    assert (holds, states) == (False, ["met"])
+    assert remark == f"it is not sustained: {said.name!r} cannot be seen in the last 6 h: they hold none of its calls"
+
+
 # ---- alternatives ----------------------------------------------------------------------------------------------------
 def test_of_alternatives_one_that_is_met_must_last():
     rng = np.random.default_rng(3)

@@ -55,6 +55,15 @@ def test_what_the_judge_asks_for_is_asked_of_a_pretended_deploy_too():
     assert replay_pretended_deploys([FALLS], few, at).false_alarms == 0
 
 
+def test_a_critical_guardrail_that_is_not_met_is_an_alarm_too():
+    """One-sided 5 % at the last look rolls back; worse asks for 2.5 %: the critical one cries wolf at least as often."""
+    at, both = plan(**ONLY), week(before={"timeout": 20}, after={"timeout": 20}, seed=3)
+    margin = {"margin": 0.02}
+    plainly = replay_pretended_deploys([], both, at, guardrails=[claim("no_worse", **margin)])
+    critical = replay_pretended_deploys([], both, at, guardrails=[claim("no_worse", critical=True, **margin)])
+    assert critical.false_alarms >= plainly.false_alarms
+
+
 def test_guardrails_and_alternatives_are_replayed():
     at, both = plan(**ONLY), stepping()
     rises = replay_pretended_deploys([], both, at, guardrails=[claim("no_worse", margin=0.01)])

@@ -50,6 +50,17 @@ def test_strata_are_sources_and_tenants_with_a_tenth_of_the_calls_in_either_arm(
     assert strata(before, few, Scope("f")) == [(168 * 10, 24 * 5), (168 * 10, 24 * 5), (168 * 80, 24 * 80)]  # burst and small together
 
 
+def test_a_tenant_is_large_by_the_hours_that_are_compared():
+    """A slow tenant comes in four hours of the day only: a third of those hours' calls, a small share of the whole baseline's."""
+    clock = np.arange(-168, 0) % 24
+    slow = np.where(clock < 4, 50, 0)
+    before = [calls(-168, 0, per_hour=100, tenant="quick"), calls(-168, 0, per_hour=slow, tenant="slow", latency_ms=5000)]
+    after = [calls(0, 4, per_hour=100, tenant="quick"), calls(0, 4, per_hour=5, tenant="slow", latency_ms=5000)]
+    found = measure(claim("falls", "latency_mean"), arms(arm(-168, 0, *before), arm(0, 4, *after)), (0, 4)).comparison
+    assert found.crude_difference < -1000
+    assert found.difference == 0
+
+
 def test_a_missing_source_is_a_stratum_of_its_own():
     before, after = ([calls(first, last, per_hour=10, source=source) for source in ("s", None)] for first, last in ((-168, 0), (0, 24)))
     assert strata(before, after, Scope("f")) == [(1680, 240), (1680, 240)]
@@ -77,7 +88,16 @@ def test_calls_an_hour_are_compared_as_they_come():
     [(24, Cycle(24, 1)), (25, Cycle(24, 2)), (168, Cycle(24, 7)), (13 * 24, Cycle(24, 13)), (14 * 24, Cycle(168, 2)), (21 * 24, Cycle(168, 3))],
 )
 def test_two_weeks_or_more_match_the_hour_of_the_week(hours, cycle):
-    assert Cycle.of(hours) == cycle
+    assert Cycle.of(-hours) == cycle
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "cycle"),
+    [(-336, -168, Cycle(24, 14)), (-504, -168, Cycle(168, 3)), (-400, -24, Cycle(24, 17)), (-20, -8, Cycle(24, 1))],
+)
+def test_a_week_that_is_not_there_is_not_matched(first, last, cycle):
+    """A baseline that ends before the deploy: only whole weeks that lie in it count."""
+    assert Cycle.of(first, last) == cycle
 
 
 def test_a_look_is_compared_with_the_same_hours_of_every_day():

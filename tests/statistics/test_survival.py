@@ -191,3 +191,11 @@ def test_leukaemia_remissions():
     curve = kaplan_meier(weeks + lost, [1] * 9 + [0] * 12, [0] * 9 + [1] * 12)
     found = [round(survival_at(curve, week).value, 3) for week in (6, 7, 10, 13, 16, 22, 23)]
     assert found == [0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448]
+
+
+def test_where_everything_was_answered_the_interval_knows_how_many_calls_that_were():
+    """1,000 calls within 1.5 s: of those that take longer than 2 s there may be 0.37 %, not 99.8 % (Clopper-Pearson, 0 of 1,000)."""
+    curve = kaplan_meier(np.arange(500, 1500), np.ones(1000), np.append(np.zeros(999), 0))
+    found = survival_at(curve, 1499.0)
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert found.high == pytest.approx(stats.binomtest(0, 1000).proportion_ci(0.95).high, rel=1e-9)

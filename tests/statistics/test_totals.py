@@ -34,8 +34,8 @@ def test_second_moments_get_squared_weights():
 def test_only_the_same_clock_hours_are_compared():
     before = rate(np.arange(48).reshape(1, 2, 24), np.full((1, 2, 24), 100))
     arms = standardise(before, rate(np.ones((1, 1, 4)), np.full((1, 1, 4), 100)))
-    assert arms.crude_baseline_y == sum([0, 1, 2, 3, 24, 25, 26, 27])
-    assert arms.baseline_total.y == pytest.approx(arms.crude_baseline_y)
+    assert arms.crude_baseline.y == sum([0, 1, 2, 3, 24, 25, 26, 27])
+    assert arms.baseline_total.y == pytest.approx(arms.crude_baseline.y)
 
 
 def test_windows_longer_than_the_cycle_wrap():
@@ -54,7 +54,7 @@ def test_moved_traffic_is_not_an_improvement():
         return ArmTotals(y=y, n=n, yy=y * latency, yn=y, nn=n, usable=np.ones((1, 24), dtype=bool))
 
     arms = standardise(arm([50, 50], 1.0), arm([10, 90], 1.15))
-    assert arms.crude_post_y / arms.crude_post_n < arms.crude_baseline_y / arms.crude_baseline_n
+    assert arms.crude_post.y / arms.crude_post.n < arms.crude_baseline.y / arms.crude_baseline.n
     assert value(arms.post_total) / value(arms.baseline_total) == pytest.approx(1.15, rel=1e-12)
 
 
@@ -129,7 +129,7 @@ def test_a_stratum_of_one_arm_drops_out_and_coverage_says_so():
     arms = standardise(rate([[[1]], [[0]]], [[[10]], [[0]]]), rate([[[1]], [[9]]], [[[10]], [[30]]]))
     assert arms.coverage == pytest.approx(0.25)
     assert value(arms.post_total) == pytest.approx(0.1)
-    assert arms.crude_post_y == 10
+    assert arms.crude_post.y == 10
 
 
 def test_no_shared_stratum():
@@ -141,7 +141,7 @@ def test_excluded_hours_count_nowhere():
     usable = np.ones((2, 24), dtype=bool)
     usable[0, 1] = False
     before = rate(np.full((1, 2, 24), 5), np.full((1, 2, 24), 10), usable)
-    assert standardise(before, rate(np.ones((1, 1, 4)), np.full((1, 1, 4), 10))).crude_baseline_n == 70
+    assert standardise(before, rate(np.ones((1, 1, 4)), np.full((1, 1, 4), 10))).crude_baseline.n == 70
 
 
 def test_refusals_name_the_rule():

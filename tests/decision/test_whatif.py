@@ -1,0 +1,48 @@
+"""What if the cap were another one: how sure, when whole hours are slow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.counts import HourlyBins
+from analysis.decision.whatif import what_if
+from tests.decision.making import arm, arms, calls, spoken
+
+
+def with_bins(one):
+    """The same calls by hour and latency bin; every latency of these tests is a bin's edge."""
+    rows = one.hourly.rows
+    return replace(one, bins=HourlyBins.of(rows.assign(bin_ms=rows["latency_ms"] // rows["calls"].clip(lower=1))))
+
+
+def day(slow_per_hour):
+    """100 calls an hour: some of 38 s, the others of 10 s. Before the deploy everything was cut off at 20 s."""
+    slow = np.asarray(slow_per_hour)
+    before = calls(-168, 0, per_hour=100, timeout=20, failed_ms=20_000, latency_ms=10_000)
+    after = [calls(0, 24, per_hour=100 - slow, latency_ms=10_000), calls(0, 24, per_hour=slow, latency_ms=38_000, source="slow")]
+    return arms(arm(-168, 0, before), with_bins(arm(0, 24, *after)))
+
+
+def test_slow_calls_spread_evenly_are_known_as_well_as_independent_ones():
+    found = what_if(day([20] * 24), "f", 30_000)["cut_off_share"]
+    half = 1.96 * np.sqrt(0.2 * 0.8 / 2400)
+    assert found["value"] == pytest.approx(0.2)
+    assert found["high"] - found["low"] == pytest.approx(2 * half, rel=0.05)
+
+
+def test_whole_slow_hours_are_known_as_hours():
+    """The same 480 slow calls, all of them in five hours: 24 hours say no more than 24 throws of a coin do."""
+    found = what_if(day([96] * 5 + [0] * 19), "f", 30_000)["cut_off_share"]
+    assert found["value"] == pytest.approx(0.2)
+    assert found["low"] < 0.1
+    assert found["high"] > 0.33
+
+
+def test_everything_answered_within_the_cap():
+    answer = what_if(day([0] * 24), "f", 9_000)
+    assert answer["cut_off_share"]["value"] == 1.0
+    beyond = what_if(day([0] * 24), "f", 10_000)
+    assert spoken(beyond["sentence"]).startswith("A cap of 10.0 s on f would cut off 0.0 % of the calls (0.0 % to 0.15 %, n = 2 400)")
