@@ -35,7 +35,7 @@ MUTATIONS = {
     # ---- the second lock: a parser that lets one SELECT pass
     "the parser lets everything pass": (
         "analysis/telemetry/queries.py", 'raise PermissionError("only one SELECT', 'print("only one SELECT',
-        f"{ENGINES}::test_the_parser_s_lock_stands_before_both"),
+        f"{QUERIES}::test_only_one_select_passes"),
     "the parser lets functions with side effects pass": (
         "analysis/telemetry/queries.py", " or acts(statements[0])", "",
         "tests/faults/test_read_only.py::test_a_function_that_acts_reaches_no_database"),
