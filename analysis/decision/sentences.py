@@ -188,20 +188,20 @@ def _caveat(finding: Finding) -> str:
 # ---- sentences of their own ------------------------------------------------------------------------------------------
 def _no_data(finding: Finding) -> str:
     measured, comparison, subject = finding.measured, finding.measured.comparison, _subject(finding)
-    among = measured.metric.among
+    among, compared = measured.metric.among, (comparison.baseline_n, comparison.post_n)
+    if min(compared) >= FEWEST_N and comparison.difference is None:
+        return f"{subject}: no {among} after the deploy have the source and tenant of any before it, so nothing can be compared"
     if not measured.enough_calls:
-        compared = comparison.common_baseline.n, comparison.common_post.n
-        if compared != (comparison.baseline_n, comparison.post_n):
+        if measured.metric.table == "hours":
+            compared, among = (comparison.baseline_y, comparison.post_y), "calls"
+        elif min(compared) >= FEWEST_N:  # enough came, but few of them can be compared
+            compared = comparison.common_baseline.n, comparison.common_post.n
             among = f"{among} of a source and tenant that both sides have"
         before, after = (count(n) for n in compared)
-        if measured.metric.table == "hours":
-            before, after, among = count(comparison.baseline_y), count(comparison.post_y), "calls"
         return f"{subject}: {before} {among} before and {after} after are too few to say anything, {FEWEST_N} on each side are needed"
-    if not measured.enough_events:
-        sizes = zip(measured.events, (comparison.baseline_n, comparison.post_n), strict=True)
-        before, after = (f"{count(events)} in {count(n)}" for events, n in sizes)
-        return f"{subject}: {before} {among} before and {after} after are too few to say anything, {FEWEST_EVENTS} on one side are needed"
-    return f"{subject}: no {among} after the deploy have the source and tenant of any before it, so nothing can be compared"
+    sizes = zip(measured.events, compared, strict=True)
+    before, after = (f"{count(events)} in {count(n)}" for events, n in sizes)
+    return f"{subject}: {before} {among} before and {after} after are too few to say anything, {FEWEST_EVENTS} on one side are needed"
 
 
 def _zero_count(finding: Finding) -> str:
@@ -224,7 +224,7 @@ def _stays_zero(finding: Finding) -> str:
     highest = highest_rate(measured, error=finding.one_sided)
     sure = f"with {level(1 - finding.one_sided)} confidence"
     if highest < limit:
-        but = "" if finding.state == "met" else f", but that does not count{_caveat(finding)}"
+        but = "" if finding.state == "met" else ", but that does not count"
         return f"{_zero_count(finding)}: {sure} below {share(highest)}, less than the {share(limit)}{before}{but}"
     open_still = f"{sure} only below {share(highest)}, which does not rule out the {share(limit)}{before}"
     return f"{_zero_count(finding)}: {open_still}{_needed(finding)}"

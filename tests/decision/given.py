@@ -22,13 +22,14 @@ class Compared:
     ends: tuple[float, float] = (0.0, 0.0)  # of the interval asked for
     value_ends: tuple[float, float] = (0.0, 0.0)
     coverage: float = 1.0
+    common: tuple[tuple[float, float], tuple[float, float]] | None = None  # of the strata in both arms; None: of all
 
     baseline_y = property(lambda self: self.baseline[0])
     baseline_n = property(lambda self: self.baseline[1])
     post_y = property(lambda self: self.post[0])
     post_n = property(lambda self: self.post[1])
-    common_baseline = property(lambda self: PlainSums(*self.baseline))
-    common_post = property(lambda self: PlainSums(*self.post))
+    common_baseline = property(lambda self: PlainSums(*(self.common[0] if self.common else self.baseline)))
+    common_post = property(lambda self: PlainSums(*(self.common[1] if self.common else self.post)))
     crude_baseline_value = property(lambda self: self.baseline[0] / self.baseline[1] if self.baseline[1] else None)
     crude_post_value = property(lambda self: self.post[0] / self.post[1] if self.post[1] else None)
     baseline_value = crude_baseline_value

@@ -127,6 +127,11 @@ def test_too_few_calls_or_events_or_nothing_to_compare():
     assert sentence("no_data", FALLS, apart) == (
         "timeouts of step3: no calls after the deploy have the source and tenant of any before it, so nothing can be compared."
     )
+    renamed = Compared((8400, 16800), (243, 2403), difference=0.5, common=((8400, 16800), (3, 3)))
+    assert sentence("no_data", FALLS, renamed) == (
+        "timeouts of step3: 16 800 calls of a source and tenant that both sides have before and 3 after are too few to say anything, "
+        "30 on each side are needed."
+    )
     quiet = claim("no_worse", "calls_per_hour", feature="step3", margin=0.5)
     assert sentence("no_data", quiet, Compared((12, 168), (1, 24), difference=0.0)) == (
         "traffic of step3: 12 calls before and 1 after are too few to say anything, 30 on each side are needed."
@@ -147,6 +152,20 @@ def test_stays_zero_met_names_the_rate_that_is_ruled_out():
     assert sentence("met", limited, replace(none, baseline=(0, 1565))) == (
         f"{OF}: none in 231 calls after the deploy (none in 1 565 before): with 95 % confidence below 1.3 %, less than the 2.0 % allowed."
     )
+
+
+def test_stays_zero_that_does_not_count_says_why():
+    none = Compared((38, 1565), (0, 231), difference=-0.024)
+    caveat = Caveat("its traffic fell to a tenth", forbids=True)
+    assert sentence("undecided", ZERO, none, caveat=caveat) == (
+        f"{OF}: none in 231 calls after the deploy (38 in 1 565 before): with 95 % confidence below 1.3 %, less than the 2.4 % of before, "
+        "but that does not count, because its traffic fell to a tenth."
+    )
+
+
+def test_a_part_of_an_alternative_is_as_sure_as_it_was_decided():
+    none = Compared((38, 1565), (0, 231), difference=-0.024)
+    assert "with 97.5 % confidence below 1.6 %, less than the 2.4 % of before" in sentence("met", ZERO, none, one_sided=0.025)
 
 
 def test_stays_zero_undecided_says_what_could_hide():
