@@ -53,7 +53,7 @@ lint: $(TEST) ## style and mistakes, by ruff
 lab: $(RUN) ## JupyterLab on notebooks/, with the project importable
 	.venv/bin/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
-bench: $(RUN) ## speed and calibration: the figures of the README
+bench: $(TEST) ## speed and calibration: the figures of the docs
 	@for program in benchmarks/*.py; do echo "== $$program"; .venv/bin/python "$$program" || exit 1; done
 
 lock: $(TEST) ## new versions into every requirements*.lock

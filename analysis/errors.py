@@ -17,6 +17,10 @@ class WrongUse(RolloutError):
     exit_code = 2
 
 
+class TookTooLong(WrongUse):
+    """A query met `[source].timeout`; a smaller piece of its rows may not."""
+
+
 class NotYetDue(RolloutError):
     """The window has not ended yet, or its slow calls are not written yet."""
 

@@ -7,6 +7,7 @@ Verdict(name='improved', reason='All 4 expectations are met. ...')
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -38,11 +39,15 @@ from analysis.window import Window
 
 
 class Rollout:
-    """One rollout: its settings, its telemetry, its looks. The connection is opened when first needed, read-only."""
+    """One rollout: its settings, its telemetry, its looks. The connection is opened when first needed, read-only.
 
-    def __init__(self, settings: Settings, *, spark: Any = None) -> None:
+    `tell` takes lines of progress while a long baseline is counted.
+    """
+
+    def __init__(self, settings: Settings, *, spark: Any = None, tell: Callable[[str], None] = lambda line: None) -> None:
         self.settings = settings
         self._spark = spark
+        self._tell = tell
 
     def __enter__(self) -> Rollout:
         return self
@@ -75,7 +80,7 @@ class Rollout:
     @cached_property
     def baseline(self) -> Arm:
         """The counts before the deploy: frozen on first use, then read from the frozen file."""
-        return Baselines(self.settings, self.baseline_ends_at).frozen(lambda: self.engine)
+        return Baselines(self.settings, self.baseline_ends_at, tell=self._tell).frozen(lambda: self.engine)
 
     def baseline_result(self) -> dict[str, Any]:
         """The object of baseline/result.json: the tables published before the deploy, cliffs, and what the looks will be able to see."""

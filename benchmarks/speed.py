@@ -1,148 +1,136 @@
-"""How long a comparison takes beside what an analyst writes today, side by side in one run: medians of three, ratios, peak memory.
+"""How long a comparison takes beside what an analyst writes today, side by side in one run: medians, ratios, peak memory.
 
-    python benchmarks/speed.py --millions 1 10
+    python benchmarks/speed.py                                      1 million calls in Parquet: some minutes
+    python benchmarks/speed.py --millions 1 10 100 --docs docs      and the tables and the figure of docs/performance.md
+    python benchmarks/speed.py --millions 10 --engines parquet duckdb postgres spark
 
 Each contender is a whole process, timed from outside. The rows are made by DuckDB, seeded: a week of baseline and a day after.
+PostgreSQL is that of the tests (TEST_DATABASE_URL names another); Spark runs in .venv-spark, which `make test-spark` makes.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
-import subprocess
+import platform
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-import duckdb
+from analysis.files import write_text
+from benchmarks.speed_parts import contenders as who
+from benchmarks.speed_parts.figure import write_figure
+from benchmarks.speed_parts.rows import make_duckdb, make_parquet, make_postgres
+from benchmarks.speed_parts.timed import Timed, time_process
 
-CONFIG = """
-[rollout]
-name = "speed"
-deployed_at = 2026-02-02T23:10:16Z
-[source]
-engine = "duckdb"
-path = "calls.parquet"
-[[expectation]]
-name = "timeouts drop"
-feature = "feature.0"
-metric = "timeout_rate"
-claim = "falls"
-[[guardrail]]
-name = "nothing gets slower"
-feature = "*"
-metric = "slower_than_p95"
-claim = "no_worse"
-margin = 0.5
-"""
-CALLS = """
-COPY (
-    SELECT
-        CAST(number AS VARCHAR) || '-' || CAST(hash(number) AS VARCHAR) AS id,
-        'client-' || CAST(CAST(10 * r1 * r2 AS INTEGER) AS VARCHAR) AS "clientId",
-        'lead-' || CAST(CAST(100000 * r3 AS INTEGER) AS VARCHAR) AS "leadId",
-        CASE WHEN source > 0 THEN 'background-job/' || CAST(source AS VARCHAR) END AS source,
-        'feature.' || CAST(feature AS VARCHAR) AS "featureId",
-        CASE WHEN feature < 6 THEN 'gpt-5-mini' ELSE 'gpt-5-nano' END AS model,
-        CASE WHEN failed AND feature < 2 THEN 20000 + CAST(200 * r2 AS INTEGER)
-             ELSE LEAST(20000, CAST(exp(7.0 + 0.1 * feature + 0.6 * sqrt(-2 * ln(1 - r3)) * cos(6.28318 * r4)) AS INTEGER))
-        END AS "latencyMs",
-        CASE WHEN failed THEN 'error' ELSE 'success' END AS status,
-        CASE WHEN NOT failed THEN NULL WHEN feature < 2 THEN 'Request timed out.' ELSE 'Connection error.' END AS "errorMessage",
-        CASE WHEN NOT failed THEN CAST(100 + 300 * r1 AS INTEGER) END AS "outputTokens",
-        CASE WHEN NOT failed THEN CAST(600 + 300 * r1 AS INTEGER) END AS "totalTokens",
-        TIMESTAMP '2026-01-26 23:10:16'
-            + CAST(floor((number + r4) / {rows} * 8 * 86400000) AS BIGINT) * INTERVAL '1 millisecond' AS "createdAt"
-    FROM (
-        SELECT number, CAST(floor(12 * random()) AS INTEGER) AS feature, CAST(floor(6 * random()) AS INTEGER) AS source,
-               random() < 0.05 AS failed, random() AS r1, random() AS r2, random() AS r3, random() AS r4
-        FROM range({rows}) AS counted(number)
-    )
-) TO '{path}' (FORMAT parquet)
-"""
-GROUP_BY = """
-import duckdb
-duckdb.sql("SELECT \\"featureId\\", COUNT(*) FROM read_parquet('calls.parquet') GROUP BY 1").fetchall()
-"""
-ANALYST = """
-import duckdb, pandas as pd
-from scipy.stats import mannwhitneyu
-calls = duckdb.sql("SELECT \\"featureId\\", \\"latencyMs\\", \\"createdAt\\" FROM read_parquet('calls.parquet')").df()
-calls["post"] = calls["createdAt"] - pd.to_timedelta(calls["latencyMs"], unit="ms") >= pd.Timestamp("2026-02-02 23:10:16")
-for feature, group in calls.groupby("featureId"):
-    print(feature, mannwhitneyu(group.loc[group.post, "latencyMs"], group.loc[~group.post, "latencyMs"]).pvalue)
-"""
-BOOTSTRAP = """
-import numpy as np
-rng = np.random.default_rng(1)
-for feature, group in calls.groupby("featureId"):
-    arms = [group.loc[mask, "latencyMs"].to_numpy() for mask in (group.post, ~group.post)]
-    shifts = [np.subtract(*(np.percentile(rng.choice(arm, arm.size), 95) for arm in arms)) for _ in range(1000)]
-    print(feature, np.percentile(shifts, [2.5, 97.5]))
-"""
+ROOT = Path(__file__).resolve().parents[1]
+OURS = "rollout compare, nothing frozen"
+BOOTSTRAPPER = "analyst who also bootstraps p95"
+LARGEST_BOOTSTRAP = 1.0  # millions: a thousand resamples of more take an hour
+LARGEST_OTHERS = 10.0  # millions: one who reads every row into a DataFrame needs gigabytes beyond
+BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 
 
-@dataclass(frozen=True)
-class Timed:
-    """Median wall time in seconds and largest peak memory in MB of a process."""
-
-    wall_s: float
-    peak_mb: float
-
-
-def time_process(command: list[str], folder: Path, *, runs: int, fresh: bool) -> Timed:
-    """Run a command so many times; `fresh` removes outputs/ before each, so that nothing is frozen."""
-    walls, peaks = [], []
-    for _ in range(runs):
-        if fresh:
-            subprocess.run(["rm", "-rf", str(folder / "outputs")], check=True)
-        started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        walls.append(time.perf_counter() - started)
-        peaks.append(usage.ru_maxrss / 1024)
-        if os.waitstatus_to_exitcode(status) not in (0, 1, 3, 4):
-            raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
-    return Timed(statistics.median(walls), max(peaks))
-
-
-def main() -> None:
-    """Print one table a size."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--millions", type=float, nargs="+", default=[1.0])
-    parser.add_argument("--runs", type=int, default=3)
-    arguments = parser.parse_args()
-    for millions in arguments.millions:
+def main(arguments: list[str] | None = None) -> None:
+    """Print one table for each engine and size; with --docs also write them, and the figure."""
+    options = read_options(arguments)
+    tables, walls = [machine()], {}
+    for millions in options.millions:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            (folder / "rollout.toml").write_text(CONFIG)
-            connection = duckdb.connect()
-            connection.execute("SELECT setseed(0.94)")
-            connection.execute(CALLS.format(rows=int(millions * 1e6), path=folder / "calls.parquet"))
-            connection.close()
-            print_table(millions, folder, runs=arguments.runs)
+            make_parquet(folder / "calls.parquet", int(millions * 1e6))
+            for engine in options.engines:
+                timed = time_engine(engine, folder, millions, runs=options.runs)
+                tables.append(table_of(engine, millions, timed))
+                print(tables[-1], flush=True)
+                if engine == options.engines[0]:
+                    for contender, found in timed.items():
+                        walls.setdefault(contender, {})[millions] = found.wall_s
+    if options.docs:
+        write_docs(options.docs, "\n".join(tables))
+        write_figure(walls, options.docs / "figures" / "speed.svg")
 
 
-def print_table(millions: float, folder: Path, *, runs: int) -> None:
-    """Time every contender on the rows in `folder`."""
-    compare = [sys.executable, "-m", "analysis", "compare", "--window", "24h"]
-    contenders = {
-        "rollout compare, nothing frozen": (compare, runs, True),
-        "rollout compare, baseline frozen": (compare, runs, False),
-        "bare GROUP BY feature": ([sys.executable, "-c", GROUP_BY], runs, False),
-        "analyst: Mann-Whitney per feature": ([sys.executable, "-c", ANALYST], runs, False),
+def read_options(arguments: list[str] | None) -> argparse.Namespace:
+    """The sizes, engines and number of runs."""
+    parser = argparse.ArgumentParser(description="How long a comparison takes, beside what an analyst writes today.")
+    parser.add_argument("--millions", type=float, nargs="+", default=[1.0], help="sizes, in millions of calls (default 1)")
+    parser.add_argument("--engines", nargs="+", choices=list(who.SOURCES), default=["parquet"], help="stores (default parquet)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each contender, the median counts (default 3)")
+    parser.add_argument("--docs", type=Path, help="folder of performance.md, to write the tables and the figure there")
+    options = parser.parse_args(arguments)
+    if options.runs < 1 or min(options.millions) <= 0:
+        parser.error("--runs and --millions: more than 0")
+    return options
+
+
+def time_engine(engine: str, folder: Path, millions: float, *, runs: int) -> dict[str, Timed]:
+    """Put the rows into the engine's store and time every contender on them."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPATH": str(ROOT)}
+    with ExitStack() as stack:
+        if engine == "duckdb":
+            make_duckdb(folder / "calls.duckdb", folder / "calls.parquet")
+        if engine == "postgres":
+            from tests.postgres_server import run_postgres
+
+            environment["SPEED_DATABASE_URL"] = stack.enter_context(stack.enter_context(run_postgres()).fresh_database()).url
+            make_postgres(environment["SPEED_DATABASE_URL"], folder / "calls.parquet")
+        (folder / "rollout.toml").write_text(who.CONFIG.format(source=who.SOURCES[engine]))
+        timed = {}
+        for name, command in commands(engine, millions).items():
+            n_runs = 1 if name == BOOTSTRAPPER else runs
+            timed[name] = time_process(command, folder, runs=n_runs, fresh=name == OURS, environment=environment)
+        return timed
+
+
+def commands(engine: str, millions: float) -> dict[str, list[str]]:
+    """Contender -> command; ours come first, so that the baseline is frozen for the next ones."""
+    python = str(ROOT / ".venv-spark/bin/python") if engine == "spark" else sys.executable
+    compare = [python, "-m", "analysis", "compare", "--window"]
+    found = {
+        OURS: [*compare, "24h"],
+        "rollout compare, baseline frozen": [*compare, "24h"],
+        "rollout compare of 1 h, baseline frozen": [*compare, "1h"],
     }
-    if millions <= 1:
-        contenders["analyst who bootstraps p95"] = ([sys.executable, "-c", ANALYST + BOOTSTRAP], 1, False)
-    ours = None
-    print(f"\n{millions:g} million calls\n\n| contender | wall s | times ours | peak MB |\n|---|---|---|---|")
-    for name, (command, n_runs, fresh) in contenders.items():
-        found = time_process(command, folder, runs=n_runs, fresh=fresh)
-        ours = ours or found
-        print(f"| {name} | {found.wall_s:.2f} | {found.wall_s / ours.wall_s:.2f} | {found.peak_mb:.0f} |", flush=True)
+    if engine not in who.READERS:
+        return found
+    programs = {
+        "rollout: the latency counts alone": who.LATENCY_COUNTS,
+        "bare GROUP BY feature": who.GROUP_BY,
+        "four percentiles a group": who.PERCENTILES,
+    }
+    if millions <= LARGEST_OTHERS:
+        programs |= {"analyst: Mann-Whitney per feature": who.ANALYST, "tea-tasting: Mean and Proportion per feature": who.TEA_TASTING}
+    if millions <= LARGEST_BOOTSTRAP:
+        programs[BOOTSTRAPPER] = who.BOOTSTRAP
+    return found | {name: [python, "-c", who.READERS[engine] + program] for name, program in programs.items()}
+
+
+def table_of(engine: str, millions: float, timed: dict[str, Timed]) -> str:
+    """One Markdown table: times, memory, and how many times ours each takes."""
+    ours = timed[OURS].wall_s
+    lines = [f"\n**{millions:g} million calls, {engine}**\n", "| contender | wall s | times ours | processor s | peak MB |"]
+    lines.append("|---|---|---|---|---|")
+    for name, found in timed.items():
+        lines.append(f"| {name} | {found.wall_s:.2f} | {found.wall_s / ours:.2f} | {found.processor_s:.2f} | {found.peak_mb:.0f} |")
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """What was measured on, and how busy it was."""
+    names = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "pandas", "scipy", "tea-tasting"))
+    python = f"Python {platform.python_version()}"
+    return f"{datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; {python}, {names}."
+
+
+def write_docs(docs: Path, text: str) -> None:
+    """Put the tables between the two marks of performance.md."""
+    page = docs / "performance.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    write_text(page, f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 -- What:       every call that started in [:start_at, :end_before), with its start, its outcome code and its counted columns
 -- Grain:      one row per call; the other queries read it as the relation calls, it never leaves the database by itself
 -- Parameters: :start_at, :end_before (start of a call, UTC), :written_from, :written_before (createdAt), :grid_ms (milliseconds from midnight UTC to the
---             deploy's time of day), :warm_up_ms (dropped after that time of day, on every day)
+--             deploy's time of day), :warm_up_ms (dropped after that time of day, on every day; the condition is left out for 0), :settle_ms (grace for
+--             slow calls)
 -- Returns:    id, feature, source, tenant, lead, latency_ms, bad_latency, output_tokens, total_tokens, outcome, message
---             (lower-cased, on one line, never selected by a query that leaves the database), started_at, written_at
+--             (lower-cased, on one line, never selected by a query that leaves the database), started_at, written_at, and on the deploy's grid,
+--             moved to midnight: hour_at of the start, written_hour_at (the first hour whose look sees the row, settle allowed for)
 -- Excludes:   latencies that are null or negative (the call stays, its latency is null, its start is createdAt)
 -- Engines:    PostgreSQL, DuckDB, Spark
 -- Outcomes:   0 success, 1 timeout, 2 max_output_tokens, 3 http_5xx, 4 rate_limit, 5 http_4xx, 6 invalid_output, 7 connection, 8 other;
@@ -35,7 +37,12 @@ SELECT
     END AS outcome,
     message,
     started_at,
-    written_at
+    written_at,
+    DATE_TRUNC('hour', started_at - :grid_ms * INTERVAL '1 millisecond') AS hour_at,
+    GREATEST(
+        DATE_TRUNC('hour', started_at - :grid_ms * INTERVAL '1 millisecond'),
+        DATE_TRUNC('hour', written_at - (:grid_ms + :settle_ms) * INTERVAL '1 millisecond')
+    ) AS written_hour_at
 FROM (
     SELECT
         "id" AS id,

@@ -5,7 +5,7 @@
 -- Excludes:   nothing
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
-    DATE_TRUNC('hour', started_at - :grid_ms * INTERVAL '1 millisecond') AS hour_at,
+    hour_at,
     feature,
     COUNT(*) AS calls,
     COUNT(*) FILTER (WHERE outcome <> 0) AS failed,

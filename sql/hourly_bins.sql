@@ -1,17 +1,14 @@
 -- What:       calls per hour and latency bin; a bin is the latency cut to two significant digits (90 bins a decade, exact on every engine)
 -- Grain:      feature, source, hour of the start, hour of the writing (settle allowed for), outcome code, lower edge of the bin
--- Parameters: those of calls.sql; :settle_ms
+-- Parameters: those of calls.sql
 -- Returns:    feature, source, hour_at, written_hour_at (both on the deploy's grid, moved to midnight), outcome, bin_ms, calls
 -- Excludes:   calls without a valid latency
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
     feature,
     source,
-    DATE_TRUNC('hour', started_at - :grid_ms * INTERVAL '1 millisecond') AS hour_at,
-    GREATEST(
-        DATE_TRUNC('hour', started_at - :grid_ms * INTERVAL '1 millisecond'),
-        DATE_TRUNC('hour', written_at - (:grid_ms + :settle_ms) * INTERVAL '1 millisecond')
-    ) AS written_hour_at,
+    hour_at,
+    written_hour_at,
     outcome,
     latency_ms - CASE
         WHEN latency_ms < 100 THEN 0

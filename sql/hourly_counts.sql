@@ -1,8 +1,8 @@
 -- What:       the sums that every test runs on, per hour counted from the deploy's time of day
 -- Grain:      feature, source, tenant hash, hour of the start, hour of the writing (settle allowed for), outcome code
--- Parameters: those of calls.sql; :settle_ms (grace for slow calls); the relation limits (feature, tau_ms, p50_ms, p90_ms, p95_ms, p99_ms)
+-- Parameters: those of calls.sql; the relation limits (feature, tau_ms, p50_ms, p90_ms, p95_ms, p99_ms)
 -- Returns:    feature, source, tenant, hour_at, written_hour_at (both on the deploy's grid, moved to midnight), outcome, and sums
--- Excludes:   nothing; calls without a valid latency count in calls, not in timed_calls
+-- Excludes:   nothing (tau itself, summed over the timed calls, needs no rows); calls without a valid latency count in calls, not in timed_calls
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
     feature,
@@ -17,8 +17,6 @@ SELECT
     latency_ms_2,
     capped_ms,
     capped_ms_2,
-    tau_ms,
-    tau_ms_2,
     slower_p50,
     slower_p90,
     slower_p95,
@@ -34,11 +32,8 @@ FROM (
         calls.feature AS feature,
         calls.source AS source,
         calls.tenant AS tenant,
-        DATE_TRUNC('hour', calls.started_at - :grid_ms * INTERVAL '1 millisecond') AS hour_at,
-        GREATEST(
-            DATE_TRUNC('hour', calls.started_at - :grid_ms * INTERVAL '1 millisecond'),
-            DATE_TRUNC('hour', calls.written_at - (:grid_ms + :settle_ms) * INTERVAL '1 millisecond')
-        ) AS written_hour_at,
+        calls.hour_at AS hour_at,
+        calls.written_hour_at AS written_hour_at,
         calls.outcome AS outcome,
         COUNT(*) AS calls,
         COUNT(calls.latency_ms) AS timed_calls,
@@ -52,8 +47,6 @@ FROM (
                 ELSE CAST(calls.latency_ms AS BIGINT) * calls.latency_ms
             END
         ), 0) AS BIGINT) AS capped_ms_2,
-        CAST(COALESCE(SUM(limits.tau_ms) FILTER (WHERE calls.latency_ms IS NOT NULL), 0) AS BIGINT) AS tau_ms,
-        CAST(COALESCE(SUM(CAST(limits.tau_ms AS BIGINT) * limits.tau_ms) FILTER (WHERE calls.latency_ms IS NOT NULL), 0) AS BIGINT) AS tau_ms_2,
         COUNT(*) FILTER (WHERE calls.latency_ms > limits.p50_ms) AS slower_p50,
         COUNT(*) FILTER (WHERE calls.latency_ms > limits.p90_ms) AS slower_p90,
         COUNT(*) FILTER (WHERE calls.latency_ms > limits.p95_ms) AS slower_p95,

@@ -1,7 +1,7 @@
 -- What:       failed calls, and those that a success of the same feature and lead (without a lead: the same tenant) followed within ten minutes
 -- Grain:      feature, source, tenant hash, hour of the failure's start, hour of the writing (of the failure for n; for y the first in which
 --             a success after it could be seen: started, and written with settle allowed for)
--- Parameters: those of calls.sql; :settle_ms
+-- Parameters: those of calls.sql; :failed_before (createdAt of the failures: a piece of a long scan also reads the successes that follow it)
 -- Returns:    feature, source, tenant, hour_at, written_hour_at, y (recovered failures), n (failures)
 -- Excludes:   calls that succeed; a success is looked for in the same rows, so one written after :written_before is not seen
 -- Engines:    PostgreSQL, DuckDB, Spark
@@ -9,9 +9,9 @@ SELECT
     feature,
     source,
     MD5(tenant) AS tenant,
-    DATE_TRUNC('hour', started_at - :grid_ms * INTERVAL '1 millisecond') AS hour_at,
+    hour_at,
     GREATEST(
-        DATE_TRUNC('hour', started_at - :grid_ms * INTERVAL '1 millisecond'),
+        hour_at,
         DATE_TRUNC('hour', seen_at - :grid_ms * INTERVAL '1 millisecond')
     ) AS written_hour_at,
     CAST(SUM(recovered) AS BIGINT) AS y,
@@ -21,17 +21,17 @@ FROM (
         feature,
         source,
         tenant,
-        started_at,
+        hour_at,
         written_at - :settle_ms * INTERVAL '1 millisecond' AS seen_at,
         0 AS recovered
     FROM calls
-    WHERE outcome <> 0
+    WHERE outcome <> 0 AND written_at < :failed_before
     UNION ALL
     SELECT
         feature,
         source,
         tenant,
-        started_at,
+        hour_at,
         CASE WHEN lead IS NULL THEN tenant_seen_at ELSE lead_seen_at END AS seen_at,
         1 AS recovered
     FROM (
@@ -40,7 +40,7 @@ FROM (
             source,
             tenant,
             lead,
-            started_at,
+            hour_at,
             written_at,
             outcome,
             MIN(success_at) OVER by_lead AS lead_success_at,
@@ -53,7 +53,7 @@ FROM (
                 source,
                 tenant,
                 lead,
-                started_at,
+                hour_at,
                 written_at,
                 outcome,
                 CASE WHEN outcome = 0 THEN written_at END AS success_at,
@@ -66,6 +66,7 @@ FROM (
     ) AS followed
     WHERE
         outcome <> 0
+        AND written_at < :failed_before
         AND CASE WHEN lead IS NULL THEN tenant_success_at ELSE lead_success_at END <= written_at + 10 * INTERVAL '1 minute'
 ) AS failed
 GROUP BY 1, 2, 3, 4, 5

@@ -1,12 +1,11 @@
--- What:       the numbers that the data checks judge: rows, ids, latencies, statuses, and the span of the rows
+-- What:       the numbers that the data checks judge: rows, latencies, statuses, and the span of the rows
 -- Grain:      one row
--- Parameters: :start_at, :written_before (createdAt, UTC)
--- Returns:    written_rows, distinct_ids, null_latencies, negative_latencies, unknown_statuses, started_before, first_written_at, last_written_at
--- Excludes:   nothing
+-- Parameters: :start_at, :written_from, :written_before (createdAt, UTC)
+-- Returns:    written_rows, null_latencies, negative_latencies, unknown_statuses, started_before, first_written_at, last_written_at
+-- Excludes:   nothing; ids are counted by distinct_ids.sql
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
     COUNT(*) AS written_rows,
-    COUNT(DISTINCT "id") AS distinct_ids,
     COUNT(*) FILTER (WHERE "latencyMs" IS NULL) AS null_latencies,
     COUNT(*) FILTER (WHERE "latencyMs" < 0) AS negative_latencies,
     COUNT(*) FILTER (WHERE "status" IS NULL OR ("status" <> 'success' AND "status" <> 'error')) AS unknown_statuses,
@@ -15,5 +14,5 @@ SELECT
     MIN("createdAt") AS first_written_at,
     MAX("createdAt") AS last_written_at
 FROM "AIInteraction"
-WHERE "createdAt" >= :start_at AND "createdAt" < :written_before
+WHERE "createdAt" >= :written_from AND "createdAt" < :written_before
 ORDER BY written_rows

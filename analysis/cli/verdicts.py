@@ -80,7 +80,7 @@ def compare(config: Config = CONFIG, window: WindowName = None, start: From = No
     from analysis.judge import Rollout
     from analysis.terminal import print_result
 
-    with Rollout(settings_as_recorded(config)) as rollout:
+    with Rollout(settings_as_recorded(config), tell=say) as rollout:
         result = _look(rollout, window, start, end).result
     print_json(result) if as_json else print_result(result)
     return EXIT_CODES[result["verdict"]]
@@ -130,7 +130,7 @@ def whatif(
     from analysis.window import parse_duration
 
     cap_ms = parse_duration(cap).total_seconds() * 1000
-    with Rollout(settings_as_recorded(config)) as rollout:
+    with Rollout(settings_as_recorded(config), tell=say) as rollout:
         answer = _look(rollout, window, None, None).what_if(feature, cap_ms)
     print_json(answer) if as_json else typer.echo(answer["sentence"])
     return 0

@@ -29,16 +29,18 @@ from analysis.telemetry.load import (
     load_hourly_counts,
     load_latency_counts,
     load_span,
-    load_trust,
     without_hours,
 )
 from analysis.telemetry.mapping import load_mapping
+from analysis.telemetry.partial import Partial
 from analysis.telemetry.queries import sql_sha256
+from analysis.telemetry.scan import IN_ONE_GO, Pace
 from analysis.telemetry.source_files import find_source_files
+from analysis.telemetry.trust import load_trust
 from analysis.window import HOUR, Window
 
 DAY = timedelta(days=1)
-COUNTING = ("calls", "cron_minutes", "hourly_bins", "hourly_counts", "latency_counts", "recovered", "trust")
+COUNTING = ("calls", "cron_minutes", "hourly_bins", "hourly_counts", "latency_counts", "recovered", "trust", "distinct_ids")
 """The queries that a frozen baseline comes from: when their words change, it is counted anew."""
 ALMOST_A_DAY = timedelta(hours=1)
 """A baseline may begin this much late and its first day still counts as whole: quiet hours have no rows."""
@@ -47,8 +49,9 @@ ALMOST_A_DAY = timedelta(hours=1)
 class Baselines:
     """The baseline of one rollout: where it is frozen, and how it is made."""
 
-    def __init__(self, settings: Settings, deployed_at: datetime) -> None:
+    def __init__(self, settings: Settings, deployed_at: datetime, *, tell: Callable[[str], None] = lambda line: None) -> None:
         self._settings = settings
+        self._tell = tell
         self._deployed_at = deployed_at
         self._grid = grid_of(settings, deployed_at)
 
@@ -65,12 +68,14 @@ class Baselines:
         made_from = self._made_from()
         if self.path.exists() and read_facts(self.path)["fingerprint"] == fingerprint(**made_from):
             return read_frozen(self.path)
-        arm = self._load(engine())
+        counted = Partial(self.path.parent / "partial", made_from=fingerprint(**made_from))
+        arm = self._load(engine(), Pace(tell=self._tell, keeping=counted))
         if self.path.exists():
             asked = asked_window(self._settings, self._deployed_at)
             check_rows_still_there(self.path, arm, asked=asked, made_from=made_from)
         if arm.calls:
             write_frozen(self.path, arm, made_from=made_from)
+        counted.clear()
         return arm
 
     def _made_from(self) -> dict[str, Any]:
@@ -87,29 +92,30 @@ class Baselines:
             "events": sorted(str(event_kind(claim)) for claim in _all_claims(settings)),
         }
 
-    def _load(self, engine: Engine) -> Arm:
+    def _load(self, engine: Engine, pace: Pace = IN_ONE_GO) -> Arm:
         asked = asked_window(self._settings, self._deployed_at)
-        window = self._there(engine, asked)
+        calls, first, _ = load_span(engine, self._grid, asked, pace=pace)
+        window = self._there(asked, calls, first)
+        pace = pace.for_calls(calls, window.length, a_piece=engine.calls_a_piece)
         excluded = excluded_hours(self._settings, self._deployed_at)
-        latency = load_latency_counts(engine, self._grid, _stretches(window, self._deployed_at, excluded))
+        latency = load_latency_counts(engine, self._grid, _stretches(window, self._deployed_at, excluded), pace=pace)
         limits = find_limits(latency, declared_tau_ms=_declared_taus(self._settings), cliffs=find_cliffs(latency))
-        hourly = load_hourly_counts(engine, self._grid, window, limits)
+        hourly = load_hourly_counts(engine, self._grid, window, limits, pace=pace)
         return Arm(
             window=window,
             hours=_hours(window, self._deployed_at),
             latency=latency,
             hourly=without_hours(hourly, excluded),
-            bins=without_hours(load_hourly_bins(engine, self._grid, window), excluded),
-            events=without_hours(_load_events(engine, self._settings, self._grid, window, hourly), excluded),
+            bins=without_hours(load_hourly_bins(engine, self._grid, window, pace=pace), excluded),
+            events=without_hours(_load_events(engine, self._settings, self._grid, window, hourly, pace), excluded),
             limits=limits,
-            trust=load_trust(engine, self._grid, window),
-            models=load_feature_models(engine, self._grid, window),
+            trust=load_trust(engine, self._grid, window, pace=pace),
+            models=load_feature_models(engine, self._grid, window, pace=pace),
             excluded_hours=excluded & frozenset(range(*_hours(window, self._deployed_at))),
         )
 
-    def _there(self, engine: Engine, asked: Window) -> Window:
+    def _there(self, asked: Window, calls: int, first: datetime | None) -> Window:
         """The whole days that the table holds of what is asked; what is asked itself when it holds nothing."""
-        calls, first, _ = load_span(engine, self._grid, asked)
         if not calls or self._settings.baseline.start is not None:
             return asked
         days = max(1, (asked.end - first + ALMOST_A_DAY) // DAY)
@@ -160,7 +166,9 @@ def excluded_hours(settings: Settings, deployed_at: datetime) -> frozenset[int]:
     return frozenset(hours)
 
 
-def _load_events(engine: Engine, settings: Settings, grid: Grid, window: Window, hourly: HourlyCounts) -> EventCounts:
+def _load_events(
+    engine: Engine, settings: Settings, grid: Grid, window: Window, hourly: HourlyCounts, pace: Pace = IN_ONE_GO
+) -> EventCounts:
     claims = _all_claims(settings)
     crons = {
         event_kind(claim): CronBudget(event_kind(claim), claim.budget_ms, Scope(claim.feature, claim.source).matches)
@@ -168,7 +176,7 @@ def _load_events(engine: Engine, settings: Settings, grid: Grid, window: Window,
         if claim.metric == "cron_over_budget_rate"
     }
     recovered = any(claim.metric == "recovered_rate" for claim in claims)
-    return load_event_counts(engine, grid, window, hourly=hourly, recovered=recovered, crons=list(crons.values()))
+    return load_event_counts(engine, grid, window, hourly=hourly, recovered=recovered, crons=list(crons.values()), pace=pace)
 
 
 def _all_claims(settings: Settings) -> list[Claim]:

@@ -13,9 +13,11 @@ from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, L
 from analysis.errors import DataNotTrusted
 from analysis.telemetry.engines import Engine
 from analysis.telemetry.queries import Relation
+from analysis.telemetry.scan import IN_ONE_GO, Pace, scan
 from analysis.window import HOUR, Window
 
 LONGEST_CALL = timedelta(days=1)
+RECOVERED_WITHIN = timedelta(minutes=10)
 LIMIT_COLUMNS = {"feature": "TEXT", "tau_ms": "BIGINT", "p50_ms": "BIGINT", "p90_ms": "BIGINT", "p95_ms": "BIGINT", "p99_ms": "BIGINT"}
 
 
@@ -54,6 +56,8 @@ class Grid:
             "grid_ms": self.offset_ms,
             "warm_up_ms": _ms(self.warm_up),
             "settle_ms": _ms(self.settle),
+            "failed_before": _naive(window.end + self.settle),
+            "ids_like": "%",
         }
 
     def written_parameters(self, window: Window) -> dict[str, Any]:
@@ -103,68 +107,77 @@ class Arm:
         return int(self.hourly.rows["calls"].sum())
 
 
-def load_span(engine: Engine, grid: Grid, window: Window) -> tuple[int, datetime | None, datetime | None]:
+def load_span(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE_GO) -> tuple[int, datetime | None, datetime | None]:
     """How many calls start in `window`, and when the first and the last of them do."""
-    row = engine.fetch(engine.queries.statement("span", grid.parameters(window))).iloc[0]
-    return int(row["calls"]), read_instant(row["first_started_at"]), read_instant(row["last_started_at"])
+    pieces = scan(engine, "span", grid.parameters(window), pace=pace)
+    first, last = pieces["first_started_at"].min(), pieces["last_started_at"].max()
+    return int(pieces["calls"].sum()), read_instant(first), read_instant(last)
 
 
-def load_trust(engine: Engine, grid: Grid, window: Window) -> dict[str, Any]:
-    """The numbers that the data checks judge, over the rows written in `window` and its settle."""
-    row = engine.fetch(engine.queries.statement("trust", grid.parameters(window))).iloc[0]
-    return {key: read_instant(value) if key.endswith("_at") else int(value) for key, value in row.items()}
-
-
-def load_feature_models(engine: Engine, grid: Grid, window: Window) -> dict[str, str]:
+def load_feature_models(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE_GO) -> dict[str, str]:
     """The model that most calls of each feature went to, of equals the first by name."""
-    counted = engine.fetch(engine.queries.statement("feature_models", grid.parameters(window)))
+    pieces = scan(engine, "feature_models", grid.parameters(window), pace=pace)
+    counted = pieces.groupby(["feature", "model"], as_index=False)["calls"].sum()
     ordered = counted.sort_values(["feature", "calls", "model"], ascending=[True, False, True]).drop_duplicates("feature")
     return dict(zip(ordered["feature"].astype(str), ordered["model"].astype(str), strict=True))
 
 
-def load_latency_counts(engine: Engine, grid: Grid, windows: Sequence[Window]) -> LatencyCounts:
+def load_latency_counts(engine: Engine, grid: Grid, windows: Sequence[Window], *, pace: Pace = IN_ONE_GO) -> LatencyCounts:
     """Calls per millisecond over the windows (several when declared incidents cut the baseline)."""
     table = LatencyCounts.empty()
     written_before = max((_naive(window.end + grid.settle) for window in windows), default=None)
     for window in windows:
         parameters = grid.parameters(window) | {"written_before": written_before}
-        table += LatencyCounts.of(engine.fetch(engine.queries.statement("latency_counts", parameters)))
+        table += LatencyCounts.of(scan(engine, "latency_counts", parameters, pace=pace))
     return table
 
 
-def load_hourly_counts(engine: Engine, grid: Grid, window: Window, limits: pd.DataFrame) -> HourlyCounts:
+def load_hourly_counts(engine: Engine, grid: Grid, window: Window, limits: pd.DataFrame, *, pace: Pace = IN_ONE_GO) -> HourlyCounts:
     """The sums per hour that the tests run on."""
-    rows = _plain_rows(limits, tuple(LIMIT_COLUMNS))
-    statement = engine.queries.statement(
-        "hourly_counts", grid.parameters(window), relations={"limits": Relation(LIMIT_COLUMNS, rows)}
-    )
-    return HourlyCounts.of(_on_grid(engine.fetch(statement), grid))
+    relation = Relation(LIMIT_COLUMNS, _plain_rows(limits, tuple(LIMIT_COLUMNS)))
+    rows = scan(engine, "hourly_counts", grid.parameters(window), relations={"limits": relation}, pace=pace)
+    taus = {feature: tau for feature, tau, *_ in relation.rows if tau is not None}
+    tau = rows["feature"].map(taus).fillna(0).to_numpy(dtype="int64")
+    timed = rows["timed_calls"].to_numpy(dtype="int64")
+    return HourlyCounts.of(_on_grid(rows.assign(tau_ms=timed * tau, tau_ms_2=timed * tau**2), grid))
 
 
-def load_hourly_bins(engine: Engine, grid: Grid, window: Window) -> HourlyBins:
+def load_hourly_bins(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE_GO) -> HourlyBins:
     """Calls per hour and latency bin."""
-    return HourlyBins.of(_on_grid(engine.fetch(engine.queries.statement("hourly_bins", grid.parameters(window))), grid))
+    return HourlyBins.of(_on_grid(scan(engine, "hourly_bins", grid.parameters(window), pace=pace), grid))
 
 
 def load_event_counts(
-    engine: Engine, grid: Grid, window: Window, *, hourly: HourlyCounts, recovered: bool, crons: Sequence[CronBudget]
+    engine: Engine,
+    grid: Grid,
+    window: Window,
+    *,
+    hourly: HourlyCounts,
+    recovered: bool,
+    crons: Sequence[CronBudget],
+    pace: Pace = IN_ONE_GO,
 ) -> EventCounts:
     """Recovered failures and cron minutes over budget, each only when it is asked for: they cost a join or a second grouping."""
     table = EventCounts.empty()
-    parameters = grid.parameters(window)
     if recovered:
-        rows = _on_grid(engine.fetch(engine.queries.statement("recovered", parameters)), grid)
-        table += EventCounts.of(rows.assign(kind="recovered"))
+        rows = scan(engine, "recovered", grid.parameters(window), pace=pace, followed_for=RECOVERED_WITHIN + grid.settle)
+        table += EventCounts.of(_on_grid(rows, grid).assign(kind="recovered"))
     for cron in crons:
         known = hourly.rows[["feature", "source"]].drop_duplicates()
         chosen = [pair for pair in _plain_rows(known, ("feature", "source")) if cron.choose(*pair)]
         relation = Relation({"feature": "TEXT", "source": "TEXT"}, chosen)
-        statement = engine.queries.statement(
-            "cron_minutes", parameters | {"budget_ms": cron.budget_ms}, relations={"chosen": relation}
-        )
-        rows = _on_grid(engine.fetch(statement), grid)
-        table += EventCounts.of(rows.assign(kind=cron.kind, feature=pd.NA, source=pd.NA, tenant=pd.NA))
+        rows = scan(engine, "cron_minutes", grid.parameters(window), relations={"chosen": relation}, pace=pace)
+        table += _minutes_over_budget(rows, cron, grid)
     return table
+
+
+def _minutes_over_budget(rows: pd.DataFrame, cron: CronBudget, grid: Grid) -> EventCounts:
+    """Minutes put together from the pieces that their calls were written in, and counted into hours."""
+    minutes = rows.groupby("minute_at", as_index=False).agg({"busy_ms": "sum", "last_written_at": "max"})
+    seen_at = pd.to_datetime(minutes["last_written_at"]) - pd.Timedelta(milliseconds=grid.offset_ms) - pd.Timedelta(grid.settle)
+    hour = grid.hours(minutes["minute_at"])
+    counted = minutes.assign(hour=hour, lag_hours=(grid.hours(seen_at) - hour).clip(lower=0), y=minutes["busy_ms"] > cron.budget_ms, n=1)
+    return EventCounts.of(counted.assign(kind=cron.kind, feature=pd.NA, source=pd.NA, tenant=pd.NA))
 
 
 def without_hours(table: CountTable, excluded: frozenset[int]) -> CountTable:

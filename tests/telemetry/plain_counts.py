@@ -134,6 +134,7 @@ def trust_numbers(rows, *, start, end, settle):
     return {
         "written_rows": len(written),
         "distinct_ids": len({row["id"] for row in written}),
+        "ids_compared": len(written),
         "null_latencies": sum(row["latencyMs"] is None for row in written),
         "negative_latencies": sum(row["latencyMs"] is not None and row["latencyMs"] < 0 for row in written),
         "unknown_statuses": sum(row["status"] not in ("success", "error") for row in written),

@@ -17,7 +17,8 @@ from sqlalchemy.engine import make_url
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry import queries
 from analysis.telemetry.engines import database_url, open_engine, sqlalchemy_engine
-from analysis.telemetry.load import Grid, load_latency_counts, load_trust
+from analysis.telemetry.load import Grid, load_latency_counts
+from analysis.telemetry.trust import load_trust
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls, typed
 from tests.telemetry.stores import FILES, settings_of, store
@@ -123,6 +124,12 @@ def test_the_parser_s_lock_stands_before_both(tmp_path, text):
 class _NotAQuery:
     def __init__(self, text):
         self.text = text
+
+    def copy(self):
+        return self
+
+    def find_all(self, *_):
+        return []
 
     def sql(self, **_):
         return self.text

@@ -18,10 +18,10 @@ from analysis.telemetry.load import (
     load_hourly_counts,
     load_latency_counts,
     load_span,
-    load_trust,
     without_hours,
 )
 from analysis.telemetry.simulate import simulate_phase_94
+from analysis.telemetry.trust import load_trust
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT, FEATURES, nasty_calls, typed
 from tests.telemetry.plain_counts import Calls, outcome_of, plain_rows, trust_numbers

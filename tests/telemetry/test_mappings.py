@@ -14,9 +14,10 @@ import analysis
 from analysis.errors import WrongUse
 from analysis.telemetry.doctor import examine
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import Grid, load_hourly_bins, load_hourly_counts, load_latency_counts, load_trust
+from analysis.telemetry.load import Grid, load_hourly_bins, load_hourly_counts, load_latency_counts
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, SHIPPED, load_mapping
 from analysis.telemetry.simulate import DEPLOYED_AT, simulate_phase_94
+from analysis.telemetry.trust import load_trust
 from analysis.window import Window
 from tests.postgres_server import Database
 from tests.telemetry.other_stores import (

@@ -23,9 +23,10 @@ import analysis
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.engines import spark_session as connecting
-from analysis.telemetry.load import LIMIT_COLUMNS, Grid, load_trust
+from analysis.telemetry.load import LIMIT_COLUMNS, Grid
 from analysis.telemetry.queries import SQL_FOLDER, Relation
 from analysis.telemetry.simulate import simulate_phase_94, write_sample
+from analysis.telemetry.trust import load_trust
 from analysis.telemetry.vocabulary import vocabulary
 from analysis.window import Window
 from tests.house_rules import header_of

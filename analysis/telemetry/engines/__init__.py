@@ -14,9 +14,18 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """What a database offers: the queries over its table, and the rows of one statement."""
+    """What a database offers: the queries over its table, and the rows of one statement.
+
+    Attributes
+    ----------
+    name : duckdb, postgres, spark, or SQLAlchemy's name of another database.
+    calls_a_piece : how many calls a query of a long scan reads at most, in whole days.
+    ids_are_unique : whether the database itself sees to it that no id occurs twice.
+    """
 
     name: str
+    calls_a_piece: int
+    ids_are_unique: bool
     queries: Queries
 
     def fetch(self, statement: Statement) -> pd.DataFrame:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Dictionary
 from threading import Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pandas as pd
 
-from analysis.errors import DataNotTrusted, RolloutError, WrongUse
+from analysis.errors import DataNotTrusted, RolloutError, TookTooLong, WrongUse
 from analysis.telemetry.engines.duckdb_source import SOURCE_VIEW, STORED_VIEW, open_source
 from analysis.telemetry.engines.listening import while_listening
 from analysis.telemetry.mapping import Mapping, load_mapping
@@ -28,6 +29,8 @@ class DuckDBEngine:
     """A connection in memory that sees the source as one view and, once open, may touch no other file."""
 
     name = "duckdb"
+    calls_a_piece = 30_000_000
+    ids_are_unique = False
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, queries: Queries, *, timeout: timedelta) -> None:
         self._connection = connection
@@ -44,12 +47,16 @@ class DuckDBEngine:
             if [parsed.type for parsed in self._connection.extract_statements(text)] != [duckdb.StatementType.SELECT]:
                 raise PermissionError("only one SELECT at a time is sent to the database")  # COPY could write over the source itself
             return while_listening(
-                lambda: self._connection.execute(text, dict(statement.parameters)).df(), stop=self._connection.interrupt
+                lambda: self._answer(text, statement.parameters), stop=self._connection.interrupt
             )
         except duckdb.Error as error:
             raise self._explained(error, f"the query {statement.name!r}") from None
         finally:
             timer.cancel()
+
+    def _answer(self, text: str, parameters: Dictionary[str, Any]) -> pd.DataFrame:
+        """The rows by way of Arrow, whose texts pandas takes over as they are."""
+        return self._connection.sql(text, params=dict(parameters)).to_arrow_table().to_pandas(integer_object_nulls=False)
 
     def columns(self) -> dict[str, str]:
         """Column -> type of the source as it is stored."""
@@ -63,10 +70,10 @@ class DuckDBEngine:
     def _explained(self, error: duckdb.Error, doing: str) -> RolloutError:
         if isinstance(error, duckdb.InterruptException):
             took = f"{doing} took longer than [source].timeout = {format_duration(self._timeout)}"
-            return WrongUse(f"{took}; raise it, or shorten the window")
+            return TookTooLong(f"{took}; raise it, or shorten the window")
         if isinstance(error, duckdb.OutOfMemoryException):
             return RolloutError(f"{doing} needs more memory than there is; shorten the baseline or use PostgreSQL")
-        if "out of range" in str(error):
+        if "out of range" in str(error).lower():
             return DataNotTrusted(f"{doing} met numbers too large to be milliseconds; run 'rollout doctor' for their unit")
         if isinstance(error, duckdb.IOException):
             return RolloutError(f"{doing} could not read the file of [source].path any more; see whether it is still there")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from analysis.errors import DataNotTrusted, RolloutError, WrongUse
+from analysis.errors import DataNotTrusted, RolloutError, TookTooLong, WrongUse
 
 _BY_CODE: dict[str, tuple[type[RolloutError], str]] = {
-    "57014": (WrongUse, "took longer than [source].timeout; raise it, or shorten the window"),
+    "57014": (TookTooLong, "took longer than [source].timeout; raise it, or shorten the window"),
     "25006": (RolloutError, "was refused because the transaction is read-only"),
     "42501": (WrongUse, "was refused: the role lacks SELECT on the table; grant it"),
     "42P01": (WrongUse, "failed: the table does not exist; check [source].table and run 'rollout doctor'"),

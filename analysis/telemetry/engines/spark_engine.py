@@ -33,6 +33,8 @@ class SparkEngine:
     """A session that sees the source as one relation; nothing is made in it, every statement is one SELECT."""
 
     name = "spark"
+    calls_a_piece = 300_000_000
+    ids_are_unique = False
 
     def __init__(self, session: Session, queries: Queries) -> None:
         self._session = session

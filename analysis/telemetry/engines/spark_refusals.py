@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from analysis.errors import DataNotTrusted, RolloutError, WrongUse
+from analysis.errors import DataNotTrusted, RolloutError, TookTooLong, WrongUse
 
 _BY_CONDITION: tuple[tuple[str, type[RolloutError], str], ...] = (
     ("TABLE_OR_VIEW_NOT_FOUND", WrongUse, "found no such table; set [source].table to one that the session's catalog has"),
@@ -21,7 +21,7 @@ _BY_CONDITION: tuple[tuple[str, type[RolloutError], str], ...] = (
     ("UNRESOLVED_ROUTINE", WrongUse, "knows no such function; write the mapping with functions of Spark, and dialect = \"spark\""),
     ("CAST_INVALID_INPUT", DataNotTrusted, "met a text where a number or a time belongs; mend the rows or the mapping"),
     ("OVERFLOW", DataNotTrusted, "met numbers too large to be milliseconds; run 'rollout doctor' for their unit"),
-    ("OPERATION_CANCELED", WrongUse, "took longer than [source].timeout; raise it, or shorten the window"),
+    ("OPERATION_CANCELED", TookTooLong, "took longer than [source].timeout; raise it, or shorten the window"),
     ("INVALID_HANDLE", RolloutError, "lost its session: the server ended it; run again"),
     ("UNAUTHENTICATED", WrongUse, "was refused: the server does not know this user; mend the token of [source].remote"),
     ("PERMISSION_DENIED", WrongUse, "was refused: this user may not read the table; grant it"),

@@ -1,0 +1,100 @@
+"""Who is timed: rollout itself, and the programs that people write today, each a whole process over the same calls."""
+
+from __future__ import annotations
+
+DEPLOYED_AT = "2026-02-02 23:10:16"
+CONFIG = """
+[rollout]
+name = "speed"
+deployed_at = 2026-02-02T23:10:16Z
+[source]
+{source}
+timeout = "30m"
+[monitoring]
+windows = ["1h", "24h"]
+[[expectation]]
+name = "timeouts drop"
+feature = "feature.0"
+metric = "timeout_rate"
+claim = "falls"
+[[guardrail]]
+name = "nothing gets slower"
+feature = "*"
+metric = "slower_than_p95"
+claim = "no_worse"
+margin = 0.5
+"""
+SOURCES = {
+    "parquet": 'engine = "duckdb"\npath = "calls.parquet"',
+    "duckdb": 'engine = "duckdb"\npath = "calls.duckdb"',
+    "postgres": 'engine = "postgres"\nurl_env = "SPEED_DATABASE_URL"',
+    "spark": 'engine = "spark"\nmaster = "local[2]"\npath = "calls.parquet"',
+}
+
+# How each store gives a query's answer as a DataFrame; `table` is what the query reads.
+READERS = {
+    "parquet": """
+import duckdb
+table = "read_parquet('calls.parquet')"
+def read(query):
+    return duckdb.sql(query).df()
+""",
+    "duckdb": """
+import duckdb
+table, connection = '"AIInteraction"', duckdb.connect("calls.duckdb", read_only=True)
+def read(query):
+    return connection.sql(query).df()
+""",
+    "postgres": """
+import os, pandas, sqlalchemy
+table, engine = '"AIInteraction"', sqlalchemy.create_engine(os.environ["SPEED_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg2://"))
+def read(query):
+    return pandas.read_sql(sqlalchemy.text(query), engine)
+""",
+}
+GROUP_BY = """
+read(f'SELECT "featureId", COUNT(*) FROM {table} GROUP BY 1')
+"""
+PERCENTILES = """
+of = ", ".join(f'percentile_cont({q}) WITHIN GROUP (ORDER BY "latencyMs")' for q in (0.5, 0.9, 0.95, 0.99))
+read(f'SELECT "featureId", "source", "status", {of} FROM {table} GROUP BY 1, 2, 3')
+"""
+LATENCY_COUNTS = """
+from pathlib import Path
+from analysis.config import load_settings
+from analysis.decision.arms import asked_window, grid_of
+from analysis.telemetry.engines import open_engine
+from analysis.telemetry.load import load_latency_counts
+settings = load_settings(Path("rollout.toml"))
+deployed_at = settings.rollout.deployed_at
+load_latency_counts(open_engine(settings), grid_of(settings, deployed_at), [asked_window(settings, deployed_at)])
+"""
+CALLS = f"""
+import pandas as pd
+calls = read(f'SELECT "featureId", "latencyMs", "createdAt" FROM {{table}}')
+calls["post"] = calls["createdAt"] - pd.to_timedelta(calls["latencyMs"], unit="ms") >= pd.Timestamp("{DEPLOYED_AT}")
+"""
+ANALYST = CALLS + """
+from scipy.stats import mannwhitneyu
+for feature, group in calls.groupby("featureId"):
+    print(feature, mannwhitneyu(group.loc[group.post, "latencyMs"], group.loc[~group.post, "latencyMs"]).pvalue)
+"""
+BOOTSTRAP = ANALYST + """
+import numpy as np
+rng = np.random.default_rng(1)
+for feature, group in calls.groupby("featureId"):
+    arms = [group.loc[mask, "latencyMs"].to_numpy() for mask in (group.post, ~group.post)]
+    shifts = [np.subtract(*(np.percentile(rng.choice(arm, arm.size), 95) for arm in arms)) for _ in range(1000)]
+    print(feature, np.percentile(shifts, [2.5, 97.5]))
+"""
+TEA_TASTING = f"""
+import tea_tasting as tt
+calls = read(f'''SELECT "featureId", "latencyMs",
+    CASE WHEN "status" = 'error' THEN 1 ELSE 0 END AS failed,
+    CASE WHEN "createdAt" - "latencyMs" * INTERVAL '1 millisecond' >= TIMESTAMP '{DEPLOYED_AT}' THEN 1 ELSE 0 END AS variant
+    FROM {{table}}''')
+experiment = tt.Experiment(latency=tt.Mean("latencyMs"), failed=tt.Proportion("failed"))
+for feature, group in calls.groupby("featureId"):
+    print(feature, experiment.analyze(group))
+"""
+"""tea-tasting takes a DataFrame, so the calls are read as the analyst reads them; it knows no hours, strata or looks."""
