@@ -4,7 +4,7 @@
     python benchmarks/calibration.py --runs 100            the same cells, coarser, in ten minutes
     python benchmarks/calibration.py --cells looks,lasting some studies only
 
-It prints every cell as Markdown. A whole calibration (every study, at least 1,000 runs) also writes docs/calibration.json, the
+It prints every cell as Markdown. A whole calibration (every study, at least 1,000 runs) also writes docs/calibration.csv, the
 figure docs/figures/false-alarms.svg, and the tables of docs/statistics.md between their two marks; a smaller one writes nothing.
 """
 
@@ -15,11 +15,11 @@ import sys
 import time
 from pathlib import Path
 
-from analysis.files import write_json, write_text
+from analysis.files import write_text
 from benchmarks.calibration_parts.cells import Counted, count
 from benchmarks.calibration_parts.figure import write_figure
 from benchmarks.calibration_parts.studies import STUDIES, groups_of
-from benchmarks.calibration_parts.tables import write_tables
+from benchmarks.calibration_parts.tables import write_cells, write_tables
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WHOLE_RUNS, SEED = 1000, 94
@@ -58,7 +58,7 @@ def studies(text: str) -> tuple[str, ...]:
 
 
 def write_docs(counted: Counted, tables: str, *, runs: int, seed: int, docs: Path) -> None:
-    write_json(docs / "calibration.json", {"runs": runs, "seed": seed, "cells": [cell.as_json() for cell in counted.cells]})
+    write_text(docs / "calibration.csv", write_cells(counted))
     write_figure(counted, docs / "figures" / "false-alarms.svg")
     page = docs / "statistics.md"
     if page.exists() and BEGIN in (text := page.read_text(encoding="utf-8")):

@@ -1,6 +1,6 @@
 """What control features change: false alarms and power with and without them, measured in the product.
 
-    python benchmarks/controls.py                          every study in its whole length: about an hour and a half on one core
+    python benchmarks/controls.py                          every study in its whole length: about an hour on one core
     python benchmarks/controls.py --studies table,looks    some studies only; rollouts: 50 whole rollouts, judged from rows
     python benchmarks/controls.py --runs 50                the same cells, coarser
 
@@ -22,7 +22,7 @@ from benchmarks.controls_parts.tables import run_cells, write_rollouts, write_st
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "controls.md"
 TARGETS, ROLLOUTS = "targets", "rollouts"
-WHOLE_RUNS = dict.fromkeys(STUDIES, 400) | {TARGETS: 1000, "looks": 200, ROLLOUTS: 50}
+WHOLE_RUNS = dict.fromkeys(STUDIES, 200) | {TARGETS: 1000, "table": 400, "looks": 100, ROLLOUTS: 50}
 """Runs a cell: more where a promise is held against the figure, fewer where a run takes many looks."""
 
 
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def read_options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="False alarms and power with and without control features.")
-    parser.add_argument("--runs", type=int, help="runs a cell (default: 200 to 1,000, by study)")
+    parser.add_argument("--runs", type=int, help="runs a cell (default: 100 to 1,000, by study)")
     parser.add_argument("--studies", type=studies, default=tuple(WHOLE_RUNS), help=f"some of {','.join(WHOLE_RUNS)} (default all)")
     parser.add_argument("--page", type=Path, default=PAGE, help="page whose parts are replaced (default docs/controls.md)")
     options = parser.parse_args(arguments)

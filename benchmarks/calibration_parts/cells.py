@@ -48,7 +48,7 @@ class Cell:
         """Monte-Carlo standard error of the share: sqrt(p (1 - p) / runs)."""
         return float(np.sqrt(self.share * (1 - self.share) / self.runs)) if self.runs else float("nan")
 
-    def as_json(self) -> dict[str, object]:
+    def as_row(self) -> dict[str, object]:
         """All fields, the share and its error."""
         return asdict(self) | {"share": round(self.share, 4), "error": round(self.error, 4)}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import pandas as pd
+
 from benchmarks.calibration_parts.cells import Cell, Counted
 from benchmarks.calibration_parts.judged import METRIC_NAMES
 from benchmarks.calibration_parts.studies import DAYS, FEWER, NOISES, PLANNED, VOLUMES, WINDOWS
@@ -27,6 +29,11 @@ def write_tables(counted: Counted, *, runs: int, seed: int) -> str:
     parts = [head, _targets(counted), _usual_tests(counted), _alarms(counted), _looks(counted), _changes(counted)]
     parts += [_strong_fix(counted), _margins(counted), _lasting(counted)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def write_cells(counted: Counted) -> str:
+    """Every cell as CSV."""
+    return pd.DataFrame([cell.as_row() for cell in counted.cells]).to_csv(index=False, lineterminator="\n")
 
 
 def _targets(counted: Counted) -> str:

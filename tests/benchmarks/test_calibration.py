@@ -282,7 +282,7 @@ def test_a_whole_calibration_writes_numbers_figure_and_the_page_between_its_mark
     assert page.endswith("below\n")
     assert "yesterday" not in page
     assert "False alarms of one look" in page
-    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"statistics.md", "calibration.json", "false-alarms.svg"}
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"statistics.md", "calibration.csv", "false-alarms.svg"}
     assert "rollout" in (tmp_path / "figures" / "false-alarms.svg").read_text()
 
 
