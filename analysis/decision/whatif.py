@@ -59,13 +59,17 @@ def what_if_sentence(answer: dict[str, Any]) -> str:
     cut, saved, per_success = answer["cut_off_share"], answer["saved_ms_per_call"], answer["saved_ms_per_success"]
     success = ""
     if per_success["value"] is not None:
-        verb = "saves" if per_success["value"] >= 0 else "costs"
-        success = f", and {verb} {milliseconds(abs(per_success['value']))} per good answer"
+        change, low, high = (_signed(-per_success[end]) for end in ("value", "high", "low"))
+        success = f"; the time spent per good answer would change by {change} ({low} to {high})"
     return (
         f"{subject} would cut off {share(cut['value'])} of the calls ({share(cut['low'])} to {share(cut['high'])}, "
         f"n = {count(answer['calls'])}) and save {milliseconds(saved['value'])} per call "
         f"({milliseconds(saved['low'])} to {milliseconds(saved['high'])}){success}."
     )
+
+
+def _signed(value_ms: float) -> str:
+    return ("+" if value_ms > 0 else "") + milliseconds(value_ms)
 
 
 def _inflation(arms: Arms, feature: str, cap_ms: float) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.clock import iso, parse_instant
 from analysis.decision.wording import count, level, share
-from analysis.report.prose import Result, changed_text, metric_words, when_text
+from analysis.report.prose import Found, Result, changed_text, metric_words, when_text
 from analysis.window import format_duration
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ VERDICTS: Mapping[str, VerdictWords] = {
     "untrusted": VerdictWords("Not trusted", "the data cannot carry a verdict", "?", "none"),
 }
 
+BROKEN = ("not_met", "worse")
+NO_FINDING = "Nothing is claimed while the data cannot be trusted: the numbers below help to find the mistake, and are no findings."
+NOTHING_DECLARED = "No expectation and no guardrail is declared."
 NOT_RANDOMISED = (
     "This is a comparison of before and after, not a randomised trial: whatever else changed at the deploy is in these numbers too."
 )
@@ -49,20 +52,31 @@ def headline(result: Result) -> str:
         return f"No verdict {when}: {words.meaning}."
     met = sum(item["finding"] == "met" for item in found)
     kept = f"{met} of {len(found)} expectations met {when}" if found else f"no expectation is declared, {when}"
-    main = next((change for item in found if (change := changed_text(item))), None)
-    return f"{words.meaning[0].upper()}{words.meaning[1:]}: {kept}" + (
-        f"; {found[0]['name']}: {main}." if main and changed_text(found[0]) else "."
-    )
+    broken, main = harmful(result), main_finding(result)
+    numbers = f"{main['name']}: {changed_text(main)}" if main and changed_text(main) else ""
+    said = [numbers, kept] if broken else [kept, numbers]
+    return f"{words.meaning[0].upper()}{words.meaning[1:]}: {'; '.join(part for part in said if part)}."
+
+
+def harmful(result: Result) -> list[Found]:
+    """What made the verdict bad, the critical guardrails first; empty when it is not bad."""
+    bad = [found for found in result["guardrails"] if found["critical"]] + list(result["expectations"])
+    states = {"roll_back": ("worse", "not_met"), "not_fixed": ("not_met", "worse")}.get(result["verdict"], ())
+    return [found for state in states for found in bad if found["finding"] == state]
+
+
+def main_finding(result: Result) -> Found | None:
+    """The one that a headline names: what made the verdict bad, else the first expectation."""
+    return next(iter([*harmful(result), *result["expectations"]]), None)
 
 
 def box_changed(result: Result) -> list[tuple[str, str]]:
-    """What changed: for each expectation its state and its numbers."""
-    lines = []
-    for found in result["expectations"]:
-        numbers = changed_text(found) or "too few calls to compare"
-        lines.append((found["finding"], f"{found['name']}: {numbers}"))
-    broken = [found for found in result["guardrails"] if found["finding"] in ("not_met", "worse")]
-    lines += [(found["finding"], f"{found['name']}: {changed_text(found) or 'too few calls to compare'}") for found in broken]
+    """What changed: what got worse or is not met first, then each expectation with its numbers; nothing where the data is not trusted."""
+    if result["verdict"] == "untrusted":
+        return []
+    broken = [found for found in result["guardrails"] if found["finding"] in BROKEN]
+    shown = sorted([*broken, *result["expectations"]], key=lambda found: found["finding"] not in BROKEN)
+    lines = [(found["finding"], f"{found['name']}: {changed_text(found) or 'too few calls to compare'}") for found in shown]
     guarded = len(result["guardrails"]) - len(broken)
     if guarded:
         met = sum(found["finding"] == "met" for found in result["guardrails"])
@@ -78,7 +92,7 @@ def box_sure(result: Result) -> list[str]:
     if look["planned"]:
         lines.append(
             f"Look {look['number']} of {look['planned']}: to count, a change had to be {look['bound']:.2f} times its own uncertainty "
-            "(the bound; the earlier the look, the higher, so that looking early cannot fool us)"
+            "(the bound; higher at early looks, so that looking early cannot fool us)"
         )
     else:
         lines.append("Not a planned look: what it shows is for exploring and decides nothing")
@@ -110,10 +124,11 @@ def checks_text(checks: Sequence[Mapping[str, str]]) -> str:
 
 @dataclass(frozen=True)
 class NextStep:
-    """What to do now, and the command to copy; None when there is none."""
+    """What to do now, the command to copy (None when there is none), and why."""
 
     words: str
     command: str | None
+    why: str = ""
 
 
 def next_steps(
@@ -121,10 +136,12 @@ def next_steps(
 ) -> list[NextStep]:
     """What follows from the verdict: the knobs that are advised first."""
     option = "" if config == "rollout.toml" else f" --config {config}"
-    steps = [advice_step(advice) for advice in result["advice"]]
+    first = {(advice["knob"], str(advice.get("to"))): advice for advice in reversed(result["advice"])}
+    steps = [advice_step(advice) for advice in reversed(first.values())]
     verdict = result["verdict"]
     if verdict == "untrusted":
-        return [NextStep("Mend what the checks of the data name, then look again.", f"rollout doctor{option}")]
+        bad = "; ".join(check["name"] for check in result["checks"] if check["state"] == "error")
+        return [NextStep(f"Mend what the checks of the data name{f' ({bad})' if bad else ''}, then look again.", f"rollout doctor{option}")]
     if verdict in ("roll_back", "not_fixed"):
         words = "Undo the change or turn a knob back; the hand-over page has the commands." if not steps else "The way back, step by step:"
         return [*steps, NextStep(words, f"rollout handoff{option}")]
@@ -137,7 +154,7 @@ def advice_step(advice: Mapping[str, Any]) -> NextStep:
     """A knob, from which value to which, and why."""
     turned = f"{advice['knob']}: {advice['from']} → {advice['to']}" if advice.get("to") is not None else str(advice["knob"])
     effect = f" {advice['predicted']['sentence']}" if advice.get("predicted") else ""
-    return NextStep(f"Turn back {turned}. Why: {advice['because']}{effect}", None)
+    return NextStep(f"Turn back {turned}.", None, f"{advice['because']}{effect}")
 
 
 def _next_window(result: Result, settle: timedelta, windows: Sequence[tuple[str, timedelta]]) -> str:

@@ -20,13 +20,34 @@ def plain(text):
         ("sustained", "The fix works, it hurt nothing, and it has lasted"),
         ("improved", "The fix works and hurt nothing; whether it lasts is not shown yet"),
         ("keep_watching", "Nothing is decided yet"),
-        ("not_fixed", "The deploy did not bring what was promised"),
-        ("roll_back", "The deploy did harm"),
     ],
 )
 def test_the_headline_of_each_verdict(verdict, start):
     text = plain(verdict_prose.headline(result(verdict=verdict)))
     assert text == f"{start}: 1 of 1 expectations met after 4h; timeouts drop: 80.0 % → 20.0 % (−60.0 points)."
+
+
+def test_a_bad_headline_begins_with_what_made_it_bad():
+    harm = result(verdict="roll_back", guardrails=[guardrail(finding="worse", name="a drift"), guardrail(finding="worse", critical=True)])
+    assert plain(verdict_prose.headline(harm)) == (
+        "The deploy did harm: jobs stay affordable: 8.00 s → 11.4 s (+3.40 s); 1 of 1 expectations met after 4h."
+    )
+    rises = finding(name="timeouts drop", finding="worse", difference=0.1, post={"calls": 50, "events": 45, "value": 0.9})
+    assert plain(verdict_prose.headline(result(verdict="roll_back", expectations=[finding(name="other"), rises]))) == (
+        "The deploy did harm: timeouts drop: 80.0 % → 90.0 % (+10.0 points); 1 of 2 expectations met after 4h."
+    )
+    short = [finding(name="other"), finding(finding="not_met")]
+    assert plain(verdict_prose.headline(result(verdict="not_fixed", expectations=short))) == (
+        "The deploy did not bring what was promised: timeouts drop: 80.0 % → 20.0 % (−60.0 points); 1 of 2 expectations met after 4h."
+    )
+    moved_cliff = verdict_prose.headline(result(verdict="not_fixed"))
+    assert plain(moved_cliff) == (
+        "The deploy did not bring what was promised: 1 of 1 expectations met after 4h; timeouts drop: 80.0 % → 20.0 % (−60.0 points)."
+    )
+
+
+def test_nothing_is_claimed_without_trust():
+    assert verdict_prose.box_changed(result(verdict="untrusted")) == []
 
 
 def test_the_headline_without_trust_has_no_numbers():
@@ -53,8 +74,8 @@ def test_what_changed():
     broken = guardrail(finding="worse")
     lines = [(state, plain(line)) for state, line in verdict_prose.box_changed(result(guardrails=[broken, guardrail()]))]
     assert lines == [
-        ("met", "timeouts drop: 80.0 % → 20.0 % (−60.0 points)"),
         ("worse", "jobs stay affordable: 8.00 s → 11.4 s (+3.40 s)"),
+        ("met", "timeouts drop: 80.0 % → 20.0 % (−60.0 points)"),
         ("met", "1 of 2 guardrails (what must not get worse) hold"),
     ]
 
@@ -67,8 +88,8 @@ def test_what_changed_with_too_few_calls():
 
 def test_how_sure():
     assert [plain(line) for line in verdict_prose.box_sure(result())] == [
-        "Look 2 of 3: to count, a change had to be 3.21 times its own uncertainty (the bound; the earlier the look, the higher, so that "
-        "looking early cannot fool us)",
+        "Look 2 of 3: to count, a change had to be 3.21 times its own uncertainty (the bound; higher at early looks, so that looking "
+        "early cannot fool us)",
         "Intervals hold the true change with 99.87 % certainty",
         "2 false alarms on 42 pretended deploys inside the baseline, where nothing had changed",
         "1 of 1 checks of the data are fine",
@@ -130,10 +151,10 @@ def test_advice_comes_first_and_another_file_is_named():
         "predicted": {"sentence": "A cap of 30 s cuts off 31 %."},
     }
     steps = verdict_prose.next_steps(
-        result(verdict="roll_back", advice=[advice]), settle=timedelta(0), windows=WINDOWS, config="other.toml"
+        result(verdict="roll_back", advice=[advice, advice | {"because": "Something else got slower too."}]), settle=timedelta(0), windows=WINDOWS, config="other.toml"
     )
     assert steps == [
-        verdict_prose.NextStep("Turn back X_MS_CAP: 45000 → 30000. Why: It got slower. A cap of 30 s cuts off 31 %.", None),
+        verdict_prose.NextStep("Turn back X_MS_CAP: 45000 → 30000.", None, "It got slower. A cap of 30 s cuts off 31 %."),
         verdict_prose.NextStep("The way back, step by step:", "rollout handoff --config other.toml"),
     ]
 
@@ -306,7 +327,7 @@ def test_plain_and_adjusted_stand_side_by_side():
 def test_what_controls_are():
     found = result(guardrails=[guardrail(**CONTROLLED)], calibration={"controls": {"pretended_deploys": 42, "false_alarms": 1}})
     lines = controls_prose.controls_lines(found)
-    assert lines[0].startswith("Features that no claim names were not touched by the deploy: a, b. What they do too is the provider's day")
+    assert lines[0].startswith("Features that no claim names were not touched by the deploy (the untouched ones): a, b. What they do too is the provider's day")
     assert lines[1] == "Their pace seemed to move once on 42 pretended deploys inside the baseline, where nothing was deployed."
 
 

@@ -29,7 +29,7 @@ def draw_forest(axes: Axes, prepared: Forest) -> None:
     axes.set_ylim(-len(rows) + 0.4, 0.75)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:+g} %" if value else "0"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: ink.signed_share(value)))
     axes.set_xticks([-1, -0.5, 0, 0.5, 1])
     ink.label_axes(axes, f"change from before to after ({prepared.level_text})", "")
 
@@ -81,7 +81,7 @@ def _draw_forest_row(axes: Axes, y: float, row: ForestRow) -> None:
     axes.plot([low, high], [y, y], color=color, linewidth=1.8, solid_capstyle="butt")
     for end, cut in ((low, row.low < FOREST_LOW), (high, row.high > FOREST_HIGH)):
         if cut:
-            axes.plot([end], [y], marker="<" if end == low else ">", color=color, markersize=5)
+            axes.plot([end], [y], marker="<" if end == low else ">", color=color, markersize=5, clip_on=False)
     if FOREST_LOW <= row.change <= FOREST_HIGH:
         axes.plot([row.change], [y], marker=marker, color=color, markersize=6)
 

@@ -48,7 +48,7 @@ def draw_slowness(axes: Axes, prepared: Slowness) -> None:
     axes.margins(y=0.12)
     for row, mark in enumerate(prepared.marks):
         ink.mark_time(axes, mark.at, mark.text, color=ink.INK, row=row)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:+g} %" if value else "0"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: ink.signed_share(value)))
     axes.set_xlim(prepared.hours[0], prepared.hours[-1] + 1)
     ink.label_axes(axes, "hours from the deploy", "over the baseline")
     ink.legend_above(axes, columns=3)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import TightLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.decision.wording import THIN, count
+from analysis.decision.wording import MINUS, THIN, count
 
 __all__ = ["THIN"]
 
@@ -78,6 +78,15 @@ def share_axis(axes: Axes, highest: float = 1.0, *, labels: int = 0) -> None:
     if highest == 1.0:
         axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+
+
+def signed_share(value: float) -> str:
+    """A change in per cent as a tick.
+
+    >>> signed_share(-0.5), signed_share(0.0)
+    ('−50 %', '0')
+    """
+    return f"{100 * value:+g} %".replace("-", MINUS) if value else "0"
 
 
 def value_axis(axes: Axes, unit: str, highest: float) -> None:

@@ -67,6 +67,7 @@ class WindowSections:
         html = render(
             "sections/verdict.html.j2", result=result, headline=verdict_prose.headline(result), changed=verdict_prose.box_changed(result),
             sure=verdict_prose.box_sure(result), steps=steps, not_randomised=verdict_prose.NOT_RANDOMISED,
+            no_finding=verdict_prose.NO_FINDING if result["verdict"] == "untrusted" else verdict_prose.NOTHING_DECLARED,
             is_sample=prose.is_sample(settings.source.path),
         )  # fmt: skip
         return Section(html, f"{verdict_prose.VERDICTS[result['verdict']].word}. {verdict_prose.headline(result)}\n{result['reason']}")
