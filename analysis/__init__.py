@@ -2,13 +2,18 @@
 
 >>> import analysis                                     # doctest: +SKIP
 >>> analysis.open("rollout.toml").look("24h").verdict   # doctest: +SKIP
+>>> analysis.open("rollout.toml").feature("draft.verify.email.step3").km()   # doctest: +SKIP
 """
 
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-_PUBLIC = {"open": ("analysis.judge", "open_rollout"), "Rollout": ("analysis.judge", "Rollout"), "Look": ("analysis.decision.look", "Look")}
+_PUBLIC = {
+    "open": ("analysis.report.explore", "open_exploring"),
+    "Rollout": ("analysis.judge", "Rollout"),
+    "Look": ("analysis.decision.look", "Look"),
+}
 __all__ = ["Look", "Rollout", "__version__", "open"]  # made by __getattr__, so that a command that needs no pandas loads none
 
 

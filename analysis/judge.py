@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from analysis import clock
-from analysis.config import Settings, load_settings
+from analysis.config import Settings
 from analysis.decision.advice import advise
 from analysis.decision.arms import Baselines, load_post
 from analysis.decision.checks import check_data
@@ -32,7 +31,6 @@ from analysis.decision.scan import scan_features
 from analysis.decision.scope import Cycle
 from analysis.decision.verdict import decide_verdict
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
-from analysis.history.knobs import as_recorded
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.telemetry.load import Arm
 from analysis.window import Window
@@ -152,11 +150,3 @@ class Rollout:
         advice = advise(settings, (*expectations, *guardrails, *exploratory), predict=look.what_if)
         look.result.update(look_object(look, deployed_at=self.deployed_at, engine_name=settings.source.engine), advice=advice)
         return look
-
-
-def open_rollout(config: str | Path = "rollout.toml", *, spark: Any = None) -> Rollout:
-    """The rollout that a rollout.toml describes: ``analysis.open("rollout.toml").look("4h").verdict``.
-
-    `spark` is a session of Apache Spark that you have already, for engine = "spark"; it is left as it was.
-    """
-    return Rollout(as_recorded(load_settings(config)), spark=spark)

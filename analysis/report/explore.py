@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,17 @@ NO_CONTROLS = "There are no untouched features to hold it against: fewer than tw
 class Exploring(Rollout):
     """A rollout with the questions of an afternoon: `features`, `feature(name)`, `report(window)`."""
 
-    def __init__(self, settings: Settings, **session: Any) -> None:
-        super().__init__(settings, **session)
+    def __init__(self, settings: Settings, *, spark: Any = None) -> None:
+        super().__init__(settings, spark=spark)
         self._looks: dict[str, Look] = {}
+
+    def explore(
+        self, what: str | datetime, end: datetime | None = None, *, source: str | None = None, window: str | None = None
+    ) -> Look | Feature:
+        """A feature to ask, ``explore("draft.verify").km()``; or from `what` to `end`, a look that decides nothing for good."""
+        if isinstance(what, str):
+            return self.feature(what, source=source, window=window)
+        return super().explore(what, end)
 
     @property
     def windows(self) -> tuple[str, ...]:
@@ -188,9 +197,13 @@ class Feature:
 QUESTIONS = tuple(name for name, member in vars(Feature).items() if callable(member) and not name.startswith("_"))
 
 
-def open_exploring(config: str | Path = "rollout.toml", **session: Any) -> Exploring:
-    """The rollout that a rollout.toml describes, to explore; the file is looked for upwards from here."""
-    return Exploring(as_recorded(load_settings(find_config(Path(config)))), **session)
+def open_exploring(config: str | Path = "rollout.toml", *, spark: Any = None) -> Exploring:
+    """The rollout that a rollout.toml describes: ``analysis.open("rollout.toml").look("4h").verdict``, ``.feature("...").km()``.
+
+    The file is looked for upwards from here. `spark` is a session of Apache Spark that you have already, for engine = "spark"; it is
+    left as it was.
+    """
+    return Exploring(as_recorded(load_settings(find_config(Path(config)))), spark=spark)
 
 
 def find_config(config: Path) -> Path:

@@ -288,6 +288,9 @@ def test_a_scanned_number_says_that_nobody_asked_and_when_it_began():
     better = finding("undecided", scanned, new, interval=(0.09, 0.22))
     assert spoken(finding_sentence(replace(better, p_adjusted=0.01))) == f"{numbers}: better, beyond what chance does among all numbers scanned."
     assert spoken(finding_sentence(better)) == f"{numbers}: within what chance does among all numbers scanned."
+    assert spoken(finding_sentence(replace(better, smallest_visible=0.08))) == (
+        f"{numbers}: within what chance does among all numbers scanned; a change of 8.0 points would have been seen in 4 of 5 cases."
+    )
 
 
 # ---- the rest of the words -------------------------------------------------------------------------------------------
