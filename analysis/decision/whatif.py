@@ -36,7 +36,7 @@ def what_if(arms: Arms, feature: str, cap_ms: float, *, level: float = 0.95) -> 
     curve = feature_curve(arms.post.latency, feature)
     cliff = find_cliffs(arms.post.latency).get(feature)
     own_cap_ms = float(cliff.at_ms) if cliff else None
-    found = what_if_cap(curve, cap_ms, own_cap_ms=own_cap_ms, level=level, inflation=_inflation(arms, feature, cap_ms))
+    found = what_if_cap(curve, cap_ms, own_cap_ms=own_cap_ms, level=level, inflation=inflation_at(arms, feature, cap_ms))
     answer = {
         "feature": feature,
         "cap_ms": cap_ms,
@@ -72,7 +72,7 @@ def _signed(value_ms: float) -> str:
     return ("+" if value_ms > 0 else "") + milliseconds(value_ms)
 
 
-def _inflation(arms: Arms, feature: str, cap_ms: float) -> float:
+def inflation_at(arms: Arms, feature: str, cap_ms: float) -> float:
     """Overdispersion of the post hours in the share of calls not answered within the cap, of those whose time would show it."""
     rows = arms.post.bins.rows
     rows = rows[(rows["feature"] == feature) & ((rows["outcome"] == 0) | (rows["bin_ms"] >= cap_ms))]

@@ -28,7 +28,7 @@ from analysis.history.knobs import as_recorded
 from analysis.judge import Rollout
 from analysis.leaks import shown
 from analysis.metrics import known_metrics, metric_named
-from analysis.report.prepared.latency import LEVEL, inflation_of, survival_of, timed_calls
+from analysis.report.prepared.latency import LEVEL, inflation_beyond, survival_of, timed_calls
 from analysis.report.prose import change_text, value_text
 from analysis.report.rendering import Section, render
 from analysis.report.sections import pictures
@@ -145,7 +145,7 @@ class Feature:
         if not curve.n_calls:
             return f"{pictures.label(self.scope)} has no timed call after the deploy."
         own_cap_ms = float(cliff.at_ms) if cliff else None
-        found = what_if_cap(curve, cap_ms, own_cap_ms=own_cap_ms, level=LEVEL, inflation=inflation_of(self.look, self.scope))
+        found = what_if_cap(curve, cap_ms, own_cap_ms=own_cap_ms, level=LEVEL, inflation=inflation_beyond(self.look, self.scope, cap_ms))
         return what_if_sentence(asdict(found) | {"feature": pictures.label(self.scope), "calls": curve.n_calls})
 
     def quantiles(self, q: Sequence[float] = QUANTILES) -> Table:

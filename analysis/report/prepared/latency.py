@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.decision.scope import Scope
+from analysis.decision.whatif import inflation_at
 from analysis.decision.wording import milliseconds
 from analysis.metrics import metric_named
 from analysis.report.prepared.values import (
@@ -85,11 +86,10 @@ def prepare_cap_curve(look: Look, scope: Scope) -> CapCurve | None:
     own_cap_ms = float(cliff.at_ms) if cliff else curve.longest_ms
     first = curve.time_ms[np.searchsorted(1 - curve.survival, 0.01)] if curve.survival[-1] < 0.99 else curve.time_ms[0]
     caps = np.geomspace(max(first, 1.0), max(own_cap_ms, first * 1.01), CAP_STEPS)
-    inflation = inflation_of(look, scope)
-    found = [survival_at(curve, cap, level=LEVEL, inflation=inflation) for cap in caps]
+    found = [survival_at(curve, cap, level=LEVEL, inflation=inflation_beyond(look, scope, cap)) for cap in caps]
     share = np.array([(point.value, point.low, point.high) if point.value is not None else (np.nan,) * 3 for point in found])
     knobs = knobs_of(look, scope)
-    answers = [survival_at(curve, knob.at, level=LEVEL, inflation=inflation) for knob in knobs]
+    answers = [survival_at(curve, knob.at, level=LEVEL, inflation=inflation_beyond(look, scope, knob.at)) for knob in knobs]
     at_knobs = tuple(None if found.value is None else (found.value, found.low, found.high) for found in answers)
     return CapCurve(caps, *share.T, own_cap_ms, knobs, at_knobs, curve.n_calls)
 
@@ -135,6 +135,13 @@ def timed_calls(arm: Arm, scope: Scope) -> pd.DataFrame:
 def inflation_of(look: Look, scope: Scope, metric: str = "latency_mean") -> float:
     """How much more the hours vary than independent calls would; at least 1."""
     return float(look.arms.compare(scope, metric_named(metric), look.plan.hours).inflation)
+
+
+def inflation_beyond(look: Look, scope: Scope, cap_ms: float) -> float:
+    """How much more the hours vary in their share of calls beyond a cap, as `what_if` takes it."""
+    if scope.feature is None or scope.is_pattern:
+        return inflation_of(look, scope)
+    return inflation_at(look.arms, scope.feature, cap_ms)
 
 
 def thin(x: Floats, y: Floats, most: int = MOST_STEPS) -> tuple[Floats, Floats]:
