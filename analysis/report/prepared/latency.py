@@ -86,7 +86,9 @@ def prepare_cap_curve(look: Look, scope: Scope) -> CapCurve | None:
     own_cap_ms = float(cliff.at_ms) if cliff else curve.longest_ms
     first = curve.time_ms[np.searchsorted(1 - curve.survival, 0.01)] if curve.survival[-1] < 0.99 else curve.time_ms[0]
     caps = np.geomspace(max(first, 1.0), max(own_cap_ms, first * 1.01), CAP_STEPS)
-    found = [survival_at(curve, cap, level=LEVEL, inflation=inflation_beyond(look, scope, cap)) for cap in caps]
+    few = caps[:: CAP_STEPS // 6]  # how much the hours vary changes slowly along the curve
+    spread = np.interp(caps, few, [inflation_beyond(look, scope, cap) for cap in few])
+    found = [survival_at(curve, cap, level=LEVEL, inflation=inflation) for cap, inflation in zip(caps, spread, strict=True)]
     share = np.array([(point.value, point.low, point.high) if point.value is not None else (np.nan,) * 3 for point in found])
     knobs = knobs_of(look, scope)
     answers = [survival_at(curve, knob.at, level=LEVEL, inflation=inflation_beyond(look, scope, knob.at)) for knob in knobs]
