@@ -125,11 +125,16 @@ def survival_of(arm: Arm, scope: Scope) -> SurvivalCurve:
 def timed_calls(arm: Arm, scope: Scope) -> pd.DataFrame:
     """The scope's calls with a latency: latency_ms, calls, answered, failed."""
     rows = arm.latency.rows
+    chosen = np.ones(len(rows), dtype=bool)
     for column, asked in (("feature", scope.feature), ("source", scope.source)):
-        if asked is not None:
+        if asked is None:
+            continue
+        if set(asked) & set("*?["):
             fitting = [value for value in rows[column].dropna().unique() if Scope(asked).matches(value, None)]
-            rows = rows[rows[column].isin(fitting)]
-    rows = rows[["latency_ms", "calls", "outcome"]]
+            chosen &= rows[column].isin(fitting).to_numpy(dtype=bool)
+        else:
+            chosen &= (rows[column] == asked).to_numpy(dtype=bool, na_value=False)
+    rows = rows.loc[chosen, ["latency_ms", "calls", "outcome"]]
     answered = rows["calls"].where(rows["outcome"] == 0, 0)
     return rows.assign(answered=answered, failed=rows["calls"] - answered)
 
