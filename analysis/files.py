@@ -91,7 +91,7 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line in one write; a torn last line stays a line of its own. The lock is the caller's."""
+    """Append one line in one write, whole or not at all; a torn last line stays a line of its own. The lock is the caller's."""
     if "\n" in line:
         raise ValueError("append_line() takes one line")
     if rule := scan(path.name) or scan(line):
@@ -101,7 +101,10 @@ def append_line(path: Path, line: str) -> None:
         with path.open("ab+", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
             torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
-            file.write(b"\n" * torn + line.encode("utf-8", "backslashreplace") + b"\n")
+            content = b"\n" * torn + line.encode("utf-8", "backslashreplace") + b"\n"
+            if file.write(content) < len(content):  # a disk that is nearly full takes a part, without an error
+                file.truncate(size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(file.fileno())
     except OSError as reason:
         raise WriteFailed(path, reason) from None

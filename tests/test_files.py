@@ -195,6 +195,24 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path):
     assert (path.read_text(), names(tmp_path)) == ("old", ["report.html"])
 
 
+def test_a_disk_that_takes_half_a_line_leaves_none(tmp_path):
+    """The system writes what fits and calls it no error."""
+    path = tmp_path / "ledger.jsonl"
+    append_line(path, '{"n": 1}')
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from analysis.files import WriteFailed, append_line\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))\n"
+        "try: append_line(Path(sys.argv[1]), 'x' * 500)\n"
+        "except WriteFailed as failed: print(failed)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-B", "-c", code, str(path)], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout == f"cannot write '{path}': {os.strerror(errno.ENOSPC)}; free space or make the folder writable, then run again\n"
+    assert path.read_text() == '{"n": 1}\n'
+    append_line(path, '{"n": 2}')
+    assert path.read_text() == '{"n": 1}\n{"n": 2}\n'
+
+
 def test_a_folder_deleted_meanwhile_is_made_again(tmp_path):
     (tmp_path / "outputs").mkdir()
     (tmp_path / "outputs").rmdir()
