@@ -25,6 +25,7 @@ from analysis.telemetry.load import LIMIT_COLUMNS, Arm
 from analysis.window import Window
 
 FORMAT = 1
+ROWS_A_GROUP = 200_000
 TABLES: dict[str, type[CountTable]] = {
     "latency": LatencyCounts,
     "hourly": HourlyCounts,
@@ -42,8 +43,8 @@ def fingerprint(**made_from: Any) -> str:
 def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
     """Write the counts of an arm; the old file stays until the new one is whole. LeakRefused for a name that the last gate refuses."""
     _check_names(path, arm)
-    tables = [_arrow(name, getattr(arm, name).rows) for name in TABLES]
-    tables.append(_arrow("limits", arm.limits.astype({"feature": "str"} | dict.fromkeys(list(LIMIT_COLUMNS)[1:], "Int64"))))
+    tables = {name: _arrow(getattr(arm, name).rows) for name in TABLES}
+    tables["limits"] = _arrow(arm.limits.astype({"feature": "str"} | dict.fromkeys(list(LIMIT_COLUMNS)[1:], "Int64")))
     facts = {
         "format": FORMAT,
         "start": iso(arm.window.start),
@@ -54,11 +55,15 @@ def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
         "trust": {key: iso(value) if hasattr(value, "tzinfo") else value for key, value in arm.trust.items()},
         "made_from": made_from,
         "fingerprint": fingerprint(**made_from),
+        "row_groups": [[name, -(-len(table) // ROWS_A_GROUP)] for name, table in tables.items()],
     }
-    whole = pa.concat_tables(tables, promote_options="default")
-    whole = whole.replace_schema_metadata({_KEY: json.dumps(facts).encode()})
-    with writing(path) as temporary:
-        pq.write_table(whole, temporary, compression="zstd", write_page_checksum=True)
+    schema = pa.unify_schemas([pa.schema([("table", pa.string())]), *(table.schema for table in tables.values())])
+    schema = schema.with_metadata({_KEY: json.dumps(facts).encode()})
+    options = {"compression": "zstd", "write_page_checksum": True}
+    with writing(path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
+        for name, table in tables.items():
+            for first in range(0, len(table), ROWS_A_GROUP):
+                writer.write(_widened(name, table.slice(first, ROWS_A_GROUP), schema))
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -75,13 +80,13 @@ def read_frozen(path: Path) -> Arm:
     """The arm as it was written; DataNotTrusted when a page of the file is not what was written."""
     facts = read_facts(path)
     with _reading(path):
-        frame = pq.ParquetFile(path, page_checksum_verification=True).read()
-        parts = {name: _rows(frame, name, kind.KEYS + kind.SUMS) for name, kind in TABLES.items()}
+        columns = {name: kind.KEYS + kind.SUMS for name, kind in TABLES.items()} | {"limits": tuple(LIMIT_COLUMNS)}
+        parts = _rows_by_table(path, facts["row_groups"], columns)
         return Arm(
             window=Window(parse_instant(facts["start"]), parse_instant(facts["end"])),
             hours=(facts["hours"][0], facts["hours"][1]),
             **{name: kind(_typed(parts[name])) for name, kind in TABLES.items()},
-            limits=_whole_numbers(_rows(frame, "limits", tuple(LIMIT_COLUMNS)).reset_index(drop=True)),
+            limits=_whole_numbers(parts["limits"]),
             trust={key: parse_instant(value) if key.endswith("_at") and value else value for key, value in facts["trust"].items()},
             excluded_hours=frozenset(facts["excluded_hours"]),
             models=facts.get("models", {}),
@@ -119,10 +124,17 @@ def _shown(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _arrow(name: str, rows: pd.DataFrame) -> pa.Table:
-    table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
-    names = pa.DictionaryArray.from_arrays(pa.array([0] * len(rows), pa.int32()), pa.array([name]))
-    return _plain_strings(table).append_column("table", names)
+def _arrow(rows: pd.DataFrame) -> pa.Table:
+    return _plain_strings(pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None))
+
+
+def _widened(name: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A few rows of one table with the columns of all: each group of rows holds one table, so that no other's columns fill the memory."""
+    table = table.append_column("table", pa.array([name]).take(pa.nulls(len(table), pa.int32()).fill_null(0)))
+    missing = [field for field in schema if field.name not in table.column_names]
+    for field in missing:
+        table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(schema.names).cast(schema)
 
 
 def _plain_strings(table: pa.Table) -> pa.Table:
@@ -133,9 +145,15 @@ def _plain_strings(table: pa.Table) -> pa.Table:
     return table
 
 
-def _rows(frame: pa.Table, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    part = frame.filter(pa.compute.equal(frame["table"].cast(pa.string()), name)).select(list(columns))
-    return part.to_pandas(integer_object_nulls=False)
+def _rows_by_table(path: Path, row_groups: list[list[Any]], columns: dict[str, tuple[str, ...]]) -> dict[str, pd.DataFrame]:
+    parts, first = {}, 0
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for name, n_groups in row_groups:
+            groups = list(range(first, first + n_groups))
+            read = file.read_row_groups(groups, columns=["table", *columns[name]])  # its name too: its place is at the front of the file
+            parts[name] = read.select(list(columns[name])).to_pandas(integer_object_nulls=False)
+            first += n_groups
+    return parts
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
