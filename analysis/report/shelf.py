@@ -103,13 +103,13 @@ def read_ledger(path: Path, *, most: int) -> list[LedgerLine]:
 
 def _words(entry: Mapping[str, Any]) -> str:
     """What a look said; the plain facts of any other line."""
-    by = f", by {entry['who']}" if entry.get("who") else ""
+    by = [f"by {entry['who']}"] if entry.get("who") else []
     if entry["event"] == "look" and entry.get("verdict"):
         place = f" (look {entry['number']} of {entry['planned']})" if entry.get("planned") else ""
-        return f"{str(entry['verdict']).replace('_', ' ')} at {entry.get('window')}{place}{by}"
+        return ", ".join([f"{str(entry['verdict']).replace('_', ' ')} at {entry.get('window')}{place}", *by])
     own = {"schema", "at", "event", "who"}
-    facts = ((key, value) for key, value in entry.items() if key not in own and isinstance(value, str | int | float | bool))
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in list(facts)[:5]) + by
+    facts = [(key, value) for key, value in entry.items() if key not in own and isinstance(value, str | int | float | bool)]
+    return ", ".join([*(f"{key.replace('_', ' ')} {value}" for key, value in facts[:5]), *by])
 
 
 def _to_the_second(instant: str) -> str:

@@ -25,9 +25,10 @@ from analysis.leaks import scan
 from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import Grid, load_feature_models, load_latency_counts, load_trust
+from analysis.telemetry.load import Grid, load_feature_models, load_latency_counts
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, SHIPPED, load_mapping
 from analysis.telemetry.queries import Queries
+from analysis.telemetry.trust import load_trust
 from analysis.window import Window, format_duration, parse_duration
 from tests.deployment.local_server import Reply, run_server
 from tests.faults.place import CONFIG, DUCKDB, ROOT, simple_calls

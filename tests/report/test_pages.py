@@ -279,7 +279,7 @@ def test_the_index_has_a_row_for_every_window(rollout, monkeypatch, tmp_path):
     assert "4h ? Not trusted 1 of 1 expectations met: the data cannot carry a verdict" in text
     assert "24h … Not due yet due 2026-02-03 23:11:46 UTC" in text
     assert "2026-02-03T021016Z--2026-02-03T061016Z ✗ Failed the last run failed" in text
-    assert "2026-02-02 23:11:00 UTC deploy who b" in text
+    assert "2026-02-02 23:11:00 UTC deploy by b" in text
     Page(page)
 
 
