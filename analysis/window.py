@@ -81,7 +81,10 @@ def parse_duration(text: str) -> timedelta:
         raise WrongUse(f"duration {shown(text)} is negative; write one such as '90s', '4h' or '2d'")
     if not _DURATION.fullmatch(text):
         raise WrongUse(f"duration {shown(text)} is not a number with a unit; write one such as '90s', '4h' or '2d'")
-    length = sum((float(number) * _UNITS[unit] for number, unit in _PIECE.findall(text)), timedelta())
+    try:
+        length = sum((float(number) * _UNITS[unit] for number, unit in _PIECE.findall(text)), timedelta())
+    except OverflowError:
+        length = timedelta.max
     if length > LONGEST:
         raise WrongUse(f"duration {shown(text)} is longer than ten years; write one such as '90s', '4h' or '2d'")
     return length

@@ -86,6 +86,7 @@ def test_lengths_are_read(text, length):
         ("", "duration '' is not a number with a unit; write one such as '90s', '4h' or '2d'"),
         ("4 h", "duration '4 h' is not a number with a unit; write one such as '90s', '4h' or '2d'"),
         ("٤h", "duration '٤h' is not a number with a unit; write one such as '90s', '4h' or '2d'"),
+        ("143000000w", "duration '143000000w' is longer than ten years; write one such as '90s', '4h' or '2d'"),
         ("4000d", "duration '4000d' is longer than ten years; write one such as '90s', '4h' or '2d'"),
         (
             "9" * 5000 + "s",
