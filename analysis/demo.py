@@ -9,7 +9,7 @@ from typing import Any
 from analysis.config import load_settings
 from analysis.deployment.handoff import find_handoff
 from analysis.files import write_text
-from analysis.looks import make_planned_look
+from analysis.looks import make_planned_looks
 from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
 from analysis.report.runs import run_baseline_report
@@ -26,11 +26,10 @@ def run_demo(out: Path | None, *, say: Callable[[str], None]) -> tuple[dict[str,
     settings = load_settings(config)
     say("baseline")
     run_baseline_report(settings)
-    for label in settings.monitoring.windows:
-        say(f"window {label}")
-        written = make_planned_look(settings, label)
+    say(f"windows {', '.join(settings.monitoring.windows)}, two at a time")
+    written = make_planned_looks(settings, settings.monitoring.windows)
     write_handoff(settings, find_handoff(settings).as_json())
-    return written.result, write_index(settings)
+    return written[-1].result, write_index(settings)
 
 
 def _copied_example(out: Path) -> Path:

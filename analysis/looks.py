@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,15 +32,21 @@ def look_maker(settings: Settings, *, github: bool = False) -> Callable[[Planned
 
 def make_planned_look(settings: Settings, label: str, *, github: bool = False) -> ReportPaths:
     """The report of a planned window in the newest stage; the look is recorded in the ledger."""
-    from analysis.deployment.watch import record_look
+    return make_planned_looks(settings, [label], github=github)[0]
 
-    settings.window_length(label)
-    recorded = with_recorded_deploy(settings)
-    look = next((look for look in reversed(plan_looks(settings)) if look.label == _planned_label(settings, label)), None)
-    if look is None:
-        raise WrongUse(NO_DEPLOY if recorded.rollout.deployed_at is None else f"window {label} mixes with a later change; name another")
-    written = _report(settings, look, github=github)
-    record_look(settings, look, written.result)
+
+def make_planned_looks(settings: Settings, labels: Sequence[str], *, github: bool = False) -> list[ReportPaths]:
+    """The reports of planned windows in the newest stage, two at a time; the looks are recorded in the ledger, in the order asked for."""
+    from analysis.deployment.watch import record_look
+    from analysis.report.runs import run_window_reports
+
+    looks = [_newest(settings, label) for label in labels]
+    stage, start = looks[0].stage, looks[0].window.start
+    written = run_window_reports(
+        with_recorded_deploy(settings), [look.label for look in looks], start=start if stage > 1 else None, stage=stage, github=github
+    )
+    for look, paths in zip(looks, written, strict=True):
+        record_look(settings, look, paths.result)
     return written
 
 
@@ -66,6 +72,16 @@ def _report(settings: Settings, look: PlannedLook, *, github: bool) -> ReportPat
 
     start = look.window.start if look.stage > 1 else None
     return run_window_report(with_recorded_deploy(settings), look.label, start=start, stage=look.stage, github=github)
+
+
+def _newest(settings: Settings, label: str) -> PlannedLook:
+    """The look of that window in the newest stage that plans it."""
+    settings.window_length(label)
+    look = next((look for look in reversed(plan_looks(settings)) if look.label == _planned_label(settings, label)), None)
+    if look is None:
+        no_deploy = with_recorded_deploy(settings).rollout.deployed_at is None
+        raise WrongUse(NO_DEPLOY if no_deploy else f"window {label} mixes with a later change; name another")
+    return look
 
 
 def _planned_label(settings: Settings, label: str) -> str:

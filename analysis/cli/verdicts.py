@@ -138,12 +138,16 @@ def whatif(
 
 @app.command()
 def sql(
-    name: Annotated[str, typer.Argument(help="A query of sql/, such as errors_by_source.")],
+    name: Annotated[str | None, typer.Argument(help="A query of sql/, such as errors_by_source; without it, their names.")] = None,
     config: Config = CONFIG,
     window: WindowName = None,
 ) -> int:
     """Print a query with its values written in, for psql; of the baseline unless --window is given."""
-    from analysis.decision.by_hand import query_text
+    from analysis.decision.by_hand import list_queries, query_text
+
+    if name is None:
+        typer.echo("\n".join(f"{name:<22}{what}" for name, what in list_queries().items()))
+        return 0
     from analysis.judge import Rollout
 
     rollout = Rollout(settings_as_recorded(config))

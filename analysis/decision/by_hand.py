@@ -19,11 +19,17 @@ NOT_ALONE = ("calls", "completed", "cron_minutes", "known_names", "doctor_span",
 """Parts of other queries, and those that need what only a run of rollout knows."""
 
 
+def list_queries() -> dict[str, str]:
+    """The queries that stand alone, each with the first line of its file: what it counts."""
+    paths = [path for path in sorted(SQL_FOLDER.glob("*.sql")) if path.stem not in NOT_ALONE]
+    firsts = (path.read_text(encoding="utf-8").split("\n", 1)[0] for path in paths)
+    return {path.stem: first.removeprefix("-- What:").strip() for path, first in zip(paths, firsts, strict=True)}
+
+
 def query_text(settings: Settings, deployed_at: datetime, name: str, window: str | None) -> str:
     """The text of `sql/<name>.sql`; it opens no connection. The tables of phase 94a are of the 24 h before the deploy."""
-    known = sorted(path.stem for path in SQL_FOLDER.glob("*.sql") if path.stem not in NOT_ALONE)
-    if name not in known:
-        raise WrongUse(f"there is no query {name!r}; take one of {', '.join(known)}")
+    if name not in list_queries():
+        raise WrongUse(f"there is no query {name!r}; take one of {', '.join(list_queries())}")
     grid = grid_of(settings, deployed_at)
     if name in PUBLISHED and window is None:
         parameters = grid.written_parameters(published_window(deployed_at))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,32 +63,26 @@ def run_window_report(
 
 
 def run_window_reports(
-    settings: Settings, labels: Sequence[str], *, github: bool = False, tell: Progress | None = None
+    settings: Settings,
+    labels: Sequence[str],
+    *,
+    start: datetime | None = None,
+    stage: int = 1,
+    github: bool = False,
+    tell: Progress | None = None,
 ) -> list[ReportPaths]:
-    """Write the reports of several planned windows, two at a time; the first goes alone when it has to freeze the baseline."""
+    """Write the reports of several planned windows of a stage, two at a time; the first goes alone when it has to freeze the baseline."""
+    run = partial(run_window_report, settings, start=start, stage=stage, github=github, tell=tell)
     alone = 0 if (settings.outputs / "baseline" / "counts.parquet").exists() else 1
-    written = [run_window_report(settings, label, github=github, tell=tell) for label in labels[:alone]]
+    written = [run(label) for label in labels[:alone]]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as workers:
-        started = [workers.submit(run_window_report, settings, label, github=github, tell=tell) for label in labels[alone:]]
+        started = [workers.submit(run, label) for label in labels[alone:]]
         try:
             return [*written, *(future.result() for future in started)]
         except (KeyboardInterrupt, SystemExit):
             with stopping_others():
                 workers.shutdown(cancel_futures=True)
             raise
-
-
-def run_due_reports(settings: Settings, *, github: bool = False, tell: Progress | None = None) -> ReportPaths:
-    """Write the report of every window that is due and has none yet; the last one is returned. NotYetDue when none is due."""
-    from analysis.judge import Rollout
-
-    due = Rollout(settings).due()
-    missing = [label for label in due if not (window_folder(settings, label) / RESULT).exists()]
-    if not missing and due:
-        missing = [due[-1]]
-    if not missing:
-        raise NotYetDue(f"no window of {settings.rollout.name} is due yet; 'rollout watch' waits for them")
-    return run_window_reports(settings, missing, github=github, tell=tell)[-1]
 
 
 def run_baseline_report(settings: Settings, *, tell: Progress | None = None) -> ReportPaths:

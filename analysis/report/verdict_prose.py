@@ -29,7 +29,7 @@ class VerdictWords:
 VERDICTS: Mapping[str, VerdictWords] = {
     "sustained": VerdictWords("Sustained", "the fix works, it hurt nothing, and it has lasted", "✓", "good"),
     "improved": VerdictWords("Improved", "the fix works and hurt nothing; whether it lasts is not shown yet", "✓", "good"),
-    "keep_watching": VerdictWords("Keep watching", "nothing is decided yet", "…", "wait"),
+    "keep_watching": VerdictWords("Keep watching", "the answer is not final yet", "…", "wait"),
     "not_fixed": VerdictWords("Not fixed", "the deploy did not bring what was promised", "✗", "bad"),
     "roll_back": VerdictWords("Roll back", "the deploy did harm", "✗", "bad"),
     "untrusted": VerdictWords("Not trusted", "the data cannot carry a verdict", "?", "none"),

@@ -18,7 +18,7 @@ from analysis.config import Settings, load_settings
 from analysis.errors import DataNotTrusted
 from analysis.report import runs
 from analysis.report.handoff import write_handoff
-from analysis.report.runs import run_baseline_report, run_window_report
+from analysis.report.runs import run_baseline_report, run_window_report, run_window_reports
 from analysis.telemetry.simulate import simulate_phase_94, write_sample
 
 ROOT = Path(__file__).parents[2]
@@ -41,8 +41,7 @@ def make_example(folder: Path) -> Settings:
     write_sample(simulate_phase_94(), folder / "outputs" / "sample")
     settings = load_settings(folder / "rollout.toml")
     run_baseline_report(settings, **QUIET)
-    for label in ("1h", "24h"):
-        run_window_report(settings, label, **QUIET)
+    run_window_reports(settings, ["1h", "24h"], **QUIET)
     start = datetime(2026, 2, 3, 2, 10, 16, tzinfo=UTC)
     run_window_report(settings, None, start=start, end=start + timedelta(hours=4), **QUIET)
     runs._write_failed(

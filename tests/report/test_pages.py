@@ -16,7 +16,7 @@ from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
 from analysis.report import runs
 from analysis.report.index import all_rollouts_index, rollout_index, write_index
 from analysis.report.page import figures_of, markdown_with_anchors
-from analysis.report.runs import run_baseline_report, run_due_reports, run_window_report, run_window_reports
+from analysis.report.runs import run_baseline_report, run_window_report, run_window_reports
 from analysis.report.sections import WindowSections
 from analysis.report.summary import STEP_SUMMARY, summary_of
 from tests.report.example_look import finding, result
@@ -237,23 +237,6 @@ def test_reports_at_once(rollout):
     assert [report.result["look"]["window"] for report in written] == ["1h", "4h"]
     assert all(report.page.exists() for report in written)
     assert not list(settings.outputs.rglob("*.tmp*"))
-
-
-def test_due_reports(rollout, monkeypatch, tmp_path):
-    made = []
-    monkeypatch.setattr(runs, "run_window_report", lambda settings, label, **_: made.append(label) or label)
-    (tmp_path / "clock").write_text("2026-02-03T03:20:00Z")
-    monkeypatch.setenv(clock.CLOCK_VARIABLE, str(tmp_path / "clock"))
-    settings = rollout()
-    assert run_due_reports(settings) == "4h"
-    folder = settings.outputs / "windows" / "1h"
-    folder.mkdir(parents=True)
-    (folder / "result.json").write_text("{}")
-    run_due_reports(settings)
-    assert made == ["1h", "4h", "4h"]
-    (tmp_path / "clock").write_text("2026-02-03T00:00:00Z")
-    with pytest.raises(NotYetDue, match="no window of phase-94 is due yet"):
-        run_due_reports(settings)
 
 
 # ---- index and summary -----------------------------------------------------------------------------------------------

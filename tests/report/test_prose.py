@@ -19,7 +19,7 @@ def plain(text):
     [
         ("sustained", "The fix works, it hurt nothing, and it has lasted"),
         ("improved", "The fix works and hurt nothing; whether it lasts is not shown yet"),
-        ("keep_watching", "Nothing is decided yet"),
+        ("keep_watching", "The answer is not final yet"),
     ],
 )
 def test_the_headline_of_each_verdict(verdict, start):
@@ -57,7 +57,7 @@ def test_the_headline_without_trust_has_no_numbers():
 def test_the_headline_without_comparable_calls():
     assert (
         verdict_prose.headline(result(verdict="keep_watching", expectations=[no_data()]))
-        == "Nothing is decided yet: 0 of 1 expectations met after 4h."
+        == "The answer is not final yet: 0 of 1 expectations met after 4h."
     )
 
 

@@ -1,6 +1,8 @@
 """The queries of sql/: one SELECT each, the same rows by hand as by the engine, percentiles as percentile_cont, the index used."""
 
 import contextlib
+import subprocess
+import sys
 from datetime import UTC, timedelta
 
 import pandas as pd
@@ -60,6 +62,12 @@ def test_an_unknown_query_is_refused_with_the_known_ones(tmp_path):
     settings = settings_of(tmp_path, 'engine = "duckdb"\npath = "calls.csv"')
     with pytest.raises(WrongUse, match=r"there is no query 'error_by_source'; take one of .*errors_by_source"):
         query_text(settings, DEPLOY, "error_by_source", None)
+
+
+def test_the_queries_that_stand_alone_are_listed_with_what_they_count():
+    ran = subprocess.run([sys.executable, "-m", "analysis", "sql"], capture_output=True, text=True, check=True, cwd=SQL_FOLDER.parent)
+    assert [line.split()[0] for line in ran.stdout.splitlines()] == BY_HAND
+    assert "errors_by_source      which errors each feature has" in ran.stdout
 
 
 # ---- against PostgreSQL's own percentiles ----------------------------------------------------------------------------
