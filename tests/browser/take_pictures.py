@@ -33,7 +33,7 @@ def main(folder: Path) -> None:
                     run_all(page)
                     page.locator(".widget-html svg").first.wait_for(timeout=WAIT_MS)
                     page.locator(".widget-dropdown:has-text('feature') select").first.select_option("draft.verify.email.step3")
-                    page.get_by_text("| Idle").first.wait_for(timeout=WAIT_MS)
+                    page.get_by_text("rollout.feature('draft.verify.email.step3'").first.wait_for(timeout=WAIT_MS)
                     page.locator(".widget-dropdown").first.scroll_into_view_if_needed()
                     _take(page, folder / f"explore-{scheme}.png")
 

@@ -92,7 +92,7 @@ def prepare_looks(results: Sequence[Mapping[str, Any] | None], windows: Sequence
         change = relative_change(found) if found else None
         if found:
             required = required_change(found)[0]
-        verdict = result["verdict"].replace("_", " ") if result else "not yet"
+        verdict = result["verdict"].replace("_", " ") if result else "no look"
         bound = result["look"]["bound"] if result else None
         points.append(LookPoint(window, *(change or (None, None, None)), bound, verdict, found["finding"] if found else "no_data"))
     return Looks(name, tuple(points), required)
