@@ -61,7 +61,7 @@ def test_a_forest_has_a_row_for_each_part():
 def test_every_look_of_a_claim():
     looks = prepare_looks([None, result()], ["1h", "4h"], "timeouts drop")
     assert [(point.window, point.change, point.bound, point.verdict) for point in looks.points] == [
-        ("1h", None, None, "not yet"),
+        ("1h", None, None, "no look"),
         ("4h", pytest.approx(-0.75), 3.21, "improved"),
     ]
     assert looks.required == -0.5
