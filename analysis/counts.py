@@ -40,9 +40,9 @@ class CountTable:
         missing = [column for column in cls.KEYS + cls.SUMS if column not in rows.columns]
         if missing:
             raise ValueError(f"{cls.__name__} needs the column {missing[0]!r}; it has {', '.join(map(str, rows.columns))}")
-        typed = rows.loc[:, list(cls.KEYS + cls.SUMS)]
-        typed = typed.astype({column: "str" if column in TEXT_KEYS else "int64" for column in typed.columns})
-        return cls(_summed(typed, cls.KEYS))
+        chosen = rows.loc[:, list(cls.KEYS + cls.SUMS)]
+        summed = _summed(chosen.astype({column: "int64" for column in chosen.columns if column not in TEXT_KEYS}), cls.KEYS)
+        return cls(summed.astype({column: "str" for column in summed.columns if column in TEXT_KEYS}))
 
     @classmethod
     def empty(cls) -> Self:
@@ -97,12 +97,13 @@ class HourlyCounts(CountTable):
 
 
 class HourlyBins(CountTable):
-    """Calls per (feature, source, hour from the deploy, lag, outcome code, lower edge of the latency bin in ms).
+    """Calls per (feature, source, hour from the deploy, outcome, lower edge of the latency bin in ms).
 
     The bins are the latencies cut to two significant digits (90 bins a decade), the same on every engine and in every window.
+    Outcomes are 0 an answer, 1 a timeout, 2 any other failure; source is NA throughout when nothing asks for sources apart.
     """
 
-    KEYS = ("feature", "source", "hour", "lag_hours", "outcome", "bin_ms")
+    KEYS = ("feature", "source", "hour", "outcome", "bin_ms")
     SUMS = ("calls",)
 
 
@@ -117,9 +118,16 @@ class EventCounts(CountTable):
     SUMS = ("y", "n")
 
 
+def _ordered(texts: pd.Series) -> np.ndarray:
+    """A number for each text, in the order of the texts, -1 for a missing one; those of sorted categories are known already."""
+    if isinstance(texts.dtype, pd.CategoricalDtype) and texts.cat.categories.is_monotonic_increasing:
+        return texts.cat.codes.to_numpy()
+    return pd.factorize(texts.astype("str"), sort=True)[0]
+
+
 def _summed(rows: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
     """Rows in the order of their keys, missing texts first; those of equal keys added up."""
-    codes = [pd.factorize(rows[key], sort=True)[0] if key in TEXT_KEYS else rows[key].to_numpy() for key in keys]
+    codes = [_ordered(rows[key]) if key in TEXT_KEYS else rows[key].to_numpy() for key in keys]
     order = np.lexsort(codes[::-1])
     is_first = np.ones(len(rows), dtype=bool)
     is_first[1:] = np.logical_or.reduce([np.diff(code[order]) != 0 for code in codes])

@@ -1,15 +1,14 @@
 -- What:       calls per hour and latency bin; a bin is the latency cut to two significant digits (90 bins a decade, exact on every engine)
--- Grain:      feature, source, hour of the start, hour of the writing (settle allowed for), outcome code, lower edge of the bin
--- Parameters: those of calls.sql
--- Returns:    feature, source, hour_at, written_hour_at (both on the deploy's grid, moved to midnight), outcome, bin_ms, calls
+-- Grain:      feature, source, hour of the start, outcome (0 success, 1 timeout, 2 any other failure), lower edge of the bin
+-- Parameters: those of calls.sql; :by_source (1: sources apart, 0: together, source is null; three quarters of the rows less)
+-- Returns:    feature, source, hour_at (on the deploy's grid, moved to midnight), outcome, bin_ms, calls
 -- Excludes:   calls without a valid latency
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
     feature,
-    source,
+    CASE WHEN :by_source = 1 THEN source END AS source,
     hour_at,
-    written_hour_at,
-    outcome,
+    CASE WHEN outcome < 2 THEN outcome ELSE 2 END AS outcome,
     latency_ms - CASE
         WHEN latency_ms < 100 THEN 0
         WHEN latency_ms < 1000 THEN MOD(latency_ms, 10)
@@ -21,5 +20,5 @@ SELECT
     COUNT(*) AS calls
 FROM calls
 WHERE latency_ms IS NOT NULL
-GROUP BY 1, 2, 3, 4, 5, 6
-ORDER BY feature, source, hour_at, written_hour_at, outcome, bin_ms
+GROUP BY 1, 2, 3, 4, 5
+ORDER BY feature, source, hour_at, outcome, bin_ms

@@ -24,14 +24,15 @@ from analysis.telemetry.load import (
     CronBudget,
     Grid,
     load_event_counts,
-    load_feature_models,
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
+    load_names,
     load_span,
     without_hours,
 )
 from analysis.telemetry.mapping import load_mapping
+from analysis.telemetry.names import Names
 from analysis.telemetry.partial import Partial
 from analysis.telemetry.queries import sql_sha256
 from analysis.telemetry.scan import IN_ONE_GO, Pace
@@ -90,27 +91,31 @@ class Baselines:
             "classes": [item.model_dump(mode="json") for item in settings.error_classes],
             "taus": _declared_taus(settings),
             "events": sorted(str(event_kind(claim)) for claim in _all_claims(settings)),
+            "bins_by_source": _names_a_source(settings),
         }
 
     def _load(self, engine: Engine, pace: Pace = IN_ONE_GO) -> Arm:
         asked = asked_window(self._settings, self._deployed_at)
         calls, first, _ = load_span(engine, self._grid, asked, pace=pace)
+        names = load_names(engine, self._grid, asked, pace=pace)
         window = self._there(asked, calls, first)
         pace = pace.for_calls(calls, window.length, a_piece=engine.calls_a_piece)
         excluded = excluded_hours(self._settings, self._deployed_at)
-        latency = load_latency_counts(engine, self._grid, _stretches(window, self._deployed_at, excluded), pace=pace)
+        latency = load_latency_counts(engine, self._grid, _stretches(window, self._deployed_at, excluded), names=names, pace=pace)
         limits = find_limits(latency, declared_tau_ms=_declared_taus(self._settings), cliffs=find_cliffs(latency))
         hourly = load_hourly_counts(engine, self._grid, window, limits, pace=pace)
+        by_source = _names_a_source(self._settings)
+        bins = load_hourly_bins(engine, self._grid, window, by_source=by_source, names=names, pace=pace)
         return Arm(
             window=window,
             hours=_hours(window, self._deployed_at),
             latency=latency,
             hourly=without_hours(hourly, excluded),
-            bins=without_hours(load_hourly_bins(engine, self._grid, window, pace=pace), excluded),
+            bins=without_hours(bins, excluded),
             events=without_hours(_load_events(engine, self._settings, self._grid, window, hourly, pace), excluded),
             limits=limits,
             trust=load_trust(engine, self._grid, window, pace=pace),
-            models=load_feature_models(engine, self._grid, window, pace=pace),
+            models=names.models,
             excluded_hours=excluded & frozenset(range(*_hours(window, self._deployed_at))),
         )
 
@@ -128,13 +133,14 @@ def load_post(engine: Engine, settings: Settings, deployed_at: datetime, window:
     if not baseline.calls:
         nothing = (LatencyCounts.empty(), HourlyCounts.empty(), HourlyBins.empty(), EventCounts.empty())
         return Arm(window, _hours(window, deployed_at), *nothing, limits=baseline.limits, trust=load_trust(engine, grid, window))
+    names = Names.of(baseline.hourly.rows)
     hourly = load_hourly_counts(engine, grid, window, baseline.limits)
     return Arm(
         window=window,
         hours=_hours(window, deployed_at),
-        latency=load_latency_counts(engine, grid, [window]),
+        latency=load_latency_counts(engine, grid, [window], names=names),
         hourly=hourly,
-        bins=load_hourly_bins(engine, grid, window),
+        bins=load_hourly_bins(engine, grid, window, by_source=_names_a_source(settings), names=names),
         events=_load_events(engine, settings, grid, window, hourly),
         limits=baseline.limits,
         trust=load_trust(engine, grid, window),
@@ -181,6 +187,11 @@ def _load_events(
 
 def _all_claims(settings: Settings) -> list[Claim]:
     return [part for claim in settings.claims for part in (claim.any_of or (claim,))]
+
+
+def _names_a_source(settings: Settings) -> bool:
+    """Whether a claim asks for some sources alone; else the latency bins hold them together, in a quarter of the rows."""
+    return any(claim.source is not None for claim in _all_claims(settings))
 
 
 def _declared_taus(settings: Settings) -> dict[str, int]:

@@ -94,7 +94,7 @@ def read_ledger(path: Path, *, most: int) -> list[LedgerLine]:
         try:
             entry = json.loads(line)
             found.append(LedgerLine(_to_the_second(str(entry["at"])), str(entry["event"]), _words(entry)))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
         if len(found) == most:
             break

@@ -12,6 +12,7 @@ import pandas as pd
 from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.errors import DataNotTrusted
 from analysis.telemetry.engines import Engine
+from analysis.telemetry.names import NO_NAMES, Names
 from analysis.telemetry.queries import Relation
 from analysis.telemetry.scan import IN_ONE_GO, Pace, scan
 from analysis.window import HOUR, Window
@@ -58,6 +59,7 @@ class Grid:
             "settle_ms": _ms(self.settle),
             "failed_before": _naive(window.end + self.settle),
             "ids_like": "%",
+            "by_source": 1,
         }
 
     def written_parameters(self, window: Window) -> dict[str, Any]:
@@ -114,21 +116,24 @@ def load_span(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE
     return int(pieces["calls"].sum()), read_instant(first), read_instant(last)
 
 
-def load_feature_models(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE_GO) -> dict[str, str]:
-    """The model that most calls of each feature went to, of equals the first by name."""
-    pieces = scan(engine, "feature_models", grid.parameters(window), pace=pace)
-    counted = pieces.groupby(["feature", "model"], as_index=False)["calls"].sum()
+def load_names(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE_GO) -> Names:
+    """The features and sources of the calls written in `window`, and the model of each feature: of equals the first by name."""
+    pieces = scan(engine, "names", grid.parameters(window), pace=pace)
+    counted = pieces.dropna(subset=["feature", "model"]).groupby(["feature", "model"], as_index=False)["calls"].sum()
     ordered = counted.sort_values(["feature", "calls", "model"], ascending=[True, False, True]).drop_duplicates("feature")
-    return dict(zip(ordered["feature"].astype(str), ordered["model"].astype(str), strict=True))
+    models = dict(zip(ordered["feature"].astype(str), ordered["model"].astype(str), strict=True))
+    return Names.of(pieces, models)
 
 
-def load_latency_counts(engine: Engine, grid: Grid, windows: Sequence[Window], *, pace: Pace = IN_ONE_GO) -> LatencyCounts:
+def load_latency_counts(
+    engine: Engine, grid: Grid, windows: Sequence[Window], *, names: Names = NO_NAMES, pace: Pace = IN_ONE_GO
+) -> LatencyCounts:
     """Calls per millisecond over the windows (several when declared incidents cut the baseline)."""
     table = LatencyCounts.empty()
     written_before = max((_naive(window.end + grid.settle) for window in windows), default=None)
     for window in windows:
         parameters = grid.parameters(window) | {"written_before": written_before}
-        table += LatencyCounts.of(scan(engine, "latency_counts", parameters, pace=pace))
+        table += LatencyCounts.of(_count(engine, "latency_counts", parameters, names, pace=pace))
     return table
 
 
@@ -142,9 +147,13 @@ def load_hourly_counts(engine: Engine, grid: Grid, window: Window, limits: pd.Da
     return HourlyCounts.of(_on_grid(rows.assign(tau_ms=timed * tau, tau_ms_2=timed * tau**2), grid))
 
 
-def load_hourly_bins(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE_GO) -> HourlyBins:
-    """Calls per hour and latency bin."""
-    return HourlyBins.of(_on_grid(scan(engine, "hourly_bins", grid.parameters(window), pace=pace), grid))
+def load_hourly_bins(
+    engine: Engine, grid: Grid, window: Window, *, by_source: bool, names: Names = NO_NAMES, pace: Pace = IN_ONE_GO
+) -> HourlyBins:
+    """Calls per hour and latency bin, the sources apart or together."""
+    parameters = grid.parameters(window) | {"by_source": int(by_source)}
+    rows = _count(engine, "hourly_bins", parameters, names if by_source else NO_NAMES, pace=pace)
+    return HourlyBins.of(rows.assign(hour=grid.hours(rows["hour_at"])))
 
 
 def load_event_counts(
@@ -169,6 +178,15 @@ def load_event_counts(
         rows = scan(engine, "cron_minutes", grid.parameters(window), relations={"chosen": relation}, pace=pace)
         table += _minutes_over_budget(rows, cron, grid)
     return table
+
+
+def _count(engine: Engine, name: str, parameters: dict[str, Any], names: Names, *, pace: Pace) -> pd.DataFrame:
+    """The rows of a counting query: by the numbers of `names` where the engine gains by it, unless a name came meanwhile that has none."""
+    if engine.groups_by_number and names.are_worth_it():
+        rows = scan(engine, name, parameters, relations={"names": names.relation}, pace=pace)
+        if not rows["feature"].isna().any():
+            return names.written_out(rows)
+    return scan(engine, name, parameters, pace=pace)
 
 
 def _minutes_over_budget(rows: pd.DataFrame, cron: CronBudget, grid: Grid) -> EventCounts:

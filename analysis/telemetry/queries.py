@@ -23,6 +23,7 @@ from analysis.telemetry.microseconds import in_microseconds
 
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
 WARM_UP = "warm_up_ms"
+NAMES = "names"
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,8 @@ def _template(
     for relation, columns, n_rows in shapes:
         query = query.with_(relation, _relation_query(relation, dict(columns), n_rows))
     if any(table.name == "calls" for table in query.find_all(exp.Table)):
-        query = query.with_("calls", _calls(queries.error_classes, constants, warm_up=warm_up))
+        calls = _calls(queries.error_classes, constants, warm_up=warm_up)
+        query = query.with_("calls", _numbered(calls) if any(shape[0] == NAMES for shape in shapes) else calls)
     for table in list(query.find_all(exp.Table)):
         if table.name == CANONICAL_TABLE:
             table.replace(queries.mapping.relation(_written(table)))
@@ -195,6 +197,16 @@ def _calls(error_classes: Sequence[ErrorClass], constants: dict[str, Any], *, wa
     success, *shipped = classes.args["ifs"]
     classes.set("ifs", [success, *added, *shipped])
     return calls
+
+
+def _numbered(calls: exp.Select) -> exp.Select:
+    """The calls with a number of the relation `names` for feature and source together: `feature` is the number, `source` null."""
+    equal = "COALESCE(names.{0}, '') = COALESCE(called.{0}, '') AND (names.{0} IS NULL) = (called.{0} IS NULL)"  # can be hashed
+    same = " AND ".join(equal.format(key) for key in ("feature", "source"))
+    given = {"feature": "names.number AS feature", "source": "CAST(NULL AS INTEGER) AS source"}
+    columns = [given.get(column, f"called.{column}") for column in calls.named_selects]
+    numbered = exp.select(*columns, dialect="postgres").from_(calls.subquery("called"))
+    return numbered.join(NAMES, on=same, join_type="left", dialect="postgres")
 
 
 def sql_sha256(names: Sequence[str] | None = None) -> str:

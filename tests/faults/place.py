@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -111,7 +112,7 @@ class Place:
             answer = opened.enter_context(Path(out).open("w")) if out else subprocess.PIPE
             return subprocess.Popen(
                 [sys.executable, *program, *arguments], cwd=self.folder, env=known,
-                stdout=answer, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, preexec_fn=limits,
+                stdout=answer, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, preexec_fn=partial(_as_in_a_terminal, limits),
             )  # fmt: skip
 
     def environment_of(self, fault: str = "") -> dict[str, str]:
@@ -153,6 +154,13 @@ class Place:
     def nothing_left_in_tmp(self) -> bool:
         """See that no scratch folder is left."""
         return not any((self.folder / "tmp").iterdir())
+
+
+def _as_in_a_terminal(limits: Callable[[], None] | None) -> None:
+    """Hear SIGINT, which a shell lets its background jobs ignore; then take the limits."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if limits:
+        limits()
 
 
 def wait_for(process: subprocess.Popen[str], *, longest_s: float, began: float | None = None) -> Done:

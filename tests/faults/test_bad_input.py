@@ -25,7 +25,7 @@ from analysis.leaks import scan
 from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import Grid, load_feature_models, load_latency_counts
+from analysis.telemetry.load import Grid, load_latency_counts, load_names
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, SHIPPED, load_mapping
 from analysis.telemetry.queries import Queries
 from analysis.telemetry.trust import load_trust
@@ -210,7 +210,7 @@ def test_csv(place, try_all):
         engine = open_engine(load_settings(place.config))
         try:
             load_trust(engine, GRID, window)
-            return load_latency_counts(engine, GRID, [window]), load_feature_models(engine, GRID, window)
+            return load_latency_counts(engine, GRID, [window]), load_names(engine, GRID, window)
         finally:
             engine.close()
 

@@ -89,14 +89,14 @@ COMMANDS = {"baseline": ("baseline",), "report": ("report", "--window", "4h"), "
 
 @pytest.mark.parametrize("name", [pytest.param("baseline", marks=WHOLE), "report", "ledger", "handoff"])
 def test_an_output_folder_that_is_read_only(whole_place, tally, name):
-    before, folders = whole_place.whole_files(), [path for path in (whole_place.folder / "outputs").rglob("*") if path.is_dir()]
-    for folder in folders:
-        folder.chmod(0o555)
+    before, paths = whole_place.whole_files(), list((whole_place.folder / "outputs").rglob("*"))
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
     try:
         whole_place.run(*COMMANDS[name], limits=without_the_rights_of_root).is_told(70, "writable")
     finally:
-        for folder in folders:
-            folder.chmod(0o755)
+        for path in paths:
+            path.chmod(0o755 if path.is_dir() else 0o644)
     check_nothing_lost(whole_place, before)
     assert whole_place.run(*AGAIN).code == 0
     (whole_place.outputs / "ledger.jsonl").write_bytes(before["outputs/small/ledger.jsonl"])

@@ -8,6 +8,7 @@ import signal
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.clock import CLOCK_VARIABLE
@@ -114,7 +115,8 @@ def test_asked_to_stop_while_two_reports_are_made(whole_place, tally):
 def test_asked_to_stop_in_mid_query(home, request, tally, engine, number):
     """A driver waits in C, where no signal is heard; the command hears it all the same, and the server's query is ended."""
     config = CONFIG.format(source=POSTGRES if engine == "postgres" else 'engine = "duckdb"\npath = "calls.parquet"\nmapping = "slow.toml"')
-    with temporary_place(home, config=config.replace('timeout = "5s"', 'timeout = "2m"'), rows=simple_calls()) as place:
+    rows = simple_calls() if engine == "postgres" else pd.concat([simple_calls()] * 400)  # a query hears between two vectors of rows
+    with temporary_place(home, config=config.replace('timeout = "5s"', 'timeout = "5m"'), rows=rows) as place:
         if engine == "postgres":
             database = request.getfixturevalue("database")
             database.load_interactions(simple_calls())
@@ -124,7 +126,7 @@ def test_asked_to_stop_in_mid_query(home, request, tally, engine, number):
             wait_until(lambda: database.execute(running), process)
         else:
             names = ("id", "clientId", "leadId", "source", "featureId", "model", "status", "errorMessage", "outputTokens", "totalTokens", "createdAt")
-            slow = "\"latencyMs\" + 0 * LIST_SUM(LIST_TRANSFORM(RANGE(CAST(3000000 + \"latencyMs\" AS BIGINT)), x -> x % 7))"
+            slow = "\"latencyMs\" + 0 * LIST_SUM(LIST_TRANSFORM(RANGE(CAST(5000 + \"latencyMs\" AS BIGINT)), x -> x % 7))"
             lines = [f"{name} = '\"{name}\"'" for name in names] + [f"latencyMs = '''{slow}'''"]
             (place.folder / "slow.toml").write_text('dialect = "duckdb"\n[columns]\n' + "\n".join(lines))
             process = place.start("compare")

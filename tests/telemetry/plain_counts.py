@@ -67,13 +67,13 @@ class Calls:
     def latency_counts(self):
         return Counter((c["feature"], c["source"], c["outcome"], c["latency"]) for c in self.calls if c["latency"] is not None)
 
-    def bins(self):
+    def bins(self, by_source=True):
         found = Counter()
         for c in self.calls:
             if c["latency"] is not None:
                 width = 1 if c["latency"] < 100 else 10 ** min(len(str(c["latency"])) - 2, 5)
-                key = (c["feature"], c["source"], self.hour(c["started"]), self.lag(c["started"], c["written"] - self.settle))
-                found[(*key, c["outcome"], c["latency"] // width * width)] += 1
+                key = (c["feature"], c["source"] if by_source else None, self.hour(c["started"]), min(c["outcome"], 2))
+                found[(*key, c["latency"] // width * width)] += 1
         return found
 
     def hourly(self, limits):

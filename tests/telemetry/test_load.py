@@ -1,6 +1,7 @@
 """Counts against rows: every table of counts equals a plain count of the same rows, from every store, to the row."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -17,6 +18,7 @@ from analysis.telemetry.load import (
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
+    load_names,
     load_span,
     without_hours,
 )
@@ -108,8 +110,29 @@ def test_hourly_counts(engine, calls):
     assert counted(load_hourly_counts(engine, GRID, WIDE, LIMITS)) == plain(calls).hourly(LIMIT_OF)
 
 
-def test_hourly_bins(engine, calls):
-    assert counted(load_hourly_bins(engine, GRID, WIDE)) == plain(calls).bins()
+@pytest.mark.parametrize("by_source", [True, False])
+def test_hourly_bins(engine, calls, by_source):
+    assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=by_source)) == plain(calls).bins(by_source)
+
+
+@pytest.mark.parametrize("left_out", [0, 1])
+def test_counting_by_number_is_counting_by_text(engine, calls, left_out):
+    """A name that came meanwhile has no number: then all is counted by text."""
+    engine.groups_by_number = True
+    names = load_names(engine, GRID, WIDE)
+    assert set(names.pairs) == {(row["featureId"], row["source"]) for row in plain_rows(calls)}
+    assert {source for _, source in names.pairs} > {None}
+    names = replace(names, pairs=names.pairs[left_out:])
+    assert counted(load_latency_counts(engine, GRID, [WIDE], names=names)) == plain(calls).latency_counts()
+    assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=True, names=names)) == plain(calls).bins()
+    assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=False, names=names)) == plain(calls).bins(False)
+
+
+def test_an_empty_source_is_not_a_missing_one(tmp_path):
+    rows = nasty_calls().head(30).assign(source=[None, "", "a"] * 10, latencyMs=7, createdAt=pd.Timestamp(DEPLOYED_AT) + pd.Timedelta("1min"))
+    engine = open_engine(store("parquet", rows, tmp_path))
+    names = load_names(engine, GRID, WIDE)
+    assert counted(load_latency_counts(engine, GRID, [WIDE], names=names)) == counted(load_latency_counts(engine, GRID, [WIDE])) == plain(rows).latency_counts()
 
 
 def test_event_counts(engine, calls):
@@ -175,7 +198,7 @@ def test_the_sample_gives_the_same_counts_from_every_store(tmp_path, database, m
         hourly = load_hourly_counts(opened, grid, window, limits)
         cron = CronBudget("cron", 240_000, lambda feature, source: (source or "").startswith("background-job/"))
         events = load_event_counts(opened, grid, window, hourly=hourly, recovered=True, crons=[cron])
-        of_all.append([hourly, load_latency_counts(opened, grid, [window]), load_hourly_bins(opened, grid, window), events])
+        of_all.append([hourly, load_latency_counts(opened, grid, [window]), load_hourly_bins(opened, grid, window, by_source=True), events])
         opened.close()
     for kind, tables in zip(STORES[1:], of_all[1:], strict=True):
         for first, other in zip(of_all[0], tables, strict=True):
@@ -191,7 +214,7 @@ def test_counts_of_two_stretches_are_those_of_the_whole(parquet):
     first, second = Window(WIDE.start, cut), Window(cut, WIDE.end)
 
     def additive(window):
-        return load_hourly_counts(parquet, late, window, LIMITS), load_hourly_bins(parquet, late, window), load_latency_counts(parquet, late, [window])
+        return load_hourly_counts(parquet, late, window, LIMITS), load_hourly_bins(parquet, late, window, by_source=True), load_latency_counts(parquet, late, [window])
 
     late = Grid(DEPLOY, timedelta(days=10))  # every call of the first stretch is written by then
     for whole, one, other in zip(additive(WIDE), additive(first), additive(second), strict=True):
@@ -233,7 +256,7 @@ def test_a_stretch_without_calls_gives_empty_tables(engine):
     nowhere = Window(DEPLOY + timedelta(days=300), DEPLOY + timedelta(days=301))
     hourly = load_hourly_counts(engine, GRID, nowhere, LIMITS)
     cron = CronBudget("cron", 1, lambda feature, source: True)
-    tables = [hourly, load_latency_counts(engine, GRID, [nowhere]), load_hourly_bins(engine, GRID, nowhere),
+    tables = [hourly, load_latency_counts(engine, GRID, [nowhere]), load_hourly_bins(engine, GRID, nowhere, by_source=True),
               load_event_counts(engine, GRID, nowhere, hourly=hourly, recovered=True, crons=[cron])]  # fmt: skip
     assert [len(table.rows) for table in tables] == [0, 0, 0, 0]
     assert load_span(engine, GRID, nowhere) == (0, None, None)
@@ -274,7 +297,7 @@ def test_times_in_a_csv_with_and_without_zone(calls, tmp_path, form):
     assert "1.0," in (tmp_path / "calls.csv").read_text(encoding="utf-8")  # pandas' way to write whole numbers beside nothing
     engine = open_engine(settings_of(tmp_path, 'engine = "duckdb"\npath = "calls.csv"'))
     assert counted(load_latency_counts(engine, GRID, [WIDE])) == plain(calls).latency_counts()
-    assert counted(load_hourly_bins(engine, GRID, WIDE)) == plain(calls).bins()
+    assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=True)) == plain(calls).bins()
 
 
 @pytest.mark.parametrize("options", [

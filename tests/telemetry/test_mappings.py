@@ -99,7 +99,7 @@ def test_counts_equal_a_plain_reading_of_the_store_s_rows(store, engine):
     plain = Calls(meant, start=naive(WIDE.start), end=naive(WIDE.end), settle=SETTLE, deployed_at=naive(DEPLOYED_AT))
     assert counted(load_latency_counts(engine, GRID, [WIDE])) == dict(plain.latency_counts())
     assert counted(load_hourly_counts(engine, GRID, WIDE, NO_LIMITS)) == plain.hourly({})
-    assert counted(load_hourly_bins(engine, GRID, WIDE)) == dict(plain.bins())
+    assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=True)) == dict(plain.bins())
     trusted = {key: naive(value) if isinstance(value, datetime) else value for key, value in load_trust(engine, GRID, WIDE).items()}
     assert trusted == trust_numbers(meant, start=naive(WIDE.start), end=naive(WIDE.end), settle=SETTLE)
     assert len(plain.calls) > 10_000

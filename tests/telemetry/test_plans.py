@@ -19,7 +19,7 @@ MONTH = """INSERT INTO "AIInteraction" ("id", "clientId", "leadId", "source", "f
            CASE WHEN n % 20 = 0 THEN 'error' ELSE 'success' END, CASE WHEN n % 20 = 0 THEN 'Request timed out.' END,
            TIMESTAMP '2026-01-04 00:00:00' + n * INTERVAL '26 seconds'
     FROM generate_series(1, 100000) AS n"""
-QUERIES = ("span", "trust", "feature_models", "latency_counts", "hourly_counts", "hourly_bins", "recovered", "cron_minutes")
+QUERIES = ("span", "trust", "names", "latency_counts", "hourly_counts", "hourly_bins", "recovered", "cron_minutes")
 
 
 class Explained:

@@ -15,10 +15,10 @@ from analysis.telemetry.load import (
     CronBudget,
     Grid,
     load_event_counts,
-    load_feature_models,
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
+    load_names,
     load_span,
 )
 from analysis.telemetry.partial import Partial
@@ -60,10 +60,10 @@ def everything(engine, window, pace=IN_ONE_GO):
     tables = [
         hourly,
         load_latency_counts(engine, GRID, [window], pace=pace),
-        load_hourly_bins(engine, GRID, window, pace=pace),
+        load_hourly_bins(engine, GRID, window, by_source=False, pace=pace),
         load_event_counts(engine, GRID, window, hourly=hourly, recovered=True, crons=[ALL_CALLS], pace=pace),
     ]
-    numbers = [load_span(engine, GRID, window, pace=pace), load_trust(engine, GRID, window, pace=pace), load_feature_models(engine, GRID, window, pace=pace)]
+    numbers = [load_span(engine, GRID, window, pace=pace), load_trust(engine, GRID, window, pace=pace), load_names(engine, GRID, window, pace=pace)]
     return tables, numbers
 
 
@@ -157,11 +157,11 @@ def test_a_scan_goes_on_where_it_was(busy, tmp_path):
 
 def test_a_damaged_piece_is_counted_anew(busy, tmp_path):
     pace = Pace(HOUR, keeping=Partial(tmp_path / "partial", made_from="x"))
-    whole = load_hourly_bins(busy, GRID, BUSY, pace=pace)
+    whole = load_hourly_bins(busy, GRID, BUSY, by_source=True, pace=pace)
     first = sorted((tmp_path / "partial").iterdir())[0]
     first.write_bytes(first.read_bytes()[:-9])
     again = Watched(busy)
-    pd.testing.assert_frame_equal(load_hourly_bins(again, GRID, BUSY, pace=pace).rows, whole.rows)
+    pd.testing.assert_frame_equal(load_hourly_bins(again, GRID, BUSY, by_source=True, pace=pace).rows, whole.rows)
     assert len(again.asked) == 1
 
 

@@ -21,11 +21,13 @@ class Engine(Protocol):
     name : duckdb, postgres, spark, or SQLAlchemy's name of another database.
     calls_a_piece : how many calls a query of a long scan reads at most, in whole days.
     ids_are_unique : whether the database itself sees to it that no id occurs twice.
+    groups_by_number : whether counting gains by numbers in the place of features and sources.
     """
 
     name: str
     calls_a_piece: int
     ids_are_unique: bool
+    groups_by_number: bool
     queries: Queries
 
     def fetch(self, statement: Statement) -> pd.DataFrame:

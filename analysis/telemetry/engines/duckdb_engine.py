@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
+from functools import partial
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ class DuckDBEngine:
     name = "duckdb"
     calls_a_piece = 30_000_000
     ids_are_unique = False
+    groups_by_number = True
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, queries: Queries, *, timeout: timedelta) -> None:
         self._connection = connection
@@ -93,7 +95,8 @@ def open_duckdb(settings: Settings) -> DuckDBEngine:
     connection = duckdb.connect(config=_SETTINGS)
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        open_source(connection, files, mapping, shown=str(settings.source.path))
+        opening = partial(open_source, connection, files, mapping, shown=str(settings.source.path))
+        while_listening(opening, stop=connection.interrupt)  # it reads a CSV whole, and looks through other columns for what is no number
     except BaseException:
         connection.close()
         raise
