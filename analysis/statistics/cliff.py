@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import fisher_exact
 
+from analysis.statistics.exact import RateCounts, fisher_p
 from analysis.statistics.totals import Floats
 
 WIDTH = 0.02
@@ -76,8 +76,7 @@ def find_cliff(latency_ms: Floats, errors: Floats, successes: Floats, others: Fl
     p_value = None
     if n_errors < NEARLY_ALL * calls.sum():
         n_fast = successes[_near(latency, at)].sum()
-        table = np.array([[n_near, n_errors - n_near], [n_fast, successes.sum() - n_fast]]).round().astype(int)
-        p_value = float(fisher_exact(table, alternative="greater").pvalue)
+        p_value = fisher_p(RateCounts(n_fast, successes.sum(), n_near, n_errors, phi=1.0), alternative="greater")
         if p_value >= LARGEST_P:
             return None
     return Cliff(at, int(n_near), float(n_near / n_errors), int(n_beyond), p_value)

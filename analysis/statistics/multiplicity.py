@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from analysis.statistics.sequential import alpha_needed, bounds, z_value
 
@@ -73,7 +72,7 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     """Adjusted p values that control the false discovery rate, in the order given.
 
     Benjamini & Hochberg 1995, JRSS B 57, 289-300. For the unsolicited scan over all features only; never for what was
-    declared.
+    declared. Equals `scipy.stats.false_discovery_control`, whose import takes longer than a whole verdict.
 
     Examples
     --------
@@ -81,7 +80,10 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     [0.02, 0.06, 0.02, 0.048, 0.02, 0.045]
     """
     p = _checked(p_values)
-    return [float(value) for value in false_discovery_control(p)] if p.size else []
+    order = np.argsort(p)[::-1]
+    adjusted = np.empty(p.size)
+    adjusted[order] = np.minimum.accumulate(p[order] * p.size / np.arange(p.size, 0, -1))
+    return [float(value) for value in np.minimum(adjusted, 1.0)]
 
 
 def _agree(adjusted: float, crossed: bool, alpha: float) -> float:

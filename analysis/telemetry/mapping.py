@@ -195,13 +195,18 @@ def _left_out(rows: Any, *, path: Path) -> tuple[tuple[str, str], ...]:
 
 
 def _check_words(given: dict[str, str], *, has_columns: bool, path: Path) -> None:
-    dialects = sorted(name for name in Dialect.classes if name)
-    for key, known in (("dialect", dialects), ("latency_unit", list(LATENCY_UNITS))):
-        if key in given and given[key] not in known:
-            raise WrongUse(f"mapping {path.name}: {key} {given[key]!r} is not known; use one of {', '.join(known)}")
+    if "dialect" in given and Dialect.get(given["dialect"]) is None:
+        every = sorted(name for name in Dialect.classes if name)  # all of them are loaded for it, so only now
+        raise WrongUse(_unknown(path, "dialect", given["dialect"], every))
+    if "latency_unit" in given and given["latency_unit"] not in LATENCY_UNITS:
+        raise WrongUse(_unknown(path, "latency_unit", given["latency_unit"], LATENCY_UNITS))
     alone = [key for key in given if key != "table" and not has_columns]
     if alone:
         raise WrongUse(f"mapping {path.name}: {alone[0]} says nothing without [columns]; give them, or take the line out")
+
+
+def _unknown(path: Path, key: str, value: str, known: Collection[str]) -> str:
+    return f"mapping {path.name}: {key} {value!r} is not known; use one of {', '.join(known)}"
 
 
 def _check_expression(sql: str, *, path: Path, where: str, dialect: str) -> None:
