@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from analysis.metrics import SLOWER_THAN_PERCENTILES
 
@@ -23,7 +24,8 @@ class CountTable:
 
     Attributes
     ----------
-    rows : DataFrame with the columns ``KEYS + SUMS``; text keys are ``str`` with NA for SQL NULL, all else is int64.
+    rows : DataFrame with the columns ``KEYS + SUMS``; text keys are categories in their order with NA for SQL NULL (a few names for
+        a million rows), all else is int64.
 
     Two tables of the same kind over disjoint calls are merged with ``+``. Do not add tables whose calls overlap, or whose
     per-feature limits (tau, thresholds) differ: their sums answer different questions.
@@ -40,9 +42,7 @@ class CountTable:
         missing = [column for column in cls.KEYS + cls.SUMS if column not in rows.columns]
         if missing:
             raise ValueError(f"{cls.__name__} needs the column {missing[0]!r}; it has {', '.join(map(str, rows.columns))}")
-        chosen = rows.loc[:, list(cls.KEYS + cls.SUMS)]
-        summed = _summed(chosen.astype({column: "int64" for column in chosen.columns if column not in TEXT_KEYS}), cls.KEYS)
-        return cls(summed.astype({column: "str" for column in summed.columns if column in TEXT_KEYS}))
+        return cls(_summed(typed(rows[list(cls.KEYS + cls.SUMS)]), cls.KEYS))
 
     @classmethod
     def empty(cls) -> Self:
@@ -53,7 +53,10 @@ class CountTable:
         """All calls of both tables."""
         if self.rows.empty or other.rows.empty:
             return self if other.rows.empty else other
-        return type(self)(_summed(pd.concat([self.rows, other.rows], ignore_index=True), self.KEYS))
+        sides = self.rows, other.rows
+        texts = {key: union_categoricals([rows[key] for rows in sides], sort_categories=True) for key in self.KEYS if key in TEXT_KEYS}
+        both = pd.concat([rows.drop(columns=list(texts)) for rows in sides], ignore_index=True).assign(**texts)
+        return type(self)(_summed(both[list(self.KEYS + self.SUMS)], self.KEYS))
 
     def where(self, keep: np.ndarray | pd.Series) -> Self:
         """The rows for which ``keep`` (bool, one a row) is true."""
@@ -118,16 +121,23 @@ class EventCounts(CountTable):
     SUMS = ("y", "n")
 
 
-def _ordered(texts: pd.Series) -> np.ndarray:
-    """A number for each text, in the order of the texts, -1 for a missing one; those of sorted categories are known already."""
+def typed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a table of counts with its types: categories in their order, and int64."""
+    return pd.DataFrame({name: in_order(column) if name in TEXT_KEYS else column.astype("int64") for name, column in rows.items()})
+
+
+def in_order(texts: pd.Series) -> pd.Series:
+    """The texts as categories in their order; what are such categories already stays."""
     if isinstance(texts.dtype, pd.CategoricalDtype) and texts.cat.categories.is_monotonic_increasing:
-        return texts.cat.codes.to_numpy()
-    return pd.factorize(texts.astype("str"), sort=True)[0]
+        known, codes = texts.cat.categories, texts.cat.codes
+    else:
+        codes, known = pd.factorize(texts.astype("str"), sort=True)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(known, dtype="str")), index=texts.index)
 
 
 def _summed(rows: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
     """Rows in the order of their keys, missing texts first; those of equal keys added up."""
-    codes = [_ordered(rows[key]) if key in TEXT_KEYS else rows[key].to_numpy() for key in keys]
+    codes = [rows[key].cat.codes.to_numpy() if key in TEXT_KEYS else rows[key].to_numpy() for key in keys]
     order = np.lexsort(codes[::-1])
     is_first = np.ones(len(rows), dtype=bool)
     is_first[1:] = np.logical_or.reduce([np.diff(code[order]) != 0 for code in codes])

@@ -21,7 +21,7 @@ def latency(rows) -> LatencyCounts:
 def test_equal_keys_are_summed_and_rows_sorted_with_missing_texts_first():
     table = latency([("b", "s", 0, 5, 1), ("a", None, 1, 7, 2), ("b", "s", 0, 5, 3), ("a", "z", 1, 7, 1), ("a", None, 1, 7, 1)])
     expected = pd.DataFrame({"feature": ["a", "a", "b"], "source": [None, "z", "s"], "outcome": [1, 1, 0], "latency_ms": [7, 7, 5], "calls": [3, 1, 4]})
-    pd.testing.assert_frame_equal(table.rows, expected.astype({"feature": "str", "source": "str"}))
+    pd.testing.assert_frame_equal(table.rows, expected.assign(feature=pd.Categorical(expected["feature"]), source=pd.Categorical(expected["source"])))
 
 
 def test_two_tables_are_merged():
@@ -82,7 +82,7 @@ def test_what_an_engine_may_return_is_typed():
     """Decimals and objects from a driver, columns in any order, and more of them."""
     rows = pd.DataFrame({"calls": [3], "extra": ["x"], "latency_ms": np.array([5], dtype=object), "outcome": [0.0], "source": [None], "feature": ["f"]})
     typed = LatencyCounts.of(rows).rows
-    assert typed.dtypes.astype(str).to_dict() == {"feature": "str", "source": "str", "outcome": "int64", "latency_ms": "int64", "calls": "int64"}
+    assert typed.dtypes.astype(str).to_dict() == {"feature": "category", "source": "category", "outcome": "int64", "latency_ms": "int64", "calls": "int64"}
 
 
 def test_a_missing_column_is_named():

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
-from analysis.counts import TEXT_KEYS
+from analysis.counts import TEXT_KEYS, in_order
 
 MISSING = 0
 """Code of a text that is not there (SQL NULL); names are counted from 1, in alphabetical order, the same in both arms."""
@@ -55,9 +56,8 @@ def code_arms(baseline: pd.DataFrame, post: pd.DataFrame) -> CodedArms:
     """The rows of the same table of counts in both arms, their texts as codes."""
     names, codes = {}, {}
     for key in (key for key in TEXT_KEYS if key in baseline.columns):
-        both = pd.concat([baseline[key], post[key]], ignore_index=True)
-        positions, texts = pd.factorize(both, sort=True, use_na_sentinel=True)
-        names[key], codes[key] = tuple(texts), positions + 1
+        both = union_categoricals([in_order(baseline[key]), in_order(post[key])], sort_categories=True)
+        names[key], codes[key] = tuple(both.categories), both.codes.astype(np.int64) + 1
     split = len(baseline)
     return CodedArms(
         names=names,

@@ -250,7 +250,7 @@ def _calls_by(look: Look, column: str, scope: Scope) -> list[dict[str, Any]]:
         counted = counted.assign(failed=counted["calls"].where(counted["outcome"] != 0, 0))
         totals = counted.groupby(["feature", "source"], dropna=False, observed=True)[["calls", "failed"]].sum().reset_index()
         chosen = [scope.matches(feature, _text(source)) for feature, source in zip(totals["feature"], totals["source"], strict=True)]
-        for name, found in totals[chosen].groupby(totals[column].fillna("no source"))[["calls", "failed"]].sum().iterrows():
+        for name, found in totals[chosen].groupby(totals[column].astype("str").fillna("no source"))[["calls", "failed"]].sum().iterrows():
             row = rows.setdefault(name, {column: name, "baseline_calls": 0, "baseline_rate": None, "post_calls": 0, "post_rate": None})
             row |= {f"{arm}_calls": int(found["calls"]), f"{arm}_rate": float(found["failed"] / found["calls"])}
     return list(rows.values())

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.clock import iso, parse_instant
-from analysis.counts import TEXT_KEYS, CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
+from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts, typed
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.files import LeakRefused, scan, writing
 from analysis.telemetry.load import LIMIT_COLUMNS, Arm
@@ -85,7 +85,7 @@ def read_frozen(path: Path) -> Arm:
         return Arm(
             window=Window(parse_instant(facts["start"]), parse_instant(facts["end"])),
             hours=(facts["hours"][0], facts["hours"][1]),
-            **{name: kind(_typed(parts[name])) for name, kind in TABLES.items()},
+            **{name: kind(typed(parts[name])) for name, kind in TABLES.items()},
             limits=_whole_numbers(parts["limits"]),
             trust={key: parse_instant(value) if key.endswith("_at") and value else value for key, value in facts["trust"].items()},
             excluded_hours=frozenset(facts["excluded_hours"]),
@@ -138,9 +138,9 @@ def _widened(name: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _plain_strings(table: pa.Table) -> pa.Table:
-    """All-null and large text columns as plain text, so that the tables of one file agree."""
+    """Names, all-null and large text columns as plain text, so that the tables of one file agree."""
     for index, column in enumerate(table.schema):
-        if pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
+        if pa.types.is_large_string(column.type) or pa.types.is_null(column.type) or pa.types.is_dictionary(column.type):
             table = table.set_column(index, column.name, table.column(index).cast(pa.string()))
     return table
 
@@ -151,13 +151,9 @@ def _rows_by_table(path: Path, row_groups: list[list[Any]], columns: dict[str, t
         for name, n_groups in row_groups:
             groups = list(range(first, first + n_groups))
             read = file.read_row_groups(groups, columns=["table", *columns[name]])  # its name too: its place is at the front of the file
-            parts[name] = read.select(list(columns[name])).to_pandas(integer_object_nulls=False)
+            parts[name] = read.select(list(columns[name])).to_pandas(integer_object_nulls=False, strings_to_categorical=True)
             first += n_groups
     return parts
-
-
-def _typed(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.astype({column: "str" if column in TEXT_KEYS else "int64" for column in rows.columns})
 
 
 def _whole_numbers(limits: pd.DataFrame) -> pd.DataFrame:

@@ -93,7 +93,7 @@ def describe_days(prepared: Days) -> Words:
 def prepare_source_hours(baseline: Arm) -> SourceHours:
     """Mean time by source and clock hour, the busiest sources."""
     rows = baseline.hourly.rows
-    rows = rows.assign(source=rows["source"].fillna("no source"), clock=rows["hour"] % HOURS_A_DAY)
+    rows = rows.assign(source=rows["source"].astype("str").fillna("no source"), clock=rows["hour"] % HOURS_A_DAY)
     busiest = rows.groupby("source")["calls"].sum().nlargest(MOST_SOURCES)
     means = []
     for source in busiest.index:
