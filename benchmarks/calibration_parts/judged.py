@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.config import Claim
-from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
+from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts, typed
 from analysis.decision.claims import Arms, Measured, Plan, measure
 from analysis.decision.findings import Finding, find_expectations
 from analysis.decision.lasting import decide_lasting
@@ -64,7 +64,7 @@ def hourly_counts(sums: HourSums, slower: Sums, *, first_hour: int) -> HourlyCou
     there = np.flatnonzero(numbers[:, 0])
     rows = {name: column.take(there) for name, column in keys.items()} | dict(zip(HourlyCounts.SUMS, numbers[there].T, strict=True))
     rows["hour"] = rows["hour"] + first_hour
-    return HourlyCounts(pd.DataFrame(rows, copy=False))
+    return HourlyCounts(typed(pd.DataFrame(rows, copy=False)))
 
 
 def make_arms(baseline: HourlyCounts, post: HourlyCounts, *, days: int, hours: int) -> Arms:
