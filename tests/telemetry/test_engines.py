@@ -87,7 +87,7 @@ def test_postgres_stays_read_only_when_the_start_up_option_is_lost(database, tmp
 
 
 def test_postgres_stays_read_only_by_the_start_up_option_alone(database, tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlalchemy_engine, "_transaction_settings", lambda timeout, schema: ())
+    monkeypatch.setattr(sqlalchemy_engine, "_transaction_settings", lambda *_, **__: ())
     engine = with_url(monkeypatch, tmp_path, database.url)
     with pytest.raises(RolloutError, match="read-only"):
         engine.fetch(Raw('DELETE FROM "AIInteraction"'))
