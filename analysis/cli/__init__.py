@@ -20,6 +20,7 @@ def main() -> None:
     """Run a command; a mistake of the user is one line and an exit code, never a traceback."""
     from analysis.cli.gate import gated
 
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own keeps what it was given: 100 MB, long after it is needed
     with gated():
         code, sentence = _run()
         if sentence is not None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from analysis.config import Settings
 
+_IN_LITTLE_MEMORY = {"integer_object_nulls": False, "split_blocks": True, "self_destruct": True}
+"""From Arrow to pandas column by column, each let go when it is copied."""
 _SETTINGS = {"temp_directory": "", "autoinstall_known_extensions": "false"}  # no row reaches a disk, no code the net
 
 
@@ -58,7 +60,7 @@ class DuckDBEngine:
 
     def _answer(self, text: str, parameters: Dictionary[str, Any]) -> pd.DataFrame:
         """The rows by way of Arrow, whose texts pandas takes over as they are."""
-        return self._connection.sql(text, params=dict(parameters)).to_arrow_table().to_pandas(integer_object_nulls=False)
+        return self._connection.sql(text, params=dict(parameters)).to_arrow_table().to_pandas(**_IN_LITTLE_MEMORY)
 
     def columns(self) -> dict[str, str]:
         """Column -> type of the source as it is stored."""
