@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -18,6 +19,7 @@ FOLDER_VARIABLE = "ROLLOUT_NOTEBOOK_FOLDER"  # where the cells work: paths in th
 ERROR_MIME = "application/vnd.rollout.error+json"
 IMPORTS_VARIABLE = "ROLLOUT_NOTEBOOK_IMPORTS"  # modules of ours that the cells will import
 _ROOT = Path(__file__).resolve().parents[2]
+_NO_MEMORY = re.compile("failed to map segment|annot allocate memory")  # how the loader and the system say it
 
 
 def main() -> None:
@@ -50,13 +52,14 @@ def _tell_error(shell: object, kind: type[Exception], error: Exception, trace: T
     from analysis.errors import RolloutError
 
     ours = isinstance(error, RolloutError)
+    name = "MemoryError" if isinstance(error, ImportError | OSError) and _NO_MEMORY.search(str(error)) else kind.__name__
     told = {
-        "kind": kind.__name__,
+        "kind": name,
         "sentence": str(error) if ours else None,
         "exit_code": error.exit_code if ours else None,
         "where": [] if ours else _frames(trace),
     }
-    line = told["sentence"] or f"{kind.__name__} in {' > '.join(told['where']) or 'the cell'}"
+    line = told["sentence"] or f"{name} in {' > '.join(told['where']) or 'the cell'}"
     publish_display_data({ERROR_MIME: told, "text/plain": line})
     return [line]
 

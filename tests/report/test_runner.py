@@ -51,6 +51,18 @@ def test_a_whole_run(folder, monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")  # no warning of ipykernel or papermill
 
 
+@pytest.mark.parametrize("cell", [
+    "bytearray(10**18)",
+    "raise ImportError('libodd.so: failed to map segment from shared object')",
+    "raise OSError(12, 'Cannot allocate memory')",
+])  # fmt: skip
+def test_memory_that_is_short_is_told_however_it_is_said(folder, cell):
+    short = fail(folder, cell, PUBLISH)
+    assert (str(short), short.exit_code) == (
+        "notebook 'odd {x}' ran out of memory in cell 5 ('Question 0'); free some, or choose a shorter window, and run again", 70
+    )  # fmt: skip
+
+
 def test_an_exit_code_is_told(folder):
     died = fail(folder, "import os\nos._exit(3)", PUBLISH)
     assert isinstance(died, KernelDied)
