@@ -67,6 +67,13 @@ def test_plans(plan_of):
             assert not node.get("Disk Usage"), (name, node)
 
 
+def test_counts_are_made_in_memory_without_sorting(plan_of):
+    for name in ("latency_counts", "hourly_counts", "hourly_bins"):
+        plan = plan_of(name, WEEK_BEFORE)
+        assert "Hashed" in {node.get("Strategy") for node in plan}, (name, plan)
+        assert not [node for node in plan if node["Node Type"] == "Sort"], (name, plan)
+
+
 def test_no_row_is_reckoned_from_1970(tmp_path, database, monkeypatch):
     monkeypatch.setenv("TEST_URL", database.url)
     engine = open_engine(settings_of(tmp_path, 'engine = "postgres"\nurl_env = "TEST_URL"'))
