@@ -1,72 +1,22 @@
-"""Which features are controls, what they do to findings, and what is said of it."""
+"""Which features are controls, and what is said of them."""
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from analysis.config import load_settings
-from analysis.counts import HourlyBins
 from analysis.decision.claims import Arms, measure
 from analysis.decision.controls import Controls, busy_features, find_controls, provider_of
 from analysis.decision.controls_pace import is_class_rate, kind_of
-from analysis.decision.controls_series import compare_beside, replay_controls, slowness_around
 from analysis.decision.controls_words import controls_object, controls_sentence, shared_words
-from analysis.decision.lasting import decide_lasting
-from analysis.decision.replay import replay_pretended_deploys
 from analysis.decision.result import finding_object
-from analysis.decision.scope import Cycle, Scope
-from analysis.decision.verdict import decide_verdict
+from analysis.decision.scope import Cycle
 from analysis.errors import WrongUse
-from analysis.metrics import METRICS, metric_named
-from analysis.statistics.comparison import compare
-from analysis.statistics.controls import Guarded, Proportional, guard
-from benchmarks.controls_parts.rollouts import STORIES, judge_rollout
-from tests.decision import making
-from tests.decision.making import ONLY, arm, calls, claim, expectation, guardrail, plan, spoken
-
-DAYS, HOURS = 7, 24
-SHARED = ("a", "b", "c")
-MEAN, P95, TIMEOUTS = (metric_named(name) for name in ("latency_mean", "slower_than_p95", "timeout_rate"))
-
-
-def wave(seed: int, strength: float = 0.15) -> np.ndarray:
-    """Slow and fast hours, baseline and post."""
-    return np.exp(strength * np.random.default_rng(seed).standard_normal(DAYS * 24 + HOURS))
-
-
-def two_arms(features: dict[str, dict], *, models: dict[str, str] | None = None) -> Arms:
-    """Arms of features given by ms (one an hour, baseline then post), per_hour, and failures of each class (baseline, post)."""
-    before, after, cut = [], [], DAYS * 24
-    for name, shape in features.items():
-        ms, per_hour = np.asarray(shape["ms"], dtype=float).round().astype(int), shape.get("per_hour", 40)
-        failed = shape.get("failed", {})
-        common = {"feature": name, "per_hour": per_hour}
-        before.append(calls(-cut, 0, latency_ms=ms[:cut], **common, **{kind: n[0] for kind, n in failed.items()}))
-        after.append(calls(0, HOURS, latency_ms=ms[cut:], **common, **{kind: n[1] for kind, n in failed.items()}))
-    limits = pd.concat([making.LIMITS.assign(feature=name) for name in features], ignore_index=True)
-    names = dict.fromkeys(features, "gpt-5-mini") if models is None else models
-    sides = [with_bins(replace(arm(*span, *rows), limits=limits, models=names)) for span, rows in (((-cut, 0), before), ((0, HOURS), after))]
-    return Arms(*sides, Cycle.of(-cut), controls=Controls(tuple(sorted(set(features) & set(SHARED))), names))
-
-
-def with_bins(one):
-    rows = one.hourly.rows
-    latency = rows["latency_ms"] // rows["calls"].clip(lower=1)
-    width = 10 ** np.maximum(0, np.floor(np.log10(latency.clip(lower=1))).astype(int) - 1)
-    return replace(one, bins=HourlyBins.of(rows.assign(bin_ms=latency - latency % width)))
-
-
-def shared_day(provider: float = 1.0, effect: float = 1.0, *, strength: float = 0.15, own: float = 0.02, **target) -> Arms:
-    """A target f and three untouched features that slow down together; after the deploy all by `provider`, f also by `effect`."""
-    common, post = wave(1, strength), np.arange(DAYS * 24 + HOURS) >= DAYS * 24
-    features = {name: {"ms": 1000 * (2 + number) * common * np.where(post, provider, 1.0) * wave(10 + number, own)} for number, name in enumerate(SHARED)}
-    features["f"] = {"ms": 2000 * common * np.where(post, provider * effect, 1.0) * wave(20, own)} | target
-    return two_arms(features)
-
+from analysis.metrics import METRICS
+from tests.decision.making import ONLY, arm, calls, claim, expectation, plan, spoken
+from tests.decision.shared_days import DAYS, HOURS, shared_day, with_errors
 
 # ---- which ------------------------------------------------------------------------------------------------------------
 TOML = """
@@ -183,143 +133,6 @@ def test_every_metric_knows_what_the_provider_does_to_it():
     assert untold == {"output_tokens_mean", "total_tokens_mean", "calls_per_hour", "recovered_rate", "cron_over_budget_rate"}
 
 
-# ---- comparisons ------------------------------------------------------------------------------------------------------
-def test_a_quiet_day_is_decided_by_the_adjusted_comparison():
-    both = shared_day(effect=1.05, strength=0.15)
-    found = both.compare(Scope("f"), MEAN, (0, HOURS))
-    assert found.decided_by == "adjusted"
-    assert found.adjusted.slope.value == pytest.approx(1.0, abs=0.1)
-    assert found.p_value() < found.plain.p_value() / 10
-    assert found.variance < found.plain.variance / 4
-    assert found.ratio == pytest.approx(1.05, abs=0.01)
-    assert found.crude_baseline_value == found.plain.crude_baseline_value
-
-
-def test_a_slow_provider_asks_all_three_and_nothing_is_shown():
-    both = shared_day(provider=1.4, own=0.05)
-    found = both.compare(Scope("f"), MEAN, (0, HOURS))
-    assert found.decided_by == "plain, adjusted and proportional"
-    assert found.plain.p_value() < 0.001
-    assert found.p_value() > 0.05
-    assert found.proportional.factor == pytest.approx(1.4, abs=0.1)
-
-
-def test_without_controls_and_for_metrics_of_other_things_the_plain_comparison_stands():
-    both = shared_day(provider=1.4)
-    off = replace(both, controls=Controls(), _compared={})
-    for metric in (MEAN, P95, TIMEOUTS):
-        found = off.compare(Scope("f"), metric, (0, HOURS))
-        plain = compare(*both.totals(Scope("f"), metric, (0, HOURS)), indicator=metric.indicator)
-        assert (found.decided_by, found.p_value(), found.interval()) == ("plain", plain.p_value(), plain.interval())
-    assert both.compare(Scope("f"), metric_named("total_tokens_mean"), (0, HOURS)).untouched is None
-
-
-def test_a_control_that_is_looked_at_is_not_its_own_control():
-    found = shared_day().compare(Scope("a"), MEAN, (0, HOURS))
-    assert found.untouched.index.names == ("b", "c")
-
-
-def test_a_pattern_may_hold_its_own_controls():
-    assert shared_day().compare(Scope("*"), MEAN, (0, HOURS)).untouched.index.names == ("a", "b", "c")
-
-
-def test_a_touched_control_is_named_and_left_out():
-    both = shared_day(own=0.01)
-    rows = both.post.hourly.rows
-    is_b = rows["feature"] == "b"
-    slower = rows.assign(latency_ms=rows["latency_ms"].where(~is_b, rows["latency_ms"] * 3), capped_ms=rows["capped_ms"].where(~is_b, rows["capped_ms"] * 3))
-    touched = replace(both, post=replace(both.post, hourly=type(both.post.hourly).of(slower)), _compared={}, _hourly_totals={}, _picked={})
-    found = touched.compare(Scope("f"), MEAN, (0, HOURS))
-    assert found.untouched.dropped == ("b",)
-    assert found.untouched.index.names == ("a", "c")
-
-
-def with_errors(target: tuple[int, int], others: tuple[int, int], *, noise: int = 3) -> Arms:
-    """40 calls an hour, so many 5xx errors every fourth hour, in the target and in all others."""
-    hours = np.arange(DAYS * 24 + HOURS)
-
-    def failed(means, seed):
-        drawn = np.random.default_rng(seed).poisson(np.where(hours < DAYS * 24, *means)).clip(max=30)
-        return {"http_5xx": (drawn[: DAYS * 24], drawn[DAYS * 24 :])}
-
-    features = {name: {"ms": np.full(hours.size, 1000), "failed": failed(others, number)} for number, name in enumerate(SHARED)}
-    features["f"] = {"ms": np.full(hours.size, 1000), "failed": failed(target, 9)}
-    return two_arms(features)
-
-
-def test_errors_that_rise_everywhere_are_vetoed_and_errors_of_one_feature_are_not():
-    rate = metric_named("http_5xx_rate")
-    everywhere = with_errors((1, 3), (1, 3)).compare(Scope("f"), rate, (0, HOURS))
-    assert everywhere.decided_by == "plain and proportional"
-    assert everywhere.plain.p_value() < 0.01
-    assert everywhere.p_value() > 0.05
-    assert everywhere.untouched.class_movement == pytest.approx(2.0, abs=0.4)
-    alone = with_errors((1, 3), (1, 1)).compare(Scope("f"), rate, (0, HOURS))
-    assert alone.p_value() == alone.plain.p_value() < 0.01
-    more = with_errors((1, 9), (1, 3)).compare(Scope("f"), rate, (0, HOURS))
-    assert more.plain.p_value() < more.p_value() < 0.01
-
-
-@pytest.mark.parametrize("said", [claim("falls", "rate_limit_rate"), claim("no_worse", "rate_limit_rate", margin=0.1), claim("below", "rate_limit_rate", limit=0.05)])
-def test_errors_of_the_others_in_a_source_that_is_new_or_gone_are_counted_all_the_same(said):
-    """The same errors came to the others only in a source that there was not before: half an event where there was none."""
-    rng = np.random.default_rng(3)
-    before = [calls(-168, 0, per_hour=60, rate_limit=rng.poisson(2, 168))]
-    after = [calls(0, 24, per_hour=60, rate_limit=rng.poisson(8, 24))]
-    for name in ("a", "b"):
-        before.append(calls(-168, 0, per_hour=40, feature=name, source="old", rate_limit=1))
-        after += [calls(0, 24, per_hour=40, feature=name, source="old"), calls(0, 24, per_hour=40, feature=name, source="new", rate_limit=1)]
-    both = making.arms(arm(-168, 0, *before), arm(0, 24, *after))
-    found = expectation(replace(both, controls=Controls(("a", "b"), dict.fromkeys(("a", "b", "f"), "m"))), said, at=plan(**ONLY))
-    assert found.measured.decisive.proportional.factor > 0
-    assert finding_object(found)["controls"]["class_movement"] is not None
-
-
-def test_a_claim_must_hold_beside_every_correction_not_only_the_strongest():
-    plain = with_errors((4, 6), (1, 1)).compare(Scope("f"), metric_named("http_5xx_rate"), (0, HOURS)).plain
-    weaker, strongest = Proportional(plain, 1.5), Proportional(plain, 0.4)
-    alone = guard(plain, proportional=strongest, moved=True)
-    both = guard(plain, proportional=strongest, others=(weaker,), moved=True)
-    assert alone.p_value() < 0.05 < both.p_value()
-    assert both.decided_by == "plain and proportional"
-
-
-def test_a_limit_is_held_against_the_calls_as_they_came_too():
-    """The controls stood still, so the adjusted comparison decides; but no limit holds that the calls themselves do not keep."""
-    still = next(both for both in (shared_day(own=0.01 * number) for number in range(1, 9)) if not both.compare(Scope("f"), MEAN, (0, HOURS)).moved)
-    found = still.compare(Scope("f"), MEAN, (0, HOURS), as_it_is=True)
-    for limit in (1900.0, 2000.0, 2100.0):
-        asked = found.plain.p_value_against(limit, alternative="less"), found.adjusted.comparison.p_value_against(limit, alternative="less")
-        assert found.p_value_against(limit, alternative="less") == max(asked)
-
-
-def test_the_last_hours_are_held_beside_the_untouched_features_too():
-    """Better for 18 hours, then as before on a day that is faster for all: plainly it lasts, beside the others it does not."""
-    hours = np.arange(DAYS * 24 + HOURS)
-    fast = np.where(hours >= DAYS * 24, 0.65, 1.0)
-    own = np.where((hours >= DAYS * 24) & (hours < DAYS * 24 + 18), 0.5, 1.0)
-    features = {name: {"ms": 1000 * (2 + n) * fast * wave(10 + n, 0.02)} for n, name in enumerate(SHARED)}
-    both = two_arms(features | {"f": {"ms": 2000 * fast * own * wave(20, 0.02)}})
-    at = plan(**ONLY)
-    found = expectation(both, claim("falls", "latency_mean"), at=at)
-    lasting = decide_lasting([found], [], both, at, sustained_for=timedelta(hours=6))
-    assert (found.state, lasting.holds) == ("met", False)
-
-
-def test_timeouts_are_held_against_what_the_new_pace_alone_would_cut():
-    """Half of the baseline's hours lie within 25 % of the cap of 20 s; a provider 40 % slower cuts them off."""
-    common, post = wave(1, 0.1), np.arange(DAYS * 24 + HOURS) >= DAYS * 24
-    features = {name: {"ms": 3000 * common * np.where(post, 1.4, 1.0) * wave(10 + number, 0.02)} for number, name in enumerate(SHARED)}
-    near = np.tile([16_000, 8_000], (DAYS * 24 + HOURS) // 2)
-    cut = np.where(post & (near > 14_000), 38, np.random.default_rng(3).poisson(1.0, post.size))
-    features["f"] = {"ms": near, "failed": {"timeout": (cut[: DAYS * 24], cut[DAYS * 24 :])}}
-    both = two_arms(features)
-    found = both.compare(Scope("f"), TIMEOUTS, (0, HOURS))
-    assert found.plain.p_value() < 1e-6
-    assert found.decided_by == "plain and proportional"
-    assert found.proportional.factor > 5
-
-
 # ---- words ------------------------------------------------------------------------------------------------------------
 def told(both: Arms, metric: str, kind: str = "falls", **keys) -> tuple:
     measured = measure(claim(kind, metric, **keys), both, (0, HOURS))
@@ -387,77 +200,3 @@ def test_p_values_of_the_three_are_of_the_claims_own_null():
     largest = max(shown[name]["p_value"] for name in ("plain", "adjusted", "proportional"))
     assert measured.p_value() == 1.0 > largest  # with the margin their signs differ
     assert measured.p_value("less") == found.plain.p_value(scale=1.2, alternative="less") > largest
-
-
-# ---- findings and verdict ---------------------------------------------------------------------------------------------
-def judged(both: Arms, expected, guarded) -> tuple[str, str]:
-    at = plan(**ONLY)
-    expectations, guardrails = (expectation(both, expected, at=at),), (guardrail(both, guarded, at=at),)
-    shared = {"checks": (), "moved_cliffs": (), "is_sustained": False, "is_last": True}
-    verdict = decide_verdict(expectations=expectations, guardrails=guardrails, **shared)
-    return verdict.name, spoken(verdict.reason)
-
-
-def test_a_slow_provider_is_no_roll_back_and_the_reason_says_why():
-    claims = claim("falls", "latency_mean"), claim("no_worse", "rmst", margin=0.1, critical=True)
-    both = shared_day(provider=1.4, own=0.05)
-    plain = replace(both, controls=Controls(), _compared={})
-    assert judged(plain, *claims)[0] == "roll_back"
-    name, reason = judged(both, *claims)
-    assert name == "keep_watching"
-    assert "is left open, because the 3 untouched features were 40.5 % slower too, so it may be the provider" in reason
-
-
-def test_absolute_limits_are_guarded_too():
-    both = shared_day(provider=1.4, own=0.05)
-    limit = guardrail(both, claim("below", "latency_mean", limit=2400, critical=True), at=plan(**ONLY))
-    assert limit.state == "undecided"
-    assert guardrail(replace(both, controls=Controls(), _compared={}), limit.claim, at=plan(**ONLY)).state in ("worse", "not_met")
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_rollouts_from_rows(seed):
-    """A bounded part of benchmarks/controls.py, which judges 50 of each."""
-    slow, alone, _ = (judge_rollout(seed, target=target, others=others) for target, others in STORIES.values())
-    assert slow["auto"][0] != "roll_back"
-    assert alone["auto"][0] == "roll_back" or alone["off"][0] != "roll_back"
-
-
-# ---- series, health, other controls -----------------------------------------------------------------------------------
-def test_slowness_around_the_deploy():
-    both = shared_day(provider=1.4)
-    measured = measure(claim("falls", "latency_mean"), both, (0, HOURS))
-    around = slowness_around(measured)
-    assert (around.hours[0], around.hours[-1], around.names) == (-DAYS * 24, HOURS - 1, SHARED)
-    assert np.nanmean(around.untouched[around.hours >= 0]) == pytest.approx(0.4, abs=0.1)
-    assert abs(np.nanmean(around.untouched[around.hours < 0])) < 0.01
-    assert np.nanstd(around.adjusted[around.hours < 0]) < np.nanstd(around.target[around.hours < 0]) / 2
-    assert slowness_around(measure(claim("falls", "latency_mean"), replace(both, controls=Controls(), _compared={}), (0, HOURS))) is None
-
-
-def test_the_index_is_judged_on_pretended_deploys():
-    both = shared_day(provider=1.4)
-    replayed = replay_controls(both, [Scope("f"), Scope("f", "s"), Scope("a")], hours=(0, 4), alpha=0.05)
-    assert replayed.pretended_deploys == 2 * 42
-    assert replayed.false_alarms <= 8
-    assert replay_controls(replace(both, controls=Controls()), [Scope("f")], hours=(0, 4), alpha=0.05).pretended_deploys == 0
-
-
-def test_the_replay_judges_beside_controls_too():
-    """Stretches of the baseline in which everyone was slow raise alarms by the plain comparison, not by the guarded one."""
-    slow, hours = 1 + 0.8 * (np.arange(DAYS * 24 + HOURS) % 29 < 4), plan(**{"windows": (4,), "look": 0})
-    both = two_arms({name: {"ms": 2000 * slow * wave(30 + number, 0.01)} for number, name in enumerate((*SHARED, "f"))})
-    guarded = replay_pretended_deploys([claim("rises", "latency_mean")], both, hours)
-    plain = replay_pretended_deploys([claim("rises", "latency_mean")], replace(both, controls=Controls(), _compared={}), hours)
-    assert guarded.pretended_deploys == plain.pretended_deploys == 42
-    assert guarded.false_alarms < plain.false_alarms
-
-
-def test_other_controls_can_be_tried():
-    both = shared_day()
-    asked = (both, Scope("f"), MEAN, (0, HOURS))
-    assert compare_beside(*asked, use=()).decided_by == "plain"
-    assert compare_beside(*asked, leave_out=("b",)).untouched.index.names == ("a", "c")
-    assert compare_beside(*asked, use=("b", "c")).untouched.index.names == ("b", "c")
-    assert both.compare(*asked[1:]).untouched.index.names == SHARED
-    assert isinstance(compare_beside(*asked), Guarded)
