@@ -1,138 +1,39 @@
 """Apache Spark against DuckDB: on a real Spark Connect server every query gives the same rows, every look the same result."""
 
 import os
-import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, suppress
-from datetime import UTC, date, datetime, timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from sqlglot import parse_one
 
 import analysis
-from analysis.errors import DataNotTrusted, RolloutError, WrongUse
+from analysis.errors import WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.engines import spark_session as connecting
 from analysis.telemetry.load import LIMIT_COLUMNS, Grid
 from analysis.telemetry.queries import SQL_FOLDER, Relation
-from analysis.telemetry.simulate import simulate_phase_94, write_sample
 from analysis.telemetry.trust import load_trust
 from analysis.telemetry.vocabulary import vocabulary
 from analysis.window import Window
 from tests.house_rules import header_of
-from tests.spark_server import JAVA_OPTIONS, run_spark
-from tests.telemetry.nasty_calls import DEPLOYED_AT, FEATURES, SOURCES, nasty_calls, typed
-from tests.telemetry.stores import settings_of
+from tests.spark_server import JAVA_OPTIONS
+from tests.telemetry.nasty_calls import FEATURES, SOURCES
+from tests.telemetry.spark_sources import DEPLOY, LATE, NASTY, UTC_TIMES, plain_rows, spark_settings, write_calls
 
 spark_only = pytest.mark.spark
 ROOT = Path(__file__).parents[2]
-DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
-NASTY = (Grid(DEPLOY, timedelta(seconds=90), timedelta(minutes=5)), Window(DEPLOY - timedelta(hours=26), DEPLOY + timedelta(hours=26)))
 SAMPLE_DEPLOY = datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC)
 SAMPLE = (Grid(SAMPLE_DEPLOY, timedelta(seconds=90)), Window(SAMPLE_DEPLOY - timedelta(days=7), SAMPLE_DEPLOY + timedelta(days=1)))
 QUERIES = sorted(path.stem for path in SQL_FOLDER.glob("*.sql") if path.stem != "calls" and "Spark" in header_of(path.read_text())["Engines"])
-CLASSES = """
-[[error_class]]
-name = "quota"
-contains = ["quota %(x)s ::text :bind"]
-[[error_class]]
-name = "not_english"
-pattern = "^[^a-z]+$"
-"""
-
-
-@pytest.fixture(scope="session")
-def remote() -> Iterator[str]:
-    with run_spark() as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def session(remote):
-    """A session as a user has it: with a zone, a catalog and views of its own."""
-    from pyspark.sql.connect.session import SparkSession
-
-    spark = SparkSession(connection=remote)
-    yield spark
-    spark.stop()
-
-
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("sample")
-    write_sample(simulate_phase_94(), folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def nasty(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("nasty")
-    nasty_calls().to_parquet(folder / "calls.parquet", index=False)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def both(remote, sample, nasty, tmp_path_factory):
-    """name of the rows -> the engines over them: Spark, DuckDB; opened once, for a session takes a second."""
-    opened = {}
-    for name, rows in (("sample", sample), ("nasty", nasty)):
-        for engine, where in (("spark", f'remote = "{remote}"'), ("duckdb", "")):
-            folder = tmp_path_factory.mktemp(f"{name}-{engine}")
-            settings = settings_of(folder, f'engine = "{engine}"\npath = "{rows}/*.parquet"\n{where}', more=CLASSES)
-            opened.setdefault(name, []).append(open_engine(settings))
-    yield opened
-    for engine in (engine for pair in opened.values() for engine in pair):
-        engine.close()
-
-
-class Relay:
-    """Stands before the server, so that it can go away while the real one goes on."""
-
-    def __init__(self, remote: str) -> None:
-        self._to = ("127.0.0.1", int(remote.rpartition(":")[2]))
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self._open = [self._listening]
-        self.address = f"sc://127.0.0.1:{self._listening.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def cut(self) -> None:
-        for each in self._open:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, server = self._listening.accept()[0], socket.create_connection(self._to)
-                self._open += [client, server]
-                for source, target in ((client, server), (server, client)):
-                    threading.Thread(target=self._copy, args=(source, target), daemon=True).start()
-
-    @staticmethod
-    def _copy(source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-
-
-def spark_settings(folder, source, remote="", *, more=""):
-    return settings_of(folder, f'engine = "spark"\n{source}\n' + (f'remote = "{remote}"' if remote else ""), more=more)
-
-
-def plain_rows(frame: pd.DataFrame) -> list[tuple]:
-    """Rows as tuples of plain values, in the order that they came."""
-    return [tuple(None if pd.isna(value) else value for value in row) for row in frame.astype(object).itertuples(index=False)]
 
 
 def in_python_order(frame: pd.DataFrame) -> list[tuple]:
@@ -219,22 +120,6 @@ def test_what_the_queries_are_built_of_means_the_same(session):
 
 
 # ---- what it reads ---------------------------------------------------------------------------------------------------
-LATE = datetime(2026, 2, 3, 0, 10, 16)
-UTC_TIMES = pa.timestamp("us", tz="UTC")
-
-
-def write_calls(folder: Path, *, created=(LATE,), created_type=UTC_TIMES, latency=(20_128,), latency_type=None, leave_out=()) -> str:
-    """A few calls as a Parquet file, with columns of any type; the line for [source]."""
-    n = max(len(created), len(latency))
-    columns = {
-        "id": [f"call {at}" for at in range(n)], "clientId": ["t"] * n, "leadId": ["lead"] * n, "source": ["s"] * n,
-        "featureId": ["draft.verify"] * n, "model": ["gpt-5-mini"] * n, "status": ["success"] * n, "outputTokens": [1] * n, "totalTokens": [2] * n,
-    }  # fmt: skip
-    columns["errorMessage"] = pa.nulls(n, pa.string())
-    columns["createdAt"] = pa.array(created * (n // len(created)), created_type)
-    columns["latencyMs"] = pa.array(latency * (n // len(latency)), latency_type)
-    pq.write_table(pa.table({name: values for name, values in columns.items() if name not in leave_out}), folder / "calls.parquet")
-    return f'path = "{folder}/calls.parquet"'
 
 
 def trust(engine) -> dict:
@@ -367,160 +252,3 @@ def test_a_master_starts_spark_in_the_process(both, nasty, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == embedded.fetch(embedded.queries.statement("span", NASTY[0].parameters(NASTY[1]))).to_csv().strip()
     assert "Traceback" not in done.stderr
-
-
-# ---- what goes wrong, in one sentence --------------------------------------------------------------------------------
-@spark_only
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"leave_out": ("featureId",)}, "has no column 'featureId'; the table needs id, clientId"),
-        ({"latency": (date(2026, 1, 1),)}, "latencyMs is of type date, not a number"),
-        ({"created": (1,), "created_type": pa.int32()}, "createdAt is of type int, not a time"),
-    ],
-)
-def test_a_column_that_is_missing_or_of_another_kind_is_named(session, tmp_path, change, sentence):
-    with pytest.raises(WrongUse, match=sentence):
-        open_engine(spark_settings(tmp_path, write_calls(tmp_path, **change)), spark=session)
-
-
-@spark_only
-@pytest.mark.parametrize("bad", ["fast", "12.5", 12.5])
-def test_a_latency_that_is_no_whole_number_is_exit_5_with_its_row(session, tmp_path, bad):
-    source = write_calls(tmp_path, latency=(12.0, None, bad, 12.0) if bad == 12.5 else ("12", None, bad, ""))
-    with pytest.raises(DataNotTrusted, match=r"latencyMs of row 3 of calls\.parquet is not a whole number of milliseconds; mend the row"):
-        open_engine(spark_settings(tmp_path, source), spark=session)
-    session.read.parquet(str(tmp_path / "calls.parquet")).distinct().createOrReplaceTempView("calls_with_bad_rows")
-    with pytest.raises(DataNotTrusted, match="latencyMs of one row is not"):
-        open_engine(spark_settings(tmp_path, 'table = "calls_with_bad_rows"'), spark=session)
-
-
-@spark_only
-def test_a_time_that_is_no_time_is_exit_5(session, tmp_path):
-    source = write_calls(tmp_path, created=("yesterday",), created_type=pa.string())
-    with pytest.raises(DataNotTrusted, match=r"createdAt of row 1 of calls\.parquet is not a time"):
-        open_engine(spark_settings(tmp_path, source), spark=session)
-
-
-@spark_only
-@pytest.mark.parametrize(
-    ("source", "sentence"),
-    [
-        ('table = "no_such_table"', "found no such table"),
-        ('table = "no.such.catalog.at_all"', "found no such"),
-        ('path = "nothing/here/*.parquet"', "found no such file"),
-        ('path = "rollout.toml"', "cannot read it as Parquet"),
-        ('path = "calls.csv"', "neither Parquet nor Delta"),
-    ],
-)
-def test_a_source_that_is_not_there_is_one_sentence(remote, tmp_path, source, sentence):
-    with pytest.raises(WrongUse, match=sentence) as caught:
-        open_engine(spark_settings(tmp_path, source, remote))
-    assert "\n" not in str(caught.value)
-    assert "sc://" not in str(caught.value)
-
-
-@spark_only
-def test_a_delta_table_is_not_read_as_parquet(session, tmp_path):
-    """Without Delta in the session its deleted rows would count."""
-    (tmp_path / "_delta_log").mkdir()
-    (tmp_path / "_delta_log" / "00000000000000000000.json").write_text("{}\n")
-    write_calls(tmp_path)
-    with pytest.raises(WrongUse, match="is a Delta table, and this Spark knows none"):
-        open_engine(spark_settings(tmp_path, f'path = "{tmp_path}"'), spark=session)
-
-
-@spark_only
-def test_a_mapping_that_spark_cannot_run_is_named(session, nasty, tmp_path):
-    columns = "\n".join(f'{name} = \'"{name}"\'' for name in typed(nasty_calls().to_dict("records")).columns if name != "apiType")
-    (tmp_path / "own.toml").write_text("[columns]\n" + columns.replace("""'"leadId"'""", "'pg_only_function(\"leadId\")'"))
-    with pytest.raises(WrongUse, match="knows no such function"):
-        open_engine(spark_settings(tmp_path, f'path = "{nasty}/calls.parquet"\nmapping = "own.toml"'), spark=session)
-
-
-@spark_only
-def test_a_query_over_the_time_limit_is_stopped(remote, nasty, tmp_path):
-    settings = spark_settings(tmp_path, f'path = "{nasty}/calls.parquet"', remote)
-    with closing(open_engine(settings)) as engine:
-        engine._session.timeout = timedelta(seconds=1)
-        began = time.monotonic()
-        with pytest.raises(WrongUse, match=r"took longer than \[source\].timeout"), engine._session.reading("a slow query") as spark:
-            spark.sql("SELECT COUNT(*) FROM RANGE(100000000000) WHERE SIN(id) > 2").toArrow()
-        assert time.monotonic() - began < 20
-        engine._session.timeout = timedelta(minutes=1)
-        assert engine.fetch(engine.queries.statement("span", NASTY[0].parameters(NASTY[1])))["calls"][0] > 100
-
-
-@spark_only
-def test_a_server_that_is_not_there_is_named_at_once(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    began = time.monotonic()
-    with pytest.raises(WrongUse, match=r"no Spark Connect server at \[source\].remote: nothing listens there"):
-        open_engine(spark_settings(tmp_path, 'table = "calls"', f"sc://127.0.0.1:{port}"))
-    assert time.monotonic() - began < 5
-
-
-@spark_only
-def test_a_server_that_says_nothing_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(connecting, "CONNECT_TIMEOUT_S", 1.0)
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(WrongUse, match="no answer within 1 s"):
-        open_engine(spark_settings(tmp_path, 'table = "calls"', f"sc://127.0.0.1:{silent.getsockname()[1]}"))
-
-
-@spark_only
-def test_a_server_that_goes_away_is_one_sentence(remote, nasty, tmp_path):
-    relay = Relay(remote)
-    with closing(open_engine(spark_settings(tmp_path, f'path = "{nasty}/calls.parquet"', relay.address))) as engine:
-        relay.cut()
-        began = time.monotonic()
-        with pytest.raises(RolloutError, match="the Spark server went away; run again when it is back"):
-            engine.fetch(engine.queries.statement("span", NASTY[0].parameters(NASTY[1])))
-    assert time.monotonic() - began < 60
-
-
-@spark_only
-def test_an_address_that_is_none_is_named_without_being_shown(tmp_path):
-    with pytest.raises(WrongUse, match="is no address such as sc://host:15002") as caught:
-        open_engine(spark_settings(tmp_path, 'table = "calls"', "https://host/secret-path"))
-    assert "secret-path" not in str(caught.value)
-
-
-# ---- without Spark ---------------------------------------------------------------------------------------------------
-def test_without_remote_and_master_both_ways_are_offered(tmp_path):
-    with pytest.raises(WrongUse, match='neither remote nor master; add remote = "sc://host:15002"'):
-        open_engine(spark_settings(tmp_path, 'table = "calls"'))
-
-
-def test_remote_and_master_together_are_refused(tmp_path):
-    with pytest.raises(WrongUse, match="both remote and master"):
-        open_engine(spark_settings(tmp_path, 'table = "calls"\nmaster = "local[2]"', "sc://127.0.0.1:15002"))
-
-
-@pytest.mark.parametrize("place", ['master = "local[2]"', 'remote = "sc://127.0.0.1:15002"'])
-def test_without_pyspark_the_lock_is_named(tmp_path, monkeypatch, place):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "pyspark"] + ["pyspark"]:
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(WrongUse, match="needs the packages of requirements-spark"):
-        open_engine(spark_settings(tmp_path, f'table = "calls"\n{place}'))
-
-
-def test_an_address_takes_its_token_from_the_environment(tmp_path, monkeypatch):
-    monkeypatch.delenv("SPARK_TOKEN_OF_TEST", raising=False)
-    with pytest.raises(WrongUse, match="the environment variable SPARK_TOKEN_OF_TEST of"):
-        open_engine(spark_settings(tmp_path, 'table = "calls"', "sc://127.0.0.1:15002/;token=${SPARK_TOKEN_OF_TEST}"))
-    monkeypatch.setenv("SPARK_TOKEN_OF_TEST", "abc")
-    assert connecting._with_variables("sc://h/;token=${SPARK_TOKEN_OF_TEST}") == "sc://h/;token=abc"
-
-
-def test_a_session_for_another_engine_is_refused(tmp_path):
-    with pytest.raises(WrongUse, match="a Spark session is given and"):
-        open_engine(settings_of(tmp_path, 'engine = "duckdb"\npath = "calls.parquet"'), spark=object())
-
-
-@spark_only
-def test_master_without_java_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(connecting, "has_java", lambda: False)
-    with pytest.raises(WrongUse, match="needs Java 17 or newer; install it"):
-        open_engine(spark_settings(tmp_path, 'table = "calls"\nmaster = "local[2]"'))
