@@ -1,4 +1,4 @@
-"""Fixtures of the deployment's tests: settings from a real file, a clock that is a file, a server that answers as told."""
+"""Fixtures of the deployment's tests: settings from a real file, a clock that is a file, a server that answers as told, an application."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,8 +9,11 @@ import pytest
 
 from analysis.clock import CLOCK_VARIABLE, iso, parse_instant
 from analysis.config import Settings, load_settings
+from analysis.deployment import smoke
+from tests.deployment.application import SECRET, Application, run_application
 from tests.deployment.local_server import LocalServer, run_server
 from tests.deployment.npm_project import make_project
+from tests.postgres_server import Database
 
 TOML = """
 [rollout]
@@ -88,6 +91,18 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
     with run_server() as running:
+        yield running
+
+
+@pytest.fixture
+def application(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+    """The application behind a server, and the variables that its smoke checks name."""
+    with run_application(database) as running:
+        monkeypatch.setenv("APP_URL", running.url)
+        monkeypatch.setenv("CRON_SECRET", SECRET)
+        monkeypatch.setenv("TRACE", "planted-trace-3Wz")
+        monkeypatch.setenv("TEST_SOURCE_URL", database.url)
+        monkeypatch.setattr(smoke, "POLL_S", 0.05)
         yield running
 
 

@@ -1,87 +1,17 @@
-"""Smoke checks against a real server with a PostgreSQL advisory lock behind it; and everything that must make them fail."""
+"""Smoke checks against a real server with a PostgreSQL advisory lock behind it: those that pass, races, calls that complete, previews."""
 
 import json
 import threading
-import time
-from datetime import timedelta
 
 import pytest
 
-from analysis import clock
 from analysis.deployment import smoke
-from analysis.deployment.completed import count_completed
 from analysis.deployment.deployment import record_deploy
-from analysis.deployment.evidence import first_difference
-from analysis.errors import StepFailed, WrongUse
+from analysis.errors import WrongUse
 from analysis.history.ledger import open_ledger
-from tests.deployment.application import SECRET, run_application, somebody_holds_the_lock
+from tests.deployment.application import SECRET, somebody_holds_the_lock
 from tests.deployment.local_server import Reply
-
-CRON = """
-[[smoke]]
-name = "cron runs with its secret"
-kind = "http"
-url = "${APP_URL}/api/cron/background-jobs"
-headers = {Authorization = "Bearer ${CRON_SECRET}"}
-expect_status = [200, 202]
-expect_json = {success = true}
-timeout = "5s"
-"""
-REFUSES = """
-[[smoke]]
-name = "cron refuses a call without secret"
-kind = "http"
-url = "${APP_URL}/api/cron/background-jobs?trace=${TRACE}"
-expect_status = 401
-timeout = "5s"
-"""
-OVERLAP = """
-[[smoke]]
-name = "two close calls, one is locked out"
-kind = "overlap"
-url = "${APP_URL}/api/cron/background-jobs"
-headers = {Authorization = "Bearer ${CRON_SECRET}"}
-calls = 2
-matches = 1
-match_json = {skipped = true, reason = "locked"}
-timeout = "5s"
-"""
-COMPLETES = """
-[[smoke]]
-name = "a regenerated draft completes"
-kind = "completes"
-feature = "draft.verify.email.step3"
-trigger = {method = "POST", url = "${APP_URL}/api/drafts/regenerate", headers = {Authorization = "Bearer ${CRON_SECRET}"}, body = {draft = "latest"}}
-timeout = "4s"
-"""
-
-
-def get(path: str, more: str = "") -> str:
-    return f'[[smoke]]\nname = "one"\nkind = "http"\nurl = "${{APP_URL}}{path}"\ntimeout = "5s"\n{more}\n'
-
-
-@pytest.fixture
-def application(database, monkeypatch):
-    with run_application(database) as running:
-        monkeypatch.setenv("APP_URL", running.url)
-        monkeypatch.setenv("CRON_SECRET", SECRET)
-        monkeypatch.setenv("TRACE", "planted-trace-3Wz")
-        monkeypatch.setenv("TEST_SOURCE_URL", database.url)
-        monkeypatch.setattr(smoke, "POLL_S", 0.05)
-        yield running
-
-
-def run(settings, **arguments):
-    arguments.setdefault("count_completed", lambda feature, since: count_completed(settings, feature, since))
-    return smoke.run_smokes(settings, **arguments)
-
-
-def the_failure(report) -> str:
-    with pytest.raises(StepFailed) as caught:
-        report.check()
-    assert caught.value.exit_code == 6
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+from tests.deployment.smoke_checks import COMPLETES, CRON, OVERLAP, REFUSES, run, the_failure
 
 
 # ---- the four checks of the example ----------------------------------------------------------------------------------
@@ -121,111 +51,6 @@ def test_what_the_ledger_keeps(make_settings, application):
 def test_a_newer_build_that_only_dispatches_passes(make_settings, application):
     application.dispatch_only = True
     assert run(make_settings(CRON + OVERLAP)).passed
-
-
-# ---- what must fail --------------------------------------------------------------------------------------------------
-def test_a_broken_lock_fails(make_settings, application):
-    application.lock = "broken"
-    report = run(make_settings(OVERLAP))
-    assert the_failure(report) == (
-        "smoke check 'two close calls, one is locked out' failed: 0 of 2 calls matched, expected 1, in 3 tries; "
-        "two runs at once are possible"
-    )
-    assert len(application.runs) == 6
-    assert report.results[0].notes[0].startswith("try 1: 0 of 2 calls matched, expected 1; all were open together for ")
-
-
-def test_a_200_without_a_secret_fails(make_settings, application):
-    application.asks_for_secret = False
-    report = run(make_settings(CRON + REFUSES))
-    assert [result.passed for result in report.results] == [True, False]
-    assert the_failure(report) == "smoke check 'cron refuses a call without secret' failed: answered 200, expected 401"
-
-
-def test_a_slow_one_fails_by_its_own_limit(make_settings, application):
-    application.work_s = 2.0
-    began = time.monotonic()
-    report = run(make_settings(CRON.replace('"5s"', '"400ms"') + REFUSES))
-    assert time.monotonic() - began < 1.8
-    assert the_failure(report) == ("smoke check 'cron runs with its secret' failed: gave no whole answer within its limit of 0.4 s")
-    assert report.results[1].passed
-
-
-def test_a_drop_at_a_time_does_not_stretch_the_limit(make_settings, server, monkeypatch):
-    monkeypatch.setenv("APP_URL", server.url)
-    server.answer = lambda asked: Reply(content=b" " * 500 + b"{}", drip_s=0.05)
-    began = time.monotonic()
-    report = run(make_settings(get("/").replace('"5s"', '"300ms"')))
-    assert "gave no whole answer within its limit of 0.3 s" in the_failure(report)
-    assert time.monotonic() - began < 2.0
-
-
-def test_an_application_that_is_down_fails(make_settings, application, monkeypatch):
-    monkeypatch.setenv("APP_URL", "http://127.0.0.1:9")
-    report = run(make_settings(CRON + COMPLETES))
-    assert "refused the connection (2 of 2 checks failed)" in the_failure(report)
-    assert report.results[1].reason == "the trigger refused the connection"
-
-
-def test_a_cut_connection_fails(make_settings, server, monkeypatch):
-    monkeypatch.setenv("APP_URL", server.url)
-    server.answer = lambda asked: Reply(content=b"{" + b" " * 300, cut_after=20)
-    assert "cut the connection before its answer was whole" in the_failure(run(make_settings(get("/"))))
-
-
-def test_an_unknown_host_fails(make_settings, monkeypatch):
-    monkeypatch.setenv("APP_URL", "http://nowhere.invalid")
-    assert "its host name is not known" in the_failure(run(make_settings(get("/"))))
-
-
-@pytest.mark.parametrize(
-    ("more", "content", "reason"),
-    [
-        (
-            "expect_json = {success = true}",
-            {"success": False, "token": SECRET},
-            "answered 200, but success is not true",
-        ),
-        ("expect_json = {success = true}", {"token": SECRET}, "answered 200, but success is missing"),
-        ("expect_json = {success = true}", {"success": 1}, "answered 200, but success is not true"),
-        ("expect_json = {a = {b = [1, {c = 2}]}}", {"a": {"b": [1, {"c": 3}]}}, "answered 200, but a.b[1].c is not 2"),
-        ("expect_json = {a = 1}", b"<html>planted</html>", "answered something that is not JSON"),
-        ("expect_json = {a = 1}", [1], "answered 200, but the answer is no JSON object"),
-        ("expect_status = [201, 204]", {}, "answered 200, expected 201 or 204"),
-    ],
-)
-def test_an_answer_that_is_not_as_expected(make_settings, server, monkeypatch, more, content, reason):
-    monkeypatch.setenv("APP_URL", server.url)
-    server.answer = lambda asked: Reply(content=content)
-    assert the_failure(run(make_settings(get("/", more)))) == f"smoke check 'one' failed: {reason}"
-
-
-@pytest.mark.parametrize(
-    ("expected", "actual", "difference"),
-    [
-        ({}, {"a": 1}, None),
-        ({"a": {"b": 1}}, {"a": {"b": 1, "c": 2}, "d": 3}, None),
-        ({"a": [1, 2]}, {"a": [1, 2]}, None),
-        ({"a": [1, 2]}, {"a": [1, 2, 3]}, "a is no list of 2"),
-        ({"a": False}, {"a": 0}, "a is not false"),
-        ({"a": 1.0}, {"a": 1}, None),
-        ({"a": "x"}, {"a": None}, 'a is not "x"'),
-    ],
-)
-def test_what_differs_is_said_without_the_value(expected, actual, difference):
-    assert first_difference(expected, actual) == difference
-
-
-def test_an_endless_answer_is_left(make_settings, server, monkeypatch):
-    monkeypatch.setenv("APP_URL", server.url)
-    server.answer = lambda asked: Reply(content=b" " * 3_000_000)
-    assert "sent more than 2,000,000 bytes" in the_failure(run(make_settings(get("/"))))
-
-
-def test_a_redirect_is_an_answer_and_is_not_followed(make_settings, application, server):
-    application.server.answer = lambda asked: Reply(302, headers={"Location": f"{server.url}/login"})
-    assert "answered 302, expected 200 or 202" in the_failure(run(make_settings(CRON)))
-    assert server.asked == []
 
 
 # ---- a race that did not happen --------------------------------------------------------------------------------------
@@ -335,57 +160,3 @@ def test_a_preview_is_asked_where_it_was_recorded(make_settings, application, tm
     ]  # fmt: skip
     with pytest.raises(WrongUse, match="needs the environment variable APP_URL"):
         run(settings)
-
-
-# ---- what must not be told -------------------------------------------------------------------------------------------
-def test_a_variable_that_is_not_set_is_named_before_anything_is_sent(make_settings, application, monkeypatch):
-    monkeypatch.delenv("TRACE")
-    with pytest.raises(WrongUse, match="'cron refuses a call without secret' needs the environment variable TRACE; set it"):
-        run(make_settings(CRON + REFUSES))
-    assert application.server.asked == []
-
-
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [("CRON_SECRET", "planted\r\nX-Evil: 1"), ("CRON_SECRET", "plänted"), ("APP_URL", "ftp://planted"), ("APP_URL", "planted"), ("APP_URL", "http://user:planted@127.0.0.1"), ("APP_URL", "http://planted:99999"), ("APP_URL", "http://planted host")],
-)  # fmt: skip
-def test_a_value_that_cannot_be_sent_is_not_told(make_settings, application, monkeypatch, variable, value):
-    monkeypatch.setenv(variable, value)
-    settings = make_settings(CRON)
-    sentence = the_failure(run(settings))
-    assert "planted" not in sentence.replace("planted-cron", "")
-    assert "pl" + "ä" not in sentence
-    assert "planted" not in open_ledger(settings).path.read_text()
-    assert application.server.asked == []
-
-
-def test_planted_secrets_are_nowhere(make_settings, application, capsys, caplog, monkeypatch):
-    import logging
-
-    caplog.set_level(logging.DEBUG)
-    settings = make_settings(CRON + REFUSES + OVERLAP + COMPLETES)
-    texts = []
-    for answer in (
-        application.answer,
-        lambda asked: Reply(500, {"why": SECRET}),
-        lambda asked: Reply(content=SECRET.encode()),
-    ):
-        application.server.answer = answer
-        report = run(settings)
-        texts += [repr(report), *(result.reason for result in report.results)]
-    texts += [path.read_text() for path in settings.outputs.rglob("*") if path.is_file()]
-    texts += [*capsys.readouterr(), caplog.text]
-    for planted in (SECRET, "planted-trace-3Wz", application.database.url):
-        assert planted not in "".join(texts)
-
-
-def test_no_check_for_an_environment_is_said(make_settings):
-    with pytest.raises(WrongUse, match=r"has no \[\[smoke\]\] for production"):
-        run(make_settings())
-
-
-def test_the_trigger_is_the_moment_that_counts(make_settings, application, clock_file):
-    clock_file.set("2026-02-02T23:10:16.500Z")
-    application.write_call(status="success", latency_ms=0)
-    assert count_completed(make_settings(), "draft.verify.email.step3", clock.now()) == 1
-    assert count_completed(make_settings(), "draft.verify.email.step3", clock.now() + timedelta(milliseconds=1)) == 0

@@ -17,8 +17,8 @@ from analysis.history.knobs import as_recorded, set_knob
 from analysis.history.ledger import open_ledger
 from analysis.judge import Rollout
 from tests.deployment.application import SECRET, run_application
+from tests.deployment.smoke_checks import COMPLETES, CRON, OVERLAP, REFUSES
 from tests.deployment.test_preflight import STEPS
-from tests.deployment.test_smoke import COMPLETES, CRON, OVERLAP, REFUSES
 from tests.deployment.world import BASELINE_DAYS, DEPLOY, FEATURE, HOUR, World, make_rows
 
 STORY = f"""
