@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.clock import CLOCK_VARIABLE, iso
+from analysis.clock import CLOCK_VARIABLE, iso, parse_instant
 from analysis.config import Settings, load_settings
 from analysis.deployment.watch import look_folder, watch
 from analysis.files import write_json, write_text
+from analysis.history.ledger import open_ledger
 from analysis.history.stages import PlannedLook
 
+DEPLOYED = "2026-02-02T23:10:16Z"
+DEPLOY = parse_instant(DEPLOYED)
 GOOD_STORY = {"1h": "keep_watching", "4h": "improved", "24h": "sustained"}
 
 
@@ -40,6 +43,20 @@ def writing_looks(settings: Settings, story: Mapping[str, str], *, takes_s: floa
         return result
 
     return run_look
+
+
+def looks_in(settings: Settings) -> list[tuple]:
+    """The look events without the moment they were written."""
+    events = open_ledger(settings).read().of("look", "look_failed")
+    return [
+        (event.event, *(event.facts.get(key) for key in ("stage", "window", "start", "end", "verdict", "exit_code", "reason")))
+        for event in events
+    ]
+
+
+def whole_looks(settings: Settings) -> list[str]:
+    path = settings.folder / "whole.txt"
+    return path.read_text().split("\n")[:-1] if path.exists() else []
 
 
 def watch_in_a_process(config: Path, clock_file: Path, takes_s: float) -> None:
