@@ -7,80 +7,21 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from jsonschema import Draft202012Validator
 
-import analysis
-from analysis.clock import CLOCK_VARIABLE, iso
+from analysis.clock import iso
 from analysis.decision.checks import check_data
-from analysis.decision.look import Look
-from analysis.decision.result import result_schema
 from analysis.errors import NotYetDue, WrongUse
-from analysis.judge import Rollout
-from analysis.telemetry.simulate_series import simulate_series
 from analysis.window import HOUR
 from tests.decision.counting import arm_of, calls_of
 from tests.decision.making import DEPLOYED_AT, any_of, arms, claim, expectation, guardrail, plan, spoken
+from tests.known_rows import DEPLOY, expected, failing, failures_and_retries, hours_of, rollouts_in, series, states, thinned, together
 
-DEPLOY = pd.Timestamp(DEPLOYED_AT).tz_localize(None)
 LAST = plan(2)
-SCHEMA = Draft202012Validator(result_schema())
-
 
 
 @pytest.fixture(name="judge")
 def judge_fixture(tmp_path, monkeypatch):
-    """Rows and the claims of rollout.toml -> an open rollout, on a clock that stands two days after the deploy.
-
-    Every result is checked against the schema that ships with it.
-    """
-    (tmp_path / "clock").write_text(iso(DEPLOYED_AT + timedelta(days=2)))
-    monkeypatch.setenv(CLOCK_VARIABLE, str(tmp_path / "clock"))
-    judged = Rollout._judge
-
-    def judged_and_checked(*args: object) -> Look:
-        look = judged(*args)
-        SCHEMA.validate(look.result)
-        return look
-
-    monkeypatch.setattr(Rollout, "_judge", judged_and_checked)
-
-    def open_rollout(rows: pd.DataFrame, claims: str, *, settings: str = "") -> analysis.Rollout:
-        rows.assign(id=[f"row-{number}" for number in range(len(rows))]).to_parquet(tmp_path / "calls.parquet")
-        head = f'rollout = {{name = "r", deployed_at = {iso(DEPLOYED_AT)}}}\nsource = {{engine = "duckdb", path = "calls.parquet"}}\n'
-        (tmp_path / "rollout.toml").write_text(f"{head}{settings}\n{claims}")
-        return analysis.open(tmp_path / "rollout.toml")
-
-    return open_rollout
-
-
-def series(feature="f", **keys):
-    """Rows of one feature as plain text columns, to be put together and changed."""
-    rows = simulate_series(**({"feature_id": feature, "source": "s", "seed": 0} | keys))
-    text = ["clientId", "leadId", "source", "featureId", "status", "errorMessage"]
-    return rows.astype(dict.fromkeys(text, "object")).astype({"createdAt": "datetime64[ms]"})
-
-
-def together(*rows):
-    return pd.concat(rows, ignore_index=True).sort_values("createdAt", ignore_index=True)
-
-
-def hours_of(rows):
-    """Hour from the deploy in which each call started."""
-    started = rows["createdAt"] - pd.to_timedelta(rows["latencyMs"].astype(int), unit="ms")
-    return ((started - DEPLOY) // pd.Timedelta(HOUR)).astype(int)
-
-
-def failing(rows, chosen, message):
-    """The chosen rows as errors with that message."""
-    rows = rows.copy()
-    rows.loc[chosen, "status"], rows.loc[chosen, "errorMessage"] = "error", message
-    return rows
-
-
-def thinned(rows, *, before, after, seed=0):
-    """Each call kept with that chance."""
-    kept = np.random.default_rng(seed).random(len(rows)) < np.where(hours_of(rows) < 0, before, after)
-    return rows[kept]
+    return rollouts_in(tmp_path, monkeypatch)
 
 
 def counted(rows, *, days=7, hours=24):
@@ -90,20 +31,8 @@ def counted(rows, *, days=7, hours=24):
     return arms(baseline, arm_of(calls, 0, hours, deployed_at=DEPLOYED_AT, limits=baseline.limits))
 
 
-def expected(name="t", feature="f", metric="timeout_rate", claim="falls", more=""):
-    return f'[[expectation]]\nname = "{name}"\nfeature = "{feature}"\nmetric = "{metric}"\nclaim = "{claim}"\n{more}\n'
-
-
 def guarded(name="g", feature="f", metric="latency_mean", claim="no_worse", more="margin = 0.1"):
     return f'[[guardrail]]\nname = "{name}"\nfeature = "{feature}"\nmetric = "{metric}"\nclaim = "{claim}"\n{more}\n'
-
-
-def scanned(look):
-    return {(found["metric"], found["feature"]): found for found in look.result["exploratory"]}
-
-
-def states(look):
-    return [found["finding"] for found in (*look.result["expectations"], *look.result["guardrails"])]
 
 
 # ---- a timeout that was raised ---------------------------------------------------------------------------------------
@@ -208,63 +137,6 @@ def test_an_outage_in_the_baseline_is_no_improvement_and_is_proposed_for_exclusi
     assert "met" not in states(without)
 
 
-# ---- few calls -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("seed", [0, 1])
-def test_six_calls_an_hour_keep_watching_and_say_how_long(judge, seed):
-    rows = series(calls_per_hour=6, seed=seed, timeout_rate_before=0.3, timeout_rate_after=0.2)
-    rollout = judge(rows, expected(more="by = 0.2"))
-    for label in ("1h", "4h", "24h"):
-        look = rollout.look(label)
-        assert look.verdict.name == "keep_watching"
-        assert look.result["expectations"][0]["hours_needed"] > look.plan.hours[1]
-        assert "from the deploy are needed" in look.verdict.reason
-
-
-def test_113_timeouts_to_none_are_decided(judge):
-    rng = np.random.default_rng(0)
-    rows = series(calls_per_hour=30, noise="iid", hours_after=24)
-    before = np.flatnonzero(hours_of(rows) < 0)
-    rows = failing(rows, rng.choice(before, 113, replace=False), "Request timed out.")
-    look = judge(rows, expected()).look("24h")
-    found = look.result["expectations"][0]
-    assert (found["baseline"]["events"], found["post"]["events"], found["finding"]) == (113, 0, "met")
-    assert look.verdict.name == "sustained"
-
-
-def test_25_events_of_a_new_class_are_found_and_refused(judge):
-    rng = np.random.default_rng(0)
-    rows = series(calls_per_hour=30, noise="iid", hours_after=24)
-    after = np.flatnonzero(hours_of(rows) >= 5)
-    rows = failing(rows, rng.choice(after, 25, replace=False), "Connection error.")
-    look = judge(rows, expected(metric="connection_rate", claim="stays_zero", more="limit = 0.01")).look("24h")
-    assert (look.verdict.name, look.verdict.exit_code) == ("roll_back", 1)
-    unasked = scanned(look)["connection_rate", "f"]
-    assert (unasked["finding"], unasked["baseline"]["events"], unasked["post"]["events"]) == ("worse", 0, 25)
-    assert unasked["event_hour"] == unasked["began_hour"] == look.result["expectations"][0]["event_hour"] >= 5
-
-
-def test_growth_of_unknown_errors_is_found_unasked(judge):
-    rng = np.random.default_rng(1)
-    rows = series(calls_per_hour=60, noise="iid")
-    hours = hours_of(rows)
-    some = (rng.random(len(rows)) < 0.02) | ((hours >= 9) & (rng.random(len(rows)) < 0.15))
-    look = judge(failing(rows, some, "Nobody knows this one"), expected()).look("24h")
-    found = scanned(look)["other_rate", "f"]
-    assert (found["finding"], found["began_hour"], found["event_hour"]) == ("worse", 9, None)
-    assert "from hour 9 after the deploy on" in found["sentence"]
-
-
-def test_a_feature_that_fell_to_a_tenth_is_a_finding_and_no_improvement(judge):
-    rows = thinned(series(calls_per_hour=200, timeout_rate_before=0.3, timeout_rate_after=0.02), before=1.0, after=0.08)
-    look = judge(together(rows, series("g", calls_per_hour=20)), expected()).look("24h")
-    assert look.verdict.name == "keep_watching"
-    assert states(look) == ["undecided"]
-    assert "its traffic fell from" in look.result["expectations"][0]["sentence"]
-    assert scanned(look)["calls_per_hour", "f"]["finding"] == "worse"
-    check = next(check for check in look.result["checks"] if check["name"] == "no feature fell silent")
-    assert check["state"] == "warning"
-
-
 # ---- weeks -----------------------------------------------------------------------------------------------------------
 def test_a_weekly_cycle_is_matched_by_the_hour_of_the_week(judge):
     """Weekends take twice as long; the deploy is on a Monday night, so the post hours are a Tuesday."""
@@ -286,55 +158,6 @@ def test_a_weekly_cycle_is_matched_by_the_hour_of_the_week(judge):
     assert found[14]["finding"] != "met"
     assert words[14] == "14 days, matched by hour of the week"
     assert words[7].endswith("weekdays are mixed (14 days or more match the hour of the week)")
-
-
-# ---- events that need single calls -----------------------------------------------------------------------------------
-def failures_and_retries(share_before, share_after, *, per_hour=12, seed=0):
-    """Failures every five minutes, each followed two minutes later by a success of the same lead, or by one of another."""
-    rng = np.random.default_rng(seed)
-    minutes = np.arange(-7 * 24 * 60, 24 * 60, 60 // per_hour)
-    made_good = rng.random(minutes.size) < np.where(minutes < 0, share_before, share_after)
-    failed_at = DEPLOY + pd.to_timedelta(minutes, unit="min") + pd.Timedelta(seconds=30)
-    lead = np.array([f"lead-{number}" for number in range(minutes.size)])
-    shared = {"clientId": "t", "source": "s", "featureId": "f", "latencyMs": 1000, "outputTokens": None, "totalTokens": None, "model": "m"}
-    failures = {"leadId": lead, "status": "error", "errorMessage": "500 broken", "createdAt": failed_at}
-    later = {"leadId": np.where(made_good, lead, "nobody"), "status": "success", "errorMessage": None, "createdAt": failed_at + pd.Timedelta(minutes=2)}
-    return together(*(pd.DataFrame(shared | rows) for rows in (failures, later))), made_good, minutes
-
-
-def test_recovered_failures_from_rows_to_verdict(judge):
-    rows, made_good, minutes = failures_and_retries(0.2, 0.7)
-    look = judge(rows, expected(metric="recovered_rate", claim="rises", more="by = 0.5")).look("24h")
-    found = look.result["expectations"][0]
-    assert (look.verdict.name, found["finding"]) == ("sustained", "met")
-    assert found["baseline"]["value"] == pytest.approx(made_good[minutes < 0].mean())
-    assert found["post"]["events"] == made_good[minutes >= 0].sum()
-    assert found["post"]["value"] == pytest.approx(made_good[minutes >= 0].mean())
-
-
-@pytest.mark.parametrize(("over_after", "verdict", "finding"), [(0.01, "sustained", "met"), (0.3, "roll_back", "not_met")])
-def test_cron_minutes_over_budget_from_rows_to_verdict(judge, over_after, verdict, finding):
-    rng = np.random.default_rng(0)
-    minutes = np.arange(-7 * 24 * 60, 24 * 60)
-    over = rng.random(minutes.size) < np.where(minutes < 0, 0.01, over_after)
-    at = DEPLOY + pd.to_timedelta(minutes, unit="min") + pd.Timedelta(seconds=1)
-    shared = {"clientId": "t", "leadId": None, "source": "background-job/inbound", "featureId": "f", "errorMessage": None, "status": "success",
-              "outputTokens": None, "totalTokens": None, "model": "m"}  # fmt: skip
-    halves = [pd.DataFrame(shared | {"latencyMs": np.where(over, 31_000, 5_000), "createdAt": at}) for _ in range(2)]
-    rows = together(*halves)
-    rows["createdAt"] += pd.to_timedelta(rows["latencyMs"], unit="ms")
-    timeouts = failing(series("g", calls_per_hour=30, noise="iid"), [], "")
-    timeouts = failing(timeouts, (hours_of(timeouts) < 0) & (rng.random(len(timeouts)) < 0.2), "Request timed out.")
-    guard = (
-        '[[guardrail]]\nname = "cron"\nsource = "background-job/*"\nmetric = "cron_over_budget_rate"\nbudget_ms = 60000\n'
-        'claim = "below"\nlimit = 0.05\ncritical = true\n'
-    )
-    look = judge(together(rows, timeouts), expected(feature="g") + guard).look("24h")
-    found = look.result["guardrails"][0]
-    assert look.verdict.name == verdict
-    assert found["finding"] in (finding, "worse")
-    assert found["post"]["events"] == over[minutes >= 0].sum()
-    assert found["baseline"]["value"] == pytest.approx(over[minutes < 0].mean())
 
 
 # ---- looks -----------------------------------------------------------------------------------------------------------
