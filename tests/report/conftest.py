@@ -1,4 +1,4 @@
-"""The example rollout on a temporary folder, judged once for all tests of a process."""
+"""The example rollout on a temporary folder, judged and written once for all tests of a process."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import pytest
 import analysis
 from analysis.config import Settings, load_settings
 from analysis.judge import Look
+from analysis.report.index import write_index
+from analysis.report.runs import run_baseline_report, run_window_report
 from analysis.report.sections import WindowSections
 from analysis.telemetry.simulate import simulate_phase_94, write_sample
 
 ROOT = Path(__file__).parents[2]
+QUIET = {"tell": lambda line: None}
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +45,26 @@ def look(example: Settings) -> Look:
 def sections(look: Look) -> WindowSections:
     """The sections of its report."""
     return WindowSections(look)
+
+
+@pytest.fixture(scope="session")
+def written(example):
+    """The reports of the baseline and of the last window, and the index."""
+    return {
+        "baseline": run_baseline_report(example, **QUIET),
+        "24h": run_window_report(example, "24h", **QUIET),
+        "index": write_index(example),
+    }
+
+
+@pytest.fixture
+def rollout(tmp_path, example_folder):
+    """A folder of its own on the example's data: edit the file, then load it."""
+    text = (example_folder / "rollout.toml").read_text().replace("outputs/sample", f"{example_folder.as_posix()}/outputs/sample")
+    (tmp_path / "rollout.toml").write_text(text)
+
+    def load(old="", new=""):
+        (tmp_path / "rollout.toml").write_text(text.replace(old, new) if old else text)
+        return load_settings(tmp_path / "rollout.toml")
+
+    return load

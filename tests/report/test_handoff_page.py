@@ -5,7 +5,7 @@ import re
 import pytest
 
 from analysis.report.handoff import handoff_page, write_handoff
-from tests.report.test_pages import Page
+from tests.report.page_elements import Page
 
 CONTENT = {
     "rollout": "phase-94", "title": "AI timeouts", "made_at": "2026-02-03T05:00:00Z", "state": "improved after 4h, 2 of 3 looks made", "verdict": "improved",

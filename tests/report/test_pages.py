@@ -1,9 +1,7 @@
-"""Whole reports of the example: what lies on disk, the rules of a page, what a failure leaves, the index."""
+"""Whole reports of the example: what lies on disk, the rules of a page, what a failure leaves."""
 
-import html.parser
 import json
 import re
-import time
 from datetime import UTC, datetime
 
 import nbformat
@@ -11,53 +9,14 @@ import pytest
 
 import analysis
 from analysis import clock
-from analysis.config import load_settings
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
 from analysis.report import runs
-from analysis.report.index import all_rollouts_index, rollout_index, write_index
 from analysis.report.page import figures_of, markdown_with_anchors
 from analysis.report.runs import run_baseline_report, run_window_report, run_window_reports
 from analysis.report.sections import WindowSections
-from analysis.report.summary import STEP_SUMMARY, summary_of
-from tests.report.example_look import finding, result
+from tests.report.page_elements import Page
 
 QUIET = {"tell": lambda line: None}
-VOID = {"meta", "link", "br", "img", "input", "hr"}
-
-
-class Page(html.parser.HTMLParser):
-    """The elements of a page, its ids, links and headings."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.open, self.headings = [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append(int(tag[1]))
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def values(self, attribute):
-        return [attrs[attribute] for _, attrs in self.elements if attribute in attrs]
-
-
-@pytest.fixture(scope="session")
-def written(example):
-    """The reports of the baseline and of the last window, and the index."""
-    return {
-        "baseline": run_baseline_report(example, **QUIET),
-        "24h": run_window_report(example, "24h", **QUIET),
-        "index": write_index(example),
-    }
 
 
 @pytest.fixture(scope="session", params=["baseline", "24h", "index", "all"])
@@ -161,17 +120,11 @@ def test_headings_are_anchors():
 
 
 # ---- failures --------------------------------------------------------------------------------------------------------
-@pytest.fixture
-def rollout(tmp_path, example_folder):
-    """A folder of its own on the example's data: edit the file, then load it."""
-    text = (example_folder / "rollout.toml").read_text().replace("outputs/sample", f"{example_folder.as_posix()}/outputs/sample")
-    (tmp_path / "rollout.toml").write_text(text)
+def raise_(error):
+    def run(*_, **__):
+        raise error
 
-    def load(old="", new=""):
-        (tmp_path / "rollout.toml").write_text(text.replace(old, new) if old else text)
-        return load_settings(tmp_path / "rollout.toml")
-
-    return load
+    return run
 
 
 def test_a_failure_leaves_a_page_and_the_good_report(rollout, monkeypatch):
@@ -237,114 +190,6 @@ def test_reports_at_once(rollout):
     assert [report.result["look"]["window"] for report in written] == ["1h", "4h"]
     assert all(report.page.exists() for report in written)
     assert not list(settings.outputs.rglob("*.tmp*"))
-
-
-# ---- index and summary -----------------------------------------------------------------------------------------------
-def put(settings, label, **changes):
-    folder = settings.outputs / "windows" / label
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "result.json").write_text(json.dumps(result(**changes)))
-    (folder / "report.html").write_text("<!doctype html>")
-
-
-def test_the_index_has_a_row_for_every_window(rollout, monkeypatch, tmp_path):
-    settings = rollout()
-    (tmp_path / "clock").write_text("2026-02-03T04:00:00Z")
-    monkeypatch.setenv(clock.CLOCK_VARIABLE, str(tmp_path / "clock"))
-    put(settings, "4h", verdict="untrusted")
-    stretch = settings.outputs / "windows" / "2026-02-03T021016Z--2026-02-03T061016Z"
-    stretch.mkdir()
-    (stretch / "failed.html").write_text("x")
-    (settings.outputs / "ledger.jsonl").write_text('{"schema": 1, "at": "2026-02-02T23:11:00Z", "event": "deploy", "who": "b"}\n{"torn')
-    page = rollout_index(settings)
-    text = re.sub(r"\s+", " ", re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL))
-    assert "1h ! Due no report yet: rollout report --due" in text
-    assert "4h ? Not trusted 1 of 1 expectations met: the data cannot carry a verdict" in text
-    assert "24h … Not due yet due 2026-02-03 23:11:46 UTC" in text
-    assert "2026-02-03T021016Z--2026-02-03T061016Z ✗ Failed the last run failed" in text
-    assert "2026-02-02 23:11:00 UTC deploy by b" in text
-    Page(page)
-
-
-def test_the_verdict_now_is_that_of_the_last_planned_look(rollout):
-    settings = rollout()
-    early = result()["look"] | {"window": "1h", "end": "2026-02-03T00:10:16Z", "number": 1}
-    put(settings, "1h", verdict="roll_back", look=early)
-    put(settings, "4h", verdict="improved")
-    put(settings, "odd", verdict="not_fixed", look=result()["look"] | {"end": "2026-02-05T00:10:16Z", "planned": None, "number": None})
-    assert "<title>Improved · phase-94</title>" in rollout_index(settings)
-    write_index(settings)
-    assert "Improved" in all_rollouts_index(settings.outputs.parent)
-
-
-def test_a_rollout_without_a_look(rollout):
-    settings = rollout()
-    assert "No planned look has been made yet." in rollout_index(settings)
-    assert "There is no rollout here yet" in all_rollouts_index(settings.folder)
-
-
-def test_a_result_that_cannot_be_read_is_a_row(rollout):
-    settings = rollout()
-    put(settings, "4h")
-    (settings.outputs / "windows" / "4h" / "result.json").write_text('{"look": {}}')
-    assert "its result cannot be read; run the report again" in rollout_index(settings)
-
-
-def test_names_are_escaped(rollout):
-    settings = rollout()
-    put(settings, "4h", expectations=[finding(name="<script>alert(1)</script>")], reason="<b>bold</b>")
-    page = rollout_index(settings)
-    assert "<script" not in page
-    assert "<b>" not in page
-
-
-def test_an_index_of_200_windows_and_50_rollouts_is_quick(rollout, tmp_path):
-    settings = rollout()
-    large = [finding(name=f"number {index}") for index in range(60)]
-    for hour in range(200):
-        end = f"2026-02-{3 + hour // 24:02d}T{hour % 24:02d}:10:16Z"
-        put(
-            settings,
-            f"{hour + 1}h",
-            look=result()["look"] | {"window": f"{hour + 1}h", "end": end, "number": hour + 1, "planned": 200},
-            exploratory=large,
-        )
-    for number in range(50):
-        other = settings.outputs.parent / f"rollout-{number}" / "windows" / "4h"
-        other.mkdir(parents=True)
-        (other / "result.json").write_text(json.dumps(result()))
-        (other.parents[1] / "index.html").write_text("x")
-    started = time.perf_counter()
-    write_index(settings)
-    assert time.perf_counter() - started < 2
-
-
-def test_the_summary_is_markdown(written):
-    text = summary_of(result(expectations=[finding(name="a | b <i>")])).replace("\N{NARROW NO-BREAK SPACE}", " ")
-    assert text.splitlines()[0] == "## ✓ Improved: AI timeouts, 4h after the deploy"
-    assert "| a \\| b \\<i\\> | ✓ met | 80.0 % (80 of 100 calls) | 20.0 % (10 of 50 calls) | −60.0 points (−70.0 to −50.0 points) |" in text
-    assert "not a randomised trial" in text
-    assert summary_of(written["24h"].result) == written["24h"].page.with_name("summary.md").read_text()
-    assert written["baseline"].page.with_name("summary.md").read_text().startswith("## Baseline: AI timeouts")
-
-
-def test_the_step_summary_of_github(monkeypatch, tmp_path):
-    from analysis.report.summary import append_to_step_summary
-
-    monkeypatch.setenv(STEP_SUMMARY, str(tmp_path / "summary"))
-    (tmp_path / "summary").write_text("before\n")
-    append_to_step_summary("## a\n\nb\n")
-    assert (tmp_path / "summary").read_text() == "before\n## a\n\nb\n"
-    monkeypatch.delenv(STEP_SUMMARY)
-    with pytest.raises(WrongUse, match="--github needs a GitHub Actions run"):
-        append_to_step_summary("x")
-
-
-def raise_(error):
-    def run(*_, **__):
-        raise error
-
-    return run
 
 
 @pytest.mark.parametrize("deployed_at", ["2026-01-26T01:10:16Z", "2026-02-04T23:10:16Z"])
