@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from analysis.decision.claims import Measured
 from analysis.decision.findings import Finding
+from analysis.decision.sentences import finding_sentence
 from analysis.metrics import metric_named
 from analysis.statistics.totals import PlainSums
+from tests.decision.making import claim, spoken
 
 LEVEL = 0.951
+ZERO = claim("stays_zero", "max_output_tokens_rate", feature="parse")
+OF = "answers cut at the token limit of parse"
 
 
 @dataclass(frozen=True)
@@ -58,3 +62,8 @@ def finding(state, said, compared, *, interval=None, level=LEVEL, metric=None, *
     measured = Measured(said, metric or metric_named(said.metric, ("quota_gone",)), None, Given(compared), (0, 24))
     useful = fields.pop("useful", 0.1)
     return Finding(said, state, measured, interval, level, 0.5, 0.5, useful=useful, **fields)
+
+
+def sentence(*args, **keys):
+    """The sentence of such a finding, without its typographic characters."""
+    return spoken(finding_sentence(finding(*args, **keys)))
