@@ -115,7 +115,7 @@ def test_a_delta_table_is_not_read_as_parquet(session, tmp_path):
 @spark_only
 def test_a_mapping_that_spark_cannot_run_is_named(session, nasty, tmp_path):
     columns = "\n".join(f'{name} = \'"{name}"\'' for name in typed(nasty_calls().to_dict("records")).columns if name != "apiType")
-    (tmp_path / "own.toml").write_text("[columns]\n" + columns.replace("""'"leadId"'""", "'pg_only_function(\"leadId\")'"))
+    (tmp_path / "own.toml").write_text("[columns]\n" + columns.replace("""'"leadId"'""", "'function_of_nobody(\"leadId\")'"))
     with pytest.raises(WrongUse, match="knows no such function"):
         open_engine(spark_settings(tmp_path, f'path = "{nasty}/calls.parquet"\nmapping = "own.toml"'), spark=session)
 
