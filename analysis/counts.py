@@ -123,13 +123,15 @@ class EventCounts(CountTable):
 
 def typed(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of a table of counts with its types: categories in their order, and int64."""
-    return pd.DataFrame({name: in_order(column) if name in TEXT_KEYS else column.astype("int64") for name, column in rows.items()})
+    columns = {name: in_order(column) if name in TEXT_KEYS else column.astype("int64") for name, column in rows.items()}
+    return pd.DataFrame(columns, copy=False)
 
 
 def in_order(texts: pd.Series) -> pd.Series:
     """The texts as categories in their order; what are such categories already stays."""
-    if isinstance(texts.dtype, pd.CategoricalDtype) and texts.cat.categories.is_monotonic_increasing:
-        known, codes = texts.cat.categories, texts.cat.codes
+    if isinstance(texts.dtype, pd.CategoricalDtype):
+        ordered = texts.cat.reorder_categories(sorted(texts.cat.categories))
+        known, codes = ordered.cat.categories, ordered.cat.codes
     else:
         codes, known = pd.factorize(texts.astype("str"), sort=True)
     return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(known, dtype="str")), index=texts.index)
@@ -138,6 +140,8 @@ def in_order(texts: pd.Series) -> pd.Series:
 def _summed(rows: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
     """Rows in the order of their keys, missing texts first; those of equal keys added up."""
     codes = [rows[key].cat.codes.to_numpy() if key in TEXT_KEYS else rows[key].to_numpy() for key in keys]
+    if _is_in_order(codes):  # as a frozen baseline is: no copy of it
+        return rows.reset_index(drop=True)
     order = np.lexsort(codes[::-1])
     is_first = np.ones(len(rows), dtype=bool)
     is_first[1:] = np.logical_or.reduce([np.diff(code[order]) != 0 for code in codes])
@@ -147,3 +151,13 @@ def _summed(rows: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
         return ordered
     sums = {name: np.add.reduceat(rows[name].to_numpy()[order], firsts) for name in rows.columns if name not in keys}
     return ordered.assign(**sums)
+
+
+def _is_in_order(codes: list[np.ndarray]) -> bool:
+    """Whether each row comes after the one before it, by the first key that differs."""
+    same = np.ones(max(len(codes[0]) - 1, 0), dtype=bool)
+    for code in codes:
+        if (same & (code[1:] < code[:-1])).any():
+            return False
+        same &= code[1:] == code[:-1]
+    return not same.any()

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.clock import iso, parse_instant
-from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts, typed
+from analysis.counts import TEXT_KEYS, CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts, typed
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.files import LeakRefused, scan, writing
 from analysis.telemetry.load import LIMIT_COLUMNS, Arm
@@ -85,7 +85,7 @@ def read_frozen(path: Path) -> Arm:
         return Arm(
             window=Window(parse_instant(facts["start"]), parse_instant(facts["end"])),
             hours=(facts["hours"][0], facts["hours"][1]),
-            **{name: kind(typed(parts[name])) for name, kind in TABLES.items()},
+            **{name: kind(typed(parts.pop(name))) for name, kind in TABLES.items()},
             limits=_whole_numbers(parts["limits"]),
             trust={key: parse_instant(value) if key.endswith("_at") and value else value for key, value in facts["trust"].items()},
             excluded_hours=frozenset(facts["excluded_hours"]),
@@ -147,11 +147,11 @@ def _plain_strings(table: pa.Table) -> pa.Table:
 
 def _rows_by_table(path: Path, row_groups: list[list[Any]], columns: dict[str, tuple[str, ...]]) -> dict[str, pd.DataFrame]:
     parts, first = {}, 0
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=["table", *TEXT_KEYS]) as file:
         for name, n_groups in row_groups:
             groups = list(range(first, first + n_groups))
             read = file.read_row_groups(groups, columns=["table", *columns[name]])  # its name too: its place is at the front of the file
-            parts[name] = read.select(list(columns[name])).to_pandas(integer_object_nulls=False, strings_to_categorical=True)
+            parts[name] = read.select(list(columns[name])).to_pandas(integer_object_nulls=False, split_blocks=True)
             first += n_groups
     return parts
 
