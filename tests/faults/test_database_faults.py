@@ -8,6 +8,7 @@ import socket
 import time
 from urllib.parse import urlsplit
 
+import psycopg2
 import pytest
 from sqlalchemy.engine import make_url
 
@@ -111,6 +112,13 @@ def test_statement_timeout(calls, meets, postgres_place):
     calls.execute(SLOW.replace("%7", "%").replace("0.05", "1.5"))
     meets(2, "took longer than [source].timeout even for an hour of rows; raise it, or see what holds the database up", mended=None)
     calls.execute(FAST)
+    meets.again(calls.url)
+
+
+def test_a_table_that_a_migration_holds(calls, meets):
+    with contextlib.closing(psycopg2.connect(calls.url)) as migration, migration.cursor() as cursor:
+        cursor.execute('LOCK TABLE "AIInteraction" IN ACCESS EXCLUSIVE MODE')
+        meets(70, "waited in vain for a lock on the table, which a migration or VACUUM FULL holds", mended=None)
     meets.again(calls.url)
 
 

@@ -17,6 +17,7 @@ _BY_CODE: dict[str, tuple[type[RolloutError], str]] = {
     "22007": (DataNotTrusted, "met a text where a time belongs; run 'rollout doctor' or mend the mapping"),
     "22008": (DataNotTrusted, "met numbers too large to be milliseconds; run 'rollout doctor' for their unit"),
     "22P02": (DataNotTrusted, "met a text where a number belongs; run 'rollout doctor' or mend the mapping"),
+    "55P03": (RolloutError, "waited in vain for a lock on the table, which a migration or VACUUM FULL holds; run again when that is done"),
     "57P01": (RolloutError, "was cut off: the server shut down; run again when it is back"),
     "53300": (RolloutError, "failed: the server has no free connection; run again later"),
 }

@@ -34,6 +34,8 @@ _WANTED_TYPES = (("latencyMs", ("INT", "SMALLINT", "BIGINT"), "whole numbers"), 
 _IN_MEMORY = {"work_mem": "64MB", "enable_sort": "off", "jit": "off"}
 """PostgreSQL takes the reckoned start of a call for a rare condition, expects few rows, and sorts millions on disk; told not to sort, it
 counts them in memory, in half the time. To compile a query takes longer than it saves."""
+LONGEST_WAIT_FOR_A_LOCK = timedelta(seconds=10)
+"""A migration or VACUUM FULL keeps everybody out of the table: a smaller piece would wait as long, so it is told apart from a slow query."""
 GRACE_S = 10.0
 CANCEL_S = 2.0
 _BIND = re.compile(r"bound_parameter_(\w+?)_ends_here")
@@ -174,7 +176,8 @@ def _transaction_settings(timeout: timedelta, schema: str | None, *, counts_in_m
     """What each transaction sets for itself: it works behind a pooler too, where a session is shared."""
     settings = [
         ("SET TRANSACTION READ ONLY", {}),
-        ("SELECT set_config('statement_timeout', :value, true)", {"value": str(timeout // timedelta(milliseconds=1))}),
+        ("SELECT set_config('statement_timeout', :value, true)", {"value": _milliseconds(timeout)}),
+        ("SELECT set_config('lock_timeout', :value, true)", {"value": _milliseconds(min(timeout / 2, LONGEST_WAIT_FOR_A_LOCK))}),
         ("SELECT set_config('TimeZone', 'UTC', true)", {}),
     ]
     if counts_in_memory:
@@ -182,6 +185,10 @@ def _transaction_settings(timeout: timedelta, schema: str | None, *, counts_in_m
     if schema:
         settings.append(("SELECT set_config('search_path', quote_ident(:value), true)", {"value": schema}))
     return tuple(settings)
+
+
+def _milliseconds(length: timedelta) -> str:
+    return str(length // timedelta(milliseconds=1))
 
 
 def _type_of(kind: sqlalchemy.types.TypeEngine) -> str:
