@@ -103,7 +103,7 @@ class _Result(_Part):
     verdict: Verdict
     reason: str
     look: _Look
-    deployed_at: Instant | None = None
+    deployed_at: Instant
     title: str | None = None
     post: _Arm = Field(default_factory=_Arm)
     expectations: list[_Finding] = []

@@ -15,6 +15,7 @@ from analysis.window import parse_duration
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _HOST = re.compile(r"(?:https?://)?[A-Za-z0-9.-]{1,250}(?::[0-9]{1,5})?/?")
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
+_EARLIEST_MS, _LATEST_MS = 1_000_000_000_000, 10_000_000_000_000  # 2001 and 2286: outside of them it is no time in milliseconds
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ROW = re.compile(
     r"\s*(?P<age>[0-9]+(?:ms|s|m|h|d|y))\s+(?P<url>https?://\S+)\s+(?:\S\s+)?(?P<state>[A-Za-z]+)\s+(?P<target>[A-Za-z]+)"
@@ -113,7 +114,7 @@ def _read_table(text: str, name: str, printed_at: datetime, environment: str) ->
 
 def _millis(entry: Mapping[str, Any], *keys: str) -> int | None:
     values = (entry.get(key) for key in keys)
-    return next((value for value in values if isinstance(value, int) and 0 < value < 10**14), None)
+    return next((value for value in values if isinstance(value, int) and _EARLIEST_MS < value < _LATEST_MS), None)
 
 
 def _ready_at(entry: Mapping[str, Any]) -> datetime | None:

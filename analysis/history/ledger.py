@@ -20,6 +20,12 @@ from analysis.errors import RolloutError, WrongUse
 SCHEMA = 1
 LOCK_SECONDS = 30
 _OWN_KEYS = frozenset({"schema", "at", "who", "event"})
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("name", "environment", "role", "origin", "state", "reason", "commit", "url", "deployment_id", "previous_id"), str),
+    **dict.fromkeys(("effective_at", "window", "verdict", "start", "end"), str),
+    "stage": int,
+}
+"""What a fact that is read again must be, when it is given at all."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Event:
 
 @dataclass(frozen=True)
 class History:
-    """Everything in the ledger, oldest first, and the lines that could not be read (torn by a crash; they are kept)."""
+    """Everything in the ledger, oldest first, and the lines that could not be read (by a crash or by hand; they are kept)."""
 
     events: tuple[Event, ...] = ()
     torn_lines: tuple[int, ...] = ()
@@ -59,7 +65,7 @@ class History:
         if not self.torn_lines:
             return None
         lines = ", ".join(map(str, self.torn_lines))
-        return f"line {lines} of the ledger is torn (a crash while it was written); it is kept and not counted"
+        return f"line {lines} of the ledger is torn (a crash while it was written, or a change by hand); it is kept and not counted"
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,8 @@ def _read_line(line: bytes, number: int) -> Event | None:
         schema, at, event = entry["schema"], clock.parse_instant(entry["at"]), entry["event"]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, WrongUse):
         return None
-    if not isinstance(schema, int) or not isinstance(event, str):
+    has_kinds = all(entry.get(key) is None or isinstance(entry[key], kind) for key, kind in _KINDS.items())
+    if not isinstance(schema, int) or not isinstance(event, str) or not has_kinds:
         return None
     if schema > SCHEMA:
         raise WrongUse(f"line {number} of the ledger has schema {schema}, known is {SCHEMA}; install a newer rollout")

@@ -15,6 +15,7 @@ from sqlglot.dialects import Dialect
 from sqlglot.errors import SqlglotError
 
 from analysis.errors import WrongUse
+from analysis.leaks import shown
 
 CANONICAL_TABLE = "AIInteraction"
 CANONICAL_COLUMNS = (
@@ -107,7 +108,7 @@ class Mapping:
         for place, sql in expressions:
             for column in parse_one(sql, read=self.dialect).find_all(exp.Column):
                 if column.parts[0].name.lower() not in known:
-                    lacking = f"{place} reads {column.parts[0].name!r}, which {where} does not have"
+                    lacking = f"{place} reads {shown(column.parts[0].name)}, which {where} does not have"
                     raise WrongUse(f"mapping {self.name!r}: {lacking}; write a mapping of your own with another expression there")
 
     def _expression(self, column: str) -> exp.Expression:
@@ -134,7 +135,7 @@ def load_mapping(name: str | None, *, folder: Path, table: str | None) -> Mappin
     path = shipped if shipped.exists() else folder / str(name)
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.toml")))
-        raise WrongUse(f"mapping {name!r} is neither shipped ({known}) nor a file beside rollout.toml; name one of these")
+        raise WrongUse(f"mapping {shown(name)} is neither shipped ({known}) nor a file beside rollout.toml; name one of these")
     return _checked(_parsed(path), path=path, table=table)
 
 
@@ -162,14 +163,14 @@ def _parsed(path: Path) -> dict:
 def _checked(text: dict, *, path: Path, table: str | None) -> Mapping:
     unknown = set(text) - set(KEYS)
     if unknown:
-        raise WrongUse(f"mapping {path.name} has the unknown key {sorted(unknown)[0]!r}; it takes {', '.join(KEYS)}")
+        raise WrongUse(f"mapping {path.name} has the unknown key {shown(sorted(unknown)[0])}; it takes {', '.join(KEYS)}")
     columns = text.get("columns", {})
     if not isinstance(columns, dict) or not all(isinstance(sql, str) for sql in columns.values()):
         raise WrongUse(f"mapping {path.name}: [columns] gives each canonical column an SQL expression in quotes")
     missing = [column for column in CANONICAL_COLUMNS if columns and column not in columns]
     surplus = [column for column in columns if column not in CANONICAL_COLUMNS]
     if missing or surplus:
-        rule = f"has no {missing[0]!r}" if missing else f"has the unknown column {surplus[0]!r}"
+        rule = f"has no {missing[0]!r}" if missing else f"has the unknown column {shown(surplus[0])}"
         raise WrongUse(f"mapping {path.name}: [columns] {rule}; it gives exactly {', '.join(CANONICAL_COLUMNS)}")
     given = {key: text[key] for key in ("table", "dialect", "latency_unit", "indexed", "where") if key in text}
     for key, value in given.items():
@@ -206,7 +207,7 @@ def _check_words(given: dict[str, str], *, has_columns: bool, path: Path) -> Non
 
 
 def _unknown(path: Path, key: str, value: str, known: Collection[str]) -> str:
-    return f"mapping {path.name}: {key} {value!r} is not known; use one of {', '.join(known)}"
+    return f"mapping {path.name}: {key} {shown(value)} is not known; use one of {', '.join(known)}"
 
 
 def _check_expression(sql: str, *, path: Path, where: str, dialect: str) -> None:
@@ -222,8 +223,19 @@ def _check_expression(sql: str, *, path: Path, where: str, dialect: str) -> None
         raise WrongUse(f"mapping {path.name}: {where} is not one SQL expression over the table's columns; give one without SELECT and sums")
     if _is_deep(expressions[0]):
         raise too_much
+    for engine in (dialect, "postgres", "duckdb", "spark"):
+        if not _can_be_written(expressions[0], engine):
+            raise WrongUse(f"mapping {path.name}: {where} cannot be written as SQL for {engine}; put it more plainly")
     if acts(expressions[0]):
         raise WrongUse(f"mapping {path.name}: {where} calls a function that does more than compute; give an expression over the columns")
+
+
+def _can_be_written(expression: exp.Expression, dialect: str) -> bool:
+    """Whether what a dialect's text of it says can be read back; a query that cannot is never sent."""
+    try:
+        return isinstance(parse_one(expression.sql(dialect=dialect), read=dialect), exp.Expression)
+    except (SqlglotError, TypeError, AttributeError, ValueError, LookupError, RecursionError):
+        return False
 
 
 def _is_deep(expression: exp.Expression) -> bool:

@@ -201,7 +201,7 @@ def test_what_was_not_checked(make_settings, clock_file):
         "retention: rows older than 30 days are gone",
         "whether the schema push was done, due since 2026-02-03T04:10:16Z: npx prisma db push",
         "deployment 2026-02-03T01:10:16Z at 2026-02-03T01:10:16Z has no stage of its own: looks mix it in",
-        "line 6 of the ledger is torn (a crash while it was written); it is kept and not counted",
+        "line 6 of the ledger is torn (a crash while it was written, or a change by hand); it is kept and not counted",
     )
 
 

@@ -94,7 +94,8 @@ def test_a_preview_has_no_target(settings, server):
 
 
 @pytest.mark.parametrize(
-    "strange", [{"uid": "dpl 1; rm -rf"}, {"uid": 7}, {"url": "javascript:alert(1)"}, {"meta": None}, {"ready": "soon"}]
+    "strange",
+    [{"uid": "dpl 1; rm -rf"}, {"uid": 7}, {"url": "javascript:alert(1)"}, {"meta": None}, *({"ready": ready} for ready in ("soon", True, 9e99, 1770073816))],
 )
 def test_a_value_of_a_strange_shape_is_left_out(settings, server, strange):
     server.answer_in_turn(page(entry(1, **strange)))

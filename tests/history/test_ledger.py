@@ -50,7 +50,10 @@ def test_no_ledger_yet_is_an_empty_history(make_settings):
     assert open_ledger(make_settings()).read().events == ()
 
 
-@pytest.mark.parametrize("torn", [b'{"schema": 1, "at": "2026-02-0', b"\xff\xfe\x00", b"[1, 2]", b'{"event": "look"}', b"null"])
+OF_NO_TEXT = b'{"schema": 1, "at": "2026-02-03T09:00:00Z", "who": null, "event": "smoke", "name": [], "state": "passed"}'
+
+
+@pytest.mark.parametrize("torn", [b'{"schema": 1, "at": "2026-02-0', b"\xff\xfe\x00", b"[1, 2]", b'{"event": "look"}', b"null", OF_NO_TEXT])
 def test_a_torn_last_line_is_told_and_kept(make_settings, clock_file, torn):
     ledger = open_ledger(make_settings())
     ledger.append("look", {"number": 1})

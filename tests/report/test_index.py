@@ -58,10 +58,12 @@ def test_a_rollout_without_a_look(rollout):
     assert "There is no rollout here yet" in all_rollouts_index(settings.folder)
 
 
-def test_a_result_that_cannot_be_read_is_a_row(rollout):
+@pytest.mark.parametrize("changed", [{"look": {}}, {"deployed_at": None}, {"verdict": "fine"}, {"expectations": [{"finding": "met"}]}])
+def test_a_result_that_cannot_be_read_is_a_row(rollout, changed):
     settings = rollout()
     put(settings, "4h")
-    (settings.outputs / "windows" / "4h" / "result.json").write_text('{"look": {}}')
+    assert "its result cannot be read" not in rollout_index(settings)
+    put(settings, "4h", **changed)
     assert "its result cannot be read; run the report again" in rollout_index(settings)
 
 

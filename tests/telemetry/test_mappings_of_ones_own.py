@@ -94,11 +94,13 @@ def test_a_frozen_baseline_is_made_anew_when_the_mapping_changed(tmp_path):
     [
         ("colums = 1", {}, "unknown key 'colums'; it takes table, dialect"),
         ('dialect = "postgre"', {}, "dialect 'postgre' is not known; use one of"),
+        (f'dialect = "{"pg" * 90}"', {}, f"dialect '{'pg' * 30}...' is not known"),
         ('latency_unit = "min"', {}, "latency_unit 'min' is not known; use one of ms, s, us, ns"),
         ("where = 1", {}, "where is one text in quotes"),
         ('left_out = ["ended IS NULL"]', {}, "left_out is a list such as"),
         ('left_out = [{what = "open", where = "ended IS"}]', {}, "open is not one SQL expression"),
         ('where = "ok; DROP TABLE own"', {}, "where is not one SQL expression"),
+        ("", {"id": '~ ~ "id"'}, "id cannot be written as SQL for postgres; put it more plainly"),
         ("", {"said": "x"}, "has the unknown column 'said'"),
         ("", {"featureId": "(SELECT 1)"}, "featureId is not one SQL expression"),
         ("", {"featureId": "max(said)"}, "featureId is not one SQL expression over the table's columns; give one without SELECT and sums"),

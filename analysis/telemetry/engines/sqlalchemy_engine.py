@@ -35,7 +35,7 @@ _IN_MEMORY = {"work_mem": "64MB", "enable_sort": "off", "jit": "off"}
 """PostgreSQL takes the reckoned start of a call for a rare condition, expects few rows, and sorts millions on disk; told not to sort, it
 counts them in memory, in half the time. To compile a query takes longer than it saves."""
 LONGEST_WAIT_FOR_A_LOCK = timedelta(seconds=10)
-"""A migration or VACUUM FULL keeps everybody out of the table: a smaller piece would wait as long, so it is told apart from a slow query."""
+"""A migration or VACUUM FULL keeps everybody out of the table; a smaller piece would wait as long, so it is not taken for a slow query."""
 GRACE_S = 10.0
 CANCEL_S = 2.0
 _BIND = re.compile(r"bound_parameter_(\w+?)_ends_here")
