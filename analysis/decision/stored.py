@@ -61,6 +61,7 @@ class _Finding(_Part):
     unit: Literal["share", "ms", "tokens", "calls/h"] | None = None
     by: float | None = None
     margin: float | None = None
+    critical: bool = False
     limit: float | None = None
     baseline: _Arm = Field(default_factory=_Arm)
     post: _Arm = Field(default_factory=_Arm)

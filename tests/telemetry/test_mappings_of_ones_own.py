@@ -95,6 +95,7 @@ def test_a_frozen_baseline_is_made_anew_when_the_mapping_changed(tmp_path):
         ("colums = 1", {}, "unknown key 'colums'; it takes table, dialect"),
         ('dialect = "postgre"', {}, "dialect 'postgre' is not known; use one of"),
         (f'dialect = "{"pg" * 90}"', {}, f"dialect '{'pg' * 30}...' is not known"),
+        (f'dialect = "{".a" * 900}"', {}, "is not known; use one of"),
         ('latency_unit = "min"', {}, "latency_unit 'min' is not known; use one of ms, s, us, ns"),
         ("where = 1", {}, "where is one text in quotes"),
         ('left_out = ["ended IS NULL"]', {}, "left_out is a list such as"),
