@@ -257,4 +257,4 @@ def test_a_key_or_a_path_of_one_machine_is_found():
     assert [fault.split(":")[0] for fault in text_faults(f"key = '{key}'")] == ["holds what looks like a key"]
     assert text_faults("key = 'sk-EXAMPLE" + "0" * 20 + "'") == []
     assert text_faults("see " + "/home" + "/ann/rollout") == ["holds a path of one machine: " + "/home" + "/ann"]
-    assert text_faults("https://x.example/home/page, ./work/a, api/root/b") == []
+    assert text_faults("https://x.example/home/page, ./Users/a, api/root/b") == []

@@ -20,11 +20,11 @@ from analysis.errors import RolloutError, WrongUse
 SCHEMA = 1
 LOCK_SECONDS = 30
 _OWN_KEYS = frozenset({"schema", "at", "who", "event"})
-_KINDS: dict[str, type] = {
-    **dict.fromkeys(("name", "environment", "role", "origin", "state", "reason", "commit", "url", "deployment_id", "previous_id"), str),
-    **dict.fromkeys(("effective_at", "window", "verdict", "start", "end"), str),
-    "stage": int,
-}
+_TEXTS = (
+    "name", "environment", "role", "origin", "state", "reason", "commit", "url", "deployment_id", "previous_id",
+    "effective_at", "window", "verdict", "start", "end",
+)  # fmt: skip
+_KINDS = {**dict.fromkeys(_TEXTS, str), "stage": int}
 """What a fact that is read again must be, when it is given at all."""
 
 

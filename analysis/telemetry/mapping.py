@@ -35,7 +35,7 @@ CANONICAL_COLUMNS = (
 """The columns of the telemetry table that the queries in sql/ read."""
 LATENCY_UNITS = {"ms": "1", "s": "1000", "us": "0.001", "ns": "0.000001"}
 """What latencyMs may be given in -> milliseconds a unit."""
-_ONE_WORD = re.compile("[a-z0-9]{1,30}")
+_ONE_WORD = re.compile("[a-z0-9]{1,30}")  # sqlglot imports a dialect by its name
 KEYS = ("table", "dialect", "latency_unit", "indexed", "where", "left_out", "notes", "columns")
 SHIPPED = Path(__file__).parent / "mappings"
 _LONGEST_FILE = 1_000_000
@@ -197,7 +197,7 @@ def _left_out(rows: Any, *, path: Path) -> tuple[tuple[str, str], ...]:
 
 
 def _check_words(given: dict[str, str], *, has_columns: bool, path: Path) -> None:
-    if "dialect" in given and not (_ONE_WORD.fullmatch(given["dialect"]) and Dialect.get(given["dialect"])):  # it imports by that name
+    if "dialect" in given and not (_ONE_WORD.fullmatch(given["dialect"]) and Dialect.get(given["dialect"])):
         every = sorted(name for name in Dialect.classes if name)  # all of them are loaded for it, so only now
         raise WrongUse(_unknown(path, "dialect", given["dialect"], every))
     if "latency_unit" in given and given["latency_unit"] not in LATENCY_UNITS:

@@ -26,8 +26,8 @@ def result_of(look: PlannedLook, verdict: str, **more: Any) -> dict[str, Any]:
     window = {"window": look.label, "start": iso(look.window.start), "end": iso(look.window.end)}
     window |= {"number": look.number, "planned": look.planned, "bound": 3.0}
     empty = {"expectations": [], "guardrails": [], "exploratory": [], "advice": [], "checks": [], "cliffs": []}
-    said = {"verdict": verdict, "reason": f"{look.label} says {verdict}", "deployed_at": DEPLOYED}
-    return said | {"look": window} | empty | more
+    said = {"verdict": verdict, "reason": f"{look.label} says {verdict}", "deployed_at": DEPLOYED, "look": window}
+    return said | empty | more
 
 
 def writing_looks(settings: Settings, story: Mapping[str, str], *, takes_s: float = 0.0) -> Callable[[PlannedLook], Mapping[str, Any]]:
