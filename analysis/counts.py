@@ -6,6 +6,7 @@ Latency is whole milliseconds, so counting calls per millisecond loses nothing: 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -39,10 +40,22 @@ class CountTable:
     @classmethod
     def of(cls, rows: pd.DataFrame) -> Self:
         """The table of these rows: columns checked and typed, equal keys summed, sorted in Python (collations differ)."""
-        missing = [column for column in cls.KEYS + cls.SUMS if column not in rows.columns]
-        if missing:
-            raise ValueError(f"{cls.__name__} needs the column {missing[0]!r}; it has {', '.join(map(str, rows.columns))}")
-        return cls(_summed(typed(rows[list(cls.KEYS + cls.SUMS)]), cls.KEYS))
+        return cls.of_pieces([rows])
+
+    @classmethod
+    def of_pieces(cls, pieces: list[pd.DataFrame]) -> Self:
+        """The table of all rows of these frames, at least one, which it takes over: the list is empty afterwards.
+
+        Each column of them is let go when it stands in the table, so that a long scan is not in memory twice.
+        """
+        names = cls.KEYS + cls.SUMS
+        for piece in pieces:
+            if missing := [name for name in names if name not in piece.columns]:
+                raise ValueError(f"{cls.__name__} needs the column {missing[0]!r}; it has {', '.join(map(str, piece.columns))}")
+        held = [piece[list(names)] for piece in pieces]
+        pieces.clear()
+        keys = {name: _joined([piece.pop(name) for piece in held]) for name in cls.KEYS}
+        return cls(_summed(keys, ((name, _joined([piece.pop(name) for piece in held])) for name in cls.SUMS)))
 
     @classmethod
     def empty(cls) -> Self:
@@ -54,9 +67,8 @@ class CountTable:
         if self.rows.empty or other.rows.empty:
             return self if other.rows.empty else other
         sides = self.rows, other.rows
-        texts = {key: union_categoricals([rows[key] for rows in sides], sort_categories=True) for key in self.KEYS if key in TEXT_KEYS}
-        both = pd.concat([rows.drop(columns=list(texts)) for rows in sides], ignore_index=True).assign(**texts)
-        return type(self)(_summed(both[list(self.KEYS + self.SUMS)], self.KEYS))
+        keys = {name: _joined([rows[name] for rows in sides]) for name in self.KEYS}
+        return type(self)(_summed(keys, ((name, _joined([rows[name] for rows in sides])) for name in self.SUMS)))
 
     def where(self, keep: np.ndarray | pd.Series) -> Self:
         """The rows for which ``keep`` (bool, one a row) is true."""
@@ -137,20 +149,29 @@ def in_order(texts: pd.Series) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(known, dtype="str")), index=texts.index)
 
 
-def _summed(rows: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
-    """Rows in the order of their keys, missing texts first; those of equal keys added up."""
-    codes = [rows[key].cat.codes.to_numpy() if key in TEXT_KEYS else rows[key].to_numpy() for key in keys]
+def _joined(parts: list[pd.Series]) -> pd.Series:
+    """One column after the other, with the type that its name asks for."""
+    if parts[0].name in TEXT_KEYS:
+        texts = [in_order(part) for part in parts]
+        return pd.Series(union_categoricals(texts, sort_categories=True)) if len(texts) > 1 else texts[0].reset_index(drop=True)
+    numbers = [part.to_numpy(dtype="int64") for part in parts]
+    return pd.Series(np.concatenate(numbers) if len(numbers) > 1 else numbers[0])
+
+
+def _summed(keys: dict[str, pd.Series], sums: Iterator[tuple[str, pd.Series]]) -> pd.DataFrame:
+    """The columns in the order of the keys, missing texts first; the sums of equal keys added up."""
+    codes = [column.cat.codes.to_numpy() if name in TEXT_KEYS else column.to_numpy() for name, column in keys.items()]
     if _is_in_order(codes):  # as a frozen baseline is: no copy of it
-        return rows.reset_index(drop=True)
+        return pd.DataFrame({**keys, **dict(sums)}, copy=False)
     order = np.lexsort(codes[::-1])
-    is_first = np.ones(len(rows), dtype=bool)
+    is_first = np.ones(len(order), dtype=bool)
     is_first[1:] = np.logical_or.reduce([np.diff(code[order]) != 0 for code in codes])
-    firsts = np.flatnonzero(is_first)
-    ordered = rows.iloc[order[firsts]].reset_index(drop=True)
-    if len(firsts) == len(rows):
-        return ordered
-    sums = {name: np.add.reduceat(rows[name].to_numpy()[order], firsts) for name in rows.columns if name not in keys}
-    return ordered.assign(**sums)
+    firsts, is_sum = np.flatnonzero(is_first), not is_first.all()
+    del codes
+    table = {name: keys.pop(name).take(order[firsts]).reset_index(drop=True) for name in list(keys)}
+    for name, column in sums:
+        table[name] = np.add.reduceat(column.to_numpy()[order], firsts) if is_sum else column.to_numpy()[order]
+    return pd.DataFrame(table, copy=False)
 
 
 def _is_in_order(codes: list[np.ndarray]) -> bool:

@@ -92,3 +92,13 @@ def test_a_missing_column_is_named():
 
 def test_every_percentile_has_its_column():
     assert [f"slower_p{percentile}" for percentile in SLOWER_THAN_PERCENTILES] == [name for name in HourlyCounts.SUMS if name.startswith("slower_")]
+
+
+@settings(max_examples=40, deadline=None)
+@given(pieces=st.lists(ROWS, min_size=1, max_size=4))
+def test_a_table_of_pieces_is_that_of_all_rows(pieces):
+    """Each piece brings names of its own; the list is taken over."""
+    frames = [latency(piece).rows for piece in pieces]
+    found = LatencyCounts.of_pieces(frames)
+    pd.testing.assert_frame_equal(found.rows, latency([row for piece in pieces for row in piece]).rows)
+    assert frames == []

@@ -27,8 +27,6 @@ from analysis.telemetry.load import (
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
-    load_names,
-    load_span,
     without_hours,
 )
 from analysis.telemetry.mapping import load_mapping
@@ -37,11 +35,11 @@ from analysis.telemetry.partial import Partial
 from analysis.telemetry.queries import sql_sha256
 from analysis.telemetry.scan import IN_ONE_GO, Pace
 from analysis.telemetry.source_files import find_source_files
-from analysis.telemetry.trust import load_trust
+from analysis.telemetry.written import Written, load_trust, load_written
 from analysis.window import HOUR, Window
 
 DAY = timedelta(days=1)
-COUNTING = ("calls", "cron_minutes", "hourly_bins", "hourly_counts", "latency_counts", "recovered", "trust", "distinct_ids")
+COUNTING = ("calls", "cron_minutes", "hourly_bins", "hourly_counts", "latency_counts", "recovered", "written", "distinct_ids")
 """The queries that a frozen baseline comes from: when their words change, it is counted anew."""
 ALMOST_A_DAY = timedelta(hours=1)
 """A baseline may begin this much late and its first day still counts as whole: quiet hours have no rows."""
@@ -96,16 +94,17 @@ class Baselines:
 
     def _load(self, engine: Engine, pace: Pace = IN_ONE_GO) -> Arm:
         asked = asked_window(self._settings, self._deployed_at)
-        calls, first, _ = load_span(engine, self._grid, asked, pace=pace)
-        names = load_names(engine, self._grid, asked, pace=pace)
-        window = self._there(asked, calls, first)
+        written = load_written(engine, self._grid, asked, pace=pace)
+        names, window = written.names, self._there(asked, written)
+        calls = written.numbers["written_rows"]
         pace = pace.for_calls(calls, window.length, a_piece=engine.calls_a_piece)
+        by_hour = pace.finer(calls, window.length, a_piece=engine.calls_an_hourly_piece)
         excluded = excluded_hours(self._settings, self._deployed_at)
         latency = load_latency_counts(engine, self._grid, _stretches(window, self._deployed_at, excluded), names=names, pace=pace)
         limits = find_limits(latency, declared_tau_ms=_declared_taus(self._settings), cliffs=find_cliffs(latency))
-        hourly = load_hourly_counts(engine, self._grid, window, limits, pace=pace)
+        hourly = load_hourly_counts(engine, self._grid, window, limits, pace=by_hour)
         by_source = _names_a_source(self._settings)
-        bins = load_hourly_bins(engine, self._grid, window, by_source=by_source, names=names, pace=pace)
+        bins = load_hourly_bins(engine, self._grid, window, by_source=by_source, names=names, pace=by_hour)
         return Arm(
             window=window,
             hours=_hours(window, self._deployed_at),
@@ -114,14 +113,15 @@ class Baselines:
             bins=without_hours(bins, excluded),
             events=without_hours(_load_events(engine, self._settings, self._grid, window, hourly, pace), excluded),
             limits=limits,
-            trust=load_trust(engine, self._grid, window, pace=pace),
-            models=names.models,
+            trust=load_trust(engine, self._grid, window, written if window == asked else None),
+            models=written.models,
             excluded_hours=excluded & frozenset(range(*_hours(window, self._deployed_at))),
         )
 
-    def _there(self, asked: Window, calls: int, first: datetime | None) -> Window:
+    def _there(self, asked: Window, written: Written) -> Window:
         """The whole days that the table holds of what is asked; what is asked itself when it holds nothing."""
-        if not calls or self._settings.baseline.start is not None:
+        first = written.first_started_at
+        if first is None or self._settings.baseline.start is not None:
             return asked
         days = max(1, (asked.end - first + ALMOST_A_DAY) // DAY)
         return Window(max(asked.start, asked.end - days * DAY), asked.end)

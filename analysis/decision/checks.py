@@ -91,7 +91,7 @@ def _check_ids(baseline: Arm, post: Arm) -> Check:
     if surplus:
         return Check("ids are unique", "error", f"{count(surplus)} rows repeat the id of another row; remove the copies")
     rows, looked_at = (sum(arm.trust.get(key, 0) for arm in (baseline, post)) for key in ("written_rows", "ids_compared"))
-    of = f" among the {count(looked_at)} of {count(rows)} rows whose ids end in 0" if 0 < looked_at < rows else ""
+    of = f" among the {count(looked_at)} of {count(rows)} rows, written in the first part of each hour" if 0 < looked_at < rows else ""
     return Check("ids are unique", "ok", f"no id occurs twice{of}")
 
 

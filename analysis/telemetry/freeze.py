@@ -33,6 +33,9 @@ TABLES: dict[str, type[CountTable]] = {
     "events": EventCounts,
 }
 _KEY = b"rollout"
+_FEW_VALUES = ["table", *TEXT_KEYS, "hour", "lag_hours", "outcome", "calls"]
+_OPTIONS = {"compression": "zstd", "write_page_checksum": True, "write_statistics": False, "use_dictionary": _FEW_VALUES}
+"""Whoever reads the file reads all of it and skips nothing by statistics; a dictionary of sums would be as long as the sums."""
 
 
 def fingerprint(**made_from: Any) -> str:
@@ -43,8 +46,8 @@ def fingerprint(**made_from: Any) -> str:
 def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
     """Write the counts of an arm; the old file stays until the new one is whole. LeakRefused for a name that the last gate refuses."""
     _check_names(path, arm)
-    tables = {name: _arrow(getattr(arm, name).rows) for name in TABLES}
-    tables["limits"] = _arrow(arm.limits.astype({"feature": "str"} | dict.fromkeys(list(LIMIT_COLUMNS)[1:], "Int64")))
+    tables = {name: getattr(arm, name).rows for name in TABLES}
+    tables["limits"] = arm.limits.astype({"feature": "str"} | dict.fromkeys(list(LIMIT_COLUMNS)[1:], "Int64"))
     facts = {
         "format": FORMAT,
         "start": iso(arm.window.start),
@@ -57,13 +60,12 @@ def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
         "fingerprint": fingerprint(**made_from),
         "row_groups": [[name, -(-len(table) // ROWS_A_GROUP)] for name, table in tables.items()],
     }
-    schema = pa.unify_schemas([pa.schema([("table", pa.string())]), *(table.schema for table in tables.values())])
+    schema = pa.unify_schemas([pa.schema([("table", pa.string())]), *(_arrow(rows.head(0)).schema for rows in tables.values())])
     schema = schema.with_metadata({_KEY: json.dumps(facts).encode()})
-    options = {"compression": "zstd", "write_page_checksum": True}
-    with writing(path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
-        for name, table in tables.items():
-            for first in range(0, len(table), ROWS_A_GROUP):
-                writer.write(_widened(name, table.slice(first, ROWS_A_GROUP), schema))
+    with writing(path) as temporary, pq.ParquetWriter(temporary, schema, **_OPTIONS) as writer:
+        for name, rows in tables.items():
+            for first in range(0, len(rows), ROWS_A_GROUP):
+                writer.write(_widened(name, _arrow(rows.iloc[first : first + ROWS_A_GROUP]), schema))
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -58,8 +58,8 @@ class Grid:
             "warm_up_ms": _ms(self.warm_up),
             "settle_ms": _ms(self.settle),
             "failed_before": _naive(window.end + self.settle),
-            "ids_like": "%",
             "by_source": 1,
+            "looked_at_ms": _ms(HOUR),
         }
 
     def written_parameters(self, window: Window) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class Arm:
     hours : first and last + 1 hour of it, counted from the deploy.
     latency, hourly, bins, events : the four tables of counts; the hours of `excluded_hours` are in none of them.
     limits : feature, tau_ms, p50_ms, p90_ms, p95_ms, p99_ms: the baseline's, the same for both arms; NA where there are none.
-    trust : the numbers of sql/trust.sql over the rows written in the window.
+    trust : the numbers of sql/written.sql and sql/distinct_ids.sql over the rows written in the window.
     excluded_hours : hours from the deploy left out because of a declared incident.
     models : feature -> the model that most of its calls went to; empty for a post arm.
     """
@@ -109,22 +109,6 @@ class Arm:
         return int(self.hourly.rows["calls"].sum())
 
 
-def load_span(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE_GO) -> tuple[int, datetime | None, datetime | None]:
-    """How many calls start in `window`, and when the first and the last of them do."""
-    pieces = scan(engine, "span", grid.parameters(window), pace=pace)
-    first, last = pieces["first_started_at"].min(), pieces["last_started_at"].max()
-    return int(pieces["calls"].sum()), read_instant(first), read_instant(last)
-
-
-def load_names(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE_GO) -> Names:
-    """The features and sources of the calls written in `window`, and the model of each feature: of equals the first by name."""
-    pieces = scan(engine, "names", grid.parameters(window), pace=pace)
-    counted = pieces.dropna(subset=["feature", "model"]).groupby(["feature", "model"], as_index=False)["calls"].sum()
-    ordered = counted.sort_values(["feature", "calls", "model"], ascending=[True, False, True]).drop_duplicates("feature")
-    models = dict(zip(ordered["feature"].astype(str), ordered["model"].astype(str), strict=True))
-    return Names.of(pieces, models)
-
-
 def load_latency_counts(
     engine: Engine, grid: Grid, windows: Sequence[Window], *, names: Names = NO_NAMES, pace: Pace = IN_ONE_GO
 ) -> LatencyCounts:
@@ -133,18 +117,21 @@ def load_latency_counts(
     written_before = max((_naive(window.end + grid.settle) for window in windows), default=None)
     for window in windows:
         parameters = grid.parameters(window) | {"written_before": written_before}
-        table += LatencyCounts.of(_count(engine, "latency_counts", parameters, names, pace=pace))
+        table += LatencyCounts.of_pieces(_count(engine, "latency_counts", parameters, names, pace=pace))
     return table
 
 
 def load_hourly_counts(engine: Engine, grid: Grid, window: Window, limits: pd.DataFrame, *, pace: Pace = IN_ONE_GO) -> HourlyCounts:
     """The sums per hour that the tests run on."""
     relation = Relation(LIMIT_COLUMNS, _plain_rows(limits, tuple(LIMIT_COLUMNS)))
-    rows = scan(engine, "hourly_counts", grid.parameters(window), relations={"limits": relation}, pace=pace)
     taus = {feature: tau for feature, tau, *_ in relation.rows if tau is not None}
-    tau = rows["feature"].map(taus).fillna(0).to_numpy(dtype="int64")
-    timed = rows["timed_calls"].to_numpy(dtype="int64")
-    return HourlyCounts.of(_on_grid(rows.assign(tau_ms=timed * tau, tau_ms_2=timed * tau**2), grid))
+
+    def finished(rows: pd.DataFrame) -> pd.DataFrame:
+        tau, timed = rows["feature"].map(taus).fillna(0).to_numpy(dtype="int64"), rows["timed_calls"].to_numpy(dtype="int64")
+        return _on_grid(rows.assign(tau_ms=timed * tau, tau_ms_2=timed * tau**2), grid)
+
+    pieces = scan(engine, "hourly_counts", grid.parameters(window), relations={"limits": relation}, pace=pace)
+    return HourlyCounts.of_pieces(_each(pieces, finished))
 
 
 def load_hourly_bins(
@@ -152,8 +139,8 @@ def load_hourly_bins(
 ) -> HourlyBins:
     """Calls per hour and latency bin, the sources apart or together."""
     parameters = grid.parameters(window) | {"by_source": int(by_source)}
-    rows = _count(engine, "hourly_bins", parameters, names if by_source else NO_NAMES, pace=pace)
-    return HourlyBins.of(rows.assign(hour=grid.hours(rows["hour_at"])))
+    pieces = _count(engine, "hourly_bins", parameters, names, pace=pace)
+    return HourlyBins.of_pieces(_each(pieces, lambda rows: rows.assign(hour=grid.hours(rows["hour_at"]))))
 
 
 def load_event_counts(
@@ -169,24 +156,32 @@ def load_event_counts(
     """Recovered failures and cron minutes over budget, each only when it is asked for: they cost a join or a second grouping."""
     table = EventCounts.empty()
     if recovered:
-        rows = scan(engine, "recovered", grid.parameters(window), pace=pace, followed_for=RECOVERED_WITHIN + grid.settle)
-        table += EventCounts.of(_on_grid(rows, grid).assign(kind="recovered"))
+        pieces = scan(engine, "recovered", grid.parameters(window), pace=pace, followed_for=RECOVERED_WITHIN + grid.settle)
+        table += EventCounts.of_pieces(_each(pieces, lambda rows: _on_grid(rows, grid).assign(kind="recovered")))
     for cron in crons:
         known = hourly.rows[["feature", "source"]].drop_duplicates()
         chosen = [pair for pair in _plain_rows(known, ("feature", "source")) if cron.choose(*pair)]
         relation = Relation({"feature": "TEXT", "source": "TEXT"}, chosen)
-        rows = scan(engine, "cron_minutes", grid.parameters(window), relations={"chosen": relation}, pace=pace)
-        table += _minutes_over_budget(rows, cron, grid)
+        pieces = scan(engine, "cron_minutes", grid.parameters(window), relations={"chosen": relation}, pace=pace)
+        table += _minutes_over_budget(pd.concat(pieces), cron, grid)
     return table
 
 
-def _count(engine: Engine, name: str, parameters: dict[str, Any], names: Names, *, pace: Pace) -> pd.DataFrame:
-    """The rows of a counting query: by the numbers of `names` where the engine gains by it, unless a name came meanwhile that has none."""
+def _count(engine: Engine, name: str, parameters: dict[str, Any], names: Names, *, pace: Pace) -> list[pd.DataFrame]:
+    """The pieces of a counting query: by the numbers of `names` where the engine gains by it, unless a new name has none."""
     if engine.groups_by_number and names.are_worth_it():
-        rows = scan(engine, name, parameters, relations={"names": names.relation}, pace=pace)
-        if not rows["feature"].isna().any():
-            return names.written_out(rows)
+        pieces = scan(engine, name, parameters | names.parameters, pace=pace)
+        asked = ["feature", "source"] if parameters["by_source"] else ["feature"]
+        if not any(rows[asked].isna().any(axis=None) for rows in pieces):
+            return _each(pieces, names.written_out)
     return scan(engine, name, parameters, pace=pace)
+
+
+def _each(pieces: list[pd.DataFrame], change: Callable[[pd.DataFrame], pd.DataFrame]) -> list[pd.DataFrame]:
+    """The pieces changed one by one, none kept as it was."""
+    for at in range(len(pieces)):
+        pieces[at] = change(pieces[at])
+    return pieces
 
 
 def _minutes_over_budget(rows: pd.DataFrame, cron: CronBudget, grid: Grid) -> EventCounts:

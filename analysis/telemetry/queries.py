@@ -23,7 +23,8 @@ from analysis.telemetry.microseconds import in_microseconds
 
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
 WARM_UP = "warm_up_ms"
-NAMES = "names"
+FEATURES, SOURCES = "features", "sources"
+"""Lists of names: a statement that is given them counts by the place of a name, from 1 on; 0 for a missing one, NULL for another."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class Queries:
         """
         given = relations or {}
         shapes = tuple((key, tuple(one.columns.items()), len(one.rows)) for key, one in given.items())
-        template = _template(self, name, shapes, ordered, warm_up=bool(parameters.get(WARM_UP)))
+        template = _template(self, name, shapes, ordered, warm_up=bool(parameters.get(WARM_UP)), by_number=FEATURES in parameters)
         values = {**template.constants, **parameters}
         for key, relation in given.items():
             values |= {_cell(key, at, column): value for at, column, value in relation.cells()}
@@ -149,7 +150,8 @@ class Queries:
 
 @lru_cache(maxsize=256)
 def _template(
-    queries: Queries, name: str, shapes: tuple[tuple[str, tuple[tuple[str, str], ...], int], ...], ordered: bool, *, warm_up: bool
+    queries: Queries, name: str, shapes: tuple[tuple[str, tuple[tuple[str, str], ...], int], ...], ordered: bool, *, warm_up: bool,
+    by_number: bool,
 ) -> Template:
     query, constants = _parsed(name).copy(), {}
     if not ordered:
@@ -158,7 +160,7 @@ def _template(
         query = query.with_(relation, _relation_query(relation, dict(columns), n_rows))
     if any(table.name == "calls" for table in query.find_all(exp.Table)):
         calls = _calls(queries.error_classes, constants, warm_up=warm_up)
-        query = query.with_("calls", _numbered(calls) if any(shape[0] == NAMES for shape in shapes) else calls)
+        query = query.with_("calls", _numbered(calls) if by_number else calls)
     for table in list(query.find_all(exp.Table)):
         if table.name == CANONICAL_TABLE:
             table.replace(queries.mapping.relation(_written(table)))
@@ -200,13 +202,12 @@ def _calls(error_classes: Sequence[ErrorClass], constants: dict[str, Any], *, wa
 
 
 def _numbered(calls: exp.Select) -> exp.Select:
-    """The calls with a number of the relation `names` for feature and source together: `feature` is the number, `source` null."""
-    equal = "COALESCE(names.{0}, '') = COALESCE(called.{0}, '') AND (names.{0} IS NULL) = (called.{0} IS NULL)"  # can be hashed
-    same = " AND ".join(equal.format(key) for key in ("feature", "source"))
-    given = {"feature": "names.number AS feature", "source": "CAST(NULL AS INTEGER) AS source"}
-    columns = [given.get(column, f"called.{column}") for column in calls.named_selects]
-    numbered = exp.select(*columns, dialect="postgres").from_(calls.subquery("called"))
-    return numbered.join(NAMES, on=same, join_type="left", dialect="postgres")
+    """The calls with the places of their feature and source in the lists of names."""
+    for column, known in (("feature", FEATURES), ("source", SOURCES)):
+        (alias,) = (one for one in calls.selects if one.alias_or_name == column)
+        place = f"COALESCE(ARRAY_POSITION(:{known}, {column}), CASE WHEN {column} IS NULL THEN 0 END)"
+        alias.replace(exp.alias_(exp.cast(parse_one(place, read="postgres"), "SMALLINT"), column))
+    return calls
 
 
 def sql_sha256(names: Sequence[str] | None = None) -> str:

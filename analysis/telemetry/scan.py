@@ -57,6 +57,12 @@ class Pace:
             return self
         return replace(self, piece=max(1, int(a_piece / calls * (length / DAY))) * DAY)
 
+    def finer(self, calls: int, length: timedelta, *, a_piece: int) -> Pace:
+        """Smaller pieces for the sake of memory; where the scan is so short that it goes in one, they are neither told of nor kept."""
+        if self.piece is None:
+            return Pace().for_calls(calls, length, a_piece=a_piece)
+        return self.for_calls(calls, length, a_piece=a_piece)
+
 
 IN_ONE_GO = Pace()
 _OF_A_PIECE = ("written_from", "written_before", "failed_before")
@@ -70,8 +76,8 @@ def scan(
     relations: Mapping[str, Relation] | None = None,
     pace: Pace = IN_ONE_GO,
     followed_for: timedelta | None = None,
-) -> pd.DataFrame:
-    """All rows that a counting query gives for the pieces of [written_from, written_before), one piece below the other.
+) -> list[pd.DataFrame]:
+    """What a counting query gives for the pieces of [written_from, written_before): a frame a piece, an empty one only alone.
 
     With `followed_for` a query is about the rows before :failed_before, and reads those that are written so much later too. A piece
     that takes longer than the engine's time limit is tried again with half of it, down to an hour; TookTooLong then.
@@ -101,8 +107,7 @@ def scan(
         position = until
         if in_pieces:
             pace.tell(f"{name}: counted up to {position:%Y-%m-%d %H:%M} of {end:%Y-%m-%d %H:%M}")
-    filled = [rows for rows in frames if len(rows)]
-    return pd.concat(filled, ignore_index=True) if len(filled) > 1 else (filled or frames)[0]
+    return [rows for rows in frames if len(rows)] or frames[:1]
 
 
 def _followers(until: datetime, end: datetime, followed_for: timedelta | None) -> dict[str, Any]:

@@ -25,10 +25,10 @@ from analysis.leaks import scan
 from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import Grid, load_latency_counts, load_names
+from analysis.telemetry.load import Grid, load_latency_counts
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, SHIPPED, load_mapping
 from analysis.telemetry.queries import Queries
-from analysis.telemetry.trust import load_trust
+from analysis.telemetry.written import load_trust, load_written
 from analysis.window import Window, format_duration, parse_duration
 from tests.deployment.local_server import Reply, run_server
 from tests.faults.place import CONFIG, DUCKDB, ROOT, simple_calls
@@ -191,7 +191,7 @@ def test_a_mapping(tmp_path, try_all):
         (tmp_path / "mine.toml").write_bytes(content.encode("utf-8", "surrogatepass"))
         mapping = told(lambda: load_mapping("mine.toml", folder=tmp_path, table=None))
         if mapping is not None:
-            statement = Queries(mapping).statement("span", HOURS)
+            statement = Queries(mapping).statement("latency_counts", HOURS)
             for dialect in ("postgres", "duckdb"):
                 told(partial(statement.sql, dialect))
 
@@ -210,7 +210,7 @@ def test_csv(place, try_all):
         engine = open_engine(load_settings(place.config))
         try:
             load_trust(engine, GRID, window)
-            return load_latency_counts(engine, GRID, [window]), load_names(engine, GRID, window)
+            return load_latency_counts(engine, GRID, [window]), load_written(engine, GRID, window).names
         finally:
             engine.close()
 

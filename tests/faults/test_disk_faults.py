@@ -68,7 +68,7 @@ def test_a_disk_that_is_full_while_the_ledger_is_written(whole_place, tally):
     tally(faults=1)
 
 
-@pytest.mark.parametrize("arguments", [("compare",), ("compare", "--json"), ("sql", "span"), ("handoff", "--json")])
+@pytest.mark.parametrize("arguments", [("compare",), ("compare", "--json"), ("sql", "coverage"), ("handoff", "--json")])
 def test_an_answer_that_cannot_be_written(whole_place, tally, arguments):
     """stdout is a full disk: that is no success."""
     process = whole_place.start(*arguments, out="/dev/full")

@@ -12,7 +12,7 @@ from analysis.errors import RolloutError
 from analysis.telemetry import queries
 from analysis.telemetry.engines import database_url, open_engine, sqlalchemy_engine
 from analysis.telemetry.load import load_latency_counts
-from analysis.telemetry.trust import load_trust
+from analysis.telemetry.written import load_trust
 from tests.telemetry.nasty_calls import nasty_calls
 from tests.telemetry.opened_engines import GRID, WIDE, Raw, one, with_url
 from tests.telemetry.stores import FILES, store
@@ -76,8 +76,8 @@ def test_duckdb_refuses_to_write(tmp_path, kind):
 @pytest.mark.parametrize("text", ["DELETE FROM telemetry_source", "SELECT 1; SELECT 2", "COPY telemetry_source TO 'x'"])
 def test_the_parser_s_lock_stands_before_both(tmp_path, text):
     engine = open_engine(store("parquet", nasty_calls(), tmp_path))
-    statement = engine.queries.statement("span", GRID.parameters(WIDE))
-    broken = queries.Template("span", _NotAQuery(text), {})
+    statement = engine.queries.statement("latency_counts", GRID.parameters(WIDE))
+    broken = queries.Template("latency_counts", _NotAQuery(text), {})
     with pytest.raises(PermissionError, match="only one SELECT"):
         engine.fetch(queries.Statement(broken, statement.parameters))
 

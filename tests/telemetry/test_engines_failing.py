@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines import open_engine, sqlalchemy_engine
 from analysis.telemetry.load import load_latency_counts
-from analysis.telemetry.trust import load_trust
+from analysis.telemetry.written import load_trust
 from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls, typed
 from tests.telemetry.opened_engines import GRID, WIDE, Raw, one, with_url
 from tests.telemetry.stores import store

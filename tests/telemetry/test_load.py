@@ -18,12 +18,10 @@ from analysis.telemetry.load import (
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
-    load_names,
-    load_span,
     without_hours,
 )
 from analysis.telemetry.simulate import simulate_phase_94
-from analysis.telemetry.trust import load_trust
+from analysis.telemetry.written import load_trust, load_written
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT, FEATURES, nasty_calls, typed
 from tests.telemetry.plain_counts import Calls, outcome_of, plain_rows, trust_numbers
@@ -115,14 +113,14 @@ def test_hourly_bins(engine, calls, by_source):
     assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=by_source)) == plain(calls).bins(by_source)
 
 
-@pytest.mark.parametrize("left_out", [0, 1])
+@pytest.mark.parametrize("left_out", [(), ("features",), ("sources",)])
 def test_counting_by_number_is_counting_by_text(engine, calls, left_out):
     """A name that came meanwhile has no number: then all is counted by text."""
     engine.groups_by_number = True
-    names = load_names(engine, GRID, WIDE)
-    assert set(names.pairs) == {(row["featureId"], row["source"]) for row in plain_rows(calls)}
-    assert {source for _, source in names.pairs} > {None}
-    names = replace(names, pairs=names.pairs[left_out:])
+    names = load_written(engine, GRID, WIDE).names
+    assert names.features == tuple(sorted({row["featureId"] for row in plain_rows(calls)}))
+    assert set(names.sources) == {row["source"] for row in plain_rows(calls)} - {None}
+    names = replace(names, **{which: getattr(names, which)[1:] for which in left_out})
     assert counted(load_latency_counts(engine, GRID, [WIDE], names=names)) == plain(calls).latency_counts()
     assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=True, names=names)) == plain(calls).bins()
     assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=False, names=names)) == plain(calls).bins(False)
@@ -131,7 +129,7 @@ def test_counting_by_number_is_counting_by_text(engine, calls, left_out):
 def test_an_empty_source_is_not_a_missing_one(tmp_path):
     rows = nasty_calls().head(30).assign(source=[None, "", "a"] * 10, latencyMs=7, createdAt=pd.Timestamp(DEPLOYED_AT) + pd.Timedelta("1min"))
     engine = open_engine(store("parquet", rows, tmp_path))
-    names = load_names(engine, GRID, WIDE)
+    names = load_written(engine, GRID, WIDE).names
     assert counted(load_latency_counts(engine, GRID, [WIDE], names=names)) == counted(load_latency_counts(engine, GRID, [WIDE])) == plain(rows).latency_counts()
 
 
@@ -150,14 +148,16 @@ def test_event_counts(engine, calls):
     assert counted(events) == expected
 
 
-def test_trust_and_span(engine, calls):
+def test_what_is_written(engine, calls):
     window = Window(DEPLOY - timedelta(hours=3), DEPLOY)
     start, end = (instant.replace(tzinfo=None) for instant in (window.start, window.end))
     found = load_trust(engine, GRID, window)
     naive = {key: value.replace(tzinfo=None) if isinstance(value, datetime) else value for key, value in found.items()}
     assert naive == trust_numbers(plain_rows(calls), start=start, end=end, settle=SETTLE)
     starts = [call["started"].replace(tzinfo=UTC) for call in plain(calls, window).calls]
-    assert load_span(engine, GRID, window) == (len(starts), min(starts), max(starts))
+    written = load_written(engine, GRID, window)
+    assert written.first_started_at == min(starts)
+    assert load_trust(engine, GRID, window, written) == found
 
 
 def test_the_tables_of_phase_94a(engine, calls):
@@ -259,7 +259,7 @@ def test_a_stretch_without_calls_gives_empty_tables(engine):
     tables = [hourly, load_latency_counts(engine, GRID, [nowhere]), load_hourly_bins(engine, GRID, nowhere, by_source=True),
               load_event_counts(engine, GRID, nowhere, hourly=hourly, recovered=True, crons=[cron])]  # fmt: skip
     assert [len(table.rows) for table in tables] == [0, 0, 0, 0]
-    assert load_span(engine, GRID, nowhere) == (0, None, None)
+    assert load_written(engine, GRID, nowhere).first_started_at is None
     assert load_trust(engine, GRID, nowhere)["written_rows"] == 0
 
 

@@ -15,7 +15,7 @@ from analysis.telemetry.engines import open_engine
 from analysis.telemetry.load import load_hourly_bins, load_hourly_counts, load_latency_counts
 from analysis.telemetry.mapping import SHIPPED
 from analysis.telemetry.simulate import DEPLOYED_AT, simulate_phase_94
-from analysis.telemetry.trust import load_trust
+from analysis.telemetry.written import load_trust
 from analysis.window import Window
 from tests.postgres_server import Database
 from tests.telemetry.mapped import DAYS, GRID, SETTLE, WIDE, counted, naive, source_of

@@ -19,7 +19,7 @@ MONTH = """INSERT INTO "AIInteraction" ("id", "clientId", "leadId", "source", "f
            CASE WHEN n % 20 = 0 THEN 'error' ELSE 'success' END, CASE WHEN n % 20 = 0 THEN 'Request timed out.' END,
            TIMESTAMP '2026-01-04 00:00:00' + n * INTERVAL '26 seconds'
     FROM generate_series(1, 100000) AS n"""
-QUERIES = ("span", "trust", "names", "latency_counts", "hourly_counts", "hourly_bins", "recovered", "cron_minutes")
+QUERIES = ("written", "latency_counts", "hourly_counts", "hourly_bins", "recovered", "cron_minutes")
 
 
 class Explained:
@@ -78,8 +78,8 @@ def test_no_row_is_reckoned_from_1970(tmp_path, database, monkeypatch):
     monkeypatch.setenv("TEST_URL", database.url)
     engine = open_engine(settings_of(tmp_path, 'engine = "postgres"\nurl_env = "TEST_URL"'))
     relations = {"hourly_counts": {"limits": Relation(LIMIT_COLUMNS, [])}}
-    for name in ("span", "latency_counts", "hourly_counts", "hourly_bins", "recovered"):
+    for name in ("written", "latency_counts", "hourly_counts", "hourly_bins", "recovered"):
         text = engine.queries.statement(name, GRID.parameters(HOUR_AFTER), relations=relations.get(name), ordered=False).sql("postgres").upper()
-        assert "DATE_TRUNC('HOUR'" in text or name in ("span", "latency_counts")
+        assert "DATE_TRUNC('HOUR'" in text or name in ("written", "latency_counts")
         assert not [word for word in ("EPOCH", "EXTRACT", "ORDER BY FEATURE") if word in text]
     engine.close()

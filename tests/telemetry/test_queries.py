@@ -104,7 +104,7 @@ def test_a_window_is_looked_up_by_the_index_on_createdat(database):
         FROM generate_series(1, 50000) AS n""")
     database.execute('ANALYZE "AIInteraction"')
     window = GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=4)))
-    for name in ("hourly_counts", "latency_counts", "trust", "errors_by_source", "recovered"):
+    for name in ("hourly_counts", "latency_counts", "written", "errors_by_source", "recovered"):
         relations = {"limits": Relation(LIMIT_COLUMNS, [])} if name == "hourly_counts" else None
         text = CANONICAL.statement(name, window, relations=relations).by_hand()
         plan = "\n".join(row[0] for row in database.execute("EXPLAIN " + text))
@@ -114,11 +114,11 @@ def test_a_window_is_looked_up_by_the_index_on_createdat(database):
 
 # ---- laws ------------------------------------------------------------------------------------------------------------
 def test_a_query_is_worked_out_once_and_its_values_are_new_each_time():
-    first = CANONICAL.statement("span", GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1))))
-    other = Queries(Mapping("aiinteraction", "AIInteraction")).statement("span", GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=9))))
+    first = CANONICAL.statement("latency_counts", GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1))))
+    other = Queries(Mapping("aiinteraction", "AIInteraction")).statement("latency_counts", GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=9))))
     assert first.template is other.template
     assert first.parameters["end_before"] + timedelta(hours=8) == other.parameters["end_before"]
-    classed = Queries(Mapping("aiinteraction", "AIInteraction"), (ErrorClass("mine", ("a",)),)).statement("span", first.parameters)
+    classed = Queries(Mapping("aiinteraction", "AIInteraction"), (ErrorClass("mine", ("a",)),)).statement("latency_counts", first.parameters)
     assert classed.template is not first.template
 
 
@@ -137,7 +137,7 @@ def test_no_value_is_pasted_into_the_text():
 
 @pytest.mark.parametrize("table", ['AI"; DROP TABLE x; --', "schema.table", 'sch"ema.ta ble', "a.b.c;"])
 def test_a_table_s_name_is_quoted(table):
-    text = Queries(Mapping("m", table)).statement("span", GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1)))).sql("postgres")
+    text = Queries(Mapping("m", table)).statement("latency_counts", GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1)))).sql("postgres")
     check_one_select(text, "postgres")
     name = table.rpartition(".")[2]
     assert '"' + name.replace('"', '""') + '" AS "AIInteraction"' in text

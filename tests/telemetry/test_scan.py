@@ -18,12 +18,10 @@ from analysis.telemetry.load import (
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
-    load_names,
-    load_span,
 )
 from analysis.telemetry.partial import Partial
 from analysis.telemetry.scan import IN_ONE_GO, Pace, scan
-from analysis.telemetry.trust import load_trust
+from analysis.telemetry.written import load_trust, load_written
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT, MESSAGES, nasty_calls, typed
 from tests.telemetry.stores import store
@@ -63,8 +61,8 @@ def everything(engine, window, pace=IN_ONE_GO):
         load_hourly_bins(engine, GRID, window, by_source=False, pace=pace),
         load_event_counts(engine, GRID, window, hourly=hourly, recovered=True, crons=[ALL_CALLS], pace=pace),
     ]
-    numbers = [load_span(engine, GRID, window, pace=pace), load_trust(engine, GRID, window, pace=pace), load_names(engine, GRID, window, pace=pace)]
-    return tables, numbers
+    written = load_written(engine, GRID, window, pace=pace)
+    return tables, [written.first_started_at, written.names, written.models, load_trust(engine, GRID, window, written)]
 
 
 def assert_equal(found, expected):
@@ -108,6 +106,13 @@ def busy(tmp_path):
 def test_how_long_a_piece_is(calls, days, a_piece, piece):
     found = Pace().for_calls(calls, timedelta(days=days), a_piece=a_piece).piece
     assert found == (None if piece is None else timedelta(days=piece))
+
+
+def test_finer_pieces_of_a_short_scan_are_neither_told_of_nor_kept():
+    told = []
+    short, long = Pace(tell=told.append), Pace(timedelta(days=3), tell=told.append)
+    assert short.finer(10_000_000, timedelta(days=7), a_piece=3_000_000) == Pace(timedelta(days=2))
+    assert long.finer(70_000_000, timedelta(days=7), a_piece=10_000_000) == Pace(timedelta(days=1), tell=told.append)
 
 
 def test_a_failure_and_its_success_on_either_side_of_an_edge(tmp_path):
@@ -204,7 +209,7 @@ def test_an_hour_that_takes_too_long_is_told(busy):
 # ---- edges -----------------------------------------------------------------------------------------------------------
 def test_a_stretch_of_no_length_is_asked_once(busy):
     nothing = Grid(DEPLOY, timedelta(0)).parameters(Window(DEPLOY, DEPLOY + HOUR)) | {"written_before": datetime(2000, 1, 1)}
-    assert scan(busy, "latency_counts", nothing, pace=Pace(HOUR)).empty
+    assert [len(rows) for rows in scan(busy, "latency_counts", nothing, pace=Pace(HOUR))] == [0]
 
 
 def test_a_name_that_looks_like_a_secret_is_not_kept(tmp_path):

@@ -21,8 +21,8 @@ from analysis.telemetry.engines import open_engine
 from analysis.telemetry.engines import spark_session as connecting
 from analysis.telemetry.load import LIMIT_COLUMNS, Grid
 from analysis.telemetry.queries import SQL_FOLDER, Relation
-from analysis.telemetry.trust import load_trust
 from analysis.telemetry.vocabulary import vocabulary
+from analysis.telemetry.written import load_trust
 from analysis.window import Window
 from tests.house_rules import header_of
 from tests.spark_server import JAVA_OPTIONS
@@ -196,7 +196,7 @@ def test_a_session_that_is_passed_stays_as_it_was(session, nasty, tmp_path):
     before = [table.name for table in session.catalog.listTables()]
     settings = spark_settings(tmp_path, f'path = "{nasty}/calls.parquet"')
     with analysis.open(settings.path, spark=session) as rollout:
-        assert rollout.engine.fetch(rollout.engine.queries.statement("span", NASTY[0].parameters(NASTY[1])))["calls"][0] > 100
+        assert rollout.engine.fetch(rollout.engine.queries.statement("written", NASTY[0].parameters(NASTY[1])))["written_rows"].sum() > 100
         assert session.conf.get("spark.sql.session.timeZone") == "America/New_York"
     assert [table.name for table in session.catalog.listTables()] == before
     assert not session.getTags()
@@ -228,7 +228,7 @@ def test_a_client_that_is_not_in_utc_counts_the_same(both, monkeypatch):
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
-        spans = [plain_rows(engine.fetch(engine.queries.statement("span", grid.parameters(window)))) for engine in both["nasty"]]
+        spans = [plain_rows(engine.fetch(engine.queries.statement("written", grid.parameters(window)))) for engine in both["nasty"]]
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -242,7 +242,7 @@ def test_a_master_starts_spark_in_the_process(both, nasty, tmp_path):
     program = (
         "import sys, analysis\nfrom tests.telemetry.test_spark import NASTY\n"
         "with analysis.open(sys.argv[1]) as rollout:\n"
-        "    statement = rollout.engine.queries.statement('span', NASTY[0].parameters(NASTY[1]))\n"
+        "    statement = rollout.engine.queries.statement('written', NASTY[0].parameters(NASTY[1]))\n"
         "    print(rollout.engine.fetch(statement).to_csv())"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "rollout.toml")]
@@ -250,5 +250,5 @@ def test_a_master_starts_spark_in_the_process(both, nasty, tmp_path):
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250)
     embedded = both["nasty"][1]
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == embedded.fetch(embedded.queries.statement("span", NASTY[0].parameters(NASTY[1]))).to_csv().strip()
+    assert done.stdout.strip() == embedded.fetch(embedded.queries.statement("written", NASTY[0].parameters(NASTY[1]))).to_csv().strip()
     assert "Traceback" not in done.stderr

@@ -130,7 +130,7 @@ def test_a_query_over_the_time_limit_is_stopped(remote, nasty, tmp_path):
             spark.sql("SELECT COUNT(*) FROM RANGE(100000000000) WHERE SIN(id) > 2").toArrow()
         assert time.monotonic() - began < 20
         engine._session.timeout = timedelta(minutes=1)
-        assert engine.fetch(engine.queries.statement("span", NASTY[0].parameters(NASTY[1])))["calls"][0] > 100
+        assert engine.fetch(engine.queries.statement("written", NASTY[0].parameters(NASTY[1])))["written_rows"].sum() > 100
 
 
 @spark_only
@@ -158,7 +158,7 @@ def test_a_server_that_goes_away_is_one_sentence(remote, nasty, tmp_path):
         relay.cut()
         began = time.monotonic()
         with pytest.raises(RolloutError, match="the Spark server went away; run again when it is back"):
-            engine.fetch(engine.queries.statement("span", NASTY[0].parameters(NASTY[1])))
+            engine.fetch(engine.queries.statement("written", NASTY[0].parameters(NASTY[1])))
     assert time.monotonic() - began < 60
 
 

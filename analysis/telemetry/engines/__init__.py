@@ -20,12 +20,14 @@ class Engine(Protocol):
     ----------
     name : duckdb, postgres, spark, or SQLAlchemy's name of another database.
     calls_a_piece : how many calls a query of a long scan reads at most, in whole days.
+    calls_an_hourly_piece : the same for a query that counts by the hour: days share no hour, so small pieces cost no time and save memory.
     ids_are_unique : whether the database itself sees to it that no id occurs twice.
     groups_by_number : whether counting gains by numbers in the place of features and sources.
     """
 
     name: str
     calls_a_piece: int
+    calls_an_hourly_piece: int
     ids_are_unique: bool
     groups_by_number: bool
     queries: Queries

@@ -34,6 +34,7 @@ class SparkEngine:
 
     name = "spark"
     calls_a_piece = 300_000_000
+    calls_an_hourly_piece = 300_000_000
     groups_by_number = False
     ids_are_unique = False
 

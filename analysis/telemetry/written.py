@@ -1,0 +1,90 @@
+"""What a stretch of time holds, in one pass over its rows: names, how many calls, since when, and whether the rows can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from analysis.telemetry.engines import Engine
+from analysis.telemetry.load import Grid, read_instant
+from analysis.telemetry.names import Names
+from analysis.telemetry.scan import IN_ONE_GO, Pace, scan
+from analysis.window import Window
+
+IDS_AT_ONCE = 1_000_000
+"""Up to so many ids are held against each other."""
+IDS_LOOKED_AT = 250_000
+"""Of more rows, those written in the first seconds or minutes of every hour speak for all: about so many."""
+FEWEST_SHARE = 40
+"""They must be at least this part of what evenly spread rows give, else all are counted."""
+_NUMBERS = ("written_rows", "null_latencies", "negative_latencies", "unknown_statuses", "started_before")
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """The rows written in a window and its settle.
+
+    Attributes
+    ----------
+    first_started_at : when the first call of the window starts, UTC, be it in a warm-up; None without any.
+    names : the features and sources of the rows, by number.
+    models : feature -> the model that most of its rows have; of equals the first by name.
+    numbers : what the data checks judge, without ids: counts, and first_written_at and last_written_at in UTC.
+    """
+
+    first_started_at: datetime | None
+    names: Names
+    models: dict[str, str]
+    numbers: dict[str, Any]
+
+
+def load_written(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE_GO) -> Written:
+    """What the table holds of that window."""
+    pieces = pd.concat(scan(engine, "written", grid.parameters(window), pace=pace), ignore_index=True)
+    numbers: dict[str, Any] = {key: int(pieces[key].sum()) for key in _NUMBERS}
+    first_written, last_written = pieces["first_written_at"].min(), pieces["last_written_at"].max()
+    numbers |= {"first_written_at": read_instant(first_written), "last_written_at": read_instant(last_written)}
+    first = read_instant(pieces["first_started_at"].min())
+    return Written(
+        first_started_at=first if first is not None and first < window.end else None,
+        names=Names.of(pieces),
+        models=_models(pieces),
+        numbers=numbers,
+    )
+
+
+def load_trust(engine: Engine, grid: Grid, window: Window, written: Written | None = None) -> dict[str, Any]:
+    """The numbers that the data checks judge, over the rows written in `window` and its settle; `written` where it is known already."""
+    numbers = (written or load_written(engine, grid, window)).numbers
+    return numbers | _count_ids(engine, grid, window, numbers["written_rows"])
+
+
+def _models(rows: pd.DataFrame) -> dict[str, str]:
+    counted = rows.dropna(subset=["feature", "model"]).groupby(["feature", "model"], as_index=False)["written_rows"].sum()
+    ordered = counted.sort_values(["feature", "written_rows", "model"], ascending=[True, False, True]).drop_duplicates("feature")
+    return dict(zip(ordered["feature"].astype(str), ordered["model"].astype(str), strict=True))
+
+
+def _count_ids(engine: Engine, grid: Grid, window: Window, rows: int) -> dict[str, int]:
+    """How many ids the rows have. A primary key says so; of many rows, a part is looked at: to count 100 million texts costs gigabytes.
+
+    Copies of a row are written at the same time, so a part of each hour holds all of them or none: a file read twice, or a join that
+    multiplies rows, shows at once, and two exports that overlap do from the hour in which they meet. When copies are found, all ids
+    are counted.
+    """
+    if engine.ids_are_unique:
+        return {"distinct_ids": rows, "ids_compared": rows}
+    parameters = grid.parameters(window)
+    if rows > IDS_AT_ONCE:
+        looked_at, distinct = _distinct(engine, parameters | {"looked_at_ms": parameters["looked_at_ms"] * IDS_LOOKED_AT // rows})
+        if looked_at == distinct and looked_at * FEWEST_SHARE >= IDS_LOOKED_AT:
+            return {"distinct_ids": rows, "ids_compared": looked_at}
+    return {"distinct_ids": _distinct(engine, parameters)[1], "ids_compared": rows}
+
+
+def _distinct(engine: Engine, parameters: dict[str, Any]) -> tuple[int, int]:
+    found = engine.fetch(engine.queries.statement("distinct_ids", parameters)).iloc[0]
+    return int(found["rows_with_id"]), int(found["distinct_ids"])
