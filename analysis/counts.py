@@ -6,6 +6,7 @@ Latency is whole milliseconds, so counting calls per millisecond loses nothing: 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -17,6 +18,7 @@ from pandas.api.types import union_categoricals
 from analysis.metrics import SLOWER_THAN_PERCENTILES
 
 TEXT_KEYS = ("feature", "source", "tenant", "kind")
+LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,25 +162,33 @@ def _joined(parts: list[pd.Series]) -> pd.Series:
 
 def _summed(keys: dict[str, pd.Series], sums: Iterator[tuple[str, pd.Series]]) -> pd.DataFrame:
     """The columns in the order of the keys, missing texts first; the sums of equal keys added up."""
-    codes = [column.cat.codes.to_numpy() if name in TEXT_KEYS else column.to_numpy() for name, column in keys.items()]
-    if _is_in_order(codes):  # as a frozen baseline is: no copy of it
+    place = _place([column.cat.codes.to_numpy() if name in TEXT_KEYS else column.to_numpy() for name, column in keys.items()])
+    if (place[1:] > place[:-1]).all():  # as a frozen baseline is: no copy of it
         return pd.DataFrame({**keys, **dict(sums)}, copy=False)
-    order = np.lexsort(codes[::-1])
-    is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = np.logical_or.reduce([np.diff(code[order]) != 0 for code in codes])
-    firsts, is_sum = np.flatnonzero(is_first), not is_first.all()
-    del codes
+    order = np.argsort(place)
+    place = place[order]
+    is_first = np.append(True, place[1:] != place[:-1])
+    firsts, has_equal = np.flatnonzero(is_first), not is_first.all()
+    del place, is_first
     table = {name: keys.pop(name).take(order[firsts]).reset_index(drop=True) for name in list(keys)}
     for name, column in sums:
-        table[name] = np.add.reduceat(column.to_numpy()[order], firsts) if is_sum else column.to_numpy()[order]
+        ordered = column.to_numpy()[order]
+        table[name] = np.add.reduceat(ordered, firsts) if has_equal else ordered
     return pd.DataFrame(table, copy=False)
 
 
-def _is_in_order(codes: list[np.ndarray]) -> bool:
-    """Whether each row comes after the one before it, by the first key that differs."""
-    same = np.ones(max(len(codes[0]) - 1, 0), dtype=bool)
-    for code in codes:
-        if (same & (code[1:] < code[:-1])).any():
-            return False
-        same &= code[1:] == code[:-1]
-    return not same.any()
+def _place(codes: list[np.ndarray]) -> np.ndarray:
+    """One number a row that grows as its keys do, the first key before the others: much quicker to sort by than several."""
+    if not len(codes[0]):
+        return np.empty(0, dtype=np.int64)
+    lows = [int(code.min()) for code in codes]
+    spans = [int(code.max()) - low + 1 for code, low in zip(codes, lows, strict=True)]
+    if math.prod(spans) > LARGEST:  # their ranks among the keys that there are
+        _, place = np.unique(np.stack(codes, axis=1), axis=0, return_inverse=True)
+        return place
+    place = np.zeros(len(codes[0]), dtype=np.int64)
+    for code, low, span in zip(codes, lows, spans, strict=True):
+        place *= span
+        place += code
+        place -= low
+    return place

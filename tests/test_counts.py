@@ -46,6 +46,16 @@ def test_quantiles_from_counts_are_those_of_the_calls():
     np.testing.assert_allclose(quantiles(sample, probabilities), np.quantile(calls, probabilities), rtol=1e-12)
 
 
+@pytest.mark.parametrize("latencies_ms", [(5, 7), (0, 2**62), (-(2**62), 2**62)])
+def test_any_number_of_names_and_any_latency_has_its_place(latencies_ms):
+    """Names are numbers of eight bits up to the 128th; keys that make no number of 63 bits together are ranked."""
+    rows = [(f"f{name:04}", source, 8, ms, 1) for name in range(300) for source in (None, "a") for ms in latencies_ms]
+    for count in (1, 127, 128, 129, 300):
+        some = rows[: 2 * len(latencies_ms) * count]
+        found = latency(list(reversed(some)) + some).rows
+        assert [tuple(row) for row in found.astype(object).where(found.notna(), None).itertuples(index=False)] == [(*row[:4], 2) for row in some]
+
+
 # ---- laws ------------------------------------------------------------------------------------------------------------
 KEYS = st.tuples(st.sampled_from(["a", "b", "ü"]), st.sampled_from([None, "s", ""]), st.integers(0, 8), st.integers(0, 5), st.integers(1, 9))
 ROWS = st.lists(KEYS, max_size=12)

@@ -134,11 +134,12 @@ def load_post(engine: Engine, settings: Settings, deployed_at: datetime, window:
         nothing = (LatencyCounts.empty(), HourlyCounts.empty(), HourlyBins.empty(), EventCounts.empty())
         return Arm(window, _hours(window, deployed_at), *nothing, limits=baseline.limits, trust=load_trust(engine, grid, window))
     names = Names.of(baseline.hourly.rows)
+    latency = load_latency_counts(engine, grid, [window], names=names)  # the largest first, while there is least beside it
     hourly = load_hourly_counts(engine, grid, window, baseline.limits)
     return Arm(
         window=window,
         hours=_hours(window, deployed_at),
-        latency=load_latency_counts(engine, grid, [window], names=names),
+        latency=latency,
         hourly=hourly,
         bins=load_hourly_bins(engine, grid, window, by_source=_names_a_source(settings), names=names),
         events=_load_events(engine, settings, grid, window, hourly),

@@ -7,9 +7,9 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
-from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
+from scipy.special import log_ndtr, ndtr, ndtri
+
+from analysis.statistics.root import find_root
 
 Spending = Callable[[float, float], float]
 
@@ -91,21 +91,18 @@ def alpha_needed(times: tuple[float, ...], look: int, z: float) -> float:
     """
     if len(times) == 1 and times[0] == 1:
         return float(min(1.0, 2 * ndtr(-z)))
-    (lowest, highest), curve = _alpha_table(tuple(times))[look]
-    if z < lowest:
+    rising, beyond_one_look = _alpha_table(tuple(times))[look]
+    if z < rising[0]:
         return 1.0
-    return SMALLEST_ALPHA if z >= highest else float(np.exp(curve(z)))
+    return SMALLEST_ALPHA if z >= rising[-1] else float(np.exp(log_ndtr(-z) + np.interp(z, rising, beyond_one_look)))
 
 
 @lru_cache(maxsize=64)
-def _alpha_table(times: tuple[float, ...]) -> list[tuple[tuple[float, float], PchipInterpolator]]:
-    """Per look: the range of bounds in the table, and log alpha as a function of the bound."""
+def _alpha_table(times: tuple[float, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Per look: rising bounds, and how far log alpha lies above that of one look alone, which hardly bends between two of them."""
     alphas = np.concatenate((np.geomspace(SMALLEST_ALPHA, 0.2, 60), np.linspace(0.25, LARGEST_ALPHA, 16)))
     table = np.array([bounds(times, float(alpha)) for alpha in alphas])
-    curves = []
-    for column in table.T:
-        curves.append(((column.min(), column.max()), PchipInterpolator(column[::-1], np.log(alphas[::-1]))))
-    return curves
+    return [(column[::-1], np.log(alphas[::-1]) - log_ndtr(-column[::-1])) for column in table.T]
 
 
 def _edge(points: np.ndarray, density: np.ndarray, sigma: float, step: float) -> float:
@@ -118,7 +115,7 @@ def _edge(points: np.ndarray, density: np.ndarray, sigma: float, step: float) ->
     if excess(0.0) <= 0:
         return 0.0
     reach = np.abs(points).max() + 40 * sigma
-    return float(brentq(excess, 0.0, reach, xtol=1e-12, rtol=1e-12))
+    return float(find_root(excess, 0.0, reach))
 
 
 def _carry(points: np.ndarray, density: np.ndarray, sigma: float, edge: float) -> tuple[np.ndarray, np.ndarray]:

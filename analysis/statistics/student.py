@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
 from analysis.statistics.exact import Alternative
 from analysis.statistics.ratio import Spread
+from analysis.statistics.root import find_root
 
 
 def t_p_value(estimate: float, variance: float, df: float, alternative: Alternative = "two-sided") -> float:
@@ -63,7 +63,7 @@ def difference_interval(spread: Spread, baseline: float, post: float, *, scale: 
     low = estimate - t * np.sqrt(spread.variance(scale))
     if rise(low) > max(1.0, scale) and beyond(estimate) < 0:
         start = (max(1.0, scale) - scale) * baseline
-        low = brentq(beyond, start, estimate) if beyond(start) > 0 else start
+        low = find_root(beyond, start, estimate) if beyond(start) > 0 else start
     high = estimate + t * np.sqrt(spread.variance(scale, rise=rise(estimate)))
     return float(low), float(high)
 
@@ -86,8 +86,8 @@ def _rate_interval(
         return abs(estimate - difference) - t * np.sqrt(variance)
 
     lowest, highest = min(-of_null, estimate), max(1.0 - of_null, estimate)
-    low = brentq(beyond, lowest, estimate) if beyond(lowest) > 0 else lowest
-    high = brentq(beyond, estimate, highest) if beyond(highest) > 0 else highest
+    low = find_root(beyond, lowest, estimate) if beyond(lowest) > 0 else lowest
+    high = find_root(beyond, estimate, highest) if beyond(highest) > 0 else highest
     return float(low), float(high)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -20,6 +21,9 @@ from analysis.window import HOUR, Window
 LONGEST_CALL = timedelta(days=1)
 RECOVERED_WITHIN = timedelta(minutes=10)
 LIMIT_COLUMNS = {"feature": "TEXT", "tau_ms": "BIGINT", "p50_ms": "BIGINT", "p90_ms": "BIGINT", "p95_ms": "BIGINT", "p99_ms": "BIGINT"}
+
+
+Table = TypeVar("Table", bound=CountTable)
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def load_latency_counts(
     written_before = max((_naive(window.end + grid.settle) for window in windows), default=None)
     for window in windows:
         parameters = grid.parameters(window) | {"written_before": written_before}
-        table += LatencyCounts.of_pieces(_count(engine, "latency_counts", parameters, names, pace=pace))
+        table += _count(LatencyCounts, engine, "latency_counts", parameters, names, pace=pace)
     return table
 
 
@@ -131,7 +135,7 @@ def load_hourly_counts(engine: Engine, grid: Grid, window: Window, limits: pd.Da
         return _on_grid(rows.assign(tau_ms=timed * tau, tau_ms_2=timed * tau**2), grid)
 
     pieces = scan(engine, "hourly_counts", grid.parameters(window), relations={"limits": relation}, pace=pace)
-    return HourlyCounts.of_pieces(_each(pieces, finished))
+    return HourlyCounts.of_pieces([finished(rows) for rows in pieces])
 
 
 def load_hourly_bins(
@@ -139,8 +143,11 @@ def load_hourly_bins(
 ) -> HourlyBins:
     """Calls per hour and latency bin, the sources apart or together."""
     parameters = grid.parameters(window) | {"by_source": int(by_source)}
-    pieces = _count(engine, "hourly_bins", parameters, names, pace=pace)
-    return HourlyBins.of_pieces(_each(pieces, lambda rows: rows.assign(hour=grid.hours(rows["hour_at"]))))
+
+    def finished(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.assign(hour=grid.hours(rows["hour_at"]))
+
+    return _count(HourlyBins, engine, "hourly_bins", parameters, names, pace=pace, finished=finished)
 
 
 def load_event_counts(
@@ -157,7 +164,7 @@ def load_event_counts(
     table = EventCounts.empty()
     if recovered:
         pieces = scan(engine, "recovered", grid.parameters(window), pace=pace, followed_for=RECOVERED_WITHIN + grid.settle)
-        table += EventCounts.of_pieces(_each(pieces, lambda rows: _on_grid(rows, grid).assign(kind="recovered")))
+        table += EventCounts.of_pieces([_on_grid(rows, grid).assign(kind="recovered") for rows in pieces])
     for cron in crons:
         known = hourly.rows[["feature", "source"]].drop_duplicates()
         chosen = [pair for pair in _plain_rows(known, ("feature", "source")) if cron.choose(*pair)]
@@ -167,21 +174,33 @@ def load_event_counts(
     return table
 
 
-def _count(engine: Engine, name: str, parameters: dict[str, Any], names: Names, *, pace: Pace) -> list[pd.DataFrame]:
-    """The pieces of a counting query: by the numbers of `names` where the engine gains by it, unless a new name has none."""
+class _NewName(Exception):
+    """A feature or source that has no number came meanwhile."""
+
+
+def _count(
+    kind: type[Table],
+    engine: Engine,
+    name: str,
+    parameters: dict[str, Any],
+    names: Names,
+    *,
+    pace: Pace,
+    finished: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows,
+) -> Table:
+    """The table of a counting query: by the numbers of `names` where the engine gains by it, by text when a new name has none."""
     if engine.groups_by_number and names.are_worth_it():
         pieces = scan(engine, name, parameters | names.parameters, pace=pace)
-        asked = ["feature", "source"] if parameters["by_source"] else ["feature"]
-        if not any(rows[asked].isna().any(axis=None) for rows in pieces):
-            return _each(pieces, names.written_out)
-    return scan(engine, name, parameters, pace=pace)
+        with suppress(_NewName):
+            return kind.of_pieces([finished(rows) for rows in _written_out(pieces, names, by_source=bool(parameters["by_source"]))])
+    return kind.of_pieces([finished(rows) for rows in scan(engine, name, parameters, pace=pace)])
 
 
-def _each(pieces: list[pd.DataFrame], change: Callable[[pd.DataFrame], pd.DataFrame]) -> list[pd.DataFrame]:
-    """The pieces changed one by one, none kept as it was."""
-    for at in range(len(pieces)):
-        pieces[at] = change(pieces[at])
-    return pieces
+def _written_out(pieces: Iterator[pd.DataFrame], names: Names, *, by_source: bool) -> Iterator[pd.DataFrame]:
+    for rows in pieces:
+        if rows["feature"].isna().any() or (by_source and rows["source"].isna().any()):
+            raise _NewName
+        yield names.written_out(rows)
 
 
 def _minutes_over_budget(rows: pd.DataFrame, cron: CronBudget, grid: Grid) -> EventCounts:

@@ -7,7 +7,7 @@ piece is shown the successes that follow it.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -76,18 +76,18 @@ def scan(
     relations: Mapping[str, Relation] | None = None,
     pace: Pace = IN_ONE_GO,
     followed_for: timedelta | None = None,
-) -> list[pd.DataFrame]:
-    """What a counting query gives for the pieces of [written_from, written_before): a frame a piece, an empty one only alone.
+) -> Iterator[pd.DataFrame]:
+    """What a counting query gives for the pieces of [written_from, written_before), a frame a piece, one after the other.
 
     With `followed_for` a query is about the rows before :failed_before, and reads those that are written so much later too. A piece
     that takes longer than the engine's time limit is tried again with half of it, down to an hour; TookTooLong then.
     """
     position, end = parameters["written_from"], parameters["written_before"]
     piece = pace.piece or max(end - position, HOUR)
-    in_pieces, frames = piece < end - position, []
+    in_pieces, begun = piece < end - position, False
     of_all = {key: value for key, value in parameters.items() if key not in _OF_A_PIECE}
     asked = {"parameters": of_all, "relations": relations or {}}
-    while position < end or not frames:
+    while position < end or not begun:
         kept = pace.keeping.find(name, asked, position) if pace.keeping and in_pieces else None
         if kept is None:
             until = min(position + piece, end)
@@ -103,11 +103,11 @@ def scan(
                 pace.keeping.keep(name, asked, (position, until), rows)
         else:
             until, rows = kept
-        frames.append(rows)
-        position = until
+        position, begun = until, True
         if in_pieces:
             pace.tell(f"{name}: counted up to {position:%Y-%m-%d %H:%M} of {end:%Y-%m-%d %H:%M}")
-    return [rows for rows in frames if len(rows)] or frames[:1]
+        yield rows
+        del rows  # it is counted in the table: the next piece need not find it in memory
 
 
 def _followers(until: datetime, end: datetime, followed_for: timedelta | None) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class DuckDBEngine:
     """A connection in memory that sees the source as one view and, once open, may touch no other file."""
 
     name = "duckdb"
-    calls_a_piece = 30_000_000
+    calls_a_piece = 200_000_000
     calls_an_hourly_piece = 5_000_000
     ids_are_unique = False
     groups_by_number = True
