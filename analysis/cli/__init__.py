@@ -35,7 +35,7 @@ def main() -> None:
 def _give_memory_back() -> None:
     """Have the memory of large tables go back to the system as soon as they are let go: a hundred megabytes at the peak."""
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # Arrow's own pool keeps what it was given
-    with contextlib.suppress(OSError, AttributeError):  # glibc, see mallopt(3): by itself it raises the size from which it gives back
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # of glibc alone, see mallopt(3); it keeps more and more by itself
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _GIVEN_BACK_FROM)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from analysis.errors import TookTooLong
-from analysis.telemetry.queries import Relation
+from analysis.telemetry.queries import FEATURES, Relation
 from analysis.window import HOUR
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def scan(
         if kept is None:
             until = min(position + piece, end)
             written = {"written_from": position, "written_before": until, **_followers(until, end, followed_for)}
-            statement = engine.queries.statement(name, {**parameters, **written}, relations=relations, ordered=False)
+            values = {**parameters, **written}
+            statement = engine.queries.statement(name, values, relations=relations, ordered=FEATURES in values)  # numbers sort alike everywhere
             try:
                 rows = engine.fetch(statement)
             except TookTooLong as error:
