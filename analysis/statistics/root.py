@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -37,5 +38,5 @@ def find_root(function: Callable[[float], float], low: float, high: float) -> fl
         cut = middle + (middle - low) * np.sign(at_low - at_high) * at_middle / np.sqrt(at_middle**2 - at_low * at_high)
         at_cut = function(cut)
         points = sorted([(low, at_low), (middle, at_middle), (cut, at_cut), (high, at_high)])
-        (low, at_low), (high, at_high) = next(pair for pair in zip(points, points[1:], strict=False) if pair[0][1] * pair[1][1] <= 0)
+        (low, at_low), (high, at_high) = next(pair for pair in pairwise(points) if pair[0][1] * pair[1][1] <= 0)
     return (low + high) / 2

@@ -92,8 +92,8 @@ def scan(
         if kept is None:
             until = min(position + piece, end)
             written = {"written_from": position, "written_before": until, **_followers(until, end, followed_for)}
-            values = {**parameters, **written}
-            statement = engine.queries.statement(name, values, relations=relations, ordered=FEATURES in values)  # numbers sort alike everywhere
+            values = {**parameters, **written}  # with numbers for names, which sort alike everywhere, it comes in order
+            statement = engine.queries.statement(name, values, relations=relations, ordered=FEATURES in values)
             try:
                 rows = engine.fetch(statement)
             except TookTooLong as error:
