@@ -113,6 +113,7 @@ def commands(engine: str, millions: float) -> dict[str, list[str]]:
     if engine not in who.READERS:
         return found
     programs = {
+        "rollout: its start alone, no call read": who.START,
         "rollout: the latency counts alone": who.LATENCY_COUNTS,
         "bare GROUP BY feature": who.GROUP_BY,
         "four percentiles a group": who.PERCENTILES,

@@ -59,6 +59,9 @@ PERCENTILES = """
 of = ", ".join(f'percentile_cont({q}) WITHIN GROUP (ORDER BY "latencyMs")' for q in (0.5, 0.9, 0.95, 0.99))
 read(f'SELECT "featureId", "source", "status", {of} FROM {table} GROUP BY 1, 2, 3')
 """
+START = """
+import analysis.judge
+"""
 LATENCY_COUNTS = """
 from pathlib import Path
 from analysis.config import load_settings

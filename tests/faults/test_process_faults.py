@@ -122,7 +122,7 @@ def test_asked_to_stop_in_mid_query(home, request, tally, engine, number):
             database.load_interactions(simple_calls())
             database.execute(SLOW.replace("0.05", "1"))
             process = place.start("compare", environment={"DATABASE_URL": database.url})
-            running = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'rollout' AND state = 'active' AND query LIKE '%outcome%'"
+            running = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'rollout' AND state = 'active' AND query LIKE '%written_rows%'"
             wait_until(lambda: database.execute(running), process)
         else:
             names = ("id", "clientId", "leadId", "source", "featureId", "model", "status", "errorMessage", "outputTokens", "totalTokens", "createdAt")
