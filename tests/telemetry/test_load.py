@@ -20,6 +20,7 @@ from analysis.telemetry.load import (
     load_latency_counts,
     without_hours,
 )
+from analysis.telemetry.names import MOST
 from analysis.telemetry.simulate import simulate_phase_94
 from analysis.telemetry.written import load_trust, load_written
 from analysis.window import Window
@@ -126,11 +127,19 @@ def test_counting_by_number_is_counting_by_text(engine, calls, left_out):
     assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=False, names=names)) == plain(calls).bins(False)
 
 
-def test_an_empty_source_is_not_a_missing_one(tmp_path):
-    rows = nasty_calls().head(30).assign(source=[None, "", "a"] * 10, latencyMs=7, createdAt=pd.Timestamp(DEPLOYED_AT) + pd.Timedelta("1min"))
+@pytest.mark.parametrize(("features", "sources"), [
+    (["f"], [None, "", "a"]), (["f"], [None]), (["", "it's \"f\"; --", "\u00fc\U0001f600"], ["[a]", "%", None]), ([f"f{n:03}" for n in range(MOST + 1)], ["a", "b"]),
+])  # fmt: skip
+def test_a_number_stands_for_any_name(tmp_path, features, sources):
+    """An empty one is not a missing one; so many that no number is worth it are counted by text."""
+    count = 3 * len(features) * len(sources)
+    rows = typed([{**nasty_calls().iloc[0], "id": str(n), "featureId": features[n % len(features)], "source": sources[n // len(features) % len(sources)],
+                   "latencyMs": 7, "createdAt": DEPLOYED_AT + timedelta(minutes=1)} for n in range(count)])  # fmt: skip
     engine = open_engine(store("parquet", rows, tmp_path))
     names = load_written(engine, GRID, WIDE).names
+    assert names.are_worth_it() == (len(features) <= MOST)
     assert counted(load_latency_counts(engine, GRID, [WIDE], names=names)) == counted(load_latency_counts(engine, GRID, [WIDE])) == plain(rows).latency_counts()
+    engine.close()
 
 
 def test_event_counts(engine, calls):
