@@ -161,7 +161,7 @@ def metric_cells() -> Iterator[Cell]:
         slow = Story(provider_errors=2.5) if is_class else Story(provider=1.25)
         words = "errors x 2.5" if is_class else "25 % slower"
         for days in (1, 7):
-            study = f"{metric}, D = {days}"
+            study = f"`{metric}`, D = {days}"
             yield Cell(study, "nothing shared", Story(shared=0.0, days=days), metric=metric)
             yield Cell(study, "noise shared .6", Story(days=days), metric=metric)
             yield Cell(study, f"provider {words}, noise shared .6", replace(slow, days=days), metric=metric)
