@@ -51,7 +51,7 @@ lint: $(TEST) ## style and mistakes, by ruff
 	.venv/bin/ruff check .
 
 lab: $(RUN) ## JupyterLab on notebooks/, with the project importable
-	.venv/bin/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ARGS)
+	JUPYTER_CONFIG_PATH=analysis/report/jupyter .venv/bin/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
 bench: $(TEST) ## speed and calibration: the figures of the docs
 	@for program in benchmarks/*.py; do echo "== $$program"; .venv/bin/python "$$program" || exit 1; done

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from analysis.config import Settings
 
 NOTEBOOK = "explore.ipynb"
+JUPYTER = Path(__file__).with_name("jupyter")
+"""Settings of JupyterLab, for this start alone: it asks nobody whether there is news, and the analyst not whether it may."""
 
 
 def open_lab(settings: Settings) -> int:
     """Start JupyterLab with the rollout's explore.ipynb open; returns its exit code when it is closed."""
     notebook = copy_notebook(settings)
-    environment = {**os.environ, CONFIG_VARIABLE: str(settings.folder / settings.path.name)}
     try:
-        return subprocess.run([*lab_command(notebook)], env=environment, check=False).returncode
+        return subprocess.run(lab_command(notebook), env=lab_environment(settings), check=False).returncode
     except KeyboardInterrupt:
         return 0
 
@@ -34,6 +35,13 @@ def copy_notebook(settings: Settings) -> Path:
     if not notebook.exists():
         files.write_text(notebook, (NOTEBOOKS / NOTEBOOK).read_text(encoding="utf-8"))
     return notebook
+
+
+def lab_environment(settings: Settings) -> dict[str, str]:
+    """What JupyterLab and its kernel find in the environment: the rollout, and our settings beside the user's."""
+    paths = [str(JUPYTER), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    there = {CONFIG_VARIABLE: str(settings.folder / settings.path.name), "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths))}
+    return os.environ | there
 
 
 def lab_command(notebook: Path) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import subprocess
 import time
@@ -15,8 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from analysis.config import Settings
-from analysis.report.explore import CONFIG_VARIABLE
-from analysis.report.lab import copy_notebook, lab_command
+from analysis.report.lab import copy_notebook, lab_command, lab_environment
 
 WAIT_MS = 120_000
 
@@ -30,7 +28,7 @@ def lab_address(settings: Settings, home: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     options = [f"--ServerApp.port={port}", "--ServerApp.open_browser=False", "--IdentityProvider.token=test"]
     own = {"HOME": str(home), "JUPYTER_CONFIG_DIR": str(home), "JUPYTERLAB_SETTINGS_DIR": str(home)}
-    environment = {**os.environ, CONFIG_VARIABLE: str(settings.path), **own}
+    environment = lab_environment(settings) | own
     with (home / "log").open("wb") as log:
         process = subprocess.Popen([*lab_command(copy_notebook(settings)), *options], env=environment, stdout=log, stderr=log)
     try:

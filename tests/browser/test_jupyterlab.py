@@ -19,4 +19,5 @@ def test_a_drop_down_changes_a_figure(browser, site, tmp_path):
         page.wait_for_function(changed, arg=before, timeout=WAIT_MS)
         assert "draft.verify.email.step3" in shown.inner_html()
         assert page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+        assert page.locator(".Toastify__toast").count() == 0  # no question about news
         assert [url for url in requests if not url.startswith(("http://127.0.0.1", "data:", "blob:", "ws://127.0.0.1"))] == []
