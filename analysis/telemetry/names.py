@@ -1,4 +1,4 @@
-"""Features and sources by number: an embedded engine groups by two small numbers in half the time of two texts."""
+"""Features and sources by number: an embedded engine groups by two small numbers in six tenths of the time of two texts."""
 
 from __future__ import annotations
 
