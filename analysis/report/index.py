@@ -13,11 +13,11 @@ from analysis.history.stages import PlannedLook, deployed_at, plan_looks
 from analysis.report.captions import describe_looks
 from analysis.report.places import Link
 from analysis.report.prepared.claims import prepare_looks, with_parts
-from analysis.report.prose import when_text
+from analysis.report.prose import is_sample, when_text
 from analysis.report.rendering import render
 from analysis.report.shelf import Report, latest, newest_result, read_ledger, read_reports
 from analysis.report.strip import Strip, strip_of
-from analysis.report.verdict_prose import VERDICTS, box_changed, headline
+from analysis.report.verdict_prose import NOT_RANDOMISED, VERDICTS, box_changed, headline, steps_of
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -67,6 +67,9 @@ def rollout_index(settings: Settings) -> str:
         result=result,
         headline=headline(result) if result else "No planned look has been made yet.",
         changed=box_changed(result) if result else [],
+        steps=steps_of(result, settings) if result else [],
+        not_randomised=NOT_RANDOMISED,
+        is_sample=bool(result) and is_sample(settings.source.path),
         rows=rows_of(settings, reports),
         strips=strips_of(settings, reports),
         links=_other_pages(settings.outputs),

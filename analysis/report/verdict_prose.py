@@ -13,6 +13,7 @@ from analysis.report.prose import Found, Result, changed_text, metric_words, whe
 from analysis.window import format_duration
 
 if TYPE_CHECKING:
+    from analysis.config import Settings
     from analysis.decision.look import Look
 
 
@@ -150,9 +151,16 @@ def next_steps(
     return [*steps, NextStep(f"Keep watching{_next_window(result, settle, windows)}.", f"rollout watch{option}")]
 
 
+def steps_of(result: Result, settings: Settings) -> list[NextStep]:
+    """What follows from a look of this rollout."""
+    windows = list(zip(settings.monitoring.windows, settings.monitoring.lengths, strict=True))
+    return next_steps(result, settle=settings.monitoring.settle, windows=windows, config=settings.path.name)
+
+
 def advice_step(advice: Mapping[str, Any]) -> NextStep:
     """A knob, from which value to which, and why."""
-    turned = f"{advice['knob']}: {advice['from']} → {advice['to']}" if advice.get("to") is not None else str(advice["knob"])
+    before, after = advice.get("from"), advice.get("to")
+    turned = str(advice["knob"]) if None in (before, after) else f"{advice['knob']}: {before} → {after}"
     effect = f" {advice['predicted']['sentence']}" if advice.get("predicted") else ""
     return NextStep(f"Turn back {turned}.", None, f"{advice['because']}{effect}")
 

@@ -52,6 +52,33 @@ def test_the_verdict_now_is_that_of_the_last_planned_look(rollout):
     assert "Improved" in all_rollouts_index(settings.outputs.parent)
 
 
+@pytest.mark.parametrize(("verdict", "step"), [
+    ("sustained", "rollout handoff"), ("roll_back", "rollout handoff"), ("untrusted", "rollout doctor"), ("keep_watching", "rollout watch"),
+])  # fmt: skip
+def test_the_index_says_what_to_do_now_and_that_it_is_no_trial(rollout, verdict, step):
+    settings = rollout()
+    put(settings, "4h", verdict=verdict)
+    page = rollout_index(settings)
+    assert f"<code>{step}" in page
+    assert "not a randomised trial" in page
+    Page(page)
+
+
+@pytest.mark.parametrize("path", ["outputs/sample/calls.parquet", "calls.parquet"])
+def test_the_index_says_when_the_calls_are_made_up(rollout, path):
+    settings = rollout()
+    settings = settings.model_copy(update={"source": settings.source.model_copy(update={"path": path})})
+    assert "made-up" not in rollout_index(settings)
+    put(settings, "4h")
+    assert ("made-up sample data" in rollout_index(settings)) == path.startswith("outputs/sample")
+
+
+def test_a_stored_knob_without_its_value_is_told_all_the_same(rollout):
+    settings = rollout()
+    put(settings, "4h", verdict="roll_back", advice=[{"knob": "CAP_MS", "to": 5, "because": "of it"}])
+    assert "Turn back CAP_MS." in rollout_index(settings)
+
+
 def test_a_rollout_without_a_look(rollout):
     settings = rollout()
     assert "No planned look has been made yet." in rollout_index(settings)

@@ -62,11 +62,10 @@ class WindowSections:
     def verdict(self) -> Section:
         """The verdict in one sentence, and three boxes: what changed, how sure, what to do now."""
         result, settings = self.look.result, self.look.settings
-        lengths = list(zip(settings.monitoring.windows, settings.monitoring.lengths, strict=True))
-        steps = verdict_prose.next_steps(result, settle=settings.monitoring.settle, windows=lengths, config=settings.path.name)
         html = render(
             "sections/verdict.html.j2", result=result, headline=verdict_prose.headline(result), changed=verdict_prose.box_changed(result),
-            sure=verdict_prose.box_sure(result), steps=steps, not_randomised=verdict_prose.NOT_RANDOMISED,
+            sure=verdict_prose.box_sure(result), steps=verdict_prose.steps_of(result, settings),
+            not_randomised=verdict_prose.NOT_RANDOMISED,
             no_finding=verdict_prose.NO_FINDING if result["verdict"] == "untrusted" else verdict_prose.NOTHING_DECLARED,
             is_sample=prose.is_sample(settings.source.path),
         )  # fmt: skip
