@@ -59,9 +59,7 @@ class Pace:
 
     def finer(self, calls: int, length: timedelta, *, a_piece: int) -> Pace:
         """Smaller pieces for the sake of memory; where the scan is so short that it goes in one, they are neither told of nor kept."""
-        if self.piece is None:
-            return Pace().for_calls(calls, length, a_piece=a_piece)
-        return self.for_calls(calls, length, a_piece=a_piece)
+        return (self if self.piece else Pace()).for_calls(calls, length, a_piece=a_piece)
 
 
 IN_ONE_GO = Pace()

@@ -72,8 +72,8 @@ def _count_ids(engine: Engine, grid: Grid, window: Window, rows: int) -> dict[st
     """How many ids the rows have. A primary key says so; of many rows, a part is looked at: to count 100 million texts costs gigabytes.
 
     Copies of a row are written at the same time, so a part of each hour holds all of them or none: a file read twice, or a join that
-    multiplies rows, shows at once, and two exports that overlap do from the hour in which they meet. When copies are found, all ids
-    are counted.
+    multiplies rows, shows at once, and so do two exports that overlap there; an overlap inside an hour, or an id that comes back at
+    another time, can be missed. When copies are found, all ids are counted.
     """
     if engine.ids_are_unique:
         return {"distinct_ids": rows, "ids_compared": rows}

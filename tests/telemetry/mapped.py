@@ -16,12 +16,5 @@ def source_of(mapping: str) -> str:
     return f'engine = "postgres"\nurl_env = "STORE_URL"\nmapping = "{mapping}"'
 
 
-def counted(table) -> dict:
-    rows = table.rows.astype(object).where(table.rows.notna(), None)
-    split = len(table.KEYS)
-    found = {tuple(row[:split]): tuple(row[split:]) for row in rows.itertuples(index=False)}
-    return {key: sums[0] if len(sums) == 1 else sums for key, sums in found.items()}
-
-
 def naive(instant: datetime) -> datetime:
     return instant.replace(tzinfo=None)

@@ -156,3 +156,12 @@ def plain_rows(frame):
         row["createdAt"] = datetime.fromisoformat(str(row["createdAt"]))
         rows.append(row | {key: None if row[key] is None else int(row[key]) for key in ("latencyMs", "outputTokens", "totalTokens")})
     return rows
+
+
+def counted(table) -> dict:
+    """key -> sums, None for what is not there; a single sum stands alone."""
+    rows = table.rows.astype(object).where(table.rows.notna(), None)
+    split = len(table.KEYS)
+    found = {tuple(row[:split]): tuple(row[split:]) for row in rows.itertuples(index=False)}
+    assert len(found) == len(rows)
+    return {key: sums[0] if len(sums) == 1 else sums for key, sums in found.items()}

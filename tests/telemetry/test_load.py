@@ -25,7 +25,7 @@ from analysis.telemetry.simulate import simulate_phase_94
 from analysis.telemetry.written import load_trust, load_written
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT, FEATURES, nasty_calls, typed
-from tests.telemetry.plain_counts import Calls, outcome_of, plain_rows, trust_numbers
+from tests.telemetry.plain_counts import Calls, counted, outcome_of, plain_rows, trust_numbers
 from tests.telemetry.stores import STORES, settings_of, store
 
 NAMES = {code: name for name, code in OUTCOME_CODES.items()}
@@ -64,15 +64,6 @@ def parquet(calls, tmp_path):
     opened = open_engine(store("parquet", calls, tmp_path))
     yield opened
     opened.close()
-
-
-def counted(table) -> dict:
-    """key -> sums, None for what is not there; a single sum stands alone."""
-    rows = table.rows.astype(object).where(table.rows.notna(), None)
-    split = len(table.KEYS)
-    found = {tuple(row[:split]): tuple(row[split:]) for row in rows.itertuples(index=False)}
-    assert len(found) == len(rows)
-    return {key: sums[0] if len(sums) == 1 else sums for key, sums in found.items()}
 
 
 def plain(rows, window=WIDE, *, grid=GRID, **more) -> Calls:

@@ -18,9 +18,9 @@ from analysis.telemetry.simulate import DEPLOYED_AT, simulate_phase_94
 from analysis.telemetry.written import load_trust
 from analysis.window import Window
 from tests.postgres_server import Database
-from tests.telemetry.mapped import DAYS, GRID, SETTLE, WIDE, counted, naive, source_of
+from tests.telemetry.mapped import DAYS, GRID, SETTLE, WIDE, naive, source_of
 from tests.telemetry.other_stores import NEVER_READ, SECRET, TABLES, langfuse_rows, litellm_rows, load_store, plain_langfuse, plain_litellm
-from tests.telemetry.plain_counts import Calls, plain_rows, trust_numbers
+from tests.telemetry.plain_counts import Calls, counted, plain_rows, trust_numbers
 from tests.telemetry.stores import settings_of
 
 ROOT = Path(__file__).parents[2]

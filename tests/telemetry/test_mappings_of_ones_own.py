@@ -13,7 +13,8 @@ from analysis.telemetry.engines import open_engine
 from analysis.telemetry.load import load_latency_counts
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, SHIPPED, load_mapping
 from analysis.telemetry.simulate import simulate_phase_94
-from tests.telemetry.mapped import GRID, WIDE, counted, naive, source_of
+from tests.telemetry.mapped import GRID, WIDE, naive, source_of
+from tests.telemetry.plain_counts import counted
 from tests.telemetry.stores import settings_of
 
 ROOT = Path(__file__).parents[2]
