@@ -15,7 +15,7 @@ from typing import Any
 from analysis import clock
 from analysis.config import Settings
 from analysis.decision.advice import advise
-from analysis.decision.arms import Baselines, load_post
+from analysis.decision.arms import Baselines
 from analysis.decision.checks import check_data
 from analysis.decision.claims import Arms, Plan
 from analysis.decision.cliffs import find_cliffs, moved_cliffs
@@ -25,6 +25,7 @@ from analysis.decision.known import check_names
 from analysis.decision.lasting import decide_lasting
 from analysis.decision.look import Look
 from analysis.decision.plan import plan_exploratory, plan_look, planned_window
+from analysis.decision.post import PostArms
 from analysis.decision.replay import replay_pretended_deploys
 from analysis.decision.result import baseline_object, look_object
 from analysis.decision.scan import scan_features
@@ -122,7 +123,8 @@ class Rollout:
 
     def _judge(self, window: Window, plan: Plan, label: str) -> Look:
         settings = self.settings
-        post = load_post(self.engine, settings, self.deployed_at, window, self.baseline)
+        posts = PostArms(settings, self.deployed_at, self.baseline, tell=self._tell)
+        post = posts.load(self.engine, window, keep=plan.is_planned and not plan.is_last)
         if self.baseline.calls:
             check_names(settings.claims, (self.baseline, post), self.engine)
         classes = tuple(item.name for item in settings.error_classes)

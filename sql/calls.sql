@@ -2,7 +2,8 @@
 -- Grain:      one row per call; the other queries read it as the relation calls, it never leaves the database by itself
 -- Parameters: :start_at, :end_before (start of a call, UTC), :written_from, :written_before (createdAt), :grid_ms (milliseconds from midnight UTC to the
 --             deploy's time of day), :warm_up_ms (dropped after that time of day, on every day; the condition is left out for 0), :settle_ms (grace for
---             slow calls)
+--             slow calls), :seen_end, :seen_before (an earlier look has counted the calls that started before the one and were written before the
+--             other; the condition is left out when there is none)
 -- Returns:    id, feature, source, tenant, lead, latency_ms, bad_latency, output_tokens, total_tokens, outcome, message
 --             (lower-cased, on one line, never selected by a query that leaves the database), started_at, written_at, and on the deploy's grid,
 --             moved to midnight: hour_at of the start, written_hour_at (the first hour whose look sees the row, settle allowed for)
@@ -69,4 +70,5 @@ WHERE
     AND started_at < :end_before
     AND started_at - :grid_ms * INTERVAL '1 millisecond'
         >= DATE_TRUNC('day', started_at - :grid_ms * INTERVAL '1 millisecond') + :warm_up_ms * INTERVAL '1 millisecond'
+    AND (started_at >= :seen_end OR written_at >= :seen_before)
 ORDER BY written_at, id

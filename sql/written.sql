@@ -1,8 +1,8 @@
 -- What:       the rows written in a stretch of time: of which feature, source and model, since when, and the numbers that the data checks judge
 -- Grain:      feature, source, model
 -- Parameters: :start_at (start of a call, UTC), :written_from, :written_before (createdAt, UTC)
--- Returns:    feature, source, model, written_rows, null_latencies, negative_latencies, unknown_statuses, started_before (rows of calls that started
---             before :start_at), first_started_at (of the others), first_written_at, last_written_at
+-- Returns:    feature, source, model, written_rows, null_latencies, negative_latencies, unknown_statuses, successes, summed_ms (of all latencies),
+--             started_before (rows of calls that started before :start_at), first_started_at (of the others), first_written_at, last_written_at
 -- Excludes:   nothing; ids are counted by distinct_ids.sql
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
@@ -13,6 +13,8 @@ SELECT
     COUNT(*) FILTER (WHERE latency_ms IS NULL) AS null_latencies,
     COUNT(*) FILTER (WHERE latency_ms < 0) AS negative_latencies,
     COUNT(*) FILTER (WHERE status IS NULL OR (status <> 'success' AND status <> 'error')) AS unknown_statuses,
+    COUNT(*) FILTER (WHERE status = 'success') AS successes,
+    CAST(COALESCE(SUM(latency_ms), 0) AS BIGINT) AS summed_ms,
     COUNT(*) FILTER (WHERE started_at < :start_at) AS started_before,
     MIN(CASE WHEN started_at >= :start_at THEN started_at END) AS first_started_at,
     MIN(written_at) AS first_written_at,

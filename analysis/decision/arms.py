@@ -1,4 +1,4 @@
-"""Both arms of a rollout as counts: the baseline frozen once, the post arm read for each look."""
+"""The baseline of a rollout as counts, frozen once; and what both arms are counted by."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from analysis.clock import iso
 from analysis.config import Settings
 from analysis.config.settings import Claim
-from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
+from analysis.counts import EventCounts, HourlyCounts
 from analysis.decision.claims import event_kind
 from analysis.decision.cliffs import find_cliffs
 from analysis.decision.deleted_rows import check_rows_still_there
@@ -30,7 +30,6 @@ from analysis.telemetry.load import (
     without_hours,
 )
 from analysis.telemetry.mapping import load_mapping
-from analysis.telemetry.names import Names
 from analysis.telemetry.partial import Partial
 from analysis.telemetry.queries import sql_sha256
 from analysis.telemetry.scan import IN_ONE_GO, Pace
@@ -64,7 +63,7 @@ class Baselines:
 
         `engine` is called only when rows are needed. DataNotTrusted when rows that the frozen one holds are deleted meanwhile.
         """
-        made_from = self._made_from()
+        made_from = counted_from(self._settings, self._deployed_at)
         if self.path.exists() and read_facts(self.path)["fingerprint"] == fingerprint(**made_from):
             return read_frozen(self.path)
         counted = Partial(self.path.parent / "partial", made_from=fingerprint(**made_from))
@@ -77,21 +76,6 @@ class Baselines:
         counted.clear()
         return arm
 
-    def _made_from(self) -> dict[str, Any]:
-        settings = self._settings
-        return {
-            "sql": sql_sha256(COUNTING),
-            "source": _source_state(settings),
-            "deployed_at": iso(self._deployed_at),
-            "baseline": settings.baseline.model_dump(mode="json"),
-            "settle_s": settings.monitoring.settle.total_seconds(),
-            "warm_up_s": settings.rollout.warm_up.total_seconds(),
-            "classes": [item.model_dump(mode="json") for item in settings.error_classes],
-            "taus": _declared_taus(settings),
-            "events": sorted(str(event_kind(claim)) for claim in _all_claims(settings)),
-            "bins_by_source": _names_a_source(settings),
-        }
-
     def _load(self, engine: Engine, pace: Pace = IN_ONE_GO) -> Arm:
         asked = asked_window(self._settings, self._deployed_at)
         written = load_written(engine, self._grid, asked, pace=pace)
@@ -103,19 +87,19 @@ class Baselines:
         latency = load_latency_counts(engine, self._grid, _stretches(window, self._deployed_at, excluded), names=names, pace=pace)
         limits = find_limits(latency, declared_tau_ms=_declared_taus(self._settings), cliffs=find_cliffs(latency))
         hourly = load_hourly_counts(engine, self._grid, window, limits, pace=by_hour)
-        by_source = _names_a_source(self._settings)
+        by_source = names_a_source(self._settings)
         bins = load_hourly_bins(engine, self._grid, window, by_source=by_source, names=names, pace=by_hour)
         return Arm(
             window=window,
-            hours=_hours(window, self._deployed_at),
+            hours=hours_of(window, self._deployed_at),
             latency=latency,
             hourly=without_hours(hourly, excluded),
             bins=without_hours(bins, excluded),
-            events=without_hours(_load_events(engine, self._settings, self._grid, window, hourly, pace), excluded),
+            events=without_hours(load_events(engine, self._settings, self._grid, window, hourly, pace), excluded),
             limits=limits,
             trust=load_trust(engine, self._grid, window, written if window == asked else None),
             models=written.models,
-            excluded_hours=excluded & frozenset(range(*_hours(window, self._deployed_at))),
+            excluded_hours=excluded & frozenset(range(*hours_of(window, self._deployed_at))),
         )
 
     def _there(self, asked: Window, written: Written) -> Window:
@@ -127,25 +111,20 @@ class Baselines:
         return Window(max(asked.start, asked.end - days * DAY), asked.end)
 
 
-def load_post(engine: Engine, settings: Settings, deployed_at: datetime, window: Window, baseline: Arm) -> Arm:
-    """The calls of one look, held against the baseline's limits."""
-    grid = grid_of(settings, deployed_at)
-    if not baseline.calls:
-        nothing = (LatencyCounts.empty(), HourlyCounts.empty(), HourlyBins.empty(), EventCounts.empty())
-        return Arm(window, _hours(window, deployed_at), *nothing, limits=baseline.limits, trust=load_trust(engine, grid, window))
-    names = Names.of(baseline.hourly.rows)
-    latency = load_latency_counts(engine, grid, [window], names=names)  # the largest first, while there is least beside it
-    hourly = load_hourly_counts(engine, grid, window, baseline.limits)
-    return Arm(
-        window=window,
-        hours=_hours(window, deployed_at),
-        latency=latency,
-        hourly=hourly,
-        bins=load_hourly_bins(engine, grid, window, by_source=_names_a_source(settings), names=names),
-        events=_load_events(engine, settings, grid, window, hourly),
-        limits=baseline.limits,
-        trust=load_trust(engine, grid, window),
-    )
+def counted_from(settings: Settings, deployed_at: datetime) -> dict[str, Any]:
+    """All that decides what the counts of an arm are, beside its window and the rows themselves."""
+    return {
+        "sql": sql_sha256(COUNTING),
+        "source": _source_state(settings),
+        "deployed_at": iso(deployed_at),
+        "baseline": settings.baseline.model_dump(mode="json"),
+        "settle_s": settings.monitoring.settle.total_seconds(),
+        "warm_up_s": settings.rollout.warm_up.total_seconds(),
+        "classes": [item.model_dump(mode="json") for item in settings.error_classes],
+        "taus": _declared_taus(settings),
+        "events": sorted(str(event_kind(claim)) for claim in _all_claims(settings)),
+        "bins_by_source": names_a_source(settings),
+    }
 
 
 def grid_of(settings: Settings, deployed_at: datetime) -> Grid:
@@ -173,9 +152,10 @@ def excluded_hours(settings: Settings, deployed_at: datetime) -> frozenset[int]:
     return frozenset(hours)
 
 
-def _load_events(
+def load_events(
     engine: Engine, settings: Settings, grid: Grid, window: Window, hourly: HourlyCounts, pace: Pace = IN_ONE_GO
 ) -> EventCounts:
+    """The recovered failures and cron minutes that the claims ask for."""
     claims = _all_claims(settings)
     crons = {
         event_kind(claim): CronBudget(event_kind(claim), claim.budget_ms, Scope(claim.feature, claim.source).matches)
@@ -190,7 +170,7 @@ def _all_claims(settings: Settings) -> list[Claim]:
     return [part for claim in settings.claims for part in (claim.any_of or (claim,))]
 
 
-def _names_a_source(settings: Settings) -> bool:
+def names_a_source(settings: Settings) -> bool:
     """Whether a claim asks for some sources alone; else the latency bins hold them together, in a quarter of the rows."""
     return any(claim.source is not None for claim in _all_claims(settings))
 
@@ -214,7 +194,7 @@ def _source_state(settings: Settings) -> dict[str, Any]:
 
 def _stretches(window: Window, deployed_at: datetime, excluded: frozenset[int]) -> list[Window]:
     """The window without its excluded hours, as stretches of time."""
-    first, last = _hours(window, deployed_at)
+    first, last = hours_of(window, deployed_at)
     edges = [first - 1, *sorted(hour for hour in excluded if first <= hour < last), last]
     return [
         Window(deployed_at + (before + 1) * HOUR, deployed_at + after * HOUR)
@@ -223,6 +203,7 @@ def _stretches(window: Window, deployed_at: datetime, excluded: frozenset[int]) 
     ]
 
 
-def _hours(window: Window, deployed_at: datetime) -> tuple[int, int]:
+def hours_of(window: Window, deployed_at: datetime) -> tuple[int, int]:
+    """Its first and last + 1 hour, counted from the deploy."""
     return (window.start - deployed_at) // HOUR, -((deployed_at - window.end) // HOUR)
 

@@ -51,9 +51,9 @@ class Grid:
         moved_deploy = pd.Timestamp(_naive(_midnight(self.deployed_at)))
         return ((pd.to_datetime(moved_hours) - moved_deploy) // pd.Timedelta(HOUR)).astype("int64")
 
-    def parameters(self, window: Window) -> dict[str, Any]:
-        """What calls.sql needs for the calls that start in `window`."""
-        return {
+    def parameters(self, window: Window, *, seen: Window | None = None) -> dict[str, Any]:
+        """What calls.sql needs for the calls that start in `window`, without those that the look at `seen`, its first part, has counted."""
+        asked = {
             "start_at": _naive(window.start),
             "end_before": _naive(window.end),
             "written_from": _naive(window.start),
@@ -65,6 +65,9 @@ class Grid:
             "by_source": 1,
             "looked_at_ms": _ms(HOUR),
         }
+        if seen is None:
+            return asked
+        return asked | {"written_from": _naive(seen.end), "seen_end": _naive(seen.end), "seen_before": _naive(seen.end + self.settle)}
 
     def written_parameters(self, window: Window) -> dict[str, Any]:
         """What calls.sql needs for the calls written (not started) in `window`, as the tables of phase 94a count them."""
@@ -114,19 +117,21 @@ class Arm:
 
 
 def load_latency_counts(
-    engine: Engine, grid: Grid, windows: Sequence[Window], *, names: Names = NO_NAMES, pace: Pace = IN_ONE_GO
+    engine: Engine, grid: Grid, windows: Sequence[Window], *, names: Names = NO_NAMES, pace: Pace = IN_ONE_GO, seen: Window | None = None
 ) -> LatencyCounts:
-    """Calls per millisecond over the windows (several when declared incidents cut the baseline)."""
+    """Calls per millisecond over the windows (several when declared incidents cut the baseline), without those of the look at `seen`."""
     table = LatencyCounts.empty()
     written_before = max((_naive(window.end + grid.settle) for window in windows), default=None)
     for window in windows:
-        parameters = grid.parameters(window) | {"written_before": written_before}
+        parameters = grid.parameters(window, seen=seen) | {"written_before": written_before}
         table += _count(LatencyCounts, engine, "latency_counts", parameters, names, pace=pace)
     return table
 
 
-def load_hourly_counts(engine: Engine, grid: Grid, window: Window, limits: pd.DataFrame, *, pace: Pace = IN_ONE_GO) -> HourlyCounts:
-    """The sums per hour that the tests run on."""
+def load_hourly_counts(
+    engine: Engine, grid: Grid, window: Window, limits: pd.DataFrame, *, pace: Pace = IN_ONE_GO, seen: Window | None = None
+) -> HourlyCounts:
+    """The sums per hour that the tests run on, without the calls of the look at `seen`."""
     relation = Relation(LIMIT_COLUMNS, _plain_rows(limits, tuple(LIMIT_COLUMNS)))
     taus = {feature: tau for feature, tau, *_ in relation.rows if tau is not None}
 
@@ -134,15 +139,22 @@ def load_hourly_counts(engine: Engine, grid: Grid, window: Window, limits: pd.Da
         tau, timed = rows["feature"].map(taus).fillna(0).to_numpy(dtype="int64"), rows["timed_calls"].to_numpy(dtype="int64")
         return _on_grid(rows.assign(tau_ms=timed * tau, tau_ms_2=timed * tau**2), grid)
 
-    pieces = scan(engine, "hourly_counts", grid.parameters(window), relations={"limits": relation}, pace=pace)
+    pieces = scan(engine, "hourly_counts", grid.parameters(window, seen=seen), relations={"limits": relation}, pace=pace)
     return HourlyCounts.of_pieces([finished(rows) for rows in pieces])
 
 
 def load_hourly_bins(
-    engine: Engine, grid: Grid, window: Window, *, by_source: bool, names: Names = NO_NAMES, pace: Pace = IN_ONE_GO
+    engine: Engine,
+    grid: Grid,
+    window: Window,
+    *,
+    by_source: bool,
+    names: Names = NO_NAMES,
+    pace: Pace = IN_ONE_GO,
+    seen: Window | None = None,
 ) -> HourlyBins:
-    """Calls per hour and latency bin, the sources apart or together."""
-    parameters = grid.parameters(window) | {"by_source": int(by_source)}
+    """Calls per hour and latency bin, the sources apart or together, without the calls of the look at `seen`."""
+    parameters = grid.parameters(window, seen=seen) | {"by_source": int(by_source)}
 
     def finished(rows: pd.DataFrame) -> pd.DataFrame:
         return rows.assign(hour=grid.hours(rows["hour_at"]))

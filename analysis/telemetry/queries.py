@@ -22,7 +22,8 @@ from analysis.telemetry.mapping import CANONICAL_TABLE, Mapping, acts
 from analysis.telemetry.microseconds import in_microseconds
 
 SQL_FOLDER = Path(__file__).resolve().parents[2] / "sql"
-WARM_UP = "warm_up_ms"
+WARM_UP, SEEN_END = "warm_up_ms", "seen_end"
+"""Conditions of calls.sql that are asked only when there is such a value."""
 FEATURES, SOURCES = "features", "sources"
 """Lists of names: a statement that is given them counts by the place of a name, from 1 on; 0 for a missing one, NULL for another."""
 
@@ -135,7 +136,8 @@ class Queries:
         """
         given = relations or {}
         shapes = tuple((key, tuple(one.columns.items()), len(one.rows)) for key, one in given.items())
-        template = _template(self, name, shapes, ordered, warm_up=bool(parameters.get(WARM_UP)), by_number=FEATURES in parameters)
+        needless = frozenset(key for key in (WARM_UP, SEEN_END) if not parameters.get(key))
+        template = _template(self, name, shapes, ordered, needless=needless, by_number=FEATURES in parameters)
         values = {**template.constants, **parameters}
         for key, relation in given.items():
             values |= {_cell(key, at, column): value for at, column, value in relation.cells()}
@@ -150,8 +152,8 @@ class Queries:
 
 @lru_cache(maxsize=256)
 def _template(
-    queries: Queries, name: str, shapes: tuple[tuple[str, tuple[tuple[str, str], ...], int], ...], ordered: bool, *, warm_up: bool,
-    by_number: bool,
+    queries: Queries, name: str, shapes: tuple[tuple[str, tuple[tuple[str, str], ...], int], ...], ordered: bool, *,
+    needless: frozenset[str], by_number: bool,
 ) -> Template:
     query, constants = _parsed(name).copy(), {}
     if not ordered:
@@ -159,7 +161,7 @@ def _template(
     for relation, columns, n_rows in shapes:
         query = query.with_(relation, _relation_query(relation, dict(columns), n_rows))
     if any(table.name == "calls" for table in query.find_all(exp.Table)):
-        calls = _calls(queries.error_classes, constants, warm_up=warm_up)
+        calls = _calls(queries.error_classes, constants, needless)
         query = query.with_("calls", _numbered(calls) if by_number else calls)
     for table in list(query.find_all(exp.Table)):
         if table.name == CANONICAL_TABLE:
@@ -187,13 +189,12 @@ def _rendered(template: Template, dialect: str, placeholder: str | None) -> str:
     return text
 
 
-def _calls(error_classes: Sequence[ErrorClass], constants: dict[str, Any], *, warm_up: bool) -> exp.Select:
-    """The relation `calls`, the user's classes tried before the shipped ones; a warm-up of 0 asks nothing of a row."""
+def _calls(error_classes: Sequence[ErrorClass], constants: dict[str, Any], needless: frozenset[str]) -> exp.Select:
+    """The relation `calls`, the user's classes tried before the shipped ones, without the conditions that have nothing to ask of a row."""
     calls = _parsed("calls").copy()
     calls.set("order", None)
-    if not warm_up:
-        asked = [one for one in calls.args["where"].this.flatten() if WARM_UP not in {node.name for node in one.find_all(exp.Placeholder)}]
-        calls.set("where", exp.Where(this=exp.and_(*asked)))
+    asked = [one for one in calls.args["where"].this.flatten() if needless.isdisjoint(node.name for node in one.find_all(exp.Placeholder))]
+    calls.set("where", exp.Where(this=exp.and_(*asked)))
     classes = next(case for case in calls.find_all(exp.Case) if case.parent.alias == "outcome")
     added = [_user_class(index, error_class, constants) for index, error_class in enumerate(error_classes)]
     success, *shipped = classes.args["ifs"]

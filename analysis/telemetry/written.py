@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,51 +22,73 @@ IDS_LOOKED_AT = 250_000
 FEWEST_SHARE = 40
 """They must be at least this part of what evenly spread rows give, else all are counted."""
 _NUMBERS = ("written_rows", "null_latencies", "negative_latencies", "unknown_statuses", "started_before")
+_MENDED = ("successes", "summed_ms")
+"""What tells of rows that were mended, beside those."""
 
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """The rows written in a window and its settle.
+    """The rows written in a window and its settle, by feature, source and model.
 
     Attributes
     ----------
-    first_started_at : when the first call of the window starts, UTC, be it in a warm-up; None without any.
-    names : the features and sources of the rows, by number.
-    models : feature -> the model that most of its rows have; of equals the first by name.
-    numbers : what the data checks judge, without ids: counts, and first_written_at and last_written_at in UTC.
+    window : whose rows they are, UTC.
+    rows : what sql/written.sql returns; a group that was read in pieces has a row for each.
     """
 
-    first_started_at: datetime | None
-    names: Names
-    models: dict[str, str]
-    numbers: dict[str, Any]
+    window: Window
+    rows: pd.DataFrame
+
+    def __add__(self, later: Written) -> Written:
+        """These rows and those that were written after them."""
+        return Written(Window(self.window.start, later.window.end), pd.concat([self.rows, later.rows], ignore_index=True))
+
+    @property
+    def first_started_at(self) -> datetime | None:
+        """When the first call of the window starts, UTC, be it in a warm-up; None without any."""
+        first = read_instant(self.rows["first_started_at"].min())
+        return first if first is not None and first < self.window.end else None
+
+    @property
+    def names(self) -> Names:
+        """The features and sources of the rows, by number."""
+        return Names.of(self.rows)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Feature -> the model that most of its rows have; of equals the first by name."""
+        counted = self.rows.dropna(subset=["feature", "model"]).groupby(["feature", "model"], as_index=False)["written_rows"].sum()
+        ordered = counted.sort_values(["feature", "written_rows", "model"], ascending=[True, False, True]).drop_duplicates("feature")
+        return dict(zip(ordered["feature"].astype(str), ordered["model"].astype(str), strict=True))
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """What the data checks judge, without ids: counts, and first_written_at and last_written_at in UTC."""
+        counts: dict[str, Any] = {key: int(self.rows[key].sum()) for key in _NUMBERS}
+        first, last = self.rows["first_written_at"].min(), self.rows["last_written_at"].max()
+        return counts | {"first_written_at": read_instant(first), "last_written_at": read_instant(last)}
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that is another one when rows were added, deleted, or given another feature, status or latency."""
+        texts, sums = ["feature", "source", "model"], [*_NUMBERS, *_MENDED]
+        counted = self.rows.groupby(texts, as_index=False, dropna=False)[sums].sum().sort_values(texts)
+        told = [counted.astype(str).to_json(orient="values"), self.numbers["first_written_at"], self.numbers["last_written_at"]]
+        return hashlib.sha256("\n".join(map(str, told)).encode()).hexdigest()[:16]
 
 
-def load_written(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE_GO) -> Written:
-    """What the table holds of that window."""
-    pieces = pd.concat(scan(engine, "written", grid.parameters(window), pace=pace), ignore_index=True)
-    numbers: dict[str, Any] = {key: int(pieces[key].sum()) for key in _NUMBERS}
-    first_written, last_written = pieces["first_written_at"].min(), pieces["last_written_at"].max()
-    numbers |= {"first_written_at": read_instant(first_written), "last_written_at": read_instant(last_written)}
-    first = read_instant(pieces["first_started_at"].min())
-    return Written(
-        first_started_at=first if first is not None and first < window.end else None,
-        names=Names.of(pieces),
-        models=_models(pieces),
-        numbers=numbers,
-    )
+def load_written(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_ONE_GO, seen: Window | None = None) -> Written:
+    """What the table holds of that window; only what was written after the look at `seen`, its first part, when there was one."""
+    parameters = grid.parameters(window)
+    if seen is not None:
+        parameters["written_from"] = grid.parameters(seen)["written_before"]
+    return Written(window, pd.concat(scan(engine, "written", parameters, pace=pace), ignore_index=True))
 
 
 def load_trust(engine: Engine, grid: Grid, window: Window, written: Written | None = None) -> dict[str, Any]:
     """The numbers that the data checks judge, over the rows written in `window` and its settle; `written` where it is known already."""
     numbers = (written or load_written(engine, grid, window)).numbers
     return numbers | _count_ids(engine, grid, window, numbers["written_rows"])
-
-
-def _models(rows: pd.DataFrame) -> dict[str, str]:
-    counted = rows.dropna(subset=["feature", "model"]).groupby(["feature", "model"], as_index=False)["written_rows"].sum()
-    ordered = counted.sort_values(["feature", "written_rows", "model"], ascending=[True, False, True]).drop_duplicates("feature")
-    return dict(zip(ordered["feature"].astype(str), ordered["model"].astype(str), strict=True))
 
 
 def _count_ids(engine: Engine, grid: Grid, window: Window, rows: int) -> dict[str, int]:

@@ -158,7 +158,9 @@ def test_only_one_select_passes(text, dialect):
 
 
 def test_every_query_of_the_house_passes_in_every_dialect():
-    parameters = GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1))) | {"budget_ms": 1, "feature": "f", "since": DEPLOYED_AT, "table": "x"}
+    hour = timedelta(hours=1)
+    window, seen = Window(DEPLOY, DEPLOY + 4 * hour), Window(DEPLOY, DEPLOY + hour)
+    parameters = GRID.parameters(window, seen=seen) | {"budget_ms": 1, "feature": "f", "since": DEPLOYED_AT, "table": "x"}
     relations = {"limits": Relation(LIMIT_COLUMNS, [("f", *[1] * 5)]), "vocabulary": vocabulary(), "chosen": Relation({"feature": "TEXT", "source": "TEXT"}, [("f", None)])}
     for path in sorted(SQL_FOLDER.glob("*.sql")):
         joined = {key: relation for key, relation in relations.items() if f"JOIN {key} " in path.read_text(encoding="utf-8")}

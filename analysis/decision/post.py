@@ -1,0 +1,137 @@
+"""The post arm of a look. A window that grows adds its new hours to what the look before it counted, and reads the others no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from analysis.clock import parse_instant
+from analysis.config import Settings
+from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
+from analysis.decision.arms import counted_from, grid_of, hours_of, load_events, names_a_source
+from analysis.errors import RolloutError
+from analysis.telemetry.engines import Engine
+from analysis.telemetry.freeze import fingerprint, read_facts, read_frozen, write_frozen
+from analysis.telemetry.load import Arm, load_hourly_bins, load_hourly_counts, load_latency_counts
+from analysis.telemetry.names import Names
+from analysis.telemetry.written import Written, load_trust, load_written
+from analysis.window import Window
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a file of kept counts says of itself: its window, and the fingerprint of the rows written in it."""
+
+    window: Window
+    rows: str
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What an earlier look counted of a window: its arm, and the rows that it was counted from."""
+
+    arm: Arm
+    written: Written
+
+
+class PostArms:
+    """The post arms of one rollout, held against its baseline; the counts of a look are kept for the longer one that follows it."""
+
+    def __init__(
+        self, settings: Settings, deployed_at: datetime, baseline: Arm, *, tell: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self._settings = settings
+        self._deployed_at = deployed_at
+        self._baseline = baseline
+        self._grid = grid_of(settings, deployed_at)
+        self._tell = tell
+
+    @property
+    def path(self) -> Path:
+        """The counts of the longest look that was kept."""
+        return self._settings.outputs / "post" / "counts.parquet"
+
+    def load(self, engine: Engine, window: Window, *, keep: bool = False) -> Arm:
+        """The calls that start in `window`; with `keep` their counts are there for a longer one.
+
+        What an earlier look counted is used only while the rows it was counted from are the same ones: their numbers by feature, source
+        and model, of successes too and the sum of their latencies. A row that got another message or token count, and nothing else, is
+        not noticed. Recovered failures and cron minutes lie across the edge of two looks and are counted over the whole window.
+        """
+        if not self._baseline.calls:
+            return self._empty(window, load_trust(engine, self._grid, window))
+        seen = self._seen(engine, window)
+        written = self._written(engine, window, seen)  # before they are counted: a row mended in between is noticed by the next look
+        arm = self._count(engine, window, seen)
+        events = load_events(engine, self._settings, self._grid, window, arm.hourly)
+        arm = replace(arm, events=events, trust=load_trust(engine, self._grid, window, written))
+        if keep and arm.calls and (seen is None or seen.arm.window != window):
+            self._keep(arm, written)
+        return arm
+
+    def _written(self, engine: Engine, window: Window, seen: Seen | None) -> Written:
+        if seen is None:
+            return load_written(engine, self._grid, window)
+        return seen.written + load_written(engine, self._grid, window, seen=seen.arm.window)
+
+    def _count(self, engine: Engine, window: Window, seen: Seen | None) -> Arm:
+        """The window's tables but for events, the counts of its first part taken from `seen`."""
+        names, by_source = Names.of(self._baseline.hourly.rows), names_a_source(self._settings)
+        first, skip = (seen.arm, seen.arm.window) if seen else (self._empty(window, {}), None)
+        # the largest first, while there is least beside it
+        latency = first.latency + load_latency_counts(engine, self._grid, [window], names=names, seen=skip)
+        hourly = first.hourly + load_hourly_counts(engine, self._grid, window, self._baseline.limits, seen=skip)
+        bins = first.bins + load_hourly_bins(engine, self._grid, window, by_source=by_source, names=names, seen=skip)
+        return replace(self._empty(window, {}), latency=latency, hourly=hourly, bins=bins)
+
+    def _empty(self, window: Window, trust: dict[str, Any]) -> Arm:
+        nothing = (LatencyCounts.empty(), HourlyCounts.empty(), HourlyBins.empty(), EventCounts.empty())
+        return Arm(window, hours_of(window, self._deployed_at), *nothing, limits=self._baseline.limits, trust=trust)
+
+    def _seen(self, engine: Engine, window: Window) -> Seen | None:
+        """What is kept of the window's first part, if its rows are still the ones that were counted."""
+        kept = self._kept(window)
+        if kept is None:
+            return None
+        written = load_written(engine, self._grid, kept.window)
+        if written.fingerprint != kept.rows:
+            self._tell(f"rows written until {kept.window.end:%Y-%m-%d %H:%M} have changed since they were counted; they are counted again")
+            return None
+        with suppress(RolloutError):  # a damaged file
+            return Seen(read_frozen(self.path), written)
+        return None
+
+    def _kept(self, window: Window) -> Kept | None:
+        """Which first part of the window is kept, counted by the same settings; files may have come since, none was written again."""
+        if not self.path.exists():
+            return None
+        with suppress(RolloutError, LookupError, TypeError, ValueError):  # a damaged file, or one of another version
+            facts = read_facts(self.path)
+            made_from = dict(facts["made_from"])
+            rows, files = made_from.pop("rows"), {tuple(file) for file in made_from.pop("files")}
+            kept = Window(parse_instant(facts["start"]), parse_instant(facts["end"]))
+            begins_it = kept.start == window.start and kept.end <= window.end
+            if begins_it and files <= set(self._files()) and fingerprint(**made_from) == fingerprint(**self._made_from()):
+                return Kept(kept, rows)
+        return None
+
+    def _keep(self, arm: Arm, written: Written) -> None:
+        """For the next look; one that cannot be kept costs that look its time, not this one its verdict."""
+        made_from = self._made_from() | {"files": self._files(), "rows": written.fingerprint}
+        try:
+            write_frozen(self.path, arm, made_from=made_from)
+        except RolloutError as reason:
+            self._tell(f"the counts of this look are not kept for the next one: {reason}")
+
+    def _made_from(self) -> dict[str, Any]:
+        made_from = counted_from(self._settings, self._deployed_at)
+        made_from["source"].pop("files", None)
+        limits = self._baseline.limits.astype("object").sort_values("feature")
+        return made_from | {"limits": limits.to_json(orient="values")}
+
+    def _files(self) -> list[tuple[Any, ...]]:
+        return counted_from(self._settings, self._deployed_at)["source"].get("files", [])
