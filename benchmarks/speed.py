@@ -27,10 +27,12 @@ from analysis.files import write_text
 from benchmarks.speed_parts import contenders as who
 from benchmarks.speed_parts.figure import write_figure
 from benchmarks.speed_parts.rows import make_duckdb, make_parquet, make_postgres
-from benchmarks.speed_parts.timed import Timed, time_process
+from benchmarks.speed_parts.timed import Contender, Timed, time_process
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = "rollout compare, nothing frozen"
+LOOKS = "outputs/speed/post"
+"""The counts of earlier looks."""
 BOOTSTRAPPER = "analyst who also bootstraps p95"
 LARGEST_BOOTSTRAP = 1.0  # millions: a thousand resamples of more take an hour
 LARGEST_OTHERS = 10.0  # millions: one who reads every row into a DataFrame needs gigabytes beyond
@@ -89,9 +91,8 @@ def time_engine(engine: str, folder: Path, millions: float, *, runs: int) -> dic
             apart(make_postgres, environment["SPEED_DATABASE_URL"], folder / "calls.parquet")
         (folder / "rollout.toml").write_text(who.CONFIG.format(source=who.SOURCES[engine]))
         timed = {}
-        for name, command in commands(engine, millions).items():
-            n_runs = 1 if name == BOOTSTRAPPER else runs
-            timed[name] = time_process(command, folder, runs=n_runs, fresh=name == OURS, environment=environment)
+        for name, contender in contenders(engine, millions).items():
+            timed[name] = time_process(contender, folder, runs=1 if name == BOOTSTRAPPER else runs, environment=environment)
         return timed
 
 
@@ -101,14 +102,15 @@ def apart(make: Callable[..., None], *arguments: object) -> None:
         pool.submit(make, *arguments).result()
 
 
-def commands(engine: str, millions: float) -> dict[str, list[str]]:
-    """Contender -> command; ours come first, so that the baseline is frozen for the next ones."""
+def contenders(engine: str, millions: float) -> dict[str, Contender]:
+    """Who is timed, by name; ours come first, so that the baseline is frozen for the next ones."""
     python = str(ROOT / ".venv-spark/bin/python") if engine == "spark" else sys.executable
     compare = [python, "-m", "analysis", "compare", "--window"]
     found = {
-        OURS: [*compare, "24h"],
-        "rollout compare, baseline frozen": [*compare, "24h"],
-        "rollout compare of 1 h, baseline frozen": [*compare, "1h"],
+        OURS: Contender([*compare, "24h"], forgets="outputs"),
+        "rollout compare, baseline frozen": Contender([*compare, "24h"], forgets=LOOKS),
+        "rollout compare that grows from 12 h to 24 h": Contender([*compare, "24h"], forgets=LOOKS, follows=[*compare, "12h"]),
+        "rollout compare of 1 h, baseline frozen": Contender([*compare, "1h"], forgets=LOOKS),
     }
     if engine not in who.READERS:
         return found
@@ -122,7 +124,7 @@ def commands(engine: str, millions: float) -> dict[str, list[str]]:
         programs |= {"analyst: Mann-Whitney per feature": who.ANALYST, "tea-tasting: Mean and Proportion per feature": who.TEA_TASTING}
     if millions <= LARGEST_BOOTSTRAP:
         programs[BOOTSTRAPPER] = who.BOOTSTRAP
-    return found | {name: [python, "-c", who.READERS[engine] + program] for name, program in programs.items()}
+    return found | {name: Contender([python, "-c", who.READERS[engine] + program]) for name, program in programs.items()}
 
 
 def table_of(engine: str, millions: float, timed: dict[str, Timed]) -> str:

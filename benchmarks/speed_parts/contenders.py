@@ -11,7 +11,7 @@ deployed_at = 2026-02-02T23:10:16Z
 {source}
 timeout = "30m"
 [monitoring]
-windows = ["1h", "24h"]
+windows = ["1h", "12h", "24h"]
 [[expectation]]
 name = "timeouts drop"
 feature = "feature.0"

@@ -22,15 +22,32 @@ class Timed:
     peak_mb: float
 
 
-def time_process(command: list[str], folder: Path, *, runs: int, fresh: bool, environment: dict[str, str]) -> Timed:
-    """Run a command so many times in `folder`; `fresh` removes outputs/ before each, so that nothing is frozen.
+@dataclass(frozen=True)
+class Contender:
+    """Who is timed.
 
-    Raises SystemExit with what it said when a run fails.
+    Attributes
+    ----------
+    command : the process.
+    forgets : a folder that is removed before each run, so that nothing of an earlier one is used.
+    follows : a command that is run before the first one, and not timed.
     """
+
+    command: list[str]
+    forgets: str | None = None
+    follows: list[str] | None = None
+
+
+def time_process(contender: Contender, folder: Path, *, runs: int, environment: dict[str, str]) -> Timed:
+    """Run a contender so many times in `folder`. Raises SystemExit with what it said when a run fails."""
+    if contender.follows:
+        time_process(Contender(contender.follows, contender.forgets), folder, runs=1, environment=environment)
+        contender = Contender(contender.command)
     walls, processors, peaks = [], [], []
+    command = contender.command
     for _ in range(runs):
-        if fresh:
-            shutil.rmtree(folder / "outputs", ignore_errors=True)
+        if contender.forgets:
+            shutil.rmtree(folder / contender.forgets, ignore_errors=True)
         started = time.perf_counter()
         with (folder / "said.txt").open("wb") as said:
             process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=said, env=environment)

@@ -10,7 +10,7 @@ from benchmarks import speed
 from benchmarks.speed_parts import contenders
 from benchmarks.speed_parts.figure import write_figure
 from benchmarks.speed_parts.rows import make_duckdb, make_parquet
-from benchmarks.speed_parts.timed import Timed, time_process
+from benchmarks.speed_parts.timed import Contender, Timed, time_process
 
 TIMED = {speed.OURS: Timed(2.0, 3.0, 200.0), "bare GROUP BY feature": Timed(0.5, 0.6, 90.0), "analyst: Mann-Whitney per feature": Timed(9.0, 9.5, 800.0)}
 
@@ -32,11 +32,11 @@ def test_the_calls(tmp_path):
 def test_the_contenders(engine, tmp_path):
     (tmp_path / "rollout.toml").write_text(contenders.CONFIG.format(source=contenders.SOURCES[engine]))
     assert load_settings(tmp_path / "rollout.toml").source.engine == {"parquet": "duckdb"}.get(engine, engine)
-    found = speed.commands(engine, 1.0)
+    found = speed.contenders(engine, 1.0)
     assert next(iter(found)) == speed.OURS
     assert (speed.BOOTSTRAPPER in found) == (engine != "spark")
-    assert speed.BOOTSTRAPPER not in speed.commands(engine, 10.0)
-    for command in found.values():
+    assert speed.BOOTSTRAPPER not in speed.contenders(engine, 10.0)
+    for command in (contender.command for contender in found.values()):
         if command[1] == "-c":
             compile(command[2], "contender", "exec")
 
@@ -49,9 +49,21 @@ def test_the_table_and_the_figure(tmp_path):
     assert "linear growth" in " ".join(ElementTree.parse(tmp_path / "speed.svg").getroot().itertext())
 
 
+PATH = {"PATH": "/usr/bin:/bin"}
+
+
 def test_a_process_that_fails_is_told(tmp_path):
-    found = time_process(["python3", "-c", "x = bytearray(50_000_000)"], tmp_path, runs=1, fresh=True, environment={"PATH": "/usr/bin:/bin"})
+    found = time_process(Contender(["python3", "-c", "x = bytearray(50_000_000)"]), tmp_path, runs=1, environment=PATH)
     assert found.wall_s > 0
     assert found.peak_mb > 50
     with pytest.raises(SystemExit, match="ended with 70: no such calls"):
-        time_process(["sh", "-c", "echo no such calls >&2; exit 70"], tmp_path, runs=1, fresh=False, environment={"PATH": "/usr/bin:/bin"})
+        time_process(Contender(["sh", "-c", "echo no such calls >&2; exit 70"]), tmp_path, runs=1, environment=PATH)
+
+
+def test_what_an_earlier_run_left_is_forgotten_unless_it_is_what_is_timed(tmp_path):
+    def runs(**more):
+        time_process(Contender(["sh", "-c", "mkdir -p kept && echo x >> kept/runs"], **more), tmp_path, runs=3, environment=PATH)
+        return (tmp_path / "kept" / "runs").read_text().split()
+
+    assert runs(forgets="kept") == ["x"]
+    assert runs(forgets="kept", follows=["sh", "-c", "mkdir kept && echo first > kept/runs"]) == ["first", "x", "x", "x"]

@@ -40,11 +40,11 @@ def plan_of(database, tmp_path, monkeypatch):
     monkeypatch.setenv("TEST_URL", database.url)
     engine = open_engine(settings_of(tmp_path, 'engine = "postgres"\nurl_env = "TEST_URL"'))
 
-    def ask(name, window):
+    def ask(name, window, seen=None):
         limits = Relation(LIMIT_COLUMNS, [(f"feature.{n}", 3000, 900, 2000, 2500, 3000) for n in range(12)])
         chosen = Relation({"feature": "TEXT", "source": "TEXT"}, [(f"feature.{n}", "job/1") for n in range(12)])
         joined = {"hourly_counts": {"limits": limits}, "cron_minutes": {"chosen": chosen}}.get(name)
-        statement = engine.queries.statement(name, GRID.parameters(window), relations=joined, ordered=False)
+        statement = engine.queries.statement(name, GRID.parameters(window, seen=seen), relations=joined, ordered=False)
         return list(_nodes(engine.fetch(Explained(statement)).iloc[0, 0][0]["Plan"]))
 
     yield ask
@@ -65,6 +65,20 @@ def test_plans(plan_of):
         for node in plan_of(name, WEEK_BEFORE):
             assert node.get("Sort Space Type") != "Disk", (name, node)
             assert not node.get("Disk Usage"), (name, node)
+
+
+def test_a_window_that_grows_reads_its_new_hours_alone(plan_of):
+    day = timedelta(days=1)
+    window, seen = Window(DEPLOY - 12 * day, DEPLOY), Window(DEPLOY - 12 * day, DEPLOY - day)
+    for name in ("latency_counts", "hourly_counts", "hourly_bins"):
+        whole, grown = (rows_read(plan_of(name, window, *known)) for known in ((), (seen,)))
+        assert 11 < whole / grown < 13, (name, grown, whole)
+
+
+def rows_read(plan):
+    """Rows of the table that its scans looked at, by all workers."""
+    scans = [node for node in plan if node["Node Type"] in ("Seq Scan", "Index Scan", "Bitmap Heap Scan")]
+    return sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
 
 
 def test_counts_are_made_in_memory_without_sorting(plan_of):
