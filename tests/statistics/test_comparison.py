@@ -189,7 +189,8 @@ def test_every_answer_is_a_number(pair, scale, level):
         low, high = found.interval(level, scale=scale)
         assert low <= found.post_value - scale * found.baseline_value <= high
         p = found.p_value(scale=scale)
-        if found.counts is None and abs(p - (1 - level)) > 1e-6:
+        no_rate_lies_there = indicator and scale * found.baseline_value > 1  # of 100 % before and after, p is the cautious one
+        if found.counts is None and not no_rate_lies_there and abs(p - (1 - level)) > 1e-6:
             assert (low > 0 or high < 0) == (p < 1 - level)
         low, high = found.post_interval(level)
         assert low <= found.post_value <= high
