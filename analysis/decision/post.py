@@ -60,7 +60,8 @@ class PostArms:
 
         What an earlier look counted is used only while the rows it was counted from are the same ones: their numbers by feature, source
         and model, of successes too and the sum of their latencies. A row that got only another message, tenant, number of tokens or time
-        of writing is not noticed. Recovered failures and cron minutes lie across the edge of two looks and are counted over the whole window.
+        of writing is not noticed. Recovered failures and cron minutes lie across the edge of two looks: they are counted over the whole
+        window.
         """
         if not self._baseline.calls:
             return self._empty(window, load_trust(engine, self._grid, window))
