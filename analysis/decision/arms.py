@@ -61,24 +61,29 @@ class Baselines:
     def frozen(self, engine: Callable[[], Engine]) -> Arm:
         """The frozen baseline if it was made from the same things; else made anew and frozen.
 
-        `engine` is called only when rows are needed. DataNotTrusted when rows that the frozen one holds are deleted meanwhile.
+        `engine` is called only when rows are needed. Export files that came since are other things, so its rows are looked at; while
+        they are the ones that were counted, the frozen one stands. DataNotTrusted when rows that it holds are deleted meanwhile.
         """
         made_from = counted_from(self._settings, self._deployed_at)
-        if self.path.exists() and read_facts(self.path)["fingerprint"] == fingerprint(**made_from):
+        asked = asked_window(self._settings, self._deployed_at)
+        frozen = read_facts(self.path) if self.path.exists() else None
+        if frozen and frozen["fingerprint"] == fingerprint(**made_from):
             return read_frozen(self.path)
         counted = Partial(self.path.parent / "partial", made_from=fingerprint(**made_from))
-        arm = self._load(engine(), Pace(tell=self._tell, keeping=counted))
-        if self.path.exists():
-            asked = asked_window(self._settings, self._deployed_at)
+        opened, pace = engine(), Pace(tell=self._tell, keeping=counted)
+        written = load_written(opened, self._grid, asked, pace=pace)
+        if frozen and only_files_came(frozen["made_from"], made_from) and frozen.get("rows") == written.fingerprint:
+            return read_frozen(self.path)
+        arm = self._load(opened, written, pace)
+        if frozen:
             check_rows_still_there(self.path, arm, asked=asked, made_from=made_from)
         if arm.calls:
-            write_frozen(self.path, arm, made_from=made_from)
+            write_frozen(self.path, arm, made_from=made_from, rows=written.fingerprint)
         counted.clear()
         return arm
 
-    def _load(self, engine: Engine, pace: Pace = IN_ONE_GO) -> Arm:
-        asked = asked_window(self._settings, self._deployed_at)
-        written = load_written(engine, self._grid, asked, pace=pace)
+    def _load(self, engine: Engine, written: Written, pace: Pace = IN_ONE_GO) -> Arm:
+        asked = written.window
         names, window = written.names, self._there(asked, written)
         calls = written.numbers["written_rows"]
         pace = pace.for_calls(calls, window.length, a_piece=engine.calls_a_piece)
@@ -125,6 +130,13 @@ def counted_from(settings: Settings, deployed_at: datetime) -> dict[str, Any]:
         "events": sorted(str(event_kind(claim)) for claim in _all_claims(settings)),
         "bins_by_source": names_a_source(settings),
     }
+
+
+def only_files_came(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether two things to count from are the same but for export files that came since: none is gone, none was written again."""
+    old, new = ({tuple(file) for file in one["source"].get("files", [])} for one in (before, now))
+    old_rest, new_rest = (one | {"source": one["source"] | {"files": []}} for one in (before, now))
+    return old <= new and fingerprint(**old_rest) == fingerprint(**new_rest)
 
 
 def grid_of(settings: Settings, deployed_at: datetime) -> Grid:

@@ -12,10 +12,10 @@ from typing import Any
 from analysis.clock import parse_instant
 from analysis.config import Settings
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
-from analysis.decision.arms import counted_from, grid_of, hours_of, load_events, names_a_source
+from analysis.decision.arms import counted_from, grid_of, hours_of, load_events, names_a_source, only_files_came
 from analysis.errors import RolloutError
 from analysis.telemetry.engines import Engine
-from analysis.telemetry.freeze import fingerprint, read_facts, read_frozen, write_frozen
+from analysis.telemetry.freeze import read_facts, read_frozen, write_frozen
 from analysis.telemetry.load import Arm, load_hourly_bins, load_hourly_counts, load_latency_counts
 from analysis.telemetry.names import Names
 from analysis.telemetry.written import Written, load_trust, load_written
@@ -112,27 +112,19 @@ class PostArms:
             return None
         with suppress(RolloutError, LookupError, TypeError, ValueError):  # a damaged file, or one of another version
             facts = read_facts(self.path)
-            made_from = dict(facts["made_from"])
-            rows, files = made_from.pop("rows"), {tuple(file) for file in made_from.pop("files")}
             kept = Window(parse_instant(facts["start"]), parse_instant(facts["end"]))
             begins_it = kept.start == window.start and kept.end <= window.end
-            if begins_it and files <= set(self._files()) and fingerprint(**made_from) == fingerprint(**self._made_from()):
-                return Kept(kept, rows)
+            if begins_it and only_files_came(facts["made_from"], self._made_from()):
+                return Kept(kept, facts["rows"])
         return None
 
     def _keep(self, arm: Arm, written: Written) -> None:
         """For the next look; one that cannot be kept costs that look its time, not this one its verdict."""
-        made_from = self._made_from() | {"files": self._files(), "rows": written.fingerprint}
         try:
-            write_frozen(self.path, arm, made_from=made_from)
+            write_frozen(self.path, arm, made_from=self._made_from(), rows=written.fingerprint)
         except RolloutError as reason:
             self._tell(f"the counts of this look are not kept for the next one: {reason}")
 
     def _made_from(self) -> dict[str, Any]:
-        made_from = counted_from(self._settings, self._deployed_at)
-        made_from["source"].pop("files", None)
         limits = self._baseline.limits.astype("object").sort_values("feature")
-        return made_from | {"limits": limits.to_json(orient="values")}
-
-    def _files(self) -> list[tuple[Any, ...]]:
-        return counted_from(self._settings, self._deployed_at)["source"].get("files", [])
+        return counted_from(self._settings, self._deployed_at) | {"limits": limits.to_json(orient="values")}

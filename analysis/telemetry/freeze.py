@@ -43,8 +43,11 @@ def fingerprint(**made_from: Any) -> str:
     return hashlib.sha256(json.dumps(made_from, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
-    """Write the counts of an arm; the old file stays until the new one is whole. LeakRefused for a name that the last gate refuses."""
+def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any], rows: str = "") -> None:
+    """Write the counts of an arm; the old file stays until the new one is whole. LeakRefused for a name that the last gate refuses.
+
+    `made_from` decides what the counts are; `rows` is the fingerprint of the rows that they were counted from.
+    """
     _check_names(path, arm)
     tables = {name: getattr(arm, name).rows for name in TABLES}
     tables["limits"] = arm.limits.astype({"feature": "str"} | dict.fromkeys(list(LIMIT_COLUMNS)[1:], "Int64"))
@@ -58,6 +61,7 @@ def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
         "trust": {key: iso(value) if hasattr(value, "tzinfo") else value for key, value in arm.trust.items()},
         "made_from": made_from,
         "fingerprint": fingerprint(**made_from),
+        "rows": rows,
         "row_groups": [[name, -(-len(table) // ROWS_A_GROUP)] for name, table in tables.items()],
     }
     schema = pa.unify_schemas([pa.schema([("table", pa.string())]), *(_arrow(rows.head(0)).schema for rows in tables.values())])
@@ -69,12 +73,14 @@ def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any]) -> None:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """What a frozen file says of itself: window, fingerprint, what it was made from. DataNotTrusted when it is not such a file."""
+    """What a frozen file says of itself: window, what it was made from, of which rows. DataNotTrusted when it is not such a file."""
     with _reading(path):
         facts = json.loads((pq.read_schema(path).metadata or {})[_KEY])
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         written = f"the frozen baseline {_shown(path)} was written by another version"
         raise DataNotTrusted(f"{written}; delete it while the rows exist, and run again")
+    if not facts.keys() >= {"start", "end", "hours", "trust", "made_from", "fingerprint", "row_groups"}:
+        raise _damaged(path)
     return facts
 
 

@@ -174,7 +174,8 @@ def test_a_frozen_baseline_leaves_no_pieces_and_an_interrupted_one_keeps_them(tm
     older = nasty_calls().assign(createdAt=lambda calls: calls["createdAt"] - timedelta(days=3), id=lambda calls: calls["id"] + "-older")
     settings = store("parquet", pd.concat([older, nasty_calls()]), tmp_path, more=MORE)
     told, baselines = [], Baselines(settings, DEPLOY)
-    whole = baselines._load(open_engine(settings))
+    whole = baselines.frozen(lambda: open_engine(settings))
+    baselines.path.unlink()
 
     class Small(Watched):
         calls_a_piece = 50
