@@ -91,6 +91,9 @@ def _change_hours(measured: Measured, plan: Plan, *, passed: int, useful: float,
     is_change = measured.claim.claim in ("falls", "rises")
     asked = bounds(plan.times, plan.alpha / max(n_open, 1)) if is_change else (ONE_SIDED_BOUND,) * len(plan.times)
     observed, smallest = abs(measured.distance), useful * abs(found.baseline_value or 0.0)
+    if found.counts is not None and measured.limit is None:
+        usual = _usual_rate(measured)
+        observed, smallest = abs(found.post_value - measured.scale * usual), useful * usual
     effect, decided = max(observed, smallest), _hours_at(measured, passed, bound=asked[-1], effect=max(observed, smallest))
     is_late = plan.is_last or not plan.is_planned or not is_change
     if decided.hours is not None and decided.hours <= passed and is_late:
@@ -115,14 +118,24 @@ def _hours_at(measured: Measured, passed: int, *, bound: float, effect: float) -
 
 
 def _variance_parts(measured: Measured, *, scale: float) -> tuple[float, float]:
-    """Variance of the post value and of what it is held against; of few events at a rate that knows one event of the baseline more.
+    """Variance of the post value and of what it is held against; of few events by the usual rate, from which hours are reckoned ahead.
 
-    None of 30 calls does not make a rate of 1 in 32 where 1 in 100 is usual: hours are reckoned ahead from it.
+    None of 30 calls does not make a rate of 1 in 32 where 1 in 100 is usual, and 2 events in the hours that are compared say little of
+    what 80 in the other ones say.
     """
     found = measured.decisive
     post, baseline = found.variance_parts()
-    if found.counts is not None and found.counts.baseline_events > 0:
-        counts, usual_calls = found.counts, found.counts.baseline_n / found.counts.baseline_events
-        rate = min(0.5, (counts.post_events + 1) / (counts.post_n + usual_calls))
+    usual = _usual_rate(measured) if found.counts is not None else 0.0
+    if usual > 0:
+        counts = found.counts
+        rate = min(0.5, (counts.post_events + 1) / (counts.post_n + 1 / usual))
         post = counts.phi * rate * (1 - rate) / counts.post_n
+        baseline = counts.phi * usual * (1 - usual) / counts.baseline_n
     return (post, 0.0) if measured.limit is not None else (post, baseline * scale**2)
+
+
+def _usual_rate(measured: Measured) -> float:
+    """Events among the calls of the whole baseline, not only of the hours that are compared; 0 without any."""
+    baseline = measured.arms.totals(measured.scope, measured.metric, measured.hours)[0]
+    events, calls = ((values * baseline.usable).sum() for values in (baseline.y, baseline.n))
+    return float(events / calls) if calls > 0 else 0.0

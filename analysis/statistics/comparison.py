@@ -11,10 +11,10 @@ from analysis.statistics.exact import (
     EXACT,
     Alternative,
     RateCounts,
+    difference_bounds,
     difference_variance,
     fisher_p,
     limit_p,
-    normal_interval,
     overdispersion,
     rate_bounds,
     rate_counts,
@@ -50,7 +50,7 @@ class Comparison:
         "placebo windows", "windows of one day", "cosine variance", "exact", "baseline too short" (then nothing is known of
         how much hours move, and the variance is inf) or "no calls in one arm".
     variance, df : float
-        Of the difference; df is inf for "exact" (normal interval). inf and 1 when there is nothing to compare.
+        Of the difference; df is inf for "exact". inf and 1 when there is nothing to compare.
     indicator : bool
         True for a rate: values and bounds lie in 0..1.
     phi : float or None
@@ -104,10 +104,10 @@ class Comparison:
         widest = (-max(1.0, scale), 1.0) if self.indicator else (-np.inf, np.inf)
         if self.difference is None:
             return widest
-        estimate = self.post_value - scale * self.baseline_value
         if self.counts is not None:
-            return normal_interval(estimate, difference_variance(self.counts, scale=scale), level=level, bounds=widest)
-        low, high = difference_interval(self.spread, self.baseline_value, self.post_value, scale=scale, level=level)
+            low, high = difference_bounds(self.counts, scale=scale, level=level)
+        else:
+            low, high = difference_interval(self.spread, self.baseline_value, self.post_value, scale=scale, level=level)
         return max(widest[0], low), min(widest[1], high)
 
     def post_interval(self, level: float = 0.95) -> tuple[float, float]:

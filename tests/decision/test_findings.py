@@ -71,6 +71,15 @@ def test_an_undecided_claim_says_what_it_could_have_seen_and_how_long_it_needs()
     assert longer.needed.hours > 24
 
 
+def test_a_forecast_knows_the_whole_baseline():
+    """2 events in the clock hour that is compared and 82 in the week: reckoned from the 2 alone, a fall to none takes 55 days."""
+    timeouts = (np.arange(168) % 2) * (np.arange(168) % 24 != 0)
+    timeouts[[0, 24]] = 1
+    both = arms(arm(-168, 0, calls(-168, 0, per_hour=32, timeout=timeouts)), arm(0, 1, calls(0, 1, per_hour=32)))
+    found = expectation(both, FALLS, at=FIRST)
+    assert (found.state, found.measured.events, found.needed.hours) == ("no_data", (2, 0), 24)
+
+
 def test_hours_are_counted_from_the_deploy_in_a_later_stage_too():
     later = Plan(SECOND.times, 1, (24, 28), 25, 0.05, SECOND.bound)
     rng = np.random.default_rng(0)
