@@ -61,7 +61,9 @@ def _run() -> tuple[int, str | None]:
         if isinstance(number := getattr(error, "errno", None), int):  # of a library whose errors are no OSError
             code, sentence = 70, f"the system refused ({os.strerror(number)}); see to it, then run again"
         elif hasattr(error, "format_message"):  # typer's own: a wrong option or argument
-            code, sentence = 2, f"{error.format_message()} (see 'rollout --help')"
+            context = getattr(error, "ctx", None)
+            _, *below = context.command_path.split() if context else ("rollout",)
+            code, sentence = 2, f"{error.format_message()} (see '{' '.join(['rollout', *below])} --help')"
         else:
             code, sentence = 70, f"internal error ({type(error).__name__}); please report it with the command and 'rollout --version'"
     if rule := scan(sentence):

@@ -43,7 +43,7 @@ def _read(path: Path) -> str:
             raw = file.read(_LONGEST_FILE + 1)
     except FileNotFoundError:
         raise WrongUse(
-            f"{_file(path)} does not exist; write one with 'rollout init', or name yours with --config"
+            f"{_file(path)} does not exist; write one with 'rollout init', or name yours with --config (config in a notebook)"
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"

@@ -153,6 +153,7 @@ class Settings(Contents):
         if length not in self.monitoring.lengths:
             planned = ", ".join(self.monitoring.windows)
             raise WrongUse(
-                f"window {label!r} is not among [monitoring].windows; take one of {planned}, or --from and --to"
+                f"window {label!r} is not among [monitoring].windows; take one of {planned}, "
+                "or a stretch of time (--from and --to; start and end in a notebook)"
             )
         return length

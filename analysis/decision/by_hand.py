@@ -28,6 +28,8 @@ def list_queries() -> dict[str, str]:
 
 def query_text(settings: Settings, deployed_at: datetime, name: str, window: str | None) -> str:
     """The text of `sql/<name>.sql`; it opens no connection. The tables of phase 94a are of the 24 h before the deploy."""
+    if name in NOT_ALONE:
+        raise WrongUse(f"query {name} does not stand alone: read sql/{name}.sql, or take one of {', '.join(list_queries())}")
     if name not in list_queries():
         raise WrongUse(f"there is no query {name!r}; take one of {', '.join(list_queries())}")
     grid = grid_of(settings, deployed_at)

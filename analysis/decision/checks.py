@@ -187,7 +187,8 @@ def _check_mix(arms: Arms, hours: tuple[int, int]) -> Check:
 def _check_incidents(baseline: Arm, asked: Baseline) -> Check:
     name, hours = "the baseline is free of incidents", propose_exclusions(baseline)
     if not hours:
-        return Check(name, "ok", f"no hour's error rate stands out; {len(asked.exclude)} declared incidents are left out")
+        declared = "1 declared incident is" if len(asked.exclude) == 1 else f"{len(asked.exclude)} declared incidents are"
+        return Check(name, "ok", f"no hour's error rate stands out; {declared} left out")
     deployed_at = baseline.window.start - baseline.hours[0] * HOUR
     line = exclusion_line(asked.exclude, stretches(hours, deployed_at))
     found = f"{len(hours)} baseline {'hour has an error rate' if len(hours) == 1 else 'hours have error rates'} far above the usual"

@@ -18,7 +18,7 @@ from analysis.telemetry.load import Arm
 from analysis.window import Window
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Look:
     """One look at a rollout: both arms, what was found, and the verdict.
 
@@ -43,6 +43,10 @@ class Look:
     replay: Replay
     verdict: Verdict
     result: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        """One line: which look, the verdict, its reason. The numbers are in `result`."""
+        return f"<Look {self.label}: {self.verdict.name.replace('_', ' ')}. {self.verdict.reason}>"
 
     @property
     def baseline(self) -> Arm:

@@ -167,6 +167,11 @@ def _numbers(finding: Finding) -> dict[str, Any]:
         "unit": measured.metric.unit,
         "baseline": {"calls": calls[0], "events": events[0], "value": comparison.crude_baseline_value},
         "post": {"calls": calls[1], "events": events[1], "value": comparison.crude_post_value},
+        "among": {
+            "what": measured.metric.among,
+            "baseline": round(measured.decisive.baseline_n),
+            "post": round(measured.decisive.post_n),
+        },
         "difference": comparison.difference,
         "ratio": comparison.ratio,
         "interval": None if finding.interval is None else list(finding.interval),
@@ -201,7 +206,7 @@ def _no_numbers(finding: Finding) -> dict[str, Any]:
     """`any_of` has no numbers of its own; its parts have."""
     first = finding.parts[0].measured.calls if finding.parts else (0, 0)
     nothing = dict.fromkeys((
-        "unit", "difference", "ratio", "interval", "post_interval", "crude_difference", "method", "df", "coverage",
+        "unit", "among", "difference", "ratio", "interval", "post_interval", "crude_difference", "method", "df", "coverage",
         "smallest_visible_change", "event_hour", "began_hour", "caveat",
         "plain", "adjusted", "proportional", "controls", "decided_by",
     ))  # fmt: skip

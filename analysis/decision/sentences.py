@@ -88,12 +88,15 @@ def _change(finding: Finding) -> str:
 
 
 def _difference_bound(finding: Finding) -> str:
-    """For `no_worse` met or not met: the one-sided bound that decided it, and what is allowed."""
+    """For `no_worse` met or not met: the one-sided bound of the change, and what is allowed; nothing where they seem to disagree.
+
+    What decides is the test at the margin; the bound is that of the interval beside it.
+    """
     if finding.claim.claim != "no_worse" or finding.state not in ("met", "not_met"):
         return ""
     measured, metric = finding.measured, finding.measured.metric
     allowed = (measured.scale - 1.0) * measured.comparison.baseline_value
-    low, high = (end + allowed for end in measured.comparison.interval(ONE_SIDED_LEVEL, scale=measured.scale))
+    low, high = measured.comparison.interval(ONE_SIDED_LEVEL)
     nearer_worse, nearer_better = (high, low) if metric.worse == "up" else (low, high)
     bound = nearer_worse if finding.state == "met" else nearer_better
     side = "at most" if (metric.worse == "up") == (finding.state == "met") else "at least"
@@ -157,10 +160,13 @@ def _scanned_meaning(finding: Finding) -> str:
 
 
 def _visible(finding: Finding) -> str:
-    if finding.smallest_visible is None:
+    """What the look would have seen; not said of a change that is larger, where it would only puzzle: chance hid that one."""
+    measured, is_distance = finding.measured, finding.claim.claim in ("no_worse", "below")
+    moved = measured.distance if is_distance else measured.comparison.difference
+    if finding.smallest_visible is None or abs(moved or 0.0) >= finding.smallest_visible:
         return ""
-    change = change_of(finding.measured.metric, finding.smallest_visible).lstrip("+")
-    if finding.claim.claim in ("no_worse", "below"):
+    change = change_of(measured.metric, finding.smallest_visible).lstrip("+")
+    if is_distance:
         return f"; a value {change} away from it would have been told apart in 4 of 5 cases"
     return f"; a change of {change} would have been seen in 4 of 5 cases"
 
@@ -176,7 +182,7 @@ def _needed(finding: Finding) -> str:
 def needed_clause(needed: Needed) -> str:
     """How long it takes, and whether the baseline must be as long."""
     as_long = ", and as long a baseline" if needed.longer_baseline else ""
-    return f"at today's traffic about {hours(needed.hours)} from the deploy are needed{as_long}"
+    return f"at today's traffic that takes about {hours(needed.hours)} from the deploy{as_long}"
 
 
 def _caveat(finding: Finding) -> str:

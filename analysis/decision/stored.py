@@ -51,6 +51,12 @@ class _Arm(_Part):
     value: float | None = None
 
 
+class _Among(_Part):
+    what: str
+    baseline: int
+    post: int
+
+
 class _Finding(_Part):
     name: str
     finding: Literal["met", "not_met", "worse", "undecided", "no_data"]
@@ -65,6 +71,7 @@ class _Finding(_Part):
     limit: float | None = None
     baseline: _Arm = Field(default_factory=_Arm)
     post: _Arm = Field(default_factory=_Arm)
+    among: _Among | None = None
     difference: float | None = None
     ratio: float | None = None
     interval: Annotated[list[float | None], Field(min_length=2, max_length=2)] | None = None

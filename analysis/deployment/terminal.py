@@ -26,13 +26,15 @@ def print_handoff(handoff: Handoff, console: Console | None = None) -> None:
     if handoff.next_due:
         console.print(Text(f"next: the look of {handoff.next_due[0]}, due at {iso(handoff.next_due[1])}"))
     if handoff.valid_until:
-        console.print(Text(f"valid until {iso(handoff.valid_until)}, or the next deploy or turned knob"))
+        until, is_past = iso(handoff.valid_until), handoff.valid_until < handoff.made_at
+        valid = f"was valid until {until}: look again" if is_past else f"valid until {until}, or the next deploy or turned knob"
+        console.print(Text(valid))
     _print_part(console, "done", map(_line_of, handoff.evidence), longest=12)
     _print_part(console, "changed after the deploy", (f"{iso(mark.at)} {mark.text}" for mark in handoff.changes))
     _print_part(console, "what would change our mind", handoff.would_change, longest=10)
     _print_part(console, "what to do then (to copy; nothing was run)", _lines_back(handoff.steps_back), longest=24)
     _print_part(console, "not checked", handoff.not_checked)
-    title = "complete" if handoff.is_complete else "missing for a complete hand-over"
+    title = "never done" if handoff.is_complete else "missing for a complete hand-over"
     _print_part(console, title, handoff.missing)
 
 

@@ -25,7 +25,7 @@ def say_turning_points(settings: Settings, result: Mapping[str, Any]) -> Iterato
 
 
 def _turning_point(claim: Mapping[str, Any], baseline: float | None) -> tuple[str, float] | None:
-    """On which side of which value a claim stops to hold."""
+    """On which side of which value a claim stops holding."""
     kind = claim.get("claim")
     if kind == "below" and claim.get("limit") is not None:
         return "above", float(claim["limit"])

@@ -166,7 +166,8 @@ def describe_looks(prepared: Looks) -> Words:
         "Every look",
         f"Every look at: {prepared.name}",
         "; ".join(rows) + ".",
-        "Each line is the interval at that look; below its name stands the bound: how many times its own uncertainty a change must be.",
+        "Each line is the interval at that look; below its name stands the bound, as standard errors of a normal distribution: "
+        "the higher, the stricter.",
     )
 
 

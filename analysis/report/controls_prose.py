@@ -29,9 +29,9 @@ def controls_lines(result: Result) -> list[str]:
     if not used:
         return [_why_none(result)]
     lines = [
-        f"Features that no claim names were not touched by the deploy (the untouched ones): {', '.join(used)}. What they do too is the "
-        "provider's day, or something the deploy did to all, and not what this deploy meant to change; so both numbers are shown, plain "
-        "and adjusted."
+        f"Features that no claim names were not touched by the deploy; those with calls enough to tell anything (the untouched ones) are "
+        f"{', '.join(used)}. What they do too is the provider's day, or something the deploy did to all, and not what this deploy meant to "
+        "change; so both numbers are shown, plain and adjusted. Each finding is held against those that its metric can be told by."
     ]
     if any("(slope " in (found["controls"].get("sentence") or "") for found in _told(result)):
         lines.append("The slope is how much of their slowdown a feature shared before the deploy: 0 is nothing of it, 1 is all of it.")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 TABLE_NOTE = (
     "Points are percentage points. Below each change stands its interval: it holds the true change as often as its level says. p: how "
-    "often chance alone would bring a result this far beyond what the claim must rule out; adjusted: with all expectations counted (Holm)."
+    "often chance alone would bring a result this far beyond what the claim must rule out; adjusted: for all expectations "
+    "(Holm) and all looks."
 )
 METHODS: Mapping[str, str] = {
     "placebo windows": "How much a window moves by itself was measured on all windows of its length inside the baseline (placebo windows).",
@@ -51,7 +52,8 @@ def method_facts(look: Look) -> list[tuple[str, str]]:
     result, monitoring, plan = look.result, look.settings.monitoring, look.plan
     found = list(with_parts([*result["expectations"], *result["guardrails"]]))
     degrees = sorted({f"{item['df']:g}" for item in found if item.get("df")}, key=float)
-    covered = [item["coverage"] for item in found if item.get("coverage")]
+    covered = min((item["coverage"] for item in found if item.get("coverage")), default=None)
+    compared = "–" if covered is None else "all" if covered >= 1 else f"at least {share(covered)}"
     planned = zip(monitoring.windows, plan.times, bounds(plan.times, plan.alpha), strict=False) if plan.is_planned else ()
     spent = quadratic(plan.times[plan.look], plan.alpha)
     looks = [f"{label} {bound:.2f} ({share(quadratic(time, plan.alpha))})" for label, time, bound in planned]
@@ -62,11 +64,11 @@ def method_facts(look: Look) -> list[tuple[str, str]]:
         ("calls after the deploy", count(result["post"]["calls"])),
         ("hours are matched by", look.arms.cycle.name),
         ("error allowed over all looks (alpha)", f"{share(plan.alpha)}, of which {share(spent)} is spent by now"),
-        ("bound: how many times its own uncertainty (standard error) a change must be", f"{plan.bound:.3f}"),
+        ("bound that a change must cross, in standard errors (its own uncertainty) of a normal distribution", f"{plan.bound:.3f}"),
         ("bound of every planned look (error spent by then)", ", ".join(looks) or "–"),
         ("level of the intervals", level(found[0]["level"]) if found and found[0].get("level") else "–"),
         ("degrees of freedom of the spread (how many independent windows measured it)", ", ".join(degrees) or "–"),
-        ("share of the calls after the deploy that are compared", f"at least {share(min(covered))}" if covered else "–"),
+        ("share of the calls after the deploy that are compared", compared),
         ("settle: how long after its end a window is read", format_duration(monitoring.settle)),
         ("version, engine", f"rollout {result['provenance']['version']}, {result['provenance']['engine']}"),
         ("queries", "the files in sql/; 'rollout sql hourly_counts' prints one to run by hand"),

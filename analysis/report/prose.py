@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.clock import iso, parse_instant
 from analysis.decision import wording
-from analysis.decision.wording import THIN, claimed_share, count, p_value
+from analysis.decision.wording import claimed_share, count, p_value
 from analysis.metrics import known_metrics
 
 Result = Mapping[str, Any]
@@ -72,10 +72,16 @@ def interval_text(found: Found) -> str:
     return NONE if not interval or None in interval else wording.interval_of(_Unit(found["unit"] or ""), tuple(interval))
 
 
-def calls_text(arm: Mapping[str, Any]) -> str:
-    """How many calls, and how many of them are events when that is counted."""
-    calls = f"{count(arm['calls'])} calls"
-    return calls if arm.get("events") is None else f"{count(arm['events'])} of {calls}"
+def calls_text(found: Found, arm: str) -> str:
+    """How many calls an arm has; where events are counted, how many of what the metric counts them among."""
+    events = found[arm].get("events")
+    return f"{count(found[arm]['calls'])} calls" if events is None else f"{count(events)} of {among_text(found, arm)}"
+
+
+def among_text(found: Found, arm: str) -> str:
+    """What the metric counts its events among, and how many there are: calls, failures, minutes with calls."""
+    among = found.get("among") or {}
+    return f"{count(among.get(arm, found[arm]['calls']))} {among.get('what', 'calls')}"
 
 
 def claim_text(found: Found) -> str:
@@ -98,15 +104,13 @@ def own_sentence(found: Found) -> str:
 
 
 def visible_text(found: Found) -> str:
-    """What a finding that says nothing could have said: the smallest change this look would have seen, and the hours still needed."""
+    """What a finding that says nothing could have said: the smallest change this look would have seen."""
     if found["finding"] in ("met", "worse"):
         return ""
     change = found.get("smallest_visible_change")
     if change is None:
         return "no change could have been seen with so few calls"
-    words = f"a change of {size_text(change, found['unit'])} would have been seen (in 4 of 5 cases)"
-    needed = found.get("hours_needed")
-    return words + (f"; about {count(needed)}{THIN}h from the deploy are needed at today's traffic" if needed else "")
+    return f"a change of {size_text(change, found['unit'])} would have been seen in 4 of 5 cases"
 
 
 def window_text(result: Result) -> str:

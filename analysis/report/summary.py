@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import files
+from analysis.decision.wording import count
 from analysis.errors import WrongUse
 from analysis.report import baseline_prose, prose, verdict_prose
 
@@ -42,7 +43,7 @@ def _window_summary(result: Mapping[str, Any]) -> str:
     ]
     lines += [_row(found) for found in result["expectations"]]
     lines += ["", *(f"- {_plain(line)}" for line in verdict_prose.box_sure(result)), "", _plain(verdict_prose.NOT_RANDOMISED)]
-    lines += ["", f"Window {prose.window_text(result)}, {prose.calls_text(result['post'])} after the deploy."]
+    lines += ["", f"Window {prose.window_text(result)}, {count(result['post']['calls'])} calls after the deploy."]
     return "\n".join(lines) + "\n"
 
 
@@ -50,7 +51,8 @@ def _row(found: Mapping[str, Any]) -> str:
     main = prose.deciding_part(found)
     sign, words, _ = prose.FINDINGS[found["finding"]]
     before, after = (
-        f"{prose.value_text(main['unit'], main[arm]['value'])} ({prose.calls_text(main[arm])})" for arm in ("baseline", "post")
+        f"{prose.value_text(main['unit'], main[arm]['value'])} ({prose.calls_text(main, arm)})"
+        for arm in ("baseline", "post")
     )
     change = f"{prose.change_text(main['unit'], main['difference'])} ({prose.interval_text(main)})"
     return f"| {_plain(found['name'])} | {sign} {words} | {before} | {after} | {change} |"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.clock import iso, parse_instant
 from analysis.decision.wording import count, level, share
-from analysis.report.prose import Found, Result, changed_text, metric_words, when_text
+from analysis.report.prose import Found, Result, among_text, changed_text, metric_words, when_text
+from analysis.statistics.sequential import level_of
 from analysis.window import format_duration
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class VerdictWords:
 
 
 VERDICTS: Mapping[str, VerdictWords] = {
-    "sustained": VerdictWords("Sustained", "the fix works, it hurt nothing, and it has lasted", "✓", "good"),
-    "improved": VerdictWords("Improved", "the fix works and hurt nothing; whether it lasts is not shown yet", "✓", "good"),
+    "sustained": VerdictWords("Sustained", "the fix works, no guardrail is broken, and it has lasted", "✓", "good"),
+    "improved": VerdictWords("Improved", "the fix works and no guardrail is broken; whether it lasts is not shown yet", "✓", "good"),
     "keep_watching": VerdictWords("Keep watching", "the answer is not final yet", "…", "wait"),
     "not_fixed": VerdictWords("Not fixed", "the deploy did not bring what was promised", "✗", "bad"),
     "roll_back": VerdictWords("Roll back", "the deploy did harm", "✗", "bad"),
@@ -83,23 +84,34 @@ def box_changed(result: Result) -> list[tuple[str, str]]:
         met = sum(found["finding"] == "met" for found in result["guardrails"])
         words = f"{met} of {len(result['guardrails'])} guardrails (what must not get worse) hold"
         lines.append(("met" if met == guarded else "undecided", words))
-    return lines
+    return lines + _also_moved(result)
+
+
+def _also_moved(result: Result) -> list[tuple[str, str]]:
+    """What nobody asked about and got worse, or fails in a new way: no reason for the verdict, and nothing to keep quiet about."""
+    scanned = result["exploratory"]
+    worse = [found for found in scanned if found["finding"] == "worse"]
+    new = [found for found in scanned if found.get("event_hour") is not None]
+    if not worse and not new:
+        return []
+    said = [f"{count(len(worse))} of {count(len(scanned))} other numbers scanned got worse"] if worse else []
+    said += [f"{count(len(new))} new {'class' if len(new) == 1 else 'classes'} of errors"] if new else []
+    first = next((f" ({metric_words(found['metric'])} of {found['feature']}: {changed_text(found)})" for found in worse), "")
+    return [("undecided", f"{' and '.join(said)}{first}; exploratory, it decides nothing")]
 
 
 def box_sure(result: Result) -> list[str]:
     """How sure: what a claim had to cross, how often the same rule cries wolf here, and whether the data can be trusted."""
     look = result["look"]
-    lines = []
+    levels = [found["level"] for found in result["expectations"] if found.get("level")]
+    lines = [f"Intervals hold the true change with {level(levels[0])} certainty"] if levels else []
     if look["planned"]:
         lines.append(
-            f"Look {look['number']} of {look['planned']}: to count, a change had to be {look['bound']:.2f} times its own uncertainty "
-            "(the bound; higher at early looks, so that looking early cannot fool us)"
+            f"Look {look['number']} of {look['planned']}: to count, a change had to be so large that chance brings it in "
+            f"{share(1.0 - level_of(look['bound']))} of such looks at most (the bound; stricter early, so that looking early fools nobody)"
         )
     else:
         lines.append("Not a planned look: what it shows is for exploring and decides nothing")
-    levels = [found["level"] for found in result["expectations"] if found.get("level")]
-    if levels:
-        lines.append(f"Intervals hold the true change with {level(levels[0])} certainty")
     lines.append(false_alarm_text(result["calibration"]))
     lines.append(checks_text(result["checks"]))
     return lines
@@ -206,10 +218,11 @@ def sort_scan(result: Result, *, alpha: float) -> dict[str, Any]:
 
 def _new_errors(item: Mapping[str, Any], deployed_at: datetime) -> str:
     """A class of errors that was not there before: how many, since which hour."""
-    before, after, hour = item["baseline"], item["post"], int(item["event_hour"])
+    after, hour = item["post"], int(item["event_hour"])
     since = when_text(iso(deployed_at + timedelta(hours=hour)))
-    events = f"{count(after['events'])} of {count(after['calls'])} calls ({share(after['value'])})"
+    events = f"{count(after['events'])} of {among_text(item, 'post')} ({share(after['value'])})"
+    none = f"none of {among_text(item, 'baseline')} before"
     return (
-        f"{metric_words(item['metric'])} of {item['feature']}: {events}, none of {count(before['calls'])} before; the first in hour {hour} "
+        f"{metric_words(item['metric'])} of {item['feature']}: {events}, {none}; the first in hour {hour} "
         f"after the deploy, which began at {since}"
     )

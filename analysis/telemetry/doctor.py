@@ -77,7 +77,7 @@ def _lines(settings: Settings, engine: Engine, mapping: Mapping) -> Iterator[Lin
         yield _unit_line(days)
         yield _newest_line(settings, last)
         yield _zone_line(last)
-        yield _retention_line(settings, first)
+        yield _retention_line(settings, first, last)
         yield _privilege_line(engine, mapping)
     except RolloutError as error:
         yield Line("queries", "error", str(error))
@@ -116,7 +116,7 @@ def _days(engine: Engine, last: datetime) -> pd.DataFrame:
 
 def _rows_line(days: pd.DataFrame) -> Line:
     inner = days["calls"].iloc[1:-1] if len(days) > 2 else days["calls"]
-    total = f"{_count(days['calls'].sum())} rows on {len(days)} days"
+    total = f"{_count(days['calls'].sum())} rows on {len(days)} {'day' if len(days) == 1 else 'days'}"
     empty = [day for day, calls in days["calls"].items() if not calls]
     if empty:
         found = f"{total}, none on {len(empty)} of them ({empty[0]:%Y-%m-%d} first)"
@@ -198,7 +198,7 @@ def _zone_line(last: datetime) -> Line:
     return Line("time zone", "ok", "no row lies in the future")
 
 
-def _retention_line(settings: Settings, first: datetime) -> Line:
+def _retention_line(settings: Settings, first: datetime, last: datetime) -> Line:
     now = clock.now()
     deployed_at = settings.rollout.deployed_at or now
     start = settings.baseline.start or deployed_at - settings.baseline.days * DAY
@@ -210,6 +210,9 @@ def _retention_line(settings: Settings, first: datetime) -> Line:
         except RolloutError as error:
             return Line("baseline", "error", str(error))
         return Line("baseline", "ok", f"frozen from {facts['start']} to {facts['end']}; {oldest}")
+    if last < start:
+        found = f"the newest row is of {iso(last.replace(microsecond=0))}, before the baseline's start {iso(start.replace(microsecond=0))}"
+        return Line("baseline", "error", f"{found}: there is nothing to compare with; load newer rows, or set [rollout].deployed_at")
     if first > deployed_at:
         return Line("baseline", "error", f"{oldest}, after the deploy: there is nothing to compare with; restore older rows")
     lost_at = max(start, first) + RETENTION

@@ -104,7 +104,7 @@ def _changes(counted: Counted) -> str:
         cells.append(_same(counted, "by half, exactly half", halved))
         rows.append((f"{halved.calls_per_hour:,}", str(halved.days), f"{halved.hours} h", *map(_share, cells)))
     title = "Power and coverage of 95 % intervals, heavy noise, one look"
-    return _table(title, head, rows, note="The last column may be at most .025: the truth lies on the edge of the claim.")
+    return _table(title, head, rows, note="At most .025 is meant in the last column: the truth lies on the edge of the claim.")
 
 
 def _strong_fix(counted: Counted) -> str:

@@ -17,8 +17,8 @@ def plain(text):
 @pytest.mark.parametrize(
     ("verdict", "start"),
     [
-        ("sustained", "The fix works, it hurt nothing, and it has lasted"),
-        ("improved", "The fix works and hurt nothing; whether it lasts is not shown yet"),
+        ("sustained", "The fix works, no guardrail is broken, and it has lasted"),
+        ("improved", "The fix works and no guardrail is broken; whether it lasts is not shown yet"),
         ("keep_watching", "The answer is not final yet"),
     ],
 )
@@ -86,11 +86,21 @@ def test_what_changed_with_too_few_calls():
     ]
 
 
+def test_what_nobody_asked_about_is_told_too():
+    worse, new = finding(name="x", finding="worse", feature="step3", metric="latency_mean"), finding(finding="undecided", event_hour=16)
+    lines = verdict_prose.box_changed(result(exploratory=[worse, new, finding(finding="undecided")]))
+    assert (lines[-1][0], plain(lines[-1][1])) == (
+        "undecided",
+        "1 of 3 other numbers scanned got worse and 1 new class of errors (mean time of a call of step3: 80.0 % → 20.0 % (−60.0 points)); "
+        "exploratory, it decides nothing",
+    )
+
+
 def test_how_sure():
     assert [plain(line) for line in verdict_prose.box_sure(result())] == [
-        "Look 2 of 3: to count, a change had to be 3.21 times its own uncertainty (the bound; higher at early looks, so that looking "
-        "early cannot fool us)",
         "Intervals hold the true change with 99.87 % certainty",
+        "Look 2 of 3: to count, a change had to be so large that chance brings it in 0.13 % of such looks at most (the bound; stricter early, "
+        "so that looking early fools nobody)",
         "2 false alarms on 42 pretended deploys inside the baseline, where nothing had changed",
         "1 of 1 checks of the data are fine",
     ]
@@ -98,7 +108,7 @@ def test_how_sure():
 
 def test_how_sure_outside_the_plan():
     look = result()["look"] | {"planned": None, "number": None}
-    assert verdict_prose.box_sure(result(look=look))[0] == "Not a planned look: what it shows is for exploring and decides nothing"
+    assert verdict_prose.box_sure(result(look=look))[1] == "Not a planned look: what it shows is for exploring and decides nothing"
 
 
 @pytest.mark.parametrize(
@@ -183,12 +193,12 @@ def test_what_was_asked(found, text):
     ("found", "text"),
     [
         (finding(), ""),
-        (finding(finding="undecided"), "a change of 8.0 points would have been seen (in 4 of 5 cases)"),
+        (finding(finding="undecided"), "a change of 8.0 points would have been seen in 4 of 5 cases"),
         (
             finding(finding="undecided", hours_needed=31),
-            "a change of 8.0 points would have been seen (in 4 of 5 cases); about 31 h from the deploy are needed at today's traffic",
+            "a change of 8.0 points would have been seen in 4 of 5 cases",
         ),
-        (finding(finding="not_met", smallest_visible_change=-0.08), "a change of 8.0 points would have been seen (in 4 of 5 cases)"),
+        (finding(finding="not_met", smallest_visible_change=-0.08), "a change of 8.0 points would have been seen in 4 of 5 cases"),
         (no_data(), "no change could have been seen with so few calls"),
     ],
 )
@@ -197,8 +207,11 @@ def test_what_could_have_been_seen(found, text):
 
 
 def test_small_words():
-    assert plain(prose.calls_text({"calls": 6258, "events": 5647})) == "5 647 of 6 258 calls"
-    assert plain(prose.calls_text({"calls": 90, "events": None})) == "90 calls"
+    timeouts = {"baseline": {"calls": 6258, "events": 5647}, "post": {"calls": 90, "events": None}}
+    assert plain(prose.calls_text(timeouts, "baseline")) == "5 647 of 6 258 calls"
+    assert plain(prose.calls_text(timeouts, "post")) == "90 calls"
+    minutes = {"baseline": {"calls": 19584, "events": 3}, "among": {"what": "minutes with calls", "baseline": 7979, "post": 1185}}
+    assert plain(prose.calls_text(minutes, "baseline")) == "3 of 7 979 minutes with calls"
     assert plain(prose.interval_text(finding())) == "−70.0 to −50.0 points"
     assert prose.interval_text(no_data()) == prose.interval_text(finding(interval=[None, 0.1])) == "–"
     assert prose.p_text(finding()) == "< 0.0001 (adjusted < 0.0001)"
@@ -226,7 +239,7 @@ def test_the_scan_is_sorted_into_heaps():
     heaps = verdict_prose.sort_scan(result(exploratory=[worse, better, new]), alpha=0.05)
     assert [[item["name"] for item in heaps[heap]] for heap in ("worse", "better", "rest")] == [["a"], ["b"], ["c"]]
     assert heaps["new_errors"] == [
-        f"refused requests (4xx) of draft.verify: 2 of 234 calls (1.0{THIN}%), none of 100 before; the first in hour 16 after the deploy, "
+        f"refused requests (4xx) of draft.verify: 2 of 234 calls (1.0{THIN}%), none of 100 calls before; the first in hour 16 after the deploy, "
         "which began at 2026-02-03 15:10:16 UTC"
     ]
 
@@ -327,7 +340,7 @@ def test_plain_and_adjusted_stand_side_by_side():
 def test_what_controls_are():
     found = result(guardrails=[guardrail(**CONTROLLED)], calibration={"controls": {"pretended_deploys": 42, "false_alarms": 1}})
     lines = controls_prose.controls_lines(found)
-    assert lines[0].startswith("Features that no claim names were not touched by the deploy (the untouched ones): a, b. What they do too is the provider's day")
+    assert lines[0].startswith("Features that no claim names were not touched by the deploy; those with calls enough to tell anything (the untouched ones) are a, b. What they do too is the provider's day")
     assert lines[1] == "Their pace seemed to move once on 42 pretended deploys inside the baseline, where nothing was deployed."
 
 

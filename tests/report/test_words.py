@@ -17,10 +17,10 @@ BASELINE = ("summary", "latency", "errors", "cliffs", "by_hour", "power", "unkno
 EXPLAINED = {
     r"\bguardrails?\b": "what must not get worse",
     r"\bintervals?\b": "hold the true change",
-    r"\bbound\b": "times its own uncertainty",
+    r"\bbound\b": "chance brings it in|its own uncertainty|must cross",
     r"\bp:": "how often chance alone would bring a result",
     r"\bso p\b": "how often chance alone would bring a change",
-    r"\badjusted: ": "with all expectations counted",
+    r"\badjusted: ": "for all expectations",
     "Kaplan-Meier": "counts as waiting until then, not as answered",
     "quantile": "the time within which 90",
     "not identifiable": "cannot be known",
