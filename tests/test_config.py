@@ -148,7 +148,7 @@ def test_times_and_lengths_are_read_in_every_form(load):
     assert loaded.monitoring.lengths == (timedelta(hours=1), timedelta(days=1))
     assert loaded.window_length("24h") == timedelta(days=1)
     with pytest.raises(
-        WrongUse, match=r"'5h' is not among \[monitoring\].windows; take one of 1h, 1d, or --from and --to"
+        WrongUse, match=r"'5h' is not among \[monitoring\].windows; take one of 1h, 1d, or a stretch of time \(--from and --to; start and end"
     ):
         loaded.window_length("5h")
 
@@ -204,7 +204,7 @@ def test_every_planted_secret_was_in_the_file():
 
 def test_a_missing_file_and_what_is_no_file(load, tmp_path):
     for name, sentence in (
-        ("no.toml", "no.toml does not exist; write one with 'rollout init', or name yours with --config"),
+        ("no.toml", "no.toml does not exist; write one with 'rollout init', or name yours with --config (config in a notebook)"),
         (".", ". cannot be read (Is a directory); name a rollout.toml with --config"),
         ("a\0b", "a\\x00b cannot be read (not a path); name a rollout.toml with --config"),
     ):

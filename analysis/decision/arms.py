@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ from analysis.decision.deleted_rows import check_rows_still_there
 from analysis.decision.limits import find_limits
 from analysis.decision.scope import Scope
 from analysis.telemetry.engines import Engine
-from analysis.telemetry.freeze import fingerprint, read_facts, read_frozen, write_frozen
+from analysis.telemetry.freeze import Frozen, fingerprint, write_frozen
 from analysis.telemetry.load import (
     Arm,
     CronBudget,
@@ -29,12 +30,11 @@ from analysis.telemetry.load import (
     load_latency_counts,
     without_hours,
 )
-from analysis.telemetry.mapping import load_mapping
+from analysis.telemetry.origin import origin
 from analysis.telemetry.partial import Partial
 from analysis.telemetry.queries import sql_sha256
 from analysis.telemetry.scan import IN_ONE_GO, Pace
-from analysis.telemetry.source_files import find_source_files
-from analysis.telemetry.written import Written, load_trust, load_written
+from analysis.telemetry.written import Written, load_trust, load_written, rows_of
 from analysis.window import HOUR, Window
 
 DAY = timedelta(days=1)
@@ -65,20 +65,25 @@ class Baselines:
         they are the ones that were counted, the frozen one stands. DataNotTrusted when rows that it holds are deleted meanwhile.
         """
         made_from = counted_from(self._settings, self._deployed_at)
-        asked = asked_window(self._settings, self._deployed_at)
-        frozen = read_facts(self.path) if self.path.exists() else None
-        if frozen and frozen["fingerprint"] == fingerprint(**made_from):
-            return read_frozen(self.path)
+        with ExitStack() as stack:
+            frozen = stack.enter_context(Frozen(self.path)) if self.path.exists() else None
+            if frozen and frozen.facts["fingerprint"] == fingerprint(**made_from):
+                return frozen.arm()
+            return self._made_anew(engine(), frozen, made_from)
+
+    def _made_anew(self, engine: Engine, frozen: Frozen | None, made_from: dict[str, Any]) -> Arm:
+        made_from = made_from | {"source": engine.origin}  # what it read, be the files or the mapping others by now
         counted = Partial(self.path.parent / "partial", made_from=fingerprint(**made_from))
-        opened, pace = engine(), Pace(tell=self._tell, keeping=counted)
-        written = load_written(opened, self._grid, asked, pace=pace)
-        if frozen and only_files_came(frozen["made_from"], made_from) and frozen.get("rows") == written.fingerprint:
-            return read_frozen(self.path)
-        arm = self._load(opened, written, pace)
+        pace = Pace(tell=self._tell, keeping=counted)
+        written = load_written(engine, self._grid, asked_window(self._settings, self._deployed_at), pace=pace)
+        rows = rows_of(engine, written)
+        if frozen and only_files_came(frozen.facts["made_from"], made_from) and frozen.facts["rows"] == rows:
+            return frozen.arm()
+        arm = self._load(engine, written, pace)
         if frozen:
-            check_rows_still_there(self.path, arm, asked=asked, made_from=made_from)
+            check_rows_still_there(frozen.facts, arm, asked=written.window, made_from=made_from, shown="baseline/counts.parquet")
         if arm.calls:
-            write_frozen(self.path, arm, made_from=made_from, rows=written.fingerprint)
+            write_frozen(self.path, arm, made_from=made_from, rows=rows)
         counted.clear()
         return arm
 
@@ -120,7 +125,7 @@ def counted_from(settings: Settings, deployed_at: datetime) -> dict[str, Any]:
     """All that decides what the counts of an arm are, beside its window and the rows themselves."""
     return {
         "sql": sql_sha256(COUNTING),
-        "source": _source_state(settings),
+        "source": origin(settings),
         "deployed_at": iso(deployed_at),
         "baseline": settings.baseline.model_dump(mode="json"),
         "settle_s": settings.monitoring.settle.total_seconds(),
@@ -189,19 +194,6 @@ def names_a_source(settings: Settings) -> bool:
 
 def _declared_taus(settings: Settings) -> dict[str, int]:
     return {claim.feature: claim.tau_ms for claim in _all_claims(settings) if claim.tau_ms and claim.feature}
-
-
-def _source_state(settings: Settings) -> dict[str, Any]:
-    """What the rows come from; a file that was written again is another source, a database is the same one, a changed mapping is not."""
-    source = settings.source
-    mapping = load_mapping(source.mapping, folder=settings.folder, table=source.table)
-    state: dict[str, Any] = {"engine": source.engine, "table": source.table, "mapping": mapping.fingerprint}
-    if source.engine == "spark":
-        state["path"] = source.path
-    if source.engine == "duckdb":
-        files = [(file.name, file.stat()) for file in find_source_files(settings.folder, source.path)]
-        state["files"] = [(name, found.st_size, found.st_mtime_ns) for name, found in files]
-    return state
 
 
 def _stretches(window: Window, deployed_at: datetime, excluded: frozenset[int]) -> list[Window]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from analysis.clock import iso, parse_instant
 from analysis.errors import DataNotTrusted
-from analysis.telemetry.freeze import read_facts
 from analysis.telemetry.load import Arm
 from analysis.window import HOUR, Window
 
@@ -26,19 +24,18 @@ _CHANGED = {
 }
 
 
-def check_rows_still_there(path: Path, arm: Arm, *, asked: Window, made_from: dict[str, Any]) -> None:
-    """Refuse to freeze `arm` over the frozen baseline at `path` when rows that were counted there, and are asked for, are gone.
+def check_rows_still_there(facts: dict[str, Any], arm: Arm, *, asked: Window, made_from: dict[str, Any], shown: str) -> None:
+    """Refuse to freeze `arm` over the baseline that says `facts` when rows that were counted there, and are asked for, are gone.
 
-    Raises DataNotTrusted naming what changed since, so that it can be undone.
+    Raises DataNotTrusted naming what changed since, so that it can be undone; `shown` is the file.
     """
-    facts = read_facts(path)
     lost_before = _lost_before(facts, arm, asked)
     if lost_before is None:
         return
     changed = [words for key, words in _CHANGED.items() if facts["made_from"].get(key) != _as_json(made_from.get(key))]
     raise DataNotTrusted(
         f"{' and '.join(changed) or 'something'} changed since the baseline was frozen, and rows it was counted from "
-        f"(before {lost_before}) are deleted meanwhile; undo the change, or delete {path.parent.name}/{path.name} to judge by what is left"
+        f"(before {lost_before}) are deleted meanwhile; undo the change, or delete {shown} to judge by what is left"
     )
 
 

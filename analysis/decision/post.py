@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from analysis.clock import parse_instant
 from analysis.config import Settings
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.decision.arms import counted_from, grid_of, hours_of, load_events, names_a_source, only_files_came
 from analysis.errors import RolloutError
 from analysis.telemetry.engines import Engine
-from analysis.telemetry.freeze import read_facts, read_frozen, write_frozen
+from analysis.telemetry.freeze import Frozen, write_frozen
 from analysis.telemetry.load import Arm, load_hourly_bins, load_hourly_counts, load_latency_counts
 from analysis.telemetry.names import Names
-from analysis.telemetry.written import Written, load_trust, load_written
+from analysis.telemetry.origin import origin
+from analysis.telemetry.written import Written, load_trust, load_written, rows_of
 from analysis.window import Window
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What a file of kept counts says of itself: its window, and the fingerprint of the rows written in it."""
-
-    window: Window
-    rows: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +51,7 @@ class PostArms:
         """The calls that start in `window`; with `keep` their counts are there for a longer one.
 
         What an earlier look counted is used only while the rows it was counted from are the same ones: their numbers by feature, source
-        and model, of successes too and the sum of their latencies. A row that got only another message, tenant, number of tokens or time
+        and model, their statuses, their latencies and the squares of those. A row that got only another message, tenant, number of tokens or time
         of writing is not noticed. Recovered failures and cron minutes lie across the edge of two looks: they are counted over the whole
         window.
         """
@@ -71,7 +63,7 @@ class PostArms:
         events = load_events(engine, self._settings, self._grid, window, arm.hourly)
         arm = replace(arm, events=events, trust=load_trust(engine, self._grid, window, written))
         if keep and arm.calls and (seen is None or seen.arm.window != window):
-            self._keep(arm, written)
+            self._keep(engine, arm, written)
         return arm
 
     def _written(self, engine: Engine, window: Window, seen: Seen | None) -> Written:
@@ -95,36 +87,39 @@ class PostArms:
 
     def _seen(self, engine: Engine, window: Window) -> Seen | None:
         """What is kept of the window's first part, if its rows are still the ones that were counted."""
-        kept = self._kept(window)
+        kept = self._kept(engine, window)
         if kept is None:
             return None
-        written = load_written(engine, self._grid, kept.window)
-        if written.fingerprint != kept.rows:
-            self._tell(f"rows written until {kept.window.end:%Y-%m-%d %H:%M} have changed since they were counted; they are counted again")
-            return None
-        with suppress(RolloutError):  # a damaged file
-            return Seen(read_frozen(self.path), written)
+        with kept:
+            written = load_written(engine, self._grid, kept.window)
+            if kept.facts["rows"] != rows_of(engine, written):
+                until = f"{kept.window.end:%Y-%m-%d %H:%M}"
+                self._tell(f"rows written until {until} have changed since they were counted; they are counted again")
+                return None
+            with suppress(RolloutError):  # a damaged file
+                return Seen(kept.arm(), written)
         return None
 
-    def _kept(self, window: Window) -> Kept | None:
-        """Which first part of the window is kept, counted by the same settings; files may have come since, none was written again."""
-        if not self.path.exists():
+    def _kept(self, engine: Engine, window: Window) -> Frozen | None:
+        """The open file of a first part of the window, counted by the same settings; files may have come since, none was written again."""
+        if engine.origin != origin(self._settings):  # of a session whose files or mapping were changed under it
             return None
-        with suppress(RolloutError, LookupError, TypeError, ValueError):  # a damaged file, or one of another version
-            facts = read_facts(self.path)
-            kept = Window(parse_instant(facts["start"]), parse_instant(facts["end"]))
-            begins_it = kept.start == window.start and kept.end <= window.end
-            if begins_it and only_files_came(facts["made_from"], self._made_from()):
-                return Kept(kept, facts["rows"])
+        with suppress(RolloutError), ExitStack() as stack:  # there is none, it is damaged, or this user may not read it
+            kept = stack.enter_context(Frozen(self.path))
+            begins_it = kept.window.start == window.start and kept.window.end <= window.end
+            if begins_it and only_files_came(kept.facts["made_from"], self._made_from(engine)):
+                stack.pop_all()
+                return kept
         return None
 
-    def _keep(self, arm: Arm, written: Written) -> None:
+    def _keep(self, engine: Engine, arm: Arm, written: Written) -> None:
         """For the next look; one that cannot be kept costs that look its time, not this one its verdict."""
         try:
-            write_frozen(self.path, arm, made_from=self._made_from(), rows=written.fingerprint)
+            write_frozen(self.path, arm, made_from=self._made_from(engine), rows=rows_of(engine, written))
         except RolloutError as reason:
             self._tell(f"the counts of this look are not kept for the next one: {reason}")
 
-    def _made_from(self) -> dict[str, Any]:
-        limits = self._baseline.limits.astype("object").sort_values("feature")
-        return counted_from(self._settings, self._deployed_at) | {"limits": limits.to_json(orient="values")}
+    def _made_from(self, engine: Engine) -> dict[str, Any]:
+        """What the counts are made from: of the source, what it was when the engine was opened."""
+        limits = self._baseline.limits.astype("object").sort_values("feature").to_json(orient="values")
+        return counted_from(self._settings, self._deployed_at) | {"source": engine.origin, "limits": limits}

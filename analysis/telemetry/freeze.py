@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +21,11 @@ import pyarrow.parquet as pq
 from analysis.clock import iso, parse_instant
 from analysis.counts import TEXT_KEYS, CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts, typed
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
-from analysis.files import LeakRefused, scan, writing
+from analysis.files import LeakRefused, WriteFailed, scan, writing
 from analysis.telemetry.load import LIMIT_COLUMNS, Arm
 from analysis.window import Window
 
-FORMAT = 1
+FORMAT = 2
 ROWS_A_GROUP = 200_000
 TABLES: dict[str, type[CountTable]] = {
     "latency": LatencyCounts,
@@ -32,7 +33,7 @@ TABLES: dict[str, type[CountTable]] = {
     "bins": HourlyBins,
     "events": EventCounts,
 }
-_KEY = b"rollout"
+_KEY, _DIGEST = b"rollout", b"rollout-sha256"
 _FEW_VALUES = ["table", *TEXT_KEYS, "hour", "lag_hours", "outcome", "calls"]
 _OPTIONS = {"compression": "zstd", "write_page_checksum": True, "write_statistics": False, "use_dictionary": _FEW_VALUES}
 """Whoever reads the file reads all of it and skips nothing by statistics; a dictionary of sums would be as long as the sums."""
@@ -44,7 +45,9 @@ def fingerprint(**made_from: Any) -> str:
 
 
 def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any], rows: str = "") -> None:
-    """Write the counts of an arm; the old file stays until the new one is whole. LeakRefused for a name that the last gate refuses.
+    """Write the counts of an arm; the old file stays until the new one is whole.
+
+    LeakRefused for a name that the last gate refuses, WriteFailed when the system does not let it be written.
 
     `made_from` decides what the counts are; `rows` is the fingerprint of the rows that they were counted from.
     """
@@ -63,42 +66,91 @@ def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any], rows: str =
         "fingerprint": fingerprint(**made_from),
         "rows": rows,
         "row_groups": [[name, -(-len(table) // ROWS_A_GROUP)] for name, table in tables.items()],
+        "totals": {name: _totals(table) for name, table in tables.items()},
     }
     schema = pa.unify_schemas([pa.schema([("table", pa.string())]), *(_arrow(rows.head(0)).schema for rows in tables.values())])
-    schema = schema.with_metadata({_KEY: json.dumps(facts).encode()})
-    with writing(path) as temporary, pq.ParquetWriter(temporary, schema, **_OPTIONS) as writer:
-        for name, rows in tables.items():
-            for first in range(0, len(rows), ROWS_A_GROUP):
-                writer.write(_widened(name, _arrow(rows.iloc[first : first + ROWS_A_GROUP]), schema))
+    text = json.dumps(facts).encode()
+    schema = schema.with_metadata({_KEY: text, _DIGEST: _digest(text)})
+    try:
+        with writing(path) as temporary, pq.ParquetWriter(temporary, schema, **_OPTIONS) as writer:
+            for name, rows in tables.items():
+                for first in range(0, len(rows), ROWS_A_GROUP):
+                    writer.write(_widened(name, _arrow(rows.iloc[first : first + ROWS_A_GROUP]), schema))
+    except OSError as reason:  # pyarrow's do not say of which file they are, and are long
+        raise WriteFailed(path, OSError(reason.errno, os.strerror(reason.errno)) if reason.errno else reason) from None
+
+
+class Frozen:
+    """A file of frozen counts, open: another that takes its place meanwhile changes nothing of what is read here.
+
+    Raises DataNotTrusted when it is not such a file, RolloutError when it cannot be read just now.
+
+    Attributes
+    ----------
+    facts : what the file says of itself: window, what it was made from, of which rows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _reading(path):
+            self._file = pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=["table", *TEXT_KEYS])
+        try:
+            self.facts = self._read_facts()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Frozen:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    @property
+    def window(self) -> Window:
+        """The calls that start in it were counted."""
+        return Window(parse_instant(self.facts["start"]), parse_instant(self.facts["end"]))
+
+    def arm(self) -> Arm:
+        """The arm as it was written; DataNotTrusted when the file is not what was written."""
+        facts, columns = self.facts, {name: kind.KEYS + kind.SUMS for name, kind in TABLES.items()} | {"limits": tuple(LIMIT_COLUMNS)}
+        with _reading(self._path):
+            parts = _rows_by_table(self._file, facts["row_groups"], columns)
+            if {name: _totals(rows) for name, rows in parts.items()} != facts["totals"]:
+                raise _damaged(self._path)
+            return Arm(
+                window=self.window,
+                hours=(facts["hours"][0], facts["hours"][1]),
+                **{name: kind(typed(parts.pop(name))) for name, kind in TABLES.items()},
+                limits=_whole_numbers(parts["limits"]),
+                trust={key: parse_instant(value) if key.endswith("_at") and value else value for key, value in facts["trust"].items()},
+                excluded_hours=frozenset(facts["excluded_hours"]),
+                models=facts["models"],
+            )
+
+    def _read_facts(self) -> dict[str, Any]:
+        with _reading(self._path):
+            metadata = self._file.schema_arrow.metadata or {}
+            text = metadata[_KEY]
+            facts = json.loads(text)
+        if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+            written = f"the frozen baseline {_shown(self._path)} was written by another version"
+            raise DataNotTrusted(f"{written}; delete it while the rows exist, and run again")
+        if metadata.get(_DIGEST) != _digest(text):
+            raise _damaged(self._path)
+        return facts
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """What a frozen file says of itself: window, what it was made from, of which rows. DataNotTrusted when it is not such a file."""
-    with _reading(path):
-        facts = json.loads((pq.read_schema(path).metadata or {})[_KEY])
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        written = f"the frozen baseline {_shown(path)} was written by another version"
-        raise DataNotTrusted(f"{written}; delete it while the rows exist, and run again")
-    if not facts.keys() >= {"start", "end", "hours", "trust", "made_from", "fingerprint", "row_groups"}:
-        raise _damaged(path)
-    return facts
+    """What a frozen file says of itself."""
+    with Frozen(path) as frozen:
+        return frozen.facts
 
 
 def read_frozen(path: Path) -> Arm:
-    """The arm as it was written; DataNotTrusted when a page of the file is not what was written."""
-    facts = read_facts(path)
-    with _reading(path):
-        columns = {name: kind.KEYS + kind.SUMS for name, kind in TABLES.items()} | {"limits": tuple(LIMIT_COLUMNS)}
-        parts = _rows_by_table(path, facts["row_groups"], columns)
-        return Arm(
-            window=Window(parse_instant(facts["start"]), parse_instant(facts["end"])),
-            hours=(facts["hours"][0], facts["hours"][1]),
-            **{name: kind(typed(parts.pop(name))) for name, kind in TABLES.items()},
-            limits=_whole_numbers(parts["limits"]),
-            trust={key: parse_instant(value) if key.endswith("_at") and value else value for key, value in facts["trust"].items()},
-            excluded_hours=frozenset(facts["excluded_hours"]),
-            models=facts.get("models", {}),
-        )
+    """The arm as it was written."""
+    with Frozen(path) as frozen:
+        return frozen.arm()
 
 
 @contextmanager
@@ -153,15 +205,24 @@ def _plain_strings(table: pa.Table) -> pa.Table:
     return table
 
 
-def _rows_by_table(path: Path, row_groups: list[list[Any]], columns: dict[str, tuple[str, ...]]) -> dict[str, pd.DataFrame]:
+def _rows_by_table(file: pq.ParquetFile, row_groups: list[list[Any]], columns: dict[str, tuple[str, ...]]) -> dict[str, pd.DataFrame]:
     parts, first = {}, 0
-    with pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=["table", *TEXT_KEYS]) as file:
-        for name, n_groups in row_groups:
-            groups = list(range(first, first + n_groups))
-            read = file.read_row_groups(groups, columns=["table", *columns[name]])  # its name too: its place is at the front of the file
-            parts[name] = read.select(list(columns[name])).to_pandas(integer_object_nulls=False, split_blocks=True)
-            first += n_groups
+    for name, n_groups in row_groups:
+        groups = list(range(first, first + n_groups))
+        read = file.read_row_groups(groups, columns=["table", *columns[name]])  # its name too: its place is at the front of the file
+        parts[name] = read.select(list(columns[name])).to_pandas(integer_object_nulls=False, split_blocks=True)
+        first += n_groups
     return parts
+
+
+def _totals(rows: pd.DataFrame) -> dict[str, int]:
+    """Number of rows, and the sum of each column of numbers: pages have checksums of their own, what says how to read them has none."""
+    numbers = rows.select_dtypes("number")
+    return {"": len(rows)} | {name: int(numbers[name].fillna(0).to_numpy("int64").sum()) for name in sorted(numbers)}
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest().encode()
 
 
 def _whole_numbers(limits: pd.DataFrame) -> pd.DataFrame:

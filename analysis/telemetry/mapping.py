@@ -77,7 +77,7 @@ class Mapping:
     @property
     def fingerprint(self) -> str:
         """A short text that is another one whenever the calls could be others; the notes do not count."""
-        made_of = (self.columns, self.where, self.dialect, self.latency_unit)
+        made_of = (str(self.table), self.columns, self.where, self.dialect, self.latency_unit)
         return f"{self.name}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]}"
 
     def relation(self, written: Sequence[exp.Binary] = ()) -> exp.Expression:

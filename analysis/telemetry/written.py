@@ -22,7 +22,7 @@ IDS_LOOKED_AT = 250_000
 FEWEST_SHARE = 40
 """They must be at least this part of what evenly spread rows give, else all are counted."""
 _NUMBERS = ("written_rows", "null_latencies", "negative_latencies", "unknown_statuses", "started_before")
-_MENDED = ("successes", "summed_ms")
+_MENDED = ("successes", "null_statuses", "summed_ms", "success_ms", "mixed_ms")
 """What tells of rows that were mended, beside those."""
 
 
@@ -70,7 +70,7 @@ class Written:
 
     @property
     def fingerprint(self) -> str:
-        """A short text that is another one when rows were added, deleted, or given another feature, status or latency."""
+        """A short text that is another one when rows were added, deleted, or given another feature, source, model, status or latency."""
         texts, sums = ["feature", "source", "model"], [*_NUMBERS, *_MENDED]
         counted = self.rows.groupby(texts, as_index=False, dropna=False)[sums].sum().sort_values(texts)
         told = [counted.astype(str).to_json(orient="values"), self.numbers["first_written_at"], self.numbers["last_written_at"]]
@@ -83,6 +83,12 @@ def load_written(engine: Engine, grid: Grid, window: Window, *, pace: Pace = IN_
     if seen is not None:
         parameters["written_from"] = grid.parameters(seen)["written_before"]
     return Written(window, pd.concat(scan(engine, "written", parameters, pace=pace), ignore_index=True))
+
+
+def rows_of(engine: Engine, written: Written) -> str:
+    """A fingerprint of the rows, and of the types of the store's columns: a file that comes later can change how others are read."""
+    types = sorted(getattr(engine, "columns", dict)().items())
+    return f"{written.fingerprint}-{hashlib.sha256(repr(types).encode()).hexdigest()[:8]}"
 
 
 def load_trust(engine: Engine, grid: Grid, window: Window, written: Written | None = None) -> dict[str, Any]:

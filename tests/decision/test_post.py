@@ -205,16 +205,26 @@ def test_a_later_stage_has_counts_of_its_own(files):
     """DELETE FROM "AIInteraction" WHERE "id" = {of_the_first_hour}""",
     """INSERT INTO "AIInteraction" ("id", "clientId", "featureId", "model", "apiType", "latencyMs", "status", "createdAt")
        SELECT 'late-' || "id", "clientId", "featureId", "model", "apiType", "latencyMs", "status", "createdAt" FROM "AIInteraction" WHERE "id" = {of_the_first_hour}""",
+    """UPDATE "AIInteraction" SET "status" = CASE "status" WHEN 'success' THEN 'error' ELSE 'success' END, "errorMessage" = '500'
+       WHERE "id" IN (SELECT MIN("id") FROM "AIInteraction" WHERE {alike} GROUP BY "status")""",
+    """UPDATE "AIInteraction" SET "latencyMs" = "latencyMs" + CASE WHEN "id" = (SELECT MIN("id") FROM "AIInteraction" WHERE {alike}) THEN 40 ELSE -40 END
+       WHERE "id" IN (SELECT MIN("id") FROM "AIInteraction" WHERE {alike} UNION SELECT MAX("id") FROM "AIInteraction" WHERE {alike})""",
 ], ids=lambda change: change.split("SET")[-1][:30])  # fmt: skip
 def test_rows_that_changed_since_they_were_counted_are_counted_again(database, tmp_path, monkeypatch, change):
     looks = Looks(store("postgres", growing_calls(1), tmp_path, database=database, monkeypatch=monkeypatch, more=MORE))
     looks.look(1)
     chosen = """(SELECT MIN("id") FROM "AIInteraction" WHERE "createdAt" BETWEEN '2026-02-02 23:15' AND '2026-02-03 00:00' AND "status" = 'success' AND "latencyMs" < 1000)"""
-    database.execute(change.format(of_the_first_hour=chosen))
+    alike = """ "createdAt" BETWEEN '2026-02-02 23:15' AND '2026-02-03 00:11:40' AND "featureId" = 'g' AND "source" = 's' AND "model" = 'm0'
+        AND "latencyMs" BETWEEN 50 AND 90000"""
+    before = looks.whole(4)
+    looks.look(1)
+    database.execute(change.format(of_the_first_hour=chosen, alike=alike))
     grown, read = looks.look(4)
     assert read == at(0)
     assert looks.told == ["rows written until 2026-02-03 00:10 have changed since they were counted; they are counted again"]
     assert_same(grown, looks.whole(4))
+    with pytest.raises(AssertionError):
+        assert_same(grown, before)
 
 
 def test_rows_that_came_after_the_look_do_not_make_it_counted_again(database, tmp_path, monkeypatch):
@@ -259,6 +269,47 @@ def test_a_file_that_came_since_is_read_and_one_written_again_is_counted_again(t
     assert_same(grown, looks.whole(4))
 
 
+def test_a_file_that_came_since_and_has_others_read_otherwise_has_them_counted_again(tmp_path):
+    """Numbers of tenants become 1.0 where a later file has none for a row."""
+    calls = growing_calls(1).assign(clientId=lambda calls: calls["clientId"].str[1:].astype("int64"))
+    known = calls["createdAt"] < DEPLOYED_AT + HOUR + SETTLE
+    looks = changed(Looks(store("parquet", calls[known], tmp_path, more=MORE)), "calls.parquet", "calls*.parquet")
+    looks.look(1)
+    calls[~known].astype({"clientId": "float64"}).to_parquet(tmp_path / "calls-later.parquet", index=False)
+    grown, read = looks.look(4)
+    assert read == at(0)
+    assert_same(grown, looks.whole(4))
+
+
+def test_a_look_that_another_one_overtakes_uses_the_file_that_it_checked(files):
+    files.look(1)
+    engine, overtaken = Watched(open_engine(files.settings)), []
+    fetch = engine.fetch
+
+    def slowly(statement):
+        if statement.name == "written" and not overtaken:
+            overtaken.append(files.look(5))
+        return fetch(statement)
+
+    engine.fetch = slowly
+    baseline = Baselines(files.settings, DEPLOY).frozen(lambda: engine)
+    arm = PostArms(files.settings, DEPLOY, baseline).load(engine, files.window(4))
+    engine.close()
+    assert len(overtaken) == 1
+    assert_same(arm, files.whole(4))
+
+
+def test_a_session_whose_file_is_written_again_keeps_nothing_for_others(files):
+    engine = open_engine(files.settings)
+    baseline = Baselines(files.settings, DEPLOY).frozen(lambda: engine)
+    growing_calls(1).assign(errorMessage="connection error").to_parquet(files.settings.folder / "calls.parquet", index=False)
+    PostArms(files.settings, DEPLOY, baseline).load(engine, files.window(1), keep=True)
+    engine.close()
+    grown, read = files.look(4)
+    assert read == at(0)
+    assert_same(grown, files.whole(4))
+
+
 # ---- edges -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("damage", [
     lambda content: b"", lambda content: b"no parquet", lambda content: content[: len(content) // 2], lambda content: b"x" * 60 + content[60:],
@@ -289,6 +340,15 @@ def test_counts_that_cannot_be_kept_cost_no_verdict(files):
     assert arm.calls
     (line,) = files.told
     assert line.startswith("the counts of this look are not kept for the next one: cannot write ")
+
+
+def test_a_folder_that_takes_no_file_costs_no_verdict(files):
+    files.look(1, keep=False)
+    files.path.parent.symlink_to("/proc")  # nobody may write there
+    arm, _ = files.look(1)
+    assert arm.calls
+    assert files.told == [f"the counts of this look are not kept for the next one: cannot write '{files.path}': No such file or directory; "
+                          "free space or make the folder writable, then run again"]  # fmt: skip
 
 
 def test_a_window_without_calls_is_not_kept(files):

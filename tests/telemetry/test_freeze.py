@@ -1,5 +1,6 @@
 """A frozen baseline is what was counted: a round trip loses nothing, damage is seen, and it is made anew only when it may be."""
 
+import hashlib
 import json
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,8 @@ from analysis.errors import DataNotTrusted
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.freeze import fingerprint, read_facts, read_frozen, write_frozen
 from analysis.telemetry.load import Arm
+from analysis.telemetry.mapping import CANONICAL_COLUMNS
+from analysis.telemetry.origin import origin
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls
 from tests.telemetry.stores import settings_of, store
@@ -249,6 +252,33 @@ def test_a_file_that_is_no_frozen_baseline(settings, facts):
     pq.write_table(table.replace_schema_metadata({b"rollout": facts}), baselines.path)
     with pytest.raises(DataNotTrusted, match=r"is damaged|written by another version"):
         baselines.frozen(Opened(settings))
+
+
+@pytest.mark.parametrize("change", [
+    lambda facts: facts | {"hours": [-167, 0]},
+    lambda facts: facts | {"row_groups": [[name, groups if name != "bins" else 0] for name, groups in facts["row_groups"]]},
+], ids=["a fact", "how many rows"])  # fmt: skip
+@pytest.mark.parametrize("with_its_digest", [True, False])
+def test_what_a_file_says_of_itself_is_checked(settings, change, with_its_digest):
+    baselines = Baselines(settings, DEPLOY)
+    baselines.frozen(Opened(settings))
+    table = pq.read_table(baselines.path)
+    text = json.dumps(change(read_facts(baselines.path))).encode()
+    digest = hashlib.sha256(text).hexdigest().encode() if with_its_digest else table.schema.metadata[b"rollout-sha256"]
+    pq.write_table(table.replace_schema_metadata({b"rollout": text, b"rollout-sha256": digest}), baselines.path)
+    if with_its_digest and b"-167" in text:  # somebody who makes a whole file of his own is believed
+        return
+    with pytest.raises(DataNotTrusted, match="is damaged"):
+        read_frozen(baselines.path)
+
+
+def test_another_table_or_database_is_another_origin(tmp_path):
+    columns = "\n".join(f"{name} = '\"{name}\"'" for name in CANONICAL_COLUMNS)
+    found = []
+    for table, variable in (("raw", "A"), ("clean", "A"), ("clean", "B")):
+        (tmp_path / "mine.toml").write_text(f'table = "{table}"\n[columns]\n{columns}', encoding="utf-8")
+        found.append(origin(settings_of(tmp_path, f'engine = "postgres"\nurl_env = "{variable}"\nmapping = "mine.toml"')))
+    assert len({json.dumps(one) for one in found}) == 3
 
 
 def test_an_arm_without_calls_is_not_frozen(settings):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from analysis.errors import WrongUse
+from analysis.telemetry.origin import origin
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -23,6 +24,7 @@ class Engine(Protocol):
     calls_an_hourly_piece : the same for a query that counts by the hour: days share no hour, so small pieces cost no time and save memory.
     ids_are_unique : whether the database itself sees to it that no id occurs twice.
     groups_by_number : whether counting gains by numbers in the place of features and sources.
+    origin : what the rows come from, as it was when the engine was opened (`telemetry.origin`).
     """
 
     name: str
@@ -31,6 +33,7 @@ class Engine(Protocol):
     ids_are_unique: bool
     groups_by_number: bool
     queries: Queries
+    origin: dict[str, Any]
 
     def fetch(self, statement: Statement) -> pd.DataFrame:
         """Run one SELECT and return its rows; raises RolloutError with one sentence when the database cannot answer."""
@@ -46,6 +49,13 @@ def open_engine(settings: Settings, *, spark: Any = None) -> Engine:
 
     `spark` is a session of Apache Spark that the user has; WrongUse when the engine is another one.
     """
+    found = origin(settings)  # before it is opened: what changes meanwhile is seen as changed
+    engine = _opened(settings, spark)
+    engine.origin = found
+    return engine
+
+
+def _opened(settings: Settings, spark: Any) -> Engine:
     name = settings.source.engine
     if spark is not None and name != "spark":
         raise WrongUse(f"a Spark session is given and [source] has engine {name!r}; write engine = \"spark\", or give no session")
