@@ -49,6 +49,9 @@ def open_engine(settings: Settings, *, spark: Any = None) -> Engine:
 
     `spark` is a session of Apache Spark that the user has; WrongUse when the engine is another one.
     """
+    name = settings.source.engine
+    if spark is not None and name != "spark":
+        raise WrongUse(f"a Spark session is given and [source] has engine {name!r}; write engine = \"spark\", or give no session")
     found = origin(settings)  # before it is opened: what changes meanwhile is seen as changed
     engine = _opened(settings, spark)
     engine.origin = found
@@ -57,8 +60,6 @@ def open_engine(settings: Settings, *, spark: Any = None) -> Engine:
 
 def _opened(settings: Settings, spark: Any) -> Engine:
     name = settings.source.engine
-    if spark is not None and name != "spark":
-        raise WrongUse(f"a Spark session is given and [source] has engine {name!r}; write engine = \"spark\", or give no session")
     if name == "duckdb":
         from analysis.telemetry.engines.duckdb_engine import open_duckdb
 
