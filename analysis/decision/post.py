@@ -51,9 +51,9 @@ class PostArms:
         """The calls that start in `window`; with `keep` their counts are there for a longer one.
 
         What an earlier look counted is used only while the rows it was counted from are the same ones: their numbers by feature, source
-        and model, their statuses, their latencies and the squares of those. A row that got only another message, tenant, number of tokens or time
-        of writing is not noticed. Recovered failures and cron minutes lie across the edge of two looks: they are counted over the whole
-        window.
+        and model, their statuses, their latencies and the squares of those. A row that got only another message, tenant, number of tokens
+        or time of writing is not noticed. Recovered failures and cron minutes lie across the edge of two looks: they are counted over the
+        whole window.
         """
         if not self._baseline.calls:
             return self._empty(window, load_trust(engine, self._grid, window))

@@ -116,6 +116,7 @@ class _Result(_Part):
     post: _Arm = Field(default_factory=_Arm)
     expectations: list[_Finding] = []
     guardrails: list[_Finding] = []
+    exploratory: list[_Finding] = []
     advice: list[_Advice] = []
     checks: list[_Check] = []
 
