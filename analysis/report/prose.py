@@ -17,12 +17,15 @@ Found = Mapping[str, Any]
 NONE = "\N{EN DASH}"
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
+UNASKED = "unasked"
+"""Beside the findings: what a scan found that no claim is about."""
 FINDINGS: Mapping[str, tuple[str, str, str]] = {
     "met": ("✓", "met", "good"),
     "not_met": ("✗", "not met", "bad"),
     "worse": ("✗", "worse", "bad"),
     "undecided": ("…", "undecided", "wait"),
     "no_data": ("–", "too few calls", "none"),
+    UNASKED: ("!", "nobody asked:", "wait"),
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.clock import iso, parse_instant
 from analysis.decision.wording import count, level, share
-from analysis.report.prose import Found, Result, among_text, changed_text, metric_words, when_text
+from analysis.report.prose import UNASKED, Found, Result, among_text, changed_text, metric_words, when_text
 from analysis.statistics.sequential import level_of
 from analysis.window import format_duration
 
@@ -92,12 +92,10 @@ def _also_moved(result: Result) -> list[tuple[str, str]]:
     scanned = result["exploratory"]
     worse = [found for found in scanned if found["finding"] == "worse"]
     new = [found for found in scanned if found.get("event_hour") is not None]
-    if not worse and not new:
-        return []
-    said = [f"{count(len(worse))} of {count(len(scanned))} other numbers scanned got worse"] if worse else []
+    said = [f"{count(len(worse))} of {count(len(scanned))} numbers scanned got worse"] if worse else []
     said += [f"{count(len(new))} new {'class' if len(new) == 1 else 'classes'} of errors"] if new else []
-    first = next((f" ({metric_words(found['metric'])} of {found['feature']}: {changed_text(found)})" for found in worse), "")
-    return [("undecided", f"{' and '.join(said)}{first}; exploratory, it decides nothing")]
+    first = [f", first the {metric_words(found['metric'])} of {found['feature']}: {changed_text(found)}" for found in worse[:1]]
+    return [(UNASKED, f"{' and '.join(said)}{''.join(first)}; exploratory, it decides nothing")] if said else []
 
 
 def box_sure(result: Result) -> list[str]:

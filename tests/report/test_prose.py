@@ -90,8 +90,8 @@ def test_what_nobody_asked_about_is_told_too():
     worse, new = finding(name="x", finding="worse", feature="step3", metric="latency_mean"), finding(finding="undecided", event_hour=16)
     lines = verdict_prose.box_changed(result(exploratory=[worse, new, finding(finding="undecided")]))
     assert (lines[-1][0], plain(lines[-1][1])) == (
-        "undecided",
-        "1 of 3 other numbers scanned got worse and 1 new class of errors (mean time of a call of step3: 80.0 % → 20.0 % (−60.0 points)); "
+        "unasked",
+        "1 of 3 numbers scanned got worse and 1 new class of errors, first the mean time of a call of step3: 80.0 % → 20.0 % (−60.0 points); "
         "exploratory, it decides nothing",
     )
 
