@@ -27,7 +27,7 @@ def test_six_calls_an_hour_keep_watching_and_say_how_long(judge, seed):
         look = rollout.look(label)
         assert look.verdict.name == "keep_watching"
         assert look.result["expectations"][0]["hours_needed"] > look.plan.hours[1]
-        assert "that takes about" in look.verdict.reason
+        assert "to decide that takes about" in look.verdict.reason
 
 
 def test_113_timeouts_to_none_are_decided(judge):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N, Measured, Plan
 from analysis.statistics.power import hours_needed, smallest_visible_change
 from analysis.statistics.sequential import bounds, z_value
@@ -90,10 +92,9 @@ def _change_hours(measured: Measured, plan: Plan, *, passed: int, useful: float,
     found = measured.decisive
     is_change = measured.claim.claim in ("falls", "rises")
     asked = bounds(plan.times, plan.alpha / max(n_open, 1)) if is_change else (ONE_SIDED_BOUND,) * len(plan.times)
-    observed, smallest = abs(measured.distance), useful * abs(found.baseline_value or 0.0)
-    if found.counts is not None and measured.limit is None:
-        usual = _usual_rate(measured)
-        observed, smallest = abs(found.post_value - measured.scale * usual), useful * usual
+    usual = _usual_rates(measured)
+    before, distance = (usual.before, usual.after - measured.scale * usual.before) if usual else (found.baseline_value, measured.distance)
+    observed, smallest = abs(distance), useful * abs(before or 0.0)
     effect, decided = max(observed, smallest), _hours_at(measured, passed, bound=asked[-1], effect=max(observed, smallest))
     is_late = plan.is_last or not plan.is_planned or not is_change
     if decided.hours is not None and decided.hours <= passed and is_late:
@@ -107,7 +108,8 @@ def _change_hours(measured: Measured, plan: Plan, *, passed: int, useful: float,
 
 def _hours_at(measured: Measured, passed: int, *, bound: float, effect: float) -> Needed:
     """Hours until an effect crosses a bound; where the baseline stands in the way, the hours that both arms would need."""
-    (post, baseline), df = _variance_parts(measured, scale=measured.scale), measured.decisive.df
+    usual = _usual_rates(measured)
+    (post, baseline), df = _variance_parts(measured, scale=measured.scale, usual=usual), measured.decisive.df
     cycle = measured.arms.cycle
     hours = hours_needed((post, baseline), df, bound=bound, effect=effect, hours=passed, cycle=cycle.hours)
     if hours is not None:
@@ -117,25 +119,43 @@ def _hours_at(measured: Measured, passed: int, *, bound: float, effect: float) -
     return Needed(both, longer_baseline=True)
 
 
-def _variance_parts(measured: Measured, *, scale: float) -> tuple[float, float]:
-    """Variance of the post value and of what it is held against; of few events by the usual rate, from which hours are reckoned ahead.
+def _variance_parts(measured: Measured, *, scale: float, usual: UsualRates | None = None) -> tuple[float, float]:
+    """Variance of the post value and of what it is held against; of few events at a rate that knows one event of the baseline more.
 
-    None of 30 calls does not make a rate of 1 in 32 where 1 in 100 is usual, and 2 events in the hours that are compared say little of
-    what 80 in the other ones say.
+    None of 30 calls does not make a rate of 1 in 32 where 1 in 100 is usual: hours are reckoned ahead from it.
     """
     found = measured.decisive
     post, baseline = found.variance_parts()
-    usual = _usual_rate(measured) if found.counts is not None else 0.0
-    if usual > 0:
-        counts = found.counts
-        rate = min(0.5, (counts.post_events + 1) / (counts.post_n + 1 / usual))
+    counts = found.counts
+    before = usual.before if usual else counts.baseline_events / counts.baseline_n if counts else 0.0
+    if counts and before > 0:
+        rate = min(0.5, (counts.post_events + 1) / (counts.post_n + 1 / before))
         post = counts.phi * rate * (1 - rate) / counts.post_n
-        baseline = counts.phi * usual * (1 - usual) / counts.baseline_n
+    if usual:
+        baseline = counts.phi * before * (1 - before) / counts.baseline_n
     return (post, 0.0) if measured.limit is not None else (post, baseline * scale**2)
 
 
-def _usual_rate(measured: Measured) -> float:
-    """Events among the calls of the whole baseline, not only of the hours that are compared; 0 without any."""
-    baseline = measured.arms.totals(measured.scope, measured.metric, measured.hours)[0]
-    events, calls = ((values * baseline.usable).sum() for values in (baseline.y, baseline.n))
-    return float(events / calls) if calls > 0 else 0.0
+@dataclass(frozen=True)
+class UsualRates:
+    """A rate over the whole baseline and after the deploy, both at the mix of calls after the deploy."""
+
+    before: float
+    after: float
+
+
+def _usual_rates(measured: Measured) -> UsualRates | None:
+    """For a claim of a change whose compared hours hold fewer than 5 events of the baseline; None for others, and where no hour has one.
+
+    2 events in those hours say little of what 80 in the other ones say. A rate that has its own hours of the day is reckoned from roughly.
+    """
+    found = measured.decisive
+    if found.counts is None or measured.limit is not None or found.common_baseline.y >= FEWEST_EVENTS:
+        return None
+    baseline, post = measured.arms.totals(measured.scope, measured.metric, measured.hours)
+    events, calls = (np.einsum("srh,rh->s", values, baseline.usable) for values in (baseline.y, baseline.n))
+    events_after, calls_after = (np.einsum("srh,rh->s", values, post.usable) for values in (post.y, post.n))
+    known = (calls > 0) & (calls_after > 0)
+    mix = calls_after[known] / calls_after[known].sum()
+    before = float(mix @ (events[known] / calls[known]))
+    return UsualRates(before, float(mix @ (events_after[known] / calls_after[known]))) if before > 0 else None

@@ -102,12 +102,11 @@ class PostArms:
 
     def _kept(self, engine: Engine, window: Window) -> Frozen | None:
         """The open file of a first part of the window, counted by the same settings; files may have come since, none was written again."""
-        if engine.origin != origin(self._settings):  # of a session whose files or mapping were changed under it
-            return None
         with suppress(RolloutError), ExitStack() as stack:  # there is none, it is damaged, or this user may not read it
             kept = stack.enter_context(Frozen(self.path))
             begins_it = kept.window.start == window.start and kept.window.end <= window.end
-            if begins_it and only_files_came(kept.facts["made_from"], self._made_from(engine)):
+            is_as_opened = engine.origin == origin(self._settings)  # no file or mapping was changed under a session
+            if begins_it and is_as_opened and only_files_came(kept.facts["made_from"], self._made_from(engine)):
                 stack.pop_all()
                 return kept
         return None

@@ -165,6 +165,8 @@ def _visible(finding: Finding) -> str:
     moved = measured.distance if is_distance else measured.comparison.difference
     if finding.smallest_visible is None or abs(moved or 0.0) >= finding.smallest_visible:
         return ""
+    if finding.claim.claim == "falls" and finding.smallest_visible > measured.comparison.baseline_value:
+        return "; not even a fall to nothing would have been seen in 4 of 5 cases"
     change = change_of(measured.metric, finding.smallest_visible).lstrip("+")
     if is_distance:
         return f"; a value {change} away from it would have been told apart in 4 of 5 cases"
@@ -182,7 +184,7 @@ def _needed(finding: Finding) -> str:
 def needed_clause(needed: Needed) -> str:
     """How long it takes, and whether the baseline must be as long."""
     as_long = ", and as long a baseline" if needed.longer_baseline else ""
-    return f"at today's traffic that takes about {hours(needed.hours)} from the deploy{as_long}"
+    return f"to decide that takes about {hours(needed.hours)} from the deploy at today's traffic{as_long}"
 
 
 def _caveat(finding: Finding) -> str:

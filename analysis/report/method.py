@@ -52,7 +52,7 @@ def method_facts(look: Look) -> list[tuple[str, str]]:
     result, monitoring, plan = look.result, look.settings.monitoring, look.plan
     found = list(with_parts([*result["expectations"], *result["guardrails"]]))
     degrees = sorted({f"{item['df']:g}" for item in found if item.get("df")}, key=float)
-    covered = min((item["coverage"] for item in found if item.get("coverage")), default=None)
+    covered = min((item["coverage"] for item in found if item.get("coverage") is not None), default=None)
     compared = "–" if covered is None else "all" if covered >= 1 else f"at least {share(covered)}"
     planned = zip(monitoring.windows, plan.times, bounds(plan.times, plan.alpha), strict=False) if plan.is_planned else ()
     spent = quadratic(plan.times[plan.look], plan.alpha)

@@ -88,14 +88,21 @@ def box_changed(result: Result) -> list[tuple[str, str]]:
 
 
 def _also_moved(result: Result) -> list[tuple[str, str]]:
-    """What nobody asked about and got worse, or fails in a new way: no reason for the verdict, and nothing to keep quiet about."""
-    scanned = result["exploratory"]
-    worse = [found for found in scanned if found["finding"] == "worse"]
+    """What no claim is about and got worse, or fails in a new way: no reason for the verdict, and nothing to keep quiet about."""
+    claims = [part for found in (*result["expectations"], *result["guardrails"]) for part in (found.get("parts") or [found])]
+    asked = {(claim["metric"], claim["feature"]) for claim in claims}
+    scanned = [found for found in result["exploratory"] if (found["metric"], found["feature"]) not in asked]
     new = [found for found in scanned if found.get("event_hour") is not None]
-    said = [f"{count(len(worse))} of {count(len(scanned))} numbers scanned got worse"] if worse else []
-    said += [f"{count(len(new))} new {'class' if len(new) == 1 else 'classes'} of errors"] if new else []
-    first = [f", first the {metric_words(found['metric'])} of {found['feature']}: {changed_text(found)}" for found in worse[:1]]
-    return [(UNASKED, f"{' and '.join(said)}{''.join(first)}; exploratory, it decides nothing")] if said else []
+    worse = [found for found in scanned if found["finding"] == "worse" and found not in new]
+    said = []
+    if worse:
+        named = f"{metric_words(worse[0]['metric'])} of {worse[0]['feature']} {changed_text(worse[0])}"
+        more = f" and {count(len(worse) - 1)} more" if len(worse) > 1 else ""
+        said.append(f"of {count(len(scanned))} numbers scanned {count(len(worse))} got worse ({named}{more})")
+    if new:
+        kinds = "a new class of errors" if len(new) == 1 else f"{count(len(new))} new classes of errors"
+        said.append(f"{kinds} ({metric_words(new[0]['metric'])} of {new[0]['feature']}{', and more' if len(new) > 1 else ''})")
+    return [(UNASKED, f"{'; '.join(said)}; exploratory, it decides nothing")] if said else []
 
 
 def box_sure(result: Result) -> list[str]:

@@ -115,7 +115,7 @@ def fisher_p(counts: RateCounts, *, scale: float = 1.0, alternative: Alternative
 
 
 def difference_variance(counts: RateCounts) -> float:
-    """Variance of post rate - baseline rate, times phi; each rate with one event and one other call added. For what a look can see.
+    """Variance of post rate - baseline rate, times phi; each rate with one event and one other call added. For what a look will see.
 
     The added calls (Agresti & Caffo 2000, Am. Stat. 54, 280-288) decide the zero cells: 0 of n has a width too. Not for an interval:
     rates near 0 are skew, see `difference_bounds`.

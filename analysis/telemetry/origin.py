@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from analysis.telemetry.mapping import load_mapping
@@ -24,6 +25,6 @@ def origin(settings: Settings) -> dict[str, Any]:
     if source.engine == "spark":
         found["path"] = source.path
     if source.engine == "duckdb":
-        files = [(file.name, file.stat()) for file in find_source_files(settings.folder, source.path)]
+        files = [(os.path.relpath(file, settings.folder), file.stat()) for file in find_source_files(settings.folder, source.path)]
         found["files"] = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
     return found

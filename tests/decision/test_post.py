@@ -310,6 +310,16 @@ def test_a_session_whose_file_is_written_again_keeps_nothing_for_others(files):
     assert_same(grown, files.whole(4))
 
 
+def test_a_session_whose_file_is_gone_goes_on(tmp_path):
+    settings = store("csv", growing_calls(1), tmp_path, more=MORE)
+    engine = open_engine(settings)  # it has read the file whole
+    baseline = Baselines(settings, DEPLOY).frozen(lambda: engine)
+    first = PostArms(settings, DEPLOY, baseline).load(engine, Looks(settings).window(1))
+    (tmp_path / "calls.csv").unlink()
+    assert_same(PostArms(settings, DEPLOY, baseline).load(engine, Looks(settings).window(1)), first)
+    engine.close()
+
+
 # ---- edges -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("damage", [
     lambda content: b"", lambda content: b"no parquet", lambda content: content[: len(content) // 2], lambda content: b"x" * 60 + content[60:],

@@ -30,7 +30,7 @@ FALLS = claim("falls", feature="step3", by=0.5)
             "undecided",
             {"smallest_visible": 0.781, "needed": Needed(11.0)},
             "a fall by at least 50 % is neither shown nor ruled out yet; a change of 78.1 points would have been seen in 4 of 5 cases; "
-            "at today's traffic that takes about 11 h from the deploy.",
+            "to decide that takes about 11 h from the deploy at today's traffic.",
         ),
         (
             "undecided",
@@ -65,7 +65,7 @@ def test_falls(state, fields, end):
 
 def test_a_change_that_is_too_small_for_the_baseline_needs_a_longer_one():
     assert sentence("undecided", FALLS, FELL, interval=(-0.86, 0.1), needed=Needed(290.0, longer_baseline=True)).endswith(
-        "neither shown nor ruled out yet; at today's traffic that takes about 13 days from the deploy, and as long a baseline."
+        "neither shown nor ruled out yet; to decide that takes about 13 days from the deploy at today's traffic, and as long a baseline."
     )
 
 
@@ -85,7 +85,7 @@ def test_a_claim_without_by_says_how_much_is_ruled_out():
     )
     assert sentence("met", plain, FELL, interval=(-0.86, -0.64)).endswith("(interval -86.0 to -64.0 points, 95.1 %): a fall is shown.")
     assert sentence("undecided", plain, FELL, interval=(-0.86, 0.64), needed=Needed(60)).endswith(
-        ": a fall is neither shown nor ruled out yet; at today's traffic that takes about 3 days from the deploy."
+        ": a fall is neither shown nor ruled out yet; to decide that takes about 3 days from the deploy at today's traffic."
     )
     assert sentence("worse", plain, FELL).endswith("-75.5 points: a fall was asked for, the opposite is shown.")
 
@@ -99,7 +99,7 @@ def test_rises():
     assert sentence("worse", said, grown, interval=(0.1, 0.5)).endswith(": a rise was asked for, the opposite is shown.")
     assert sentence("not_met", said, grown, interval=(0.1, 0.5)).endswith(": a rise of 10 % or more is ruled out.")
     assert sentence("undecided", said, grown, interval=(0.1, 0.5), needed=Needed(24)).endswith(
-        ": a rise is neither shown nor ruled out yet; at today's traffic that takes about 24 h from the deploy."
+        ": a rise is neither shown nor ruled out yet; to decide that takes about 24 h from the deploy at today's traffic."
     )
     by = claim("rises", "recovered_rate", feature="lead_scoring.score", by=0.125)
     assert sentence("met", by, grown, interval=(0.1, 0.5)).endswith(": a rise by at least 12.5 % is shown.")
@@ -110,7 +110,7 @@ def test_too_few_calls_or_events_or_nothing_to_compare():
     few = Compared((12, 174), (1, 23), difference=-0.03)
     assert sentence("no_data", FALLS, few, needed=Needed(2.0)) == (
         "timeouts of step3: 174 calls before and 23 after are too few to say anything, 30 on each side are needed; "
-        "at today's traffic that takes about 2 h from the deploy."
+        "to decide that takes about 2 h from the deploy at today's traffic."
     )
     rare = Compared((2, 789), (0, 119), difference=-0.0025)
     assert sentence("no_data", FALLS, rare) == (

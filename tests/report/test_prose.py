@@ -87,13 +87,19 @@ def test_what_changed_with_too_few_calls():
 
 
 def test_what_nobody_asked_about_is_told_too():
-    worse, new = finding(name="x", finding="worse", feature="step3", metric="latency_mean"), finding(finding="undecided", event_hour=16)
-    lines = verdict_prose.box_changed(result(exploratory=[worse, new, finding(finding="undecided")]))
-    assert (lines[-1][0], plain(lines[-1][1])) == (
-        "unasked",
-        "1 of 3 numbers scanned got worse and 1 new class of errors, first the mean time of a call of step3: 80.0 % → 20.0 % (−60.0 points); "
-        "exploratory, it decides nothing",
-    )
+    worse = finding(finding="worse", feature="step3", metric="latency_mean")
+    new = finding(finding="worse", feature="draft", metric="http_4xx_rate", event_hour=16)
+    rest = finding(finding="undecided", feature="step4")
+
+    def last(*scanned, expectations=()):
+        return [plain(line) for state, line in verdict_prose.box_changed(result(exploratory=scanned, expectations=expectations)) if state == "unasked"]
+
+    assert last(worse, new, rest) == [
+        "of 3 numbers scanned 1 got worse (mean time of a call of step3 80.0 % → 20.0 % (−60.0 points)); a new class of errors (refused "
+        "requests (4xx) of draft); exploratory, it decides nothing"
+    ]
+    assert last(rest) == []
+    assert last(worse, rest, expectations=[worse]) == []  # somebody asked, and it decides
 
 
 def test_how_sure():
