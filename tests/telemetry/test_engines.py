@@ -1,5 +1,7 @@
 """Engines read and never write: the database itself refuses; and what of a URL reaches the driver."""
 
+import subprocess
+import sys
 from datetime import datetime
 
 import duckdb
@@ -22,6 +24,19 @@ WRITES = [
     'TRUNCATE "AIInteraction"', 'DROP TABLE "AIInteraction"', "CREATE TABLE other (a INT)", 'ALTER TABLE "AIInteraction" ADD COLUMN z INT',
     "COPY \"AIInteraction\" FROM PROGRAM 'true'", "CREATE EXTENSION dblink", "SELECT nextval('numbers')", "SELECT lo_create(0)",
 ]  # fmt: skip
+
+
+def test_duckdb_draws_no_progress_into_a_notebook(tmp_path):
+    """Where Python runs no script (a kernel, -c) DuckDB shows a bar on stdout for a query of two seconds: it would stand in pages and --json."""
+    settings = store("parquet", nasty_calls(), tmp_path)
+    program = """
+import sys
+from analysis.config import load_settings
+from analysis.telemetry.engines import open_engine
+print(open_engine(load_settings(sys.argv[1]))._connection.execute("SELECT current_setting('enable_progress_bar')").fetchone())
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(settings.path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "(False,)\n"
 
 
 # ---- read only: the database's own refusal ---------------------------------------------------------------------------
