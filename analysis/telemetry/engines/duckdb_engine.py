@@ -98,7 +98,7 @@ def open_duckdb(settings: Settings) -> DuckDBEngine:
     connection = duckdb.connect(config=_SETTINGS)
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")  # DuckDB draws one on stdout where Python has no script: in a notebook, under -c
+        connection.execute("SET enable_progress_bar = false")  # drawn on stdout where Python runs no script: in a notebook
         opening = partial(open_source, connection, files, mapping, shown=str(settings.source.path))
         while_listening(opening, stop=connection.interrupt)  # it reads a CSV whole, and looks through other columns for what is no number
     except BaseException:
