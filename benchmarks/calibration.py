@@ -1,6 +1,6 @@
 """How often the judge is wrong: false alarms, power and coverage on simulated calls, beside the usual tests.
 
-    python benchmarks/calibration.py                       every cell, 400 to 1,000 runs each: an hour and a half on one core
+    python benchmarks/calibration.py                       every cell, 400 to 1,000 runs each: three quarters of an hour on one core
     python benchmarks/calibration.py --runs 100            the same cells, coarser, in ten minutes
     python benchmarks/calibration.py --cells looks,lasting some studies only
 
