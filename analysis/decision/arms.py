@@ -69,9 +69,10 @@ class Baselines:
             frozen = stack.enter_context(Frozen(self.path)) if self.path.exists() else None
             if frozen and frozen.facts["fingerprint"] == fingerprint(**made_from):
                 return frozen.arm()
-            return self._made_anew(engine(), frozen, made_from)
+            return self._from_rows(engine(), frozen, made_from)
 
-    def _made_anew(self, engine: Engine, frozen: Frozen | None, made_from: dict[str, Any]) -> Arm:
+    def _from_rows(self, engine: Engine, frozen: Frozen | None, made_from: dict[str, Any]) -> Arm:
+        """The frozen one where the rows are still those that it was counted from; else counted from them, and frozen."""
         made_from = made_from | {"source": engine.origin}  # what it read, be the files or the mapping others by now
         counted = Partial(self.path.parent / "partial", made_from=fingerprint(**made_from))
         pace = Pace(tell=self._tell, keeping=counted)
@@ -82,7 +83,7 @@ class Baselines:
             return frozen.arm()
         arm = self._load(engine, written, pace)
         if frozen:
-            check_rows_still_there(frozen.facts, arm, asked=written.window, made_from=made_from, shown="baseline/counts.parquet")
+            check_rows_still_there(frozen.facts, arm, asked=written.window, made_from=made_from, shown=frozen.shown)
         if arm.calls:
             write_frozen(self.path, arm, made_from=made_from, rows=rows)
         counted.clear()

@@ -95,20 +95,19 @@ def _change_hours(measured: Measured, plan: Plan, *, passed: int, useful: float,
     usual = _usual_rates(measured)
     before, distance = (usual.before, usual.after - measured.scale * usual.before) if usual else (found.baseline_value, measured.distance)
     observed, smallest = abs(distance), useful * abs(before or 0.0)
-    effect, decided = max(observed, smallest), _hours_at(measured, passed, bound=asked[-1], effect=max(observed, smallest))
+    effect, decided = max(observed, smallest), _hours_at(measured, passed, usual, bound=asked[-1], effect=max(observed, smallest))
     is_late = plan.is_last or not plan.is_planned or not is_change
     if decided.hours is not None and decided.hours <= passed and is_late:
-        effect, decided = observed, _hours_at(measured, passed, bound=asked[-1], effect=observed)
+        effect, decided = observed, _hours_at(measured, passed, usual, bound=asked[-1], effect=observed)
     for look, hours in plan.later_looks if is_change else ():
-        at_look = _hours_at(measured, passed, bound=asked[look], effect=effect)
+        at_look = _hours_at(measured, passed, usual, bound=asked[look], effect=effect)
         if at_look.hours is not None and at_look.hours <= hours and not at_look.longer_baseline:
             return Needed(float(hours))
     return decided
 
 
-def _hours_at(measured: Measured, passed: int, *, bound: float, effect: float) -> Needed:
+def _hours_at(measured: Measured, passed: int, usual: UsualRates | None, *, bound: float, effect: float) -> Needed:
     """Hours until an effect crosses a bound; where the baseline stands in the way, the hours that both arms would need."""
-    usual = _usual_rates(measured)
     (post, baseline), df = _variance_parts(measured, scale=measured.scale, usual=usual), measured.decisive.df
     cycle = measured.arms.cycle
     hours = hours_needed((post, baseline), df, bound=bound, effect=effect, hours=passed, cycle=cycle.hours)

@@ -88,10 +88,12 @@ class Frozen:
     Attributes
     ----------
     facts : what the file says of itself: window, what it was made from, of which rows.
+    shown : the file, as a sentence names it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.shown = _shown(path)
         with _reading(path):
             self._file = pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=["table", *TEXT_KEYS])
         try:
@@ -134,7 +136,7 @@ class Frozen:
             text = metadata[_KEY]
             facts = json.loads(text)
         if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-            written = f"the frozen baseline {_shown(self._path)} was written by another version"
+            written = f"the frozen baseline {self.shown} was written by another version"
             raise DataNotTrusted(f"{written}; delete it while the rows exist, and run again")
         if metadata.get(_DIGEST) != _digest(text):
             raise _damaged(self._path)
@@ -145,12 +147,6 @@ def read_facts(path: Path) -> dict[str, Any]:
     """What a frozen file says of itself."""
     with Frozen(path) as frozen:
         return frozen.facts
-
-
-def read_frozen(path: Path) -> Arm:
-    """The arm as it was written."""
-    with Frozen(path) as frozen:
-        return frozen.arm()
 
 
 @contextmanager

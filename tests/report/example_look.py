@@ -48,3 +48,8 @@ def result(**changes: Any) -> dict[str, Any]:
         "calibration": {"pretended_deploys": 42, "false_alarms": 2},
         "provenance": {"version": "0.1.0", "sql_sha256": "0" * 64, "engine": "duckdb"},
     } | changes  # fmt: skip
+
+
+def plain(text):
+    """A text with plain spaces."""
+    return text.replace(THIN, " ")

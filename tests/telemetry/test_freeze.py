@@ -14,7 +14,7 @@ from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, L
 from analysis.decision.arms import Baselines
 from analysis.errors import DataNotTrusted, TookTooLong
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.freeze import fingerprint, read_facts, read_frozen, write_frozen
+from analysis.telemetry.freeze import Frozen, fingerprint, read_facts, write_frozen
 from analysis.telemetry.load import Arm
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
 from analysis.telemetry.origin import origin
@@ -53,6 +53,11 @@ class Opened:
     def __call__(self):
         self.times += 1
         return open_engine(self.settings)
+
+
+def read_frozen(path):
+    with Frozen(path) as frozen:
+        return frozen.arm()
 
 
 def assert_same(one: Arm, other: Arm) -> None:
