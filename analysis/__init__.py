@@ -14,7 +14,12 @@ _PUBLIC = {
     "Rollout": ("analysis.judge", "Rollout"),
     "Look": ("analysis.decision.look", "Look"),
 }
-__all__ = ["Look", "Rollout", "__version__", "open"]  # made by __getattr__, so that a command that needs no pandas loads none
+__all__ = [
+    "Look",
+    "Rollout",
+    "__version__",
+    "open",
+]  # made by __getattr__, so that a command that needs no pandas loads none
 
 
 def __getattr__(name: str) -> Any:

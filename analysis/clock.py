@@ -57,7 +57,9 @@ def parse_instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise WrongUse(f"time {shown(text)} is not an ISO time; write it as 2026-02-02T23:10:16Z") from None
+        raise WrongUse(
+            f"time {shown(text)} is not an ISO time; write it as 2026-02-02T23:10:16Z"
+        ) from None
     return in_utc(instant)
 
 
@@ -67,7 +69,9 @@ def in_utc(instant: datetime) -> datetime:
         shown = instant.isoformat(timespec="auto")
         raise WrongUse(f"time {shown!r} has no time zone; write {shown + 'Z'!r} if it is UTC")
     if not FIRST_YEAR < instant.year < LAST_YEAR:
-        raise WrongUse(f"time {instant.isoformat()!r} is not between the years {FIRST_YEAR} and {LAST_YEAR}")
+        raise WrongUse(
+            f"time {instant.isoformat()!r} is not between the years {FIRST_YEAR} and {LAST_YEAR}"
+        )
     return instant.astimezone(UTC)
 
 
@@ -81,4 +85,6 @@ def _read_clock_file(path: Path) -> datetime:
         if text.endswith("Z") or "+" in text:
             return parse_instant(text)
         time.sleep(_POLL_S / 10)
-    raise WrongUse(f"{CLOCK_VARIABLE} names a file without an instant; write one such as 2026-02-02T23:10:16Z into it")
+    raise WrongUse(
+        f"{CLOCK_VARIABLE} names a file without an instant; write one such as 2026-02-02T23:10:16Z into it"
+    )

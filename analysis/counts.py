@@ -53,11 +53,17 @@ class CountTable:
         names = cls.KEYS + cls.SUMS
         for piece in pieces:
             if missing := [name for name in names if name not in piece.columns]:
-                raise ValueError(f"{cls.__name__} needs the column {missing[0]!r}; it has {', '.join(map(str, piece.columns))}")
+                raise ValueError(
+                    f"{cls.__name__} needs the column {missing[0]!r}; it has {', '.join(map(str, piece.columns))}"
+                )
         held = [piece[list(names)] for piece in pieces]
         pieces.clear()
         keys = {name: _joined([piece.pop(name) for piece in held]) for name in cls.KEYS}
-        return cls(_summed(keys, ((name, _joined([piece.pop(name) for piece in held])) for name in cls.SUMS)))
+        return cls(
+            _summed(
+                keys, ((name, _joined([piece.pop(name) for piece in held])) for name in cls.SUMS)
+            )
+        )
 
     @classmethod
     def empty(cls) -> Self:
@@ -70,7 +76,9 @@ class CountTable:
             return self if other.rows.empty else other
         sides = self.rows, other.rows
         keys = {name: _joined([rows[name] for rows in sides]) for name in self.KEYS}
-        return type(self)(_summed(keys, ((name, _joined([rows[name] for rows in sides])) for name in self.SUMS)))
+        return type(self)(
+            _summed(keys, ((name, _joined([rows[name] for rows in sides])) for name in self.SUMS))
+        )
 
     def where(self, keep: np.ndarray | pd.Series) -> Self:
         """The rows for which ``keep`` (bool, one a row) is true."""
@@ -137,7 +145,10 @@ class EventCounts(CountTable):
 
 def typed(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of a table of counts with its types: categories in their order, and int64."""
-    columns = {name: in_order(column) if name in TEXT_KEYS else column.astype("int64") for name, column in rows.items()}
+    columns = {
+        name: in_order(column) if name in TEXT_KEYS else column.astype("int64")
+        for name, column in rows.items()
+    }
     return pd.DataFrame(columns, copy=False)
 
 
@@ -148,21 +159,32 @@ def in_order(texts: pd.Series) -> pd.Series:
         known, codes = ordered.cat.categories, ordered.cat.codes
     else:
         codes, known = pd.factorize(texts.astype("str"), sort=True)
-    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(known, dtype="str")), index=texts.index)
+    return pd.Series(
+        pd.Categorical.from_codes(codes, categories=pd.Index(known, dtype="str")), index=texts.index
+    )
 
 
 def _joined(parts: list[pd.Series]) -> pd.Series:
     """One column after the other, with the type that its name asks for."""
     if parts[0].name in TEXT_KEYS:
         texts = [in_order(part) for part in parts]
-        return pd.Series(union_categoricals(texts, sort_categories=True)) if len(texts) > 1 else texts[0].reset_index(drop=True)
+        return (
+            pd.Series(union_categoricals(texts, sort_categories=True))
+            if len(texts) > 1
+            else texts[0].reset_index(drop=True)
+        )
     numbers = [part.to_numpy(dtype="int64") for part in parts]
     return pd.Series(np.concatenate(numbers) if len(numbers) > 1 else numbers[0])
 
 
 def _summed(keys: dict[str, pd.Series], sums: Iterator[tuple[str, pd.Series]]) -> pd.DataFrame:
     """The columns in the order of the keys, missing texts first; the sums of equal keys added up."""
-    place = _place([column.cat.codes.to_numpy() if name in TEXT_KEYS else column.to_numpy() for name, column in keys.items()])
+    place = _place(
+        [
+            column.cat.codes.to_numpy() if name in TEXT_KEYS else column.to_numpy()
+            for name, column in keys.items()
+        ]
+    )
     if (place[1:] > place[:-1]).all():  # as a frozen baseline is: no copy of it
         return pd.DataFrame({**keys, **dict(sums)}, copy=False)
     order = np.argsort(place)

@@ -13,7 +13,17 @@ from analysis.clock import iso
 from analysis.errors import RolloutError
 from analysis.leaks import scan
 
-__all__ = ["LeakRefused", "WriteFailed", "append_line", "scan", "write_bytes", "write_json", "write_text", "write_texts", "writing"]
+__all__ = [
+    "LeakRefused",
+    "WriteFailed",
+    "append_line",
+    "scan",
+    "write_bytes",
+    "write_json",
+    "write_text",
+    "write_texts",
+    "writing",
+]
 
 BINARY_ENDINGS = frozenset({".parquet", ".png", ".duckdb", ".gz", ".pdf", ".woff2"})
 _PIECE = 4_000_000  # characters scanned at a time, so that memory stays flat
@@ -66,7 +76,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, content: object) -> None:
     """Write readable JSON. Instants become ISO text; nan is an error, for numbers that do not exist are null."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=_as_json) + "\n")
+    write_text(
+        path,
+        json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=_as_json) + "\n",
+    )
 
 
 @contextlib.contextmanager
@@ -82,7 +95,9 @@ def writing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync(path.parent, os.O_RDONLY)
     except OSError as reason:
-        if reason.errno in _DISK_FULL or reason.filename in {str(place) for place in (temporary, path, *path.parents)}:
+        if reason.errno in _DISK_FULL or reason.filename in {
+            str(place) for place in (temporary, path, *path.parents)
+        }:
             raise WriteFailed(path, reason) from None
         raise
     finally:
@@ -102,7 +117,9 @@ def append_line(path: Path, line: str) -> None:
             size = file.seek(0, os.SEEK_END)
             torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
             content = b"\n" * torn + line.encode("utf-8", "backslashreplace") + b"\n"
-            if file.write(content) < len(content):  # a disk that is nearly full takes a part, without an error
+            if file.write(content) < len(
+                content
+            ):  # a disk that is nearly full takes a part, without an error
                 file.truncate(size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(file.fileno())

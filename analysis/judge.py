@@ -14,26 +14,26 @@ from typing import Any
 
 from analysis import clock
 from analysis.config import Settings
+from analysis.counting.baseline import Baselines
+from analysis.counting.load import Arm
+from analysis.counting.name_validation import check_names
+from analysis.counting.post import PostArms
+from analysis.counting.scope import Cycle
 from analysis.decision.advice import advise
-from analysis.decision.arms import Baselines
 from analysis.decision.checks import check_data
 from analysis.decision.claims import Arms, Plan
 from analysis.decision.cliffs import find_cliffs, moved_cliffs
-from analysis.decision.controls import find_controls
+from analysis.decision.controls.selection import find_controls
 from analysis.decision.findings import find_expectations, find_guardrails
-from analysis.decision.known import check_names
-from analysis.decision.lasting import decide_lasting
 from analysis.decision.look import Look
+from analysis.decision.placebo import replay_pretended_deploys
 from analysis.decision.plan import plan_exploratory, plan_look, planned_window
-from analysis.decision.post import PostArms
-from analysis.decision.replay import replay_pretended_deploys
-from analysis.decision.result import baseline_object, look_object
-from analysis.decision.scan import scan_features
-from analysis.decision.scope import Cycle
+from analysis.decision.regressions import scan_features
+from analysis.decision.sustained import decide_lasting
 from analysis.decision.verdict import decide_verdict
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
+from analysis.results.serializer import baseline_object, look_object
 from analysis.telemetry.engines import Engine, open_engine
-from analysis.telemetry.load import Arm
 from analysis.window import Window
 
 
@@ -43,7 +43,13 @@ class Rollout:
     `tell` takes lines of progress while a long baseline is counted.
     """
 
-    def __init__(self, settings: Settings, *, spark: Any = None, tell: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        spark: Any = None,
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.settings = settings
         self._spark = spark
         self._tell = tell
@@ -64,9 +70,13 @@ class Rollout:
         """When the deploy happened; WrongUse when it is neither in rollout.toml nor recorded."""
         deployed_at = self.settings.rollout.deployed_at
         if deployed_at is None:
-            raise WrongUse("no deploy is known; set [rollout].deployed_at or run 'rollout deploy --at TIME'")
+            raise WrongUse(
+                "no deploy is known; set [rollout].deployed_at or run 'rollout deploy --at TIME'"
+            )
         if deployed_at > clock.now():
-            raise WrongUse(f"deployed_at {clock.iso(deployed_at)} lies in the future; mend [rollout].deployed_at")
+            raise WrongUse(
+                f"deployed_at {clock.iso(deployed_at)} lies in the future; mend [rollout].deployed_at"
+            )
         return deployed_at
 
     @cached_property
@@ -79,12 +89,16 @@ class Rollout:
     @cached_property
     def baseline(self) -> Arm:
         """The counts before the deploy: frozen on first use, then read from the frozen file."""
-        return Baselines(self.settings, self.baseline_ends_at, tell=self._tell).frozen(lambda: self.engine)
+        return Baselines(self.settings, self.baseline_ends_at, tell=self._tell).frozen(
+            lambda: self.engine
+        )
 
     def baseline_result(self) -> dict[str, Any]:
         """The object of baseline/result.json: the tables published before the deploy, cliffs, and what the looks will be able to see."""
         if not self.baseline.calls:
-            raise DataNotTrusted(f"no call started in {self.baseline.window}; check the table, the time zone and the deploy's time")
+            raise DataNotTrusted(
+                f"no call started in {self.baseline.window}; check the table, the time zone and the deploy's time"
+            )
         return baseline_object(self.settings, self.baseline, self.engine, self.baseline_ends_at)
 
     def look(self, label: str, *, first_hour: int = 0) -> Look:
@@ -100,7 +114,9 @@ class Rollout:
     def explore(self, start: datetime, end: datetime) -> Look:
         """A look outside the planned ones, on whole hours from the deploy; it decides nothing for good."""
         if end > clock.now():
-            raise WrongUse(f"--to {clock.iso(end)} lies in the future; give a time that has passed, or wait for a planned window")
+            raise WrongUse(
+                f"--to {clock.iso(end)} lies in the future; give a time that has passed, or wait for a planned window"
+            )
         window, plan = plan_exploratory(self.settings, self.deployed_at, start, end)
         self._check_due(window, window.folder)
         return self._judge(window, plan, window.folder)
@@ -108,7 +124,10 @@ class Rollout:
     def due(self) -> tuple[str, ...]:
         """Planned windows whose end and settle have passed."""
         settle, now = self.settings.monitoring.settle, clock.now()
-        windows = {label: planned_window(self.settings, self.deployed_at, label) for label in self.settings.monitoring.windows}
+        windows = {
+            label: planned_window(self.settings, self.deployed_at, label)
+            for label in self.settings.monitoring.windows
+        }
         return tuple(label for label, window in windows.items() if window.end + settle <= now)
 
     def close(self) -> None:
@@ -119,7 +138,9 @@ class Rollout:
     def _check_due(self, window: Window, label: str) -> None:
         due_at = window.end + self.settings.monitoring.settle
         if clock.now() < due_at and self.baseline.calls:
-            raise NotYetDue(f"window {label} is due at {clock.iso(due_at)}, when its slow calls are written; run again then")
+            raise NotYetDue(
+                f"window {label} is due at {clock.iso(due_at)}, when its slow calls are written; run again then"
+            )
 
     def _judge(self, window: Window, plan: Plan, label: str) -> Look:
         settings = self.settings
@@ -128,14 +149,22 @@ class Rollout:
         if self.baseline.calls:
             check_names(settings.claims, (self.baseline, post), self.engine)
         classes = tuple(item.name for item in settings.error_classes)
-        arms = Arms(self.baseline, post, Cycle.of(*self.baseline.hours), classes, find_controls(settings, self.baseline))
+        arms = Arms(
+            self.baseline,
+            post,
+            Cycle.of(*self.baseline.hours),
+            classes,
+            find_controls(settings, self.baseline),
+        )
         useful = settings.monitoring.smallest_useful
         expectations = find_expectations(settings.expectations, arms, plan, smallest_useful=useful)
         guardrails = find_guardrails(settings.guardrails, arms, plan, smallest_useful=useful)
         exploratory = scan_features(arms, plan)
         cliffs = {"baseline": find_cliffs(self.baseline.latency), "post": find_cliffs(post.latency)}
         checks = check_data(arms, hours=plan.hours, asked=settings.baseline)
-        lasting = decide_lasting(expectations, guardrails, arms, plan, sustained_for=settings.monitoring.sustained_for)
+        lasting = decide_lasting(
+            expectations, guardrails, arms, plan, sustained_for=settings.monitoring.sustained_for
+        )
         verdict = decide_verdict(
             expectations=expectations,
             guardrails=guardrails,
@@ -145,10 +174,27 @@ class Rollout:
             sustained_remark=lasting.remark,
             is_last=plan.is_last,
         )
-        replay = replay_pretended_deploys(settings.expectations, arms, plan, guardrails=settings.guardrails)
+        replay = replay_pretended_deploys(
+            settings.expectations, arms, plan, guardrails=settings.guardrails
+        )
         look = Look(
-            settings, label, window, plan, arms, expectations, guardrails, exploratory, cliffs, checks, lasting, replay, verdict
+            settings,
+            label,
+            window,
+            plan,
+            arms,
+            expectations,
+            guardrails,
+            exploratory,
+            cliffs,
+            checks,
+            lasting,
+            replay,
+            verdict,
         )
         advice = advise(settings, (*expectations, *guardrails, *exploratory), predict=look.what_if)
-        look.result.update(look_object(look, deployed_at=self.deployed_at, engine_name=settings.source.engine), advice=advice)
+        look.result.update(
+            look_object(look, deployed_at=self.deployed_at, engine_name=settings.source.engine),
+            advice=advice,
+        )
         return look

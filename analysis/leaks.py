@@ -23,7 +23,9 @@ _PHONE = re.compile(rf"\+\(?\d(?:{_GAP}\d){{7,20}}(?![\dA-Za-z_])")
 _SIGNED_NUMBER = re.compile(r"\+\d+\.\d+")
 _UNIT = re.compile(r"[\s\u00a0\u2009\u202f]?(?:%|ms\b|s\b|h\b|calls\b|tokens\b|rows\b|bytes\b)")
 _GOES_ON = re.compile(r"[\dA-Za-z+_.)\]]\Z")  # what stands before is a sum or the end of a word
-_CLOCK_TIME = re.compile(r":\d\d(?:\.\d+)?(?: \d{4})? ?\Z")  # what follows is an offset such as +1000
+_CLOCK_TIME = re.compile(
+    r":\d\d(?:\.\d+)?(?: \d{4})? ?\Z"
+)  # what follows is an offset such as +1000
 
 _KEYS = {  # what a key starts with, at the beginning of a word, and the rest of it
     "sk-": re.compile(r"(?=[A-Za-z_-]{0,200}[0-9]|[A-Za-z]{20})[A-Za-z0-9_-]{16}"),
@@ -47,7 +49,9 @@ _KEYS = {  # what a key starts with, at the beginning of a word, and the rest of
 }
 _JWT = re.compile(r"[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{4,4096}\.[A-Za-z0-9_-]{4}")
 _BEARER = re.compile(r"[\s:=\"']{1,8}([A-Za-z0-9._~+/=-]{8,256})")
-_RANDOM = re.compile(r"[0-9_~+/=]|[a-z][A-Z]|.{16}")  # a token rather than a word: "Bearer authentication" is prose
+_RANDOM = re.compile(
+    r"[0-9_~+/=]|[a-z][A-Z]|.{16}"
+)  # a token rather than a word: "Bearer authentication" is prose
 _CREDENTIALS = re.compile(
     r"://(?:([^\s/?#@\"'<>]{1,256})@"
     r"|([^\s/?#@:\"'<>]{1,128}:(?![0-9]{1,5}[/?#])[^\s@\"'<>]{1,256})@)"
@@ -65,7 +69,9 @@ _IBAN_COUNTRIES = """
 _IBAN_LENGTH = {entry[:2]: int(entry[2:]) for entry in _IBAN_COUNTRIES.split()}
 
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
-_ENTITY = re.compile(r"&(?:#(?!39;|34;|x27;)|[cpnslzh][a-z]{3})")  # not &amp; &lt; &gt; &quot;, which hide nothing
+_ENTITY = re.compile(
+    r"&(?:#(?!39;|34;|x27;)|[cpnslzh][a-z]{3})"
+)  # not &amp; &lt; &gt; &quot;, which hide nothing
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 _LOOKALIKE = {
     "\u2010": "-",
@@ -141,7 +147,9 @@ def _is_mail(text: str, match: re.Match[str]) -> bool:
     if at == 0 or not _MAIL_LOCAL.match(text[at - 1]):
         return False
     domain = match[0]
-    while domain.rpartition(".")[2].lower() in _FILE_ENDINGS:  # anna@example.com.html holds one, logo@dark.svg does not
+    while (
+        domain.rpartition(".")[2].lower() in _FILE_ENDINGS
+    ):  # anna@example.com.html holds one, logo@dark.svg does not
         domain = domain.rpartition(".")[0]
     return not _VERSION.match(text, at) and _MAIL.fullmatch(domain) is not None
 
@@ -167,7 +175,9 @@ def _is_phone(text: str, match: re.Match[str]) -> bool:
 def _has_key(text: str) -> bool:
     if "PRIVATE KEY-----" in text:
         return True
-    return any(rest.match(text, at) for prefix, rest in _KEYS.items() for at in _beginnings(text, prefix))
+    return any(
+        rest.match(text, at) for prefix, rest in _KEYS.items() for at in _beginnings(text, prefix)
+    )
 
 
 def _has_jwt(text: str) -> bool:
@@ -180,7 +190,9 @@ def _has_bearer(text: str) -> bool:
 
 
 def _has_credentials(text: str) -> bool:
-    return any(not _NAMES_ONLY.fullmatch(match[1] or match[2]) for match in _CREDENTIALS.finditer(text))
+    return any(
+        not _NAMES_ONLY.fullmatch(match[1] or match[2]) for match in _CREDENTIALS.finditer(text)
+    )
 
 
 def _has_iban(text: str) -> bool:
@@ -192,7 +204,9 @@ def _is_iban(text: str, start: int) -> bool:
     length = _IBAN_LENGTH.get(text[start : start + 2])
     if length is None or _WORD_BEFORE.search(text, max(0, start - 1), start):
         return False
-    run = re.match(rf"(?:[ \u00a0]?[A-Z0-9]){{{length}}}(?![A-Za-z0-9])", text[start : start + 3 * length])
+    run = re.match(
+        rf"(?:[ \u00a0]?[A-Z0-9]){{{length}}}(?![A-Za-z0-9])", text[start : start + 3 * length]
+    )
     if run is None:
         return False
     number = re.sub(r"[ \u00a0]", "", run[0])

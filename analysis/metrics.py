@@ -80,12 +80,21 @@ def _share(name: str, words: str, asks: str, y: str, n: str = "calls") -> Metric
 
 def _rate(outcome_class: str, code: int) -> Metric:
     words = CLASS_WORDS.get(outcome_class, f"{outcome_class.replace('_', ' ')} errors")
-    return _share(f"{outcome_class}_rate", words, f"share of calls that end as {outcome_class}", f"calls * (outcome == {code})")
+    return _share(
+        f"{outcome_class}_rate",
+        words,
+        f"share of calls that end as {outcome_class}",
+        f"calls * (outcome == {code})",
+    )
 
 
 METRICS: tuple[Metric, ...] = (
     _share("error_rate", "failed calls", "share of calls that fail", "calls * failed"),
-    *(_rate(outcome_class, code) for outcome_class, code in OUTCOME_CODES.items() if outcome_class != SUCCESS),
+    *(
+        _rate(outcome_class, code)
+        for outcome_class, code in OUTCOME_CODES.items()
+        if outcome_class != SUCCESS
+    ),
     *(
         _share(
             f"slower_than_p{percentile}",
@@ -96,32 +105,116 @@ METRICS: tuple[Metric, ...] = (
         )
         for percentile in SLOWER_THAN_PERCENTILES
     ),
-    Metric("latency_mean", "mean time of a call", "mean time of a call, failed ones too", "up", "ms", "hourly",
-           y="latency_ms", n="timed_calls", yy="latency_ms_2", yn="latency_ms"),
-    Metric("rmst", "mean time to an answer, up to the limit",
-           "mean time to an answer, cut at tau; a failure counts tau (restricted mean survival time)", "up", "ms", "hourly",
-           y="capped_ms * succeeded + tau_ms * failed", n="timed_calls",
-           yy="capped_ms_2 * succeeded + tau_ms_2 * failed", yn="capped_ms * succeeded + tau_ms * failed"),
-    Metric("time_per_success", "time spent per good answer", "time of all calls, failed ones too, per good answer", "up", "ms", "hourly",
-           y="latency_ms", n="timed_calls * succeeded", yy="latency_ms_2", yn="latency_ms * succeeded", among="good answers"),
-    Metric("output_tokens_mean", "output tokens of a call", "mean output tokens of a call that reports them", "up", "tokens", "hourly",
-           y="output_tokens", n="output_token_calls", yy="output_tokens_2", yn="output_tokens"),
-    Metric("total_tokens_mean", "tokens of a call", "mean tokens, in and out, of a call that reports them", "up", "tokens", "hourly",
-           y="total_tokens", n="total_token_calls", yy="total_tokens_2", yn="total_tokens"),
-    Metric("calls_per_hour", "traffic", "calls that start in an hour", "down", "calls/h", "hours",
-           y="calls", n="1", yy="calls", yn="0", among="hours"),
-    Metric("recovered_rate", "failures made good within 10 minutes",
-           "share of failed calls followed within 10 minutes by a success of the same feature and lead", "down",
-           "share", "events", y="y", n="n", yy="y", yn="y", indicator=True, among="failures"),
-    Metric("cron_over_budget_rate", "minutes over the cron's budget",
-           "share of minutes with calls whose calls together take longer than the cron's budget", "up",
-           "share", "events", y="y", n="n", yy="y", yn="y", indicator=True, among="minutes with calls"),
-)  # fmt: skip
+    Metric(
+        "latency_mean",
+        "mean time of a call",
+        "mean time of a call, failed ones too",
+        "up",
+        "ms",
+        "hourly",
+        y="latency_ms",
+        n="timed_calls",
+        yy="latency_ms_2",
+        yn="latency_ms",
+    ),
+    Metric(
+        "rmst",
+        "mean time to an answer, up to the limit",
+        "mean time to an answer, cut at tau; a failure counts tau (restricted mean survival time)",
+        "up",
+        "ms",
+        "hourly",
+        y="capped_ms * succeeded + tau_ms * failed",
+        n="timed_calls",
+        yy="capped_ms_2 * succeeded + tau_ms_2 * failed",
+        yn="capped_ms * succeeded + tau_ms * failed",
+    ),
+    Metric(
+        "time_per_success",
+        "time spent per good answer",
+        "time of all calls, failed ones too, per good answer",
+        "up",
+        "ms",
+        "hourly",
+        y="latency_ms",
+        n="timed_calls * succeeded",
+        yy="latency_ms_2",
+        yn="latency_ms * succeeded",
+        among="good answers",
+    ),
+    Metric(
+        "output_tokens_mean",
+        "output tokens of a call",
+        "mean output tokens of a call that reports them",
+        "up",
+        "tokens",
+        "hourly",
+        y="output_tokens",
+        n="output_token_calls",
+        yy="output_tokens_2",
+        yn="output_tokens",
+    ),
+    Metric(
+        "total_tokens_mean",
+        "tokens of a call",
+        "mean tokens, in and out, of a call that reports them",
+        "up",
+        "tokens",
+        "hourly",
+        y="total_tokens",
+        n="total_token_calls",
+        yy="total_tokens_2",
+        yn="total_tokens",
+    ),
+    Metric(
+        "calls_per_hour",
+        "traffic",
+        "calls that start in an hour",
+        "down",
+        "calls/h",
+        "hours",
+        y="calls",
+        n="1",
+        yy="calls",
+        yn="0",
+        among="hours",
+    ),
+    Metric(
+        "recovered_rate",
+        "failures made good within 10 minutes",
+        "share of failed calls followed within 10 minutes by a success of the same feature and lead",
+        "down",
+        "share",
+        "events",
+        y="y",
+        n="n",
+        yy="y",
+        yn="y",
+        indicator=True,
+        among="failures",
+    ),
+    Metric(
+        "cron_over_budget_rate",
+        "minutes over the cron's budget",
+        "share of minutes with calls whose calls together take longer than the cron's budget",
+        "up",
+        "share",
+        "events",
+        y="y",
+        n="n",
+        yy="y",
+        yn="y",
+        indicator=True,
+        among="minutes with calls",
+    ),
+)
 
 
 def outcome_codes(user_classes: tuple[str, ...] = ()) -> dict[str, int]:
     """Class name -> integer code, the shipped classes and the user's (`[[error_class]]`, in the file's order)."""
-    return OUTCOME_CODES | {name: FIRST_USER_CODE + index for index, name in enumerate(user_classes)}
+    return OUTCOME_CODES | {
+        name: FIRST_USER_CODE + index for index, name in enumerate(user_classes)
+    }
 
 
 def known_metrics(user_classes: tuple[str, ...] = ()) -> Mapping[str, Metric]:
@@ -136,4 +229,6 @@ def metric_named(name: str, user_classes: tuple[str, ...] = ()) -> Metric:
     if name in known:
         return known[name]
     near = get_close_matches(name, known, n=1, cutoff=0.0)[0]
-    raise WrongUse(f"metric {name!r} is not known; did you mean {near!r}? Known: {', '.join(sorted(known))}")
+    raise WrongUse(
+        f"metric {name!r} is not known; did you mean {near!r}? Known: {', '.join(sorted(known))}"
+    )

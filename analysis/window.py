@@ -33,7 +33,9 @@ class Window:
         object.__setattr__(self, "start", in_utc(self.start))
         object.__setattr__(self, "end", in_utc(self.end))
         if self.end <= self.start:
-            raise WrongUse(f"window ends at {iso(self.end)}, not after its start {iso(self.start)}; give a later end")
+            raise WrongUse(
+                f"window ends at {iso(self.end)}, not after its start {iso(self.start)}; give a later end"
+            )
 
     @property
     def length(self) -> timedelta:
@@ -80,13 +82,19 @@ def parse_duration(text: str) -> timedelta:
     if text.startswith("-"):
         raise WrongUse(f"duration {shown(text)} is negative; write one such as '90s', '4h' or '2d'")
     if not _DURATION.fullmatch(text):
-        raise WrongUse(f"duration {shown(text)} is not a number with a unit; write one such as '90s', '4h' or '2d'")
+        raise WrongUse(
+            f"duration {shown(text)} is not a number with a unit; write one such as '90s', '4h' or '2d'"
+        )
     try:
-        length = sum((float(number) * _UNITS[unit] for number, unit in _PIECE.findall(text)), timedelta())
+        length = sum(
+            (float(number) * _UNITS[unit] for number, unit in _PIECE.findall(text)), timedelta()
+        )
     except OverflowError:
         length = timedelta.max
     if length > LONGEST:
-        raise WrongUse(f"duration {shown(text)} is longer than ten years; write one such as '90s', '4h' or '2d'")
+        raise WrongUse(
+            f"duration {shown(text)} is longer than ten years; write one such as '90s', '4h' or '2d'"
+        )
     return length
 
 

@@ -29,7 +29,13 @@ BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
 def main(arguments: list[str] | None = None) -> None:
     options = read_options(arguments)
     started = time.monotonic()
-    counted = count(groups_of(options.cells), runs=options.runs, seed=options.seed, kept=options.keep, progress=say)
+    counted = count(
+        groups_of(options.cells),
+        runs=options.runs,
+        seed=options.seed,
+        kept=options.keep,
+        progress=say,
+    )
     tables = write_tables(counted, runs=options.runs, seed=options.seed)
     print(tables)
     say(f"{time.monotonic() - started:.0f} s")
@@ -38,12 +44,30 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def read_options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="How often the judge is wrong, on simulated calls.")
-    parser.add_argument("--runs", type=int, default=WHOLE_RUNS, help=f"series a cell (default {WHOLE_RUNS})")
-    parser.add_argument("--cells", type=studies, default=STUDIES, help=f"some of {','.join(STUDIES)} (default all)")
-    parser.add_argument("--seed", type=int, default=SEED, help=f"the same seed gives the same table (default {SEED})")
-    parser.add_argument("--keep", type=Path, help="folder for finished parts: a run that was stopped goes on there")
-    parser.add_argument("--docs", type=Path, default=DOCS, help="folder a whole calibration is written to (default docs)")
+    parser = argparse.ArgumentParser(
+        description="How often the judge is wrong, on simulated calls."
+    )
+    parser.add_argument(
+        "--runs", type=int, default=WHOLE_RUNS, help=f"series a cell (default {WHOLE_RUNS})"
+    )
+    parser.add_argument(
+        "--cells", type=studies, default=STUDIES, help=f"some of {','.join(STUDIES)} (default all)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=SEED,
+        help=f"the same seed gives the same table (default {SEED})",
+    )
+    parser.add_argument(
+        "--keep", type=Path, help="folder for finished parts: a run that was stopped goes on there"
+    )
+    parser.add_argument(
+        "--docs",
+        type=Path,
+        default=DOCS,
+        help="folder a whole calibration is written to (default docs)",
+    )
     options = parser.parse_args(arguments)
     if options.runs < 1:
         parser.error(f"--runs {options.runs}: at least 1")

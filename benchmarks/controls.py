@@ -38,10 +38,22 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def read_options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="False alarms and power with and without control features.")
+    parser = argparse.ArgumentParser(
+        description="False alarms and power with and without control features."
+    )
     parser.add_argument("--runs", type=int, help="runs a cell (default: 100 to 1,000, by study)")
-    parser.add_argument("--studies", type=studies, default=tuple(WHOLE_RUNS), help=f"some of {','.join(WHOLE_RUNS)} (default all)")
-    parser.add_argument("--page", type=Path, default=PAGE, help="page whose parts are replaced (default docs/controls.md)")
+    parser.add_argument(
+        "--studies",
+        type=studies,
+        default=tuple(WHOLE_RUNS),
+        help=f"some of {','.join(WHOLE_RUNS)} (default all)",
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        default=PAGE,
+        help="page whose parts are replaced (default docs/controls.md)",
+    )
     options = parser.parse_args(arguments)
     if options.runs is not None and options.runs < 1:
         parser.error(f"--runs {options.runs}: at least 1")
@@ -60,7 +72,11 @@ def run_study(name: str, *, runs: int) -> str:
     if name == ROLLOUTS:
         return write_rollouts(judge_rollouts(range(runs)), runs=runs)
     tallies = run_cells(list(STUDIES[name]()), runs=runs)
-    parts = [write_targets(tallies), write_study(tallies, runs=runs)] if name == TARGETS else [write_study(tallies, runs=runs)]
+    parts = (
+        [write_targets(tallies), write_study(tallies, runs=runs)]
+        if name == TARGETS
+        else [write_study(tallies, runs=runs)]
+    )
     return "\n".join(parts)
 
 
@@ -69,7 +85,9 @@ def replace_part(page: Path, name: str, text: str) -> None:
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     whole = page.read_text(encoding="utf-8")
     if begin not in whole or end not in whole:
-        raise SystemExit(f"{page.name} has no place for {name!r}; put {begin} and {end} where its table belongs")
+        raise SystemExit(
+            f"{page.name} has no place for {name!r}; put {begin} and {end} where its table belongs"
+        )
     write_text(page, f"{whole.split(begin)[0]}{begin}\n{text}\n{end}{whole.split(end)[1]}")
 
 

@@ -48,7 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
             folder = Path(name)
             apart(make_parquet, folder / "calls.parquet", int(millions * 1e6))
             for engine in engines_at(millions, options):
-                timed = time_engine(engine, folder, millions, runs=options.runs if millions <= LARGEST_OTHERS else 1)
+                timed = time_engine(
+                    engine, folder, millions, runs=options.runs if millions <= LARGEST_OTHERS else 1
+                )
                 tables.append(table_of(engine, millions, timed))
                 print(tables[-1], flush=True)
                 if engine == options.engines[0]:
@@ -61,11 +63,34 @@ def main(arguments: list[str] | None = None) -> None:
 
 def read_options(arguments: list[str] | None) -> argparse.Namespace:
     """The sizes, engines and number of runs."""
-    parser = argparse.ArgumentParser(description="How long a comparison takes, beside what an analyst writes today.")
-    parser.add_argument("--millions", type=float, nargs="+", default=[1.0], help="sizes, in millions of calls (default 1)")
-    parser.add_argument("--engines", nargs="+", choices=list(who.SOURCES), default=["parquet"], help="stores, the first at every size")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each, the median counts; beyond 10 million 1 (default 3)")
-    parser.add_argument("--docs", type=Path, help="folder of performance.md, to write the tables and the figure there")
+    parser = argparse.ArgumentParser(
+        description="How long a comparison takes, beside what an analyst writes today."
+    )
+    parser.add_argument(
+        "--millions",
+        type=float,
+        nargs="+",
+        default=[1.0],
+        help="sizes, in millions of calls (default 1)",
+    )
+    parser.add_argument(
+        "--engines",
+        nargs="+",
+        choices=list(who.SOURCES),
+        default=["parquet"],
+        help="stores, the first at every size",
+    )
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=3,
+        help="runs of each, the median counts; beyond 10 million 1 (default 3)",
+    )
+    parser.add_argument(
+        "--docs",
+        type=Path,
+        help="folder of performance.md, to write the tables and the figure there",
+    )
     options = parser.parse_args(arguments)
     if options.runs < 1 or min(options.millions) <= 0:
         parser.error("--runs and --millions: more than 0")
@@ -80,19 +105,25 @@ def engines_at(millions: float, options: argparse.Namespace) -> list[str]:
 
 def time_engine(engine: str, folder: Path, millions: float, *, runs: int) -> dict[str, Timed]:
     """Put the rows into the engine's store and time every contender on them."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPATH": str(ROOT)}
+    environment = {
+        key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"
+    } | {"PYTHONPATH": str(ROOT)}
     with ExitStack() as stack:
         if engine == "duckdb":
             apart(make_duckdb, folder / "calls.duckdb", folder / "calls.parquet")
         if engine == "postgres":
             from tests.postgres_server import run_postgres
 
-            environment["SPEED_DATABASE_URL"] = stack.enter_context(stack.enter_context(run_postgres()).fresh_database()).url
+            environment["SPEED_DATABASE_URL"] = stack.enter_context(
+                stack.enter_context(run_postgres()).fresh_database()
+            ).url
             apart(make_postgres, environment["SPEED_DATABASE_URL"], folder / "calls.parquet")
         (folder / "rollout.toml").write_text(who.CONFIG.format(source=who.SOURCES[engine]))
         timed = {}
         for name, contender in contenders(engine, millions).items():
-            timed[name] = time_process(contender, folder, runs=1 if name == BOOTSTRAPPER else runs, environment=environment)
+            timed[name] = time_process(
+                contender, folder, runs=1 if name == BOOTSTRAPPER else runs, environment=environment
+            )
         return timed
 
 
@@ -109,7 +140,9 @@ def contenders(engine: str, millions: float) -> dict[str, Contender]:
     found = {
         OURS: Contender([*compare, "24h"], forgets="outputs"),
         "rollout compare, baseline frozen": Contender([*compare, "24h"], forgets=LOOKS),
-        "rollout compare that grows from 12 h to 24 h": Contender([*compare, "24h"], forgets=LOOKS, follows=[*compare, "12h"]),
+        "rollout compare that grows from 12 h to 24 h": Contender(
+            [*compare, "24h"], forgets=LOOKS, follows=[*compare, "12h"]
+        ),
         "rollout compare of 1 h, baseline frozen": Contender([*compare, "1h"], forgets=LOOKS),
     }
     if engine not in who.READERS:
@@ -121,25 +154,38 @@ def contenders(engine: str, millions: float) -> dict[str, Contender]:
         "four percentiles a group": who.PERCENTILES,
     }
     if millions <= LARGEST_OTHERS:
-        programs |= {"analyst: Mann-Whitney per feature": who.ANALYST, "tea-tasting: Mean and Proportion per feature": who.TEA_TASTING}
+        programs |= {
+            "analyst: Mann-Whitney per feature": who.ANALYST,
+            "tea-tasting: Mean and Proportion per feature": who.TEA_TASTING,
+        }
     if millions <= LARGEST_BOOTSTRAP:
         programs[BOOTSTRAPPER] = who.BOOTSTRAP
-    return found | {name: Contender([python, "-c", who.READERS[engine] + program]) for name, program in programs.items()}
+    return found | {
+        name: Contender([python, "-c", who.READERS[engine] + program])
+        for name, program in programs.items()
+    }
 
 
 def table_of(engine: str, millions: float, timed: dict[str, Timed]) -> str:
     """One Markdown table: times, memory, and how many times ours each takes."""
     ours = timed[OURS].wall_s
-    lines = [f"\n**{millions:g} million calls, {engine}**\n", "| contender | wall s | times ours | processor s | peak MB |"]
+    lines = [
+        f"\n**{millions:g} million calls, {engine}**\n",
+        "| contender | wall s | times ours | processor s | peak MB |",
+    ]
     lines.append("|---|---|---|---|---|")
     for name, found in timed.items():
-        lines.append(f"| {name} | {found.wall_s:.2f} | {found.wall_s / ours:.2f} | {found.processor_s:.2f} | {found.peak_mb:.0f} |")
+        lines.append(
+            f"| {name} | {found.wall_s:.2f} | {found.wall_s / ours:.2f} | {found.processor_s:.2f} | {found.peak_mb:.0f} |"
+        )
     return "\n".join(lines)
 
 
 def machine() -> str:
     """What was measured on, and how busy it was."""
-    names = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "pandas", "scipy", "tea-tasting"))
+    names = ", ".join(
+        f"{name} {version(name)}" for name in ("duckdb", "pandas", "scipy", "tea-tasting")
+    )
     python = f"Python {platform.python_version()}"
     return f"{datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; {python}, {names}."
 

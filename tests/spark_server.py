@@ -47,29 +47,49 @@ def run_spark() -> Iterator[str]:
                     return
             finally:
                 _stop(process)
-        raise SparkUnavailableError("Spark found no free port in three tries; see whether another program takes them all")
+        raise SparkUnavailableError(
+            "Spark found no free port in three tries; see whether another program takes them all"
+        )
 
 
 def _spawn(folder: Path, port: int, log: Path) -> subprocess.Popen:
     spec = find_spec("pyspark")
     if spec is None or spec.origin is None:
-        raise SparkUnavailableError("the package pyspark is not installed; run these tests with `make test-spark`")
+        raise SparkUnavailableError(
+            "the package pyspark is not installed; run these tests with `make test-spark`"
+        )
     home = Path(spec.origin).parent
     settings = SETTINGS | {
         "spark.connect.grpc.binding.port": str(port),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.local.dir": str(folder / "scratch"),
     }
-    command = [str(home / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", "1g", "--driver-java-options", JAVA_OPTIONS]
+    command = [
+        str(home / "bin" / "spark-submit"),
+        "--master",
+        "local[2]",
+        "--driver-memory",
+        "1g",
+        "--driver-java-options",
+        JAVA_OPTIONS,
+    ]
     for key, value in settings.items():
         command += ["--conf", f"{key}={value}"]
     command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SPARK_")} | {"SPARK_HOME": str(home)}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith("SPARK_")
+    } | {"SPARK_HOME": str(home)}
     with log.open("wb") as output:
         return subprocess.Popen(
-            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=folder, env=environment, start_new_session=True,
+            command,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
             preexec_fn=_die_with_parent if _LIBC else None,
-        )  # fmt: skip
+        )
 
 
 def _wait_until_ready(process: subprocess.Popen, port: int, log: Path) -> bool:
@@ -80,11 +100,15 @@ def _wait_until_ready(process: subprocess.Popen, port: int, log: Path) -> bool:
             text = log.read_text(encoding="utf-8", errors="replace")
             if "BindException" in text:
                 return False
-            raise SparkUnavailableError(f"Spark ended with {process.returncode} while starting:\n{text[-2000:]}")
+            raise SparkUnavailableError(
+                f"Spark ended with {process.returncode} while starting:\n{text[-2000:]}"
+            )
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return True
         time.sleep(0.1)
-    raise SparkUnavailableError(f"Spark was not ready within {START_SECONDS} s:\n{log.read_text()[-2000:]}")
+    raise SparkUnavailableError(
+        f"Spark was not ready within {START_SECONDS} s:\n{log.read_text()[-2000:]}"
+    )
 
 
 def _stop(process: subprocess.Popen) -> None:

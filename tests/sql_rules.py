@@ -12,12 +12,40 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 SHARED = (
-    exp.Count, exp.Sum, exp.Min, exp.Max, exp.Coalesce, exp.Greatest, exp.Case, exp.If, exp.Cast, exp.MD5, exp.Lower, exp.SplitPart,
-    exp.StrPosition, exp.Replace, exp.Chr, exp.Mod, exp.TimestampTrunc, exp.RegexpLike, exp.Exists, exp.And, exp.Or, exp.Nullif,
-)  # fmt: skip
+    exp.Count,
+    exp.Sum,
+    exp.Min,
+    exp.Max,
+    exp.Coalesce,
+    exp.Greatest,
+    exp.Case,
+    exp.If,
+    exp.Cast,
+    exp.MD5,
+    exp.Lower,
+    exp.SplitPart,
+    exp.StrPosition,
+    exp.Replace,
+    exp.Chr,
+    exp.Mod,
+    exp.TimestampTrunc,
+    exp.RegexpLike,
+    exp.Exists,
+    exp.And,
+    exp.Or,
+    exp.Nullif,
+)
 UNSHARED = (
-    exp.Lateral, exp.Array, exp.Bracket, exp.AtTimeZone, exp.Collate, exp.Escape, exp.Unnest, exp.ILike, exp.SimilarTo,
-)  # fmt: skip
+    exp.Lateral,
+    exp.Array,
+    exp.Bracket,
+    exp.AtTimeZone,
+    exp.Collate,
+    exp.Escape,
+    exp.Unnest,
+    exp.ILike,
+    exp.SimilarTo,
+)
 TRUNCATED_TO = {"DAY", "HOUR", "MINUTE", "SECOND"}
 CAST_TO = {"BIGINT", "INT", "TEXT", "TIMESTAMP"}
 INTERVALS = {"MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY"}
@@ -49,7 +77,9 @@ def _faults_of(node: exp.Expression) -> Iterator[str]:
         yield f"casts to {node.to.sql('postgres')}; the engines share {', '.join(sorted(CAST_TO))}"
     elif isinstance(node, exp.TimestampTrunc) and node.unit.name.upper() not in TRUNCATED_TO:
         yield f"DATE_TRUNC to {node.unit.name}; weeks and months begin and end differently"
-    elif isinstance(node, exp.Interval) and (not node.unit or node.unit.name.upper().removesuffix("S") not in INTERVALS):
+    elif isinstance(node, exp.Interval) and (
+        not node.unit or node.unit.name.upper().removesuffix("S") not in INTERVALS
+    ):
         yield f"{node.sql('postgres')} has no length that is the same everywhere"
     elif isinstance(node, exp.Like) and "\\" in node.expression.sql():
         yield "LIKE with a backslash, which DuckDB takes for a backslash"
@@ -66,5 +96,10 @@ def _faults_of(node: exp.Expression) -> Iterator[str]:
 def _pattern_faults(pattern: exp.Expression) -> Iterator[str]:
     for literal in pattern.find_all(exp.Literal):
         outside = re.sub(r"\[[^\]]*\]", "", literal.name)
-        if "\\" in literal.name or "(?" in literal.name or "[:" in literal.name or re.search(r"[.{]", outside):
+        if (
+            "\\" in literal.name
+            or "(?" in literal.name
+            or "[:" in literal.name
+            or re.search(r"[.{]", outside)
+        ):
             yield f"the pattern {literal.name!r} holds '.', '{{', a backslash, (? or [: outside what the engines share"

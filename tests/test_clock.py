@@ -43,7 +43,9 @@ def test_a_clock_file_that_is_being_rewritten_is_read_again(clock_file):
 
 def test_a_clock_file_without_an_instant_is_told(clock_file):
     clock_file.unlink()
-    with pytest.raises(WrongUse, match="ROLLOUT_CLOCK names a file without an instant; write one such as 2026"):
+    with pytest.raises(
+        WrongUse, match="ROLLOUT_CLOCK names a file without an instant; write one such as 2026"
+    ):
         now()
 
 
@@ -69,7 +71,10 @@ def test_the_past_and_the_real_clock_need_no_file(monkeypatch):
     ("instant", "text"),
     [
         (datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC), "2026-02-02T23:10:16Z"),
-        (datetime(2026, 2, 3, 0, 10, 16, tzinfo=timezone(timedelta(hours=1))), "2026-02-02T23:10:16Z"),
+        (
+            datetime(2026, 2, 3, 0, 10, 16, tzinfo=timezone(timedelta(hours=1))),
+            "2026-02-02T23:10:16Z",
+        ),
         (datetime(2026, 2, 2, 23, 10, 16, 120_000, tzinfo=UTC), "2026-02-02T23:10:16.120Z"),
         (datetime(2026, 2, 2, 23, 10, 16, 999, tzinfo=UTC), "2026-02-02T23:10:16Z"),
     ],
@@ -90,12 +95,24 @@ def test_an_instant_without_a_zone_cannot_be_written():
             "2026-02-02T23:10:16",
             "time '2026-02-02T23:10:16' has no time zone; write '2026-02-02T23:10:16Z' if it is UTC",
         ),
-        ("2026-02-02", "time '2026-02-02T00:00:00' has no time zone; write '2026-02-02T00:00:00Z' if it is UTC"),
+        (
+            "2026-02-02",
+            "time '2026-02-02T00:00:00' has no time zone; write '2026-02-02T00:00:00Z' if it is UTC",
+        ),
         ("soon", "time 'soon' is not an ISO time; write it as 2026-02-02T23:10:16Z"),
         ("", "time '' is not an ISO time; write it as 2026-02-02T23:10:16Z"),
-        ("2026-13-02T23:10:16Z", "time '2026-13-02T23:10:16Z' is not an ISO time; write it as 2026-02-02T23:10:16Z"),
-        ("9999-12-31T23:59:59Z", "time '9999-12-31T23:59:59+00:00' is not between the years 1970 and 2999"),
-        ("0001-01-01T00:00:00+14:00", "time '0001-01-01T00:00:00+14:00' is not between the years 1970 and 2999"),
+        (
+            "2026-13-02T23:10:16Z",
+            "time '2026-13-02T23:10:16Z' is not an ISO time; write it as 2026-02-02T23:10:16Z",
+        ),
+        (
+            "9999-12-31T23:59:59Z",
+            "time '9999-12-31T23:59:59+00:00' is not between the years 1970 and 2999",
+        ),
+        (
+            "0001-01-01T00:00:00+14:00",
+            "time '0001-01-01T00:00:00+14:00' is not between the years 1970 and 2999",
+        ),
         (
             "postgresql://u:p@h/d",
             "time (hidden: URL with credentials) is not an ISO time; write it as 2026-02-02T23:10:16Z",

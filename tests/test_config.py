@@ -39,11 +39,17 @@ def load(tmp_path, monkeypatch):
 # ---- a whole file ----------------------------------------------------------------------------------------------------
 def test_the_smallest_file_has_the_defaults(load, tmp_path):
     loaded = load(
-        '[rollout]\nname = "r"\n[source]\nengine = "duckdb"\npath = "c.csv"\n' + BASE[BASE.index("[[guard") :]
+        '[rollout]\nname = "r"\n[source]\nengine = "duckdb"\npath = "c.csv"\n'
+        + BASE[BASE.index("[[guard") :]
     )
     assert loaded.folder == tmp_path.resolve()
     assert loaded.outputs == tmp_path.resolve() / "outputs" / "r"
-    assert loaded.rollout.model_dump() == {"name": "r", "title": "r", "deployed_at": None, "warm_up": timedelta(0)}
+    assert loaded.rollout.model_dump() == {
+        "name": "r",
+        "title": "r",
+        "deployed_at": None,
+        "warm_up": timedelta(0),
+    }
     assert loaded.source.timeout == timedelta(minutes=2)
     assert loaded.baseline.model_dump() == {"days": 7, "start": None, "end": None, "exclude": ()}
     assert loaded.monitoring.model_dump() == {
@@ -60,18 +66,34 @@ def test_the_smallest_file_has_the_defaults(load, tmp_path):
 def test_the_example_says_what_the_design_says():
     example = load_settings(ROOT / "rollout.toml")
     assert example.rollout.deployed_at == datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC)
-    assert [(claim.feature, claim.metric, claim.claim, claim.by) for claim in example.expectations] == [
+    assert [
+        (claim.feature, claim.metric, claim.claim, claim.by) for claim in example.expectations
+    ] == [
         ("draft.verify.email.step3", "timeout_rate", "falls", 0.5),
         ("signature.context", "timeout_rate", "falls", 0.5),
         ("followup.parse_proposed_times", "max_output_tokens_rate", "stays_zero", None),
         ("lead_scoring.score", None, None, None),
     ]
-    assert [(part.name, part.feature, part.metric, part.claim) for part in example.expectations[3].any_of] == [
-        ("lead scoring fails less or recovers more", "lead_scoring.score", "http_5xx_rate", "falls"),
-        ("lead scoring fails less or recovers more", "lead_scoring.score", "recovered_rate", "rises"),
+    assert [
+        (part.name, part.feature, part.metric, part.claim)
+        for part in example.expectations[3].any_of
+    ] == [
+        (
+            "lead scoring fails less or recovers more",
+            "lead_scoring.score",
+            "http_5xx_rate",
+            "falls",
+        ),
+        (
+            "lead scoring fails less or recovers more",
+            "lead_scoring.score",
+            "recovered_rate",
+            "rises",
+        ),
     ]
     assert [
-        (claim.source, claim.metric, claim.limit, claim.margin, claim.budget_ms) for claim in example.guardrails
+        (claim.source, claim.metric, claim.limit, claim.margin, claim.budget_ms)
+        for claim in example.guardrails
     ] == [
         ("background-job/*", "latency_mean", 30000, None, None),
         (None, "slower_than_p95", None, 0.5, None),
@@ -90,7 +112,9 @@ def test_the_example_says_what_the_design_says():
 
 def test_every_claim_of_the_example_and_the_cron_have_a_knob():
     example = load_settings(ROOT / "rollout.toml")
-    offered = {knob.when.name for knob in example.knobs} | {knob.when.feature for knob in example.knobs}
+    offered = {knob.when.name for knob in example.knobs} | {
+        knob.when.feature for knob in example.knobs
+    }
     assert {claim.name for claim in example.expectations} <= offered
     assert "cron ends within budget" in offered
     turns = {(knob.env, knob.old, knob.new, knob.new_cap_ms) for knob in example.knobs}
@@ -104,7 +128,9 @@ def test_the_starter_loads_with_every_commented_table_switched_on(load):
     tables = STARTER[STARTER.index("# [[error_class]]") :]
     switched_on = "\n".join(line.removeprefix("# ") for line in tables.splitlines())
     loaded = load(STARTER[: STARTER.index("# [[error_class]]")] + switched_on)
-    assert [entry.name for entry in (*loaded.error_classes, *loaded.preflights, *loaded.smokes)] == [
+    assert [
+        entry.name for entry in (*loaded.error_classes, *loaded.preflights, *loaded.smokes)
+    ] == [
         "quota",
         "build",
         "the application answers",
@@ -112,7 +138,9 @@ def test_the_starter_loads_with_every_commented_table_switched_on(load):
     assert loaded.knobs[0].when.name == "timeouts drop"
 
 
-def test_the_starter_is_written_once_and_filled_in_with_what_can_be_found_out(tmp_path, monkeypatch):
+def test_the_starter_is_written_once_and_filled_in_with_what_can_be_found_out(
+    tmp_path, monkeypatch
+):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setenv("MAIL_DB", "postgresql://anna:geheim@db/app")
     path = tmp_path / "mail app (new)" / "rollout.toml"
@@ -120,18 +148,26 @@ def test_the_starter_is_written_once_and_filled_in_with_what_can_be_found_out(tm
     loaded = load_settings(path)
     assert (loaded.rollout.name, loaded.source.url_env) == ("mail-app-new", "MAIL_DB")
     assert "geheim" not in path.read_text()
-    with pytest.raises(WrongUse, match=r"'rollout\.toml' is there already; give --force to replace it, or --config"):
+    with pytest.raises(
+        WrongUse, match=r"'rollout\.toml' is there already; give --force to replace it, or --config"
+    ):
         write_starter(path)
     write_starter(path, force=True)
 
 
 @pytest.mark.parametrize("folder", ["", "...", "日本", "anna@example.com", "x" * 100, "a\nb"])
 def test_the_starter_loads_whatever_the_folder_is_called(load, folder):
-    assert load(starter_text(folder, {"PATH": "x", "B C": "postgres://x"})).source.url_env == "DATABASE_URL"
+    assert (
+        load(starter_text(folder, {"PATH": "x", "B C": "postgres://x"})).source.url_env
+        == "DATABASE_URL"
+    )
 
 
 def test_the_files_of_the_project_have_short_lines():
-    assert max(map(len, [*(ROOT / "rollout.toml").read_text().splitlines(), *STARTER.splitlines()])) <= 100
+    assert (
+        max(map(len, [*(ROOT / "rollout.toml").read_text().splitlines(), *STARTER.splitlines()]))
+        <= 100
+    )
 
 
 def test_settings_are_frozen(load):
@@ -143,12 +179,15 @@ def test_settings_are_frozen(load):
 
 
 def test_times_and_lengths_are_read_in_every_form(load):
-    loaded = load(BASE.replace("2026-02-02T23:10:16Z", "2026-02-03T00:10:16+01:00").replace('"4h"', '"1d"'))
+    loaded = load(
+        BASE.replace("2026-02-02T23:10:16Z", "2026-02-03T00:10:16+01:00").replace('"4h"', '"1d"')
+    )
     assert loaded.rollout.deployed_at == datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC)
     assert loaded.monitoring.lengths == (timedelta(hours=1), timedelta(days=1))
     assert loaded.window_length("24h") == timedelta(days=1)
     with pytest.raises(
-        WrongUse, match=r"'5h' is not among \[monitoring\].windows; take one of 1h, 1d, or a stretch of time \(--from and --to; start and end"
+        WrongUse,
+        match=r"'5h' is not among \[monitoring\].windows; take one of 1h, 1d, or a stretch of time \(--from and --to; start and end",
     ):
         loaded.window_length("5h")
 
@@ -160,23 +199,34 @@ def test_a_windows_file_with_a_mark_at_its_beginning_loads(load):
 def test_what_is_written_in_another_order_means_the_same(load):
     dotted = 'rollout.name = "r"\nrollout.deployed_at = 2026-02-02T23:10:16Z\nmonitoring = {windows = ["1h", "4h"]}\n'
     assert load(
-        dotted + BASE[BASE.index("[source]") : BASE.index("[monitoring]")] + BASE[BASE.index("[[exp") :]
+        dotted
+        + BASE[BASE.index("[source]") : BASE.index("[monitoring]")]
+        + BASE[BASE.index("[[exp") :]
     ) == load(BASE)
 
 
 def test_a_class_of_the_user_makes_a_metric(load):
     loaded = load(
-        BASE.replace("timeout_rate", "quota_rate") + '[[error_class]]\nname = "quota"\ncontains = "quota exceeded"\n'
+        BASE.replace("timeout_rate", "quota_rate")
+        + '[[error_class]]\nname = "quota"\ncontains = "quota exceeded"\n'
     )
     assert loaded.error_classes[0].contains == ("quota exceeded",)
 
 
-@pytest.mark.parametrize("pattern", ["^quota [0-9]+", "(soft|hard) limit", "a[.]b", "a\\\\.b", "[^,]{2,5}$"])
+@pytest.mark.parametrize(
+    "pattern", ["^quota [0-9]+", "(soft|hard) limit", "a[.]b", "a\\\\.b", "[^,]{2,5}$"]
+)
 def test_patterns_that_every_engine_reads_alike_are_taken(load, pattern):
-    assert load(BASE + f'[[error_class]]\nname = "quota"\npattern = "{pattern}"\n').error_classes[0].pattern
+    assert (
+        load(BASE + f'[[error_class]]\nname = "quota"\npattern = "{pattern}"\n')
+        .error_classes[0]
+        .pattern
+    )
 
 
-@pytest.mark.parametrize("header", ["Accept = 'text/html'", "X-Trace = 'smoke'", "Cookie = 'session=${SESSION}'"])
+@pytest.mark.parametrize(
+    "header", ["Accept = 'text/html'", "X-Trace = 'smoke'", "Cookie = 'session=${SESSION}'"]
+)
 def test_headers_without_a_secret_are_taken(load, header):
     name = header.split(" ")[0]
     if name == "Cookie":  # a cookie's name is no secret, but what stands beside a variable may be
@@ -187,7 +237,9 @@ def test_headers_without_a_secret_are_taken(load, header):
 
 
 # ---- mistakes --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("text", "expected"), [case[1:] for case in MISTAKES], ids=[case[0] for case in MISTAKES])
+@pytest.mark.parametrize(
+    ("text", "expected"), [case[1:] for case in MISTAKES], ids=[case[0] for case in MISTAKES]
+)
 def test_a_mistake_is_one_sentence_with_its_line_and_its_mend(load, text, expected):
     with pytest.raises(WrongUse) as refused:
         load(text)
@@ -204,7 +256,10 @@ def test_every_planted_secret_was_in_the_file():
 
 def test_a_missing_file_and_what_is_no_file(load, tmp_path):
     for name, sentence in (
-        ("no.toml", "no.toml does not exist; write one with 'rollout init', or name yours with --config (config in a notebook)"),
+        (
+            "no.toml",
+            "no.toml does not exist; write one with 'rollout init', or name yours with --config (config in a notebook)",
+        ),
         (".", ". cannot be read (Is a directory); name a rollout.toml with --config"),
         ("a\0b", "a\\x00b cannot be read (not a path); name a rollout.toml with --config"),
     ):
@@ -296,7 +351,9 @@ d = {}
 
 # ---- nothing else ever happens ---------------------------------------------------------------------------------------
 WHOLE = (ROOT / "rollout.toml").read_text(encoding="utf-8")
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 VALUES = st.sampled_from(
     """
     1 | -1 | 0.5 | nan | true | "x" | "" | "4h" | [] | {} | [[1]] | {a = 1} | 2026-01-01 | 07:32:00 | 2026-01-01T00:00:00
@@ -349,7 +406,11 @@ def test_loading_opens_no_database_and_imports_no_engine():
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
@@ -358,4 +419,6 @@ def test_loading_opens_no_database_and_imports_no_engine():
 def test_every_example_that_a_sentence_may_offer_is_right(table):
     for field in table.model_fields.values():
         for example in field.examples or ():
-            TypeAdapter(Annotated[(field.annotation, "as written", *field.metadata)]).validate_python(example)
+            TypeAdapter(
+                Annotated[(field.annotation, "as written", *field.metadata)]
+            ).validate_python(example)

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from analysis import files
-from analysis.files import LeakRefused, WriteFailed, append_line, write_bytes, write_json, write_text, writing
+from analysis.files import (
+    LeakRefused,
+    WriteFailed,
+    append_line,
+    write_bytes,
+    write_json,
+    write_text,
+    writing,
+)
 from tests.test_leaks import CASES, page
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +34,8 @@ def test_texts_bytes_and_json_are_written_and_folders_made(tmp_path):
     write_text(tmp_path / "a" / "b.html", "größer ≥ 1\r\n")
     write_bytes(tmp_path / "a" / "c.bin", b"\x00\xff")
     write_json(
-        tmp_path / "d.json", {"at": datetime(2026, 2, 2, tzinfo=UTC), "path": Path("a/b"), "none": None, "ü": 0.1}
+        tmp_path / "d.json",
+        {"at": datetime(2026, 2, 2, tzinfo=UTC), "path": Path("a/b"), "none": None, "ü": 0.1},
     )
     assert (tmp_path / "a" / "b.html").read_bytes() == "größer ≥ 1\r\n".encode()
     assert (tmp_path / "a" / "c.bin").read_bytes() == b"\x00\xff"
@@ -90,7 +99,9 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path):
         "    temporary.write_text('half'); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [sys.executable, "-c", code, str(path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == -9
     assert path.read_text() == "old"
@@ -139,7 +150,9 @@ def test_kinds_without_text_are_not_scanned(tmp_path):
 def test_a_secret_across_two_pieces_of_a_large_file_is_found(tmp_path, monkeypatch, shift):
     monkeypatch.setattr(files, "_PIECE", 20_000)
     with pytest.raises(LeakRefused):
-        write_text(tmp_path / "x.html", " " * (20_000 + shift) + "anna.schmidt@example.com" + " " * 30_000)
+        write_text(
+            tmp_path / "x.html", " " * (20_000 + shift) + "anna.schmidt@example.com" + " " * 30_000
+        )
 
 
 def test_a_whole_page_is_written(tmp_path):
@@ -206,8 +219,17 @@ def test_a_disk_that_takes_half_a_line_leaves_none(tmp_path):
         "except WriteFailed as failed: print(failed)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-B", "-c", code, str(path)], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.stdout == f"cannot write '{path}': {os.strerror(errno.ENOSPC)}; free space or make the folder writable, then run again\n"
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code, str(path)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (
+        done.stdout
+        == f"cannot write '{path}': {os.strerror(errno.ENOSPC)}; free space or make the folder writable, then run again\n"
+    )
     assert path.read_text() == '{"n": 1}\n'
     append_line(path, '{"n": 2}')
     assert path.read_text() == '{"n": 1}\n{"n": 2}\n'
@@ -224,7 +246,9 @@ def test_a_folder_deleted_meanwhile_is_made_again(tmp_path):
 def test_texts_that_belong_together_are_replaced_in_their_order(tmp_path, monkeypatch):
     replaced = []
     replace = Path.replace
-    monkeypatch.setattr(Path, "replace", lambda self, path: replaced.append(path.name) or replace(self, path))
+    monkeypatch.setattr(
+        Path, "replace", lambda self, path: replaced.append(path.name) or replace(self, path)
+    )
     files.write_texts(tmp_path, {"figures/a.svg": "a", "result.json": "{}", "report.html": "page"})
     assert replaced == ["a.svg", "result.json", "report.html"]
     assert names(tmp_path) == ["a.svg", "figures", "report.html", "result.json"]
@@ -235,6 +259,11 @@ def test_one_that_cannot_be_written_leaves_all_the_old_ones(tmp_path):
     with pytest.raises(LeakRefused):
         files.write_texts(tmp_path, {"result.json": "new", "report.html": "anna@example.com"})
     with pytest.raises(WriteFailed):
-        files.write_texts(tmp_path, {"result.json": "new", "report.html": "new", "report.html/below": "x"})
-    assert [(tmp_path / name).read_text() for name in ("result.json", "report.html")] == ["old", "old"]
+        files.write_texts(
+            tmp_path, {"result.json": "new", "report.html": "new", "report.html/below": "x"}
+        )
+    assert [(tmp_path / name).read_text() for name in ("result.json", "report.html")] == [
+        "old",
+        "old",
+    ]
     assert names(tmp_path) == ["report.html", "result.json"]

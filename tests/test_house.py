@@ -64,7 +64,9 @@ def test_a_module_is_short(name):
 
 
 def test_no_file_has_a_name_that_says_nothing():
-    words = {name: set(re.split(r"[/_.-]", name.lower())) & FORBIDDEN_NAMES for name in house_files()}
+    words = {
+        name: set(re.split(r"[/_.-]", name.lower())) & FORBIDDEN_NAMES for name in house_files()
+    }
     assert {name: found for name, found in words.items() if found} == {}
 
 
@@ -99,15 +101,29 @@ def pins_of(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", read(lock), flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", [name for name in house_files() if re.fullmatch(r"requirements[\w-]*\.txt", name)])
+@pytest.mark.parametrize(
+    "name", [name for name in house_files() if re.fullmatch(r"requirements[\w-]*\.txt", name)]
+)
 def test_every_requirement_has_its_reason(name):
-    lines = [line for line in read(name).splitlines() if line.strip() and not line.startswith(("#", "-r "))]
-    assert [line for line in lines if not re.fullmatch(r"[\w.-]+(\[[\w,]+\])?[<>=!~]+\S+\s+# \S.*", line)] == []
+    lines = [
+        line
+        for line in read(name).splitlines()
+        if line.strip() and not line.startswith(("#", "-r "))
+    ]
+    assert [
+        line
+        for line in lines
+        if not re.fullmatch(r"[\w.-]+(\[[\w,]+\])?[<>=!~]+\S+\s+# \S.*", line)
+    ] == []
 
 
-@pytest.mark.parametrize("name", [name for name in house_files() if re.fullmatch(r"requirements[\w-]*\.lock", name)])
+@pytest.mark.parametrize(
+    "name", [name for name in house_files() if re.fullmatch(r"requirements[\w-]*\.lock", name)]
+)
 def test_a_lock_holds_every_requirement_with_hashes_and_no_address(name):
-    wanted = re.findall(r"^([\w.-]+)[\[<>=!~]", read(name.replace(".lock", ".txt")), flags=re.MULTILINE)
+    wanted = re.findall(
+        r"^([\w.-]+)[\[<>=!~]", read(name.replace(".lock", ".txt")), flags=re.MULTILINE
+    )
     blocks = re.split(r"\n(?=[\w.-]+==)", read(name))[1:]
     assert {package.lower() for package in wanted} <= set(pins_of(name))
     assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
@@ -121,7 +137,9 @@ def test_running_and_testing_use_the_same_versions():
 
 def test_the_build_backend_is_locked():
     project = tomllib.loads(read("pyproject.toml"))
-    backend = [re.split(r"[<>=]", requirement)[0] for requirement in project["build-system"]["requires"]]
+    backend = [
+        re.split(r"[<>=]", requirement)[0] for requirement in project["build-system"]["requires"]
+    ]
     assert set(backend) <= set(pins_of("requirements.lock"))
 
 
@@ -135,19 +153,31 @@ def test_make_alone_lists_every_target_with_a_line():
 @pytest.mark.parametrize(
     ("name", "text", "fault"),
     [
-        ("analysis/counts.py", "from analysis.telemetry.load import Arm", "lower floor"),
+        ("analysis/counts.py", "from analysis.counting.load import Arm", "lower floor"),
         ("analysis/counts.py", "from .telemetry import load", "lower floor"),
         ("analysis/counts.py", "from analysis import judge", "lower floor"),
         ("analysis/judge.py", "def f():\n    import analysis.report.page", "lower floor"),
         ("analysis/report/page.py", "from analysis.deployment import ledger", "lower floor"),
-        ("analysis/telemetry/load.py", "if TYPE_CHECKING:\n    from analysis.judge import Verdict", "lower floor"),
-        ("analysis/statistics/ratio.py", "from analysis.metrics import METRICS", "nothing else of ours"),
+        (
+            "analysis/counting/load.py",
+            "if TYPE_CHECKING:\n    from analysis.judge import Verdict",
+            "lower floor",
+        ),
+        (
+            "analysis/statistics/ratio.py",
+            "from analysis.metrics import METRICS",
+            "nothing else of ours",
+        ),
         ("analysis/judge.py", "from analysis import compare", "lower floor"),
         ("analysis/shed.py", "", "no floor"),
         ("analysis/judge.py", "import duckdb", "imports duckdb"),
-        ("analysis/judge.py", "from importlib import import_module\nimport_module('sqlalchemy')", "imports sqlalchemy"),
+        (
+            "analysis/judge.py",
+            "from importlib import import_module\nimport_module('sqlalchemy')",
+            "imports sqlalchemy",
+        ),
         ("analysis/report/page.py", "import matplotlib.pyplot as plt", "imports matplotlib"),
-        ("analysis/telemetry/load.py", "from httpx import Client", "imports httpx"),
+        ("analysis/counting/load.py", "from httpx import Client", "imports httpx"),
     ],
 )
 def test_an_import_across_the_house_is_found(name, text, fault):
@@ -157,11 +187,20 @@ def test_an_import_across_the_house_is_found(name, text, fault):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("analysis/report/figures/ecdf.py", "import matplotlib.pyplot as plt\nfrom analysis.report import tables"),
-        ("analysis/telemetry/load.py", "if TYPE_CHECKING:\n    from analysis.config import Settings"),
-        ("analysis/telemetry/engines/spark_engine.py", "import pyspark\nfrom ..queries import Queries\nfrom . import Engine"),
+        (
+            "analysis/report/figures/ecdf.py",
+            "import matplotlib.pyplot as plt\nfrom analysis.report import tables",
+        ),
+        (
+            "analysis/counting/load.py",
+            "if TYPE_CHECKING:\n    from analysis.config import Settings",
+        ),
+        (
+            "analysis/telemetry/engines/spark/engine.py",
+            "import pyspark\nfrom ..queries import Queries\nfrom . import Engine",
+        ),
         ("analysis/cli.py", "from analysis import judge\nfrom analysis.report import page"),
-        ("analysis/decision/result.py", "from analysis import __version__"),
+        ("analysis/results/serializer.py", "from analysis import __version__"),
         ("analysis/__main__.py", "from analysis.cli import main"),
     ],
 )
@@ -169,19 +208,40 @@ def test_an_import_down_the_house_is_fine(name, text):
     assert import_faults(name, text) == []
 
 
-@pytest.mark.parametrize("call", ["datetime.now(UTC)", "datetime.datetime.utcnow()", "pd.Timestamp.now('UTC')", "time.time()"])
+@pytest.mark.parametrize(
+    "call",
+    ["datetime.now(UTC)", "datetime.datetime.utcnow()", "pd.Timestamp.now('UTC')", "time.time()"],
+)
 def test_a_real_clock_is_found(call):
     assert clock_faults("analysis/judge.py", call)
     assert not clock_faults("analysis/clock.py", call)
     assert not clock_faults("analysis/judge.py", "time.monotonic(); clock.now()")
 
 
-@pytest.mark.parametrize("call", ["open(path, 'w')", "path.open(mode='ab')", "path.write_text(text)", "frame.to_csv(path)", "pq.write_table(t, path)"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "open(path, 'w')",
+        "path.open(mode='ab')",
+        "path.write_text(text)",
+        "frame.to_csv(path)",
+        "pq.write_table(t, path)",
+    ],
+)
 def test_a_write_beside_the_gate_is_found(call):
     assert write_faults("analysis/judge.py", call)
 
 
-@pytest.mark.parametrize("call", ["open(path, 'rb')", "files.write_text(path, text)", "frame.to_parquet(temporary)", "temporary.write_text(text)", "with open(path, 'xb') as temporary: ..."])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "open(path, 'rb')",
+        "files.write_text(path, text)",
+        "frame.to_parquet(temporary)",
+        "temporary.write_text(text)",
+        "with open(path, 'xb') as temporary: ...",
+    ],
+)
 def test_reading_and_writing_by_the_gate_are_fine(call):
     assert not write_faults("analysis/judge.py", call)
 
@@ -190,7 +250,11 @@ def test_reading_and_writing_by_the_gate_are_fine(call):
     ("old", "new", "fault"),
     [
         ("-- Grain:      feature\n", "", "no 'Grain'"),
-        ("-- What:       calls per feature\n-- Grain:      feature\n", "-- Grain:      feature\n-- What:       x\n", "order"),
+        (
+            "-- What:       calls per feature\n-- Grain:      feature\n",
+            "-- Grain:      feature\n-- What:       x\n",
+            "order",
+        ),
         ("ORDER BY feature", "", "does not end with ORDER BY"),
         ("ORDER BY feature", "ORDER BY feature LIMIT 5", "does not end with ORDER BY"),
         ("ORDER BY feature", "ORDER BY feature; SELECT 1", "exactly one SELECT"),
@@ -242,19 +306,45 @@ def test_a_cell_that_breaks_a_rule_is_found(source, fault):
 
 def test_a_notebook_that_breaks_a_rule_is_found():
     heading = {"cell_type": "markdown", "metadata": {}, "source": ["# Did it help?"]}
-    parameters = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "outputs": [], "source": ["window: str = '4h'  # which look"]}
-    call = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": ["show(window)"]}
+    parameters = {
+        "cell_type": "code",
+        "metadata": {"tags": ["parameters"]},
+        "outputs": [],
+        "source": ["window: str = '4h'  # which look"],
+    }
+    call = {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+        "source": ["show(window)"],
+    }
     assert notebook_faults({"cells": [heading, parameters, call]}) == []
     assert "begin with a heading" in notebook_faults({"cells": [parameters, heading]})[0]
     assert "0 cells tagged" in notebook_faults({"cells": [heading, call]})[0]
-    assert "saved output" in notebook_faults({"cells": [heading, parameters, call | {"outputs": [{}]}]})[0]
-    assert "12 lines" in notebook_faults({"cells": [heading, parameters, call | {"source": ["show()\n"] * 13}]})[0]
-    assert "name: type" in notebook_faults({"cells": [heading, parameters | {"source": ["window = '4h'"]}]})[0]
+    assert (
+        "saved output"
+        in notebook_faults({"cells": [heading, parameters, call | {"outputs": [{}]}]})[0]
+    )
+    assert (
+        "12 lines"
+        in notebook_faults({"cells": [heading, parameters, call | {"source": ["show()\n"] * 13}]})[
+            0
+        ]
+    )
+    assert (
+        "name: type"
+        in notebook_faults({"cells": [heading, parameters | {"source": ["window = '4h'"]}]})[0]
+    )
 
 
 def test_a_key_or_a_path_of_one_machine_is_found():
     key = "sk-" + "Zq7Rw9Kp2Lm5Vx8Tn4Bc6"
-    assert [fault.split(":")[0] for fault in text_faults(f"key = '{key}'")] == ["holds what looks like a key"]
+    assert [fault.split(":")[0] for fault in text_faults(f"key = '{key}'")] == [
+        "holds what looks like a key"
+    ]
     assert text_faults("key = 'sk-EXAMPLE" + "0" * 20 + "'") == []
-    assert text_faults("see " + "/home" + "/ann/rollout") == ["holds a path of one machine: " + "/home" + "/ann"]
+    assert text_faults("see " + "/home" + "/ann/rollout") == [
+        "holds a path of one machine: " + "/home" + "/ann"
+    ]
     assert text_faults("https://x.example/home/page, ./Users/a, api/root/b") == []

@@ -13,8 +13,28 @@ from analysis.decision.checks import check_data
 from analysis.errors import NotYetDue, WrongUse
 from analysis.window import HOUR
 from tests.decision.counting import arm_of, calls_of
-from tests.decision.making import DEPLOYED_AT, any_of, arms, claim, expectation, guardrail, plan, spoken
-from tests.known_rows import DEPLOY, expected, failing, failures_and_retries, hours_of, rollouts_in, series, states, thinned, together
+from tests.decision.making import (
+    DEPLOYED_AT,
+    any_of,
+    arms,
+    claim,
+    expectation,
+    guardrail,
+    plan,
+    spoken,
+)
+from tests.known_rows import (
+    DEPLOY,
+    expected,
+    failing,
+    failures_and_retries,
+    hours_of,
+    rollouts_in,
+    series,
+    states,
+    thinned,
+    together,
+)
 
 LAST = plan(2)
 
@@ -38,7 +58,13 @@ def guarded(name="g", feature="f", metric="latency_mean", claim="no_worse", more
 # ---- a timeout that was raised ---------------------------------------------------------------------------------------
 def raised(seed, **keys):
     """88 % timeouts at 20 s before, 14 % after the limit was raised: 37 calls an hour, as published."""
-    return series(calls_per_hour=37, seed=seed, cap_ms=20_000, timeout_rate_before=0.88, **({"timeout_rate_after": 0.14} | keys))
+    return series(
+        calls_per_hour=37,
+        seed=seed,
+        cap_ms=20_000,
+        timeout_rate_before=0.88,
+        **({"timeout_rate_after": 0.14} | keys),
+    )
 
 
 @pytest.mark.parametrize("seeds", [range(first, first + 10) for first in range(0, 50, 10)], ids=str)
@@ -46,8 +72,17 @@ def test_a_raised_timeout_is_met_in_every_seed_and_never_a_regression(seeds):
     for seed in seeds:
         both = counted(raised(seed))
         assert expectation(both, claim("falls", by=0.5), at=LAST).state == "met", seed
-        for metric in ("rmst", "slower_than_p50", "slower_than_p95", "error_rate", "time_per_success"):
-            assert guardrail(both, claim("no_worse", metric, margin=0.1), at=LAST).state in ("met", "undecided"), (seed, metric)
+        for metric in (
+            "rmst",
+            "slower_than_p50",
+            "slower_than_p95",
+            "error_rate",
+            "time_per_success",
+        ):
+            assert guardrail(both, claim("no_worse", metric, margin=0.1), at=LAST).state in (
+                "met",
+                "undecided",
+            ), (seed, metric)
 
 
 def test_a_raised_timeout_through_every_look(judge):
@@ -58,9 +93,13 @@ def test_a_raised_timeout_through_every_look(judge):
     last = looks[2]
     before, after = (arm.latency.rows.query("outcome == 0") for arm in (last.baseline, last.post))
     slower = [np.average(rows["latency_ms"], weights=rows["calls"]) for rows in (before, after)]
-    assert slower[1] > 1.3 * slower[0]  # of successes alone the latency did rise, and it decides nothing
+    assert (
+        slower[1] > 1.3 * slower[0]
+    )  # of successes alone the latency did rise, and it decides nothing
     assert states(last) == ["met", "met"]
-    assert {found["metric"] for found in last.result["exploratory"] if found["finding"] == "worse"} <= {"latency_mean"}  # its cost, shown as one
+    assert {
+        found["metric"] for found in last.result["exploratory"] if found["finding"] == "worse"
+    } <= {"latency_mean"}  # its cost, shown as one
     assert "the last 6 h alone confirm it" in spoken(last.verdict.reason)
 
 
@@ -68,11 +107,20 @@ def test_a_timeout_that_only_moved_is_not_fixed(judge):
     """Every call takes 2.25 times as long: as many time out at 45 s as did at 20 s."""
     rows = raised(3, timeout_rate_after=None, cap_after_ms=45_000, latency_factor_after=2.25)
     rollout = judge(rows, expected(more="by = 0.5"))
-    assert [rollout.look(label).verdict.name for label in ("1h", "4h")] == ["keep_watching", "keep_watching"]
+    assert [rollout.look(label).verdict.name for label in ("1h", "4h")] == [
+        "keep_watching",
+        "keep_watching",
+    ]
     last = rollout.look("24h")
     assert (last.verdict.name, last.verdict.exit_code) == ("not_fixed", 4)
-    assert spoken(last.verdict.reason) == "The fix did not work: f still times out, only later, at 45.1 s instead of 20.0 s."
-    assert [(cliff["arm"], round(cliff["at_ms"], -3)) for cliff in last.result["cliffs"]] == [("baseline", 20_000), ("post", 45_000)]
+    assert (
+        spoken(last.verdict.reason)
+        == "The fix did not work: f still times out, only later, at 45.1 s instead of 20.0 s."
+    )
+    assert [(cliff["arm"], round(cliff["at_ms"], -3)) for cliff in last.result["cliffs"]] == [
+        ("baseline", 20_000),
+        ("post", 45_000),
+    ]
 
 
 def test_a_relapse_after_six_hours_is_not_sustained(judge):
@@ -87,8 +135,16 @@ def test_a_relapse_after_six_hours_is_not_sustained(judge):
 # ---- what is not the deploy's ----------------------------------------------------------------------------------------
 def moved_traffic(seed):
     """Both sources 15 % slower after the deploy, and most of the traffic moved to the fast one."""
-    fast = series(calls_per_hour=60, seed=seed, source="fast", median_ms=1000, latency_factor_after=1.15)
-    slow = series(calls_per_hour=60, seed=seed + 1000, source="slow", median_ms=5000, latency_factor_after=1.15)
+    fast = series(
+        calls_per_hour=60, seed=seed, source="fast", median_ms=1000, latency_factor_after=1.15
+    )
+    slow = series(
+        calls_per_hour=60,
+        seed=seed + 1000,
+        source="slow",
+        median_ms=5000,
+        latency_factor_after=1.15,
+    )
     return together(thinned(fast, before=0.5, after=0.95), thinned(slow, before=0.5, after=0.1))
 
 
@@ -105,7 +161,9 @@ def test_slower_sources_with_traffic_moved_to_the_fast_one_are_never_improved(ju
 
 def one_tenants_burst(seed):
     """A slow tenant that had hardly any call has a third of them after the deploy."""
-    tenant = series(calls_per_hour=60, seed=seed + 500, median_ms=6000).assign(clientId="tenant-burst")
+    tenant = series(calls_per_hour=60, seed=seed + 500, median_ms=6000).assign(
+        clientId="tenant-burst"
+    )
     return together(series(calls_per_hour=100, seed=seed), thinned(tenant, before=0.05, after=1.0))
 
 
@@ -114,26 +172,48 @@ def test_one_tenants_burst_is_no_regression(judge):
     assert look.verdict.name in ("improved", "sustained", "keep_watching")
     found = look.result["guardrails"][0]
     assert found["crude_difference"] > 1000 > 3 * abs(found["difference"])
-    worse = sum(guardrail(counted(one_tenants_burst(seed)), claim("no_worse", "latency_mean", margin=0.1), at=LAST).state == "worse"
-                for seed in range(1, 9))  # fmt: skip
+    worse = sum(
+        guardrail(
+            counted(one_tenants_burst(seed)), claim("no_worse", "latency_mean", margin=0.1), at=LAST
+        ).state
+        == "worse"
+        for seed in range(1, 9)
+    )
     assert worse == 0
 
 
 def test_an_outage_in_the_baseline_is_no_improvement_and_is_proposed_for_exclusion(judge):
     down = series(calls_per_hour=60, seed=2, http_5xx_rate_before=0.01)
     out = hours_of(down).between(-40, -38) & (np.random.default_rng(0).random(len(down)) < 0.9)
-    rows = together(failing(down, out, "503 upstream connect error"), series("g", calls_per_hour=60, seed=3, http_5xx_rate_before=0.01))
-    rollout = judge(rows, expected(metric="http_5xx_rate") + expected("elsewhere", "g", "http_5xx_rate"))
+    rows = together(
+        failing(down, out, "503 upstream connect error"),
+        series("g", calls_per_hour=60, seed=3, http_5xx_rate_before=0.01),
+    )
+    rollout = judge(
+        rows, expected(metric="http_5xx_rate") + expected("elsewhere", "g", "http_5xx_rate")
+    )
     for label in ("4h", "24h"):
         look = rollout.look(label)
         assert "met" not in states(look)
-        check = next(check for check in look.result["checks"] if check["name"] == "the baseline is free of incidents")
+        check = next(
+            check
+            for check in look.result["checks"]
+            if check["name"] == "the baseline is free of incidents"
+        )
         assert check["state"] == "warning"
-        assert "exclude = [{from = 2026-02-01T07:10:16Z, to = 2026-02-01T10:10:16Z," in check["detail"]
+        assert (
+            "exclude = [{from = 2026-02-01T07:10:16Z, to = 2026-02-01T10:10:16Z," in check["detail"]
+        )
     line = check["detail"].split("[baseline]: ")[1]
-    without = judge(rows, expected(metric="http_5xx_rate"), settings=f"[baseline]\n{line}").look("24h")
+    without = judge(rows, expected(metric="http_5xx_rate"), settings=f"[baseline]\n{line}").look(
+        "24h"
+    )
     assert without.result["baseline"]["excluded_hours"] == 3
-    assert {check["state"] for check in without.result["checks"] if check["name"] == "the baseline is free of incidents"} == {"ok"}
+    assert {
+        check["state"]
+        for check in without.result["checks"]
+        if check["name"] == "the baseline is free of incidents"
+    } == {"ok"}
     assert "met" not in states(without)
 
 
@@ -147,11 +227,25 @@ def test_a_weekly_cycle_is_matched_by_the_hour_of_the_week(judge):
     rows["createdAt"] = started + pd.to_timedelta(rows["latencyMs"], unit="ms")
     found, words = {}, {}
     for days in (7, 14):
-        look = judge(rows, expected(metric="latency_mean"), settings=f"[baseline]\ndays = {days}").look("24h")
+        look = judge(
+            rows, expected(metric="latency_mean"), settings=f"[baseline]\ndays = {days}"
+        ).look("24h")
         found[days] = look.result["expectations"][0]
-        words[days] = next(check["detail"] for check in look.result["checks"] if check["name"] == "the baseline is as long as asked")
-    tuesdays = rows[started.between(DEPLOY - pd.Timedelta(days=14), DEPLOY - pd.Timedelta(days=13) - pd.Timedelta(milliseconds=1))
-                    | started.between(DEPLOY - pd.Timedelta(days=7), DEPLOY - pd.Timedelta(days=6) - pd.Timedelta(milliseconds=1))]  # fmt: skip
+        words[days] = next(
+            check["detail"]
+            for check in look.result["checks"]
+            if check["name"] == "the baseline is as long as asked"
+        )
+    tuesdays = rows[
+        started.between(
+            DEPLOY - pd.Timedelta(days=14),
+            DEPLOY - pd.Timedelta(days=13) - pd.Timedelta(milliseconds=1),
+        )
+        | started.between(
+            DEPLOY - pd.Timedelta(days=7),
+            DEPLOY - pd.Timedelta(days=6) - pd.Timedelta(milliseconds=1),
+        )
+    ]
     assert found[14]["baseline"]["value"] == pytest.approx(tuesdays["latencyMs"].mean())
     assert found[14]["baseline"]["calls"] == len(tuesdays)
     assert found[14]["difference"] > found[7]["difference"] + 200
@@ -168,9 +262,15 @@ def test_an_exploratory_look_is_outside_the_planned_ones(judge):
     assert look.verdict.name == "improved"
     assert "an exploratory look does not decide whether it lasts" in look.verdict.reason
     assert look.result["look"] == {
-        "window": "20260203T051016Z--20260203T111016Z" if look.label.startswith("2026020") else look.label,
-        "start": "2026-02-03T05:10:16Z", "end": "2026-02-03T11:10:16Z", "bound": pytest.approx(1.959964), "number": None, "planned": None,
-    }  # fmt: skip
+        "window": "20260203T051016Z--20260203T111016Z"
+        if look.label.startswith("2026020")
+        else look.label,
+        "start": "2026-02-03T05:10:16Z",
+        "end": "2026-02-03T11:10:16Z",
+        "bound": pytest.approx(1.959964),
+        "number": None,
+        "planned": None,
+    }
     assert look.result["post"]["calls"] == hours_of(rows).between(6, 11).sum()
     with pytest.raises(WrongUse, match="lies before the deploy"):
         rollout.explore(DEPLOYED_AT - HOUR, DEPLOYED_AT)
@@ -193,7 +293,9 @@ def test_a_deploy_without_baseline_is_untrusted_before_it_is_early(judge, tmp_pa
     (tmp_path / "clock").write_text(iso(DEPLOYED_AT + timedelta(minutes=5)))
     look = rollout.look("1h")
     assert (look.verdict.name, look.verdict.exit_code) == ("untrusted", 5)
-    assert look.verdict.reason.startswith("The data cannot carry a verdict: no call started in 2026-01-26T23:10:16Z to 2026-02-02T23:10:16Z")
+    assert look.verdict.reason.startswith(
+        "The data cannot carry a verdict: no call started in 2026-01-26T23:10:16Z to 2026-02-02T23:10:16Z"
+    )
     assert look.result["expectations"][0]["baseline"] == {"calls": 0, "events": 0, "value": None}
 
 
@@ -212,5 +314,9 @@ def test_an_alternative_is_enough(judge):
     found = look.result["expectations"][0]
     assert found["parts"][1]["finding"] == "met" != found["parts"][0]["finding"]
     assert (found["finding"], found["metric"], look.verdict.name) == ("met", None, "sustained")
-    direct = expectation(look.arms, any_of(claim("falls", "http_5xx_rate"), claim("rises", "recovered_rate")), at=look.plan)
+    direct = expectation(
+        look.arms,
+        any_of(claim("falls", "http_5xx_rate"), claim("rises", "recovered_rate")),
+        at=look.plan,
+    )
     assert direct.p_value == found["p_value"]

@@ -6,7 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.known_rows import DEPLOY, expected, failing, failures_and_retries, hours_of, rollouts_in, series, states, thinned, together
+from tests.known_rows import (
+    DEPLOY,
+    expected,
+    failing,
+    failures_and_retries,
+    hours_of,
+    rollouts_in,
+    series,
+    states,
+    thinned,
+    together,
+)
 
 
 @pytest.fixture(name="judge")
@@ -37,7 +48,11 @@ def test_113_timeouts_to_none_are_decided(judge):
     rows = failing(rows, rng.choice(before, 113, replace=False), "Request timed out.")
     look = judge(rows, expected()).look("24h")
     found = look.result["expectations"][0]
-    assert (found["baseline"]["events"], found["post"]["events"], found["finding"]) == (113, 0, "met")
+    assert (found["baseline"]["events"], found["post"]["events"], found["finding"]) == (
+        113,
+        0,
+        "met",
+    )
     assert look.verdict.name == "sustained"
 
 
@@ -46,11 +61,22 @@ def test_25_events_of_a_new_class_are_found_and_refused(judge):
     rows = series(calls_per_hour=30, noise="iid", hours_after=24)
     after = np.flatnonzero(hours_of(rows) >= 5)
     rows = failing(rows, rng.choice(after, 25, replace=False), "Connection error.")
-    look = judge(rows, expected(metric="connection_rate", claim="stays_zero", more="limit = 0.01")).look("24h")
+    look = judge(
+        rows, expected(metric="connection_rate", claim="stays_zero", more="limit = 0.01")
+    ).look("24h")
     assert (look.verdict.name, look.verdict.exit_code) == ("roll_back", 1)
     unasked = scanned(look)["connection_rate", "f"]
-    assert (unasked["finding"], unasked["baseline"]["events"], unasked["post"]["events"]) == ("worse", 0, 25)
-    assert unasked["event_hour"] == unasked["began_hour"] == look.result["expectations"][0]["event_hour"] >= 5
+    assert (unasked["finding"], unasked["baseline"]["events"], unasked["post"]["events"]) == (
+        "worse",
+        0,
+        25,
+    )
+    assert (
+        unasked["event_hour"]
+        == unasked["began_hour"]
+        == look.result["expectations"][0]["event_hour"]
+        >= 5
+    )
 
 
 def test_growth_of_unknown_errors_is_found_unasked(judge):
@@ -65,13 +91,19 @@ def test_growth_of_unknown_errors_is_found_unasked(judge):
 
 
 def test_a_feature_that_fell_to_a_tenth_is_a_finding_and_no_improvement(judge):
-    rows = thinned(series(calls_per_hour=200, timeout_rate_before=0.3, timeout_rate_after=0.02), before=1.0, after=0.08)
+    rows = thinned(
+        series(calls_per_hour=200, timeout_rate_before=0.3, timeout_rate_after=0.02),
+        before=1.0,
+        after=0.08,
+    )
     look = judge(together(rows, series("g", calls_per_hour=20)), expected()).look("24h")
     assert look.verdict.name == "keep_watching"
     assert states(look) == ["undecided"]
     assert "its traffic fell from" in look.result["expectations"][0]["sentence"]
     assert scanned(look)["calls_per_hour", "f"]["finding"] == "worse"
-    check = next(check for check in look.result["checks"] if check["name"] == "no feature fell silent")
+    check = next(
+        check for check in look.result["checks"] if check["name"] == "no feature fell silent"
+    )
     assert check["state"] == "warning"
 
 
@@ -80,7 +112,9 @@ def test_a_feature_that_fell_to_a_tenth_is_a_finding_and_no_improvement(judge):
 
 def test_recovered_failures_from_rows_to_verdict(judge):
     rows, made_good, minutes = failures_and_retries(0.2, 0.7)
-    look = judge(rows, expected(metric="recovered_rate", claim="rises", more="by = 0.5")).look("24h")
+    look = judge(rows, expected(metric="recovered_rate", claim="rises", more="by = 0.5")).look(
+        "24h"
+    )
     found = look.result["expectations"][0]
     assert (look.verdict.name, found["finding"]) == ("sustained", "met")
     assert found["baseline"]["value"] == pytest.approx(made_good[minutes < 0].mean())
@@ -88,19 +122,36 @@ def test_recovered_failures_from_rows_to_verdict(judge):
     assert found["post"]["value"] == pytest.approx(made_good[minutes >= 0].mean())
 
 
-@pytest.mark.parametrize(("over_after", "verdict", "finding"), [(0.01, "sustained", "met"), (0.3, "roll_back", "not_met")])
+@pytest.mark.parametrize(
+    ("over_after", "verdict", "finding"),
+    [(0.01, "sustained", "met"), (0.3, "roll_back", "not_met")],
+)
 def test_cron_minutes_over_budget_from_rows_to_verdict(judge, over_after, verdict, finding):
     rng = np.random.default_rng(0)
     minutes = np.arange(-7 * 24 * 60, 24 * 60)
     over = rng.random(minutes.size) < np.where(minutes < 0, 0.01, over_after)
     at = DEPLOY + pd.to_timedelta(minutes, unit="min") + pd.Timedelta(seconds=1)
-    shared = {"clientId": "t", "leadId": None, "source": "background-job/inbound", "featureId": "f", "errorMessage": None, "status": "success",
-              "outputTokens": None, "totalTokens": None, "model": "m"}  # fmt: skip
-    halves = [pd.DataFrame(shared | {"latencyMs": np.where(over, 31_000, 5_000), "createdAt": at}) for _ in range(2)]
+    shared = {
+        "clientId": "t",
+        "leadId": None,
+        "source": "background-job/inbound",
+        "featureId": "f",
+        "errorMessage": None,
+        "status": "success",
+        "outputTokens": None,
+        "totalTokens": None,
+        "model": "m",
+    }
+    halves = [
+        pd.DataFrame(shared | {"latencyMs": np.where(over, 31_000, 5_000), "createdAt": at})
+        for _ in range(2)
+    ]
     rows = together(*halves)
     rows["createdAt"] += pd.to_timedelta(rows["latencyMs"], unit="ms")
     timeouts = failing(series("g", calls_per_hour=30, noise="iid"), [], "")
-    timeouts = failing(timeouts, (hours_of(timeouts) < 0) & (rng.random(len(timeouts)) < 0.2), "Request timed out.")
+    timeouts = failing(
+        timeouts, (hours_of(timeouts) < 0) & (rng.random(len(timeouts)) < 0.2), "Request timed out."
+    )
     guard = (
         '[[guardrail]]\nname = "cron"\nsource = "background-job/*"\nmetric = "cron_over_budget_rate"\nbudget_ms = 60000\n'
         'claim = "below"\nlimit = 0.05\ncritical = true\n'

@@ -56,7 +56,11 @@ PLANTED = {
         "-----BEGIN RSA PRIVATE KEY-----",
     ],
     "JWT": ["eyJhbGciOiJIUzI1NiJ9.eyJleGFtcGxlIjoiMTIzNCJ9.example1234"],
-    "bearer token": ["Authorization: Bearer example1234", "bearer s3cr3t-token", '"authorization":"Bearer abcDEFghi"'],
+    "bearer token": [
+        "Authorization: Bearer example1234",
+        "bearer s3cr3t-token",
+        '"authorization":"Bearer abcDEFghi"',
+    ],
     "URL with credentials": [
         "postgresql://anna:geheim@db.example.com/app",
         "postgres://anna:ge/heim@db/app",
@@ -72,7 +76,17 @@ CASES = [(rule, planted) for rule, texts in PLANTED.items() for planted in texts
 @pytest.mark.parametrize(("rule", "planted"), CASES)
 @pytest.mark.parametrize(
     "around",
-    ["{}", "error: {}, try again", "<td>{}</td>", '{{"feature": "{}"}}', "line\\n{}\\n", "名前は{}です", "“{}”", "({})", "value={}&x"],
+    [
+        "{}",
+        "error: {}, try again",
+        "<td>{}</td>",
+        '{{"feature": "{}"}}',
+        "line\\n{}\\n",
+        "名前は{}です",
+        "“{}”",
+        "({})",
+        "value={}&x",
+    ],
 )
 def test_a_planted_secret_is_found_wherever_it_stands(rule, planted, around):
     text = around.format(planted)
@@ -83,7 +97,10 @@ def test_a_planted_secret_is_found_wherever_it_stands(rule, planted, around):
 @pytest.mark.parametrize(
     ("rule", "escaped"),
     [
-        ("e-mail address", '{"x": "\\u043f\\u043e\\u0447\\u0442\\u0430@\\u043f\\u0440.\\u0440\\u0444"}'),
+        (
+            "e-mail address",
+            '{"x": "\\u043f\\u043e\\u0447\\u0442\\u0430@\\u043f\\u0440.\\u0440\\u0444"}',
+        ),
         ("e-mail address", "anna\\u0040example.com"),
         ("e-mail address", "mailto:anna%40example.com"),
         ("e-mail address", "&lt;anna&#64;example.com&gt;"),
@@ -100,7 +117,9 @@ def test_a_secret_is_found_behind_escapes(rule, escaped):
 
 
 def test_an_iban_with_a_wrong_check_digit_is_none():
-    assert [scan(iban[:3] + str((int(iban[3]) + 1) % 10) + iban[4:]) for iban in IBANS] == [None] * len(IBANS)
+    assert [scan(iban[:3] + str((int(iban[3]) + 1) % 10) + iban[4:]) for iban in IBANS] == [
+        None
+    ] * len(IBANS)
 
 
 def test_a_value_that_is_a_secret_is_not_shown():
@@ -145,9 +164,18 @@ def page(megabytes: float) -> str:
     draw = random.Random(20260202)
     picture = base64.b64encode(draw.randbytes(int(megabytes * 350_000))).decode()
     lines = "\\n".join(picture[at : at + 76] for at in range(0, len(picture) // 2, 76))
-    path = " ".join(f"L {draw.uniform(0, 500):.6f} {draw.uniform(0, 300):.6f}" for _ in range(int(megabytes * 8_000)))
-    style = "@media (max-width:600px){.a>b{color:#0072B2;margin:-1e+05px;background:url(x@2x.png)}}" * int(megabytes * 900)
-    rows = "<tr><td>draft.verify.email.step3</td><td>+12&nbsp;%</td><td>2026-02-02T23:10:16Z</td></tr>" * int(megabytes * 900)
+    path = " ".join(
+        f"L {draw.uniform(0, 500):.6f} {draw.uniform(0, 300):.6f}"
+        for _ in range(int(megabytes * 8_000))
+    )
+    style = (
+        "@media (max-width:600px){.a>b{color:#0072B2;margin:-1e+05px;background:url(x@2x.png)}}"
+        * int(megabytes * 900)
+    )
+    rows = (
+        "<tr><td>draft.verify.email.step3</td><td>+12&nbsp;%</td><td>2026-02-02T23:10:16Z</td></tr>"
+        * int(megabytes * 900)
+    )
     return (
         f"<html><style>{style}</style><img src='data:image/png;base64,{picture}'><path d='{path}'/>"
         f'<table>{rows}</table><script>{{"image/png": "{lines}"}}</script><a class="anchor-link">&#182;</a>·</html>'
@@ -173,9 +201,34 @@ def test_a_page_of_one_and_a_half_megabytes_is_clean_and_scanned_in_time_that_gr
 
 @pytest.mark.parametrize(
     "piece",
-    ["a@", "@a.a.a.a.a.a.a.1", "eyJ", " eyJaaaaaaaa.", "sk-", " sk-a", "://a:b", "://a", "+1", "+1 2 3 4 5 6 7 8 9 x", "Bearer ",
-     "bearer" + " " * 300, "DE89 ", "&#64", "\\u0040", "AKIA", "xox", "%40", "b", "@", "1", "\\n", "\u200b", "。", "@a.min.js"],
-)  # fmt: skip
+    [
+        "a@",
+        "@a.a.a.a.a.a.a.1",
+        "eyJ",
+        " eyJaaaaaaaa.",
+        "sk-",
+        " sk-a",
+        "://a:b",
+        "://a",
+        "+1",
+        "+1 2 3 4 5 6 7 8 9 x",
+        "Bearer ",
+        "bearer" + " " * 300,
+        "DE89 ",
+        "&#64",
+        "\\u0040",
+        "AKIA",
+        "xox",
+        "%40",
+        "b",
+        "@",
+        "1",
+        "\\n",
+        "\u200b",
+        "。",
+        "@a.min.js",
+    ],
+)
 def test_time_grows_with_the_length_only(piece):
     def seconds(length: int) -> float:
         started = time.process_time()

@@ -8,11 +8,11 @@ from datetime import UTC, timedelta
 import pandas as pd
 import pytest
 
+from analysis.counting.load import Grid, load_hourly_counts
 from analysis.counts import EventCounts, HourlyCounts
 from analysis.errors import WrongUse
 from analysis.metrics import METRICS, OUTCOME_CODES, known_metrics, metric_named, outcome_codes
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import Grid, load_hourly_counts
 from analysis.telemetry.queries import SQL_FOLDER
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls
@@ -49,19 +49,43 @@ def of_one_call(metric_name: str, call: dict) -> tuple[float, float] | None:
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """The nasty calls as a table of counts, and one by one."""
-    calls, window = nasty_calls(), Window(DEPLOY - timedelta(hours=26), DEPLOY + timedelta(hours=26))
+    calls, window = (
+        nasty_calls(),
+        Window(DEPLOY - timedelta(hours=26), DEPLOY + timedelta(hours=26)),
+    )
     features = sorted(calls["featureId"].unique())
-    limits = pd.DataFrame({"feature": features, "tau_ms": TAU, "p50_ms": P50, "p90_ms": P90, "p95_ms": P95, "p99_ms": P99})
+    limits = pd.DataFrame(
+        {
+            "feature": features,
+            "tau_ms": TAU,
+            "p50_ms": P50,
+            "p90_ms": P90,
+            "p95_ms": P95,
+            "p99_ms": P99,
+        }
+    )
     engine = open_engine(store("parquet", calls, tmp_path_factory.mktemp("calls")))
     table = load_hourly_counts(engine, Grid(DEPLOY, timedelta(seconds=90)), window, limits)
-    naive = {"start": window.start.replace(tzinfo=None), "end": window.end.replace(tzinfo=None), "settle": timedelta(seconds=90), "deployed_at": DEPLOYED_AT}
+    naive = {
+        "start": window.start.replace(tzinfo=None),
+        "end": window.end.replace(tzinfo=None),
+        "settle": timedelta(seconds=90),
+        "deployed_at": DEPLOYED_AT,
+    }
     return table, Calls(plain_rows(calls), **naive).calls
 
 
 def summed(expression: str, table: HourlyCounts) -> float:
     rows = table.rows
-    columns = {name: rows[name].to_numpy(dtype=float) for name in rows.columns if rows[name].dtype == "int64"}
-    columns |= {"succeeded": (rows["outcome"] == 0).to_numpy(dtype=float), "failed": (rows["outcome"] != 0).to_numpy(dtype=float)}
+    columns = {
+        name: rows[name].to_numpy(dtype=float)
+        for name in rows.columns
+        if rows[name].dtype == "int64"
+    }
+    columns |= {
+        "succeeded": (rows["outcome"] == 0).to_numpy(dtype=float),
+        "failed": (rows["outcome"] != 0).to_numpy(dtype=float),
+    }
     return float((eval(expression, {"__builtins__": {}}, columns) + 0 * columns["calls"]).sum())
 
 
@@ -71,16 +95,27 @@ def test_sums_of_the_table_are_sums_over_calls(both, metric):
     table, calls = both
     of_calls = [pair for call in calls if (pair := of_one_call(metric.name, call)) is not None]
     found = [summed(expression, table) for expression in (metric.y, metric.n, metric.yy, metric.yn)]
-    expected = [sum(y for y, _ in of_calls), sum(n for _, n in of_calls), sum(y * y for y, _ in of_calls), sum(y * n for y, n in of_calls)]
+    expected = [
+        sum(y for y, _ in of_calls),
+        sum(n for _, n in of_calls),
+        sum(y * y for y, _ in of_calls),
+        sum(y * n for y, n in of_calls),
+    ]
     assert found == pytest.approx(expected, rel=1e-12)
-    assert all(n * n == n for _, n in of_calls)  # n is 0 or 1 for one call, so that its square need not be summed
+    assert all(
+        n * n == n for _, n in of_calls
+    )  # n is 0 or 1 for one call, so that its square need not be summed
     assert metric.indicator == all(y in (0.0, 1.0) for y, _ in of_calls)
 
 
 # ---- laws ------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_a_row_of_the_table_of_metrics(metric):
-    columns = {"hourly": {*HourlyCounts.KEYS, *HourlyCounts.SUMS, "succeeded", "failed"}, "events": {*EventCounts.SUMS}, "hours": {"calls"}}[metric.table]
+    columns = {
+        "hourly": {*HourlyCounts.KEYS, *HourlyCounts.SUMS, "succeeded", "failed"},
+        "events": {*EventCounts.SUMS},
+        "hours": {"calls"},
+    }[metric.table]
     for expression in (metric.y, metric.n, metric.yy, metric.yn):
         assert set(re.findall(r"[a-z]\w*", expression)) <= columns
     assert metric.worse in ("up", "down")
@@ -90,7 +125,12 @@ def test_a_row_of_the_table_of_metrics(metric):
 
 
 def test_the_codes_are_those_of_the_query():
-    header = (SQL_FOLDER / "calls.sql").read_text(encoding="utf-8").split("-- Outcomes:")[1].split(";")[0]
+    header = (
+        (SQL_FOLDER / "calls.sql")
+        .read_text(encoding="utf-8")
+        .split("-- Outcomes:")[1]
+        .split(";")[0]
+    )
     assert {name: int(code) for code, name in re.findall(r"(\d) (\w+)", header)} == OUTCOME_CODES
 
 
@@ -103,7 +143,9 @@ def test_the_user_s_classes_follow():
 # ---- edges -----------------------------------------------------------------------------------------------------------
 def test_an_unknown_metric_is_refused_with_the_nearest():
     assert metric_named("rmst").name == "rmst"
-    with pytest.raises(WrongUse, match=r"metric 'time_out_rate' is not known; did you mean 'timeout_rate'\?"):
+    with pytest.raises(
+        WrongUse, match=r"metric 'time_out_rate' is not known; did you mean 'timeout_rate'\?"
+    ):
         metric_named("time_out_rate")
 
 

@@ -20,7 +20,13 @@ from tests.postgres_server import Database, PostgresUnavailableError, run_postgr
 
 
 def one_call(**columns) -> pd.DataFrame:
-    row = {"id": "a", "featureId": "signature.context", "status": "success", "latencyMs": 1784, "createdAt": "2026-02-02T23:10:16Z"}
+    row = {
+        "id": "a",
+        "featureId": "signature.context",
+        "status": "success",
+        "latencyMs": 1784,
+        "createdAt": "2026-02-02T23:10:16Z",
+    }
     return pd.DataFrame([row | columns])
 
 
@@ -36,7 +42,11 @@ def test_every_kind_of_value_comes_back_as_it_went_in(database, load_interaction
             "status": ["error", "success", "success"],
             "errorMessage": ['500 said "no",\nthen nothing; C:\\path \\N', None, "Grüße, 時間"],
             "metadata": [{"severity": "warning", "attempts": 2}, None, None],
-            "createdAt": ["2026-02-02T23:10:16.123Z", "2026-03-08T07:30:00Z", "2026-03-08T06:59:59.999"],
+            "createdAt": [
+                "2026-02-02T23:10:16.123Z",
+                "2026-03-08T07:30:00Z",
+                "2026-03-08T06:59:59.999",
+            ],
         }
     )
 
@@ -47,22 +57,30 @@ def test_every_kind_of_value_comes_back_as_it_went_in(database, load_interaction
     )
     assert stored == [
         (
-            "background-job/email-inbound-post-process", 20128, None, '500 said "no",\nthen nothing; C:\\path \\N',
-            {"severity": "warning", "attempts": 2}, datetime(2026, 2, 2, 23, 10, 16, 123000),
+            "background-job/email-inbound-post-process",
+            20128,
+            None,
+            '500 said "no",\nthen nothing; C:\\path \\N',
+            {"severity": "warning", "attempts": 2},
+            datetime(2026, 2, 2, 23, 10, 16, 123000),
         ),
         (None, None, 5, None, None, datetime(2026, 3, 8, 7, 30)),
         ("", 0, 7, "Grüße, 時間", None, datetime(2026, 3, 8, 6, 59, 59, 999000)),
-    ]  # fmt: skip
+    ]
 
 
 def test_created_at_keeps_milliseconds_and_rounds_the_rest(database):
     database.load_interactions(one_call(createdAt="2026-02-02T23:10:16.123500Z"))
-    assert database.execute('SELECT "createdAt" FROM "AIInteraction"') == [(datetime(2026, 2, 2, 23, 10, 16, 124000),)]
+    assert database.execute('SELECT "createdAt" FROM "AIInteraction"') == [
+        (datetime(2026, 2, 2, 23, 10, 16, 124000),)
+    ]
 
 
 def test_created_at_is_utc_whatever_the_zone_of_rows_and_server(database):
     database.load_interactions(one_call(createdAt="2026-02-03T00:10:16+01:00"))
-    assert database.execute('SELECT "createdAt" FROM "AIInteraction"') == [(datetime(2026, 2, 2, 23, 10, 16),)]
+    assert database.execute('SELECT "createdAt" FROM "AIInteraction"') == [
+        (datetime(2026, 2, 2, 23, 10, 16),)
+    ]
     assert database.execute("SHOW timezone") != [("UTC",)] or "TEST_DATABASE_URL" in os.environ
 
 
@@ -72,13 +90,27 @@ def test_the_table_is_the_one_of_the_application(database):
         " WHERE table_name = 'AIInteraction' ORDER BY ordinal_position"
     )
     assert columns == [
-        ("id", "text", "NO"), ("clientId", "text", "NO"), ("leadId", "text", "YES"), ("source", "text", "YES"),
-        ("featureId", "text", "NO"), ("promptKey", "text", "YES"), ("model", "text", "NO"), ("apiType", "text", "NO"),
-        ("inputTokens", "integer", "YES"), ("outputTokens", "integer", "YES"), ("reasoningTokens", "integer", "YES"),
-        ("totalTokens", "integer", "YES"), ("latencyMs", "integer", "YES"), ("status", "text", "NO"),
-        ("errorMessage", "text", "YES"), ("metadata", "jsonb", "YES"), ("createdAt", "timestamp without time zone", "NO"),
-    ]  # fmt: skip
-    precision = database.execute("SELECT datetime_precision FROM information_schema.columns WHERE column_name = 'createdAt'")
+        ("id", "text", "NO"),
+        ("clientId", "text", "NO"),
+        ("leadId", "text", "YES"),
+        ("source", "text", "YES"),
+        ("featureId", "text", "NO"),
+        ("promptKey", "text", "YES"),
+        ("model", "text", "NO"),
+        ("apiType", "text", "NO"),
+        ("inputTokens", "integer", "YES"),
+        ("outputTokens", "integer", "YES"),
+        ("reasoningTokens", "integer", "YES"),
+        ("totalTokens", "integer", "YES"),
+        ("latencyMs", "integer", "YES"),
+        ("status", "text", "NO"),
+        ("errorMessage", "text", "YES"),
+        ("metadata", "jsonb", "YES"),
+        ("createdAt", "timestamp without time zone", "NO"),
+    ]
+    precision = database.execute(
+        "SELECT datetime_precision FROM information_schema.columns WHERE column_name = 'createdAt'"
+    )
     indexes = database.execute("SELECT COUNT(*) FROM pg_indexes WHERE tablename = 'AIInteraction'")
     assert (precision, indexes) == ([(3,)], [(8,)])
 
@@ -86,9 +118,9 @@ def test_the_table_is_the_one_of_the_application(database):
 def test_an_id_stands_once_and_left_out_columns_are_filled(database):
     frame = one_call().drop(columns="id")
     assert [database.load_interactions(frame) for _ in range(2)] == [1, 1]
-    assert database.execute('SELECT DISTINCT "clientId", "model", "apiType" FROM "AIInteraction"') == [
-        ("tenant-1", "gpt-5-mini", "responses")
-    ]
+    assert database.execute(
+        'SELECT DISTINCT "clientId", "model", "apiType" FROM "AIInteraction"'
+    ) == [("tenant-1", "gpt-5-mini", "responses")]
     database.load_interactions(one_call())
     with pytest.raises(psycopg2.errors.UniqueViolation):
         database.load_interactions(one_call())
@@ -112,8 +144,15 @@ def test_a_database_is_dropped_although_somebody_still_reads_it(postgres_server)
 
 def test_parameters_are_bound_not_pasted(database):
     database.load_interactions(one_call(featureId="it's; 100 %"))
-    assert database.execute('SELECT "latencyMs" FROM "AIInteraction" WHERE "featureId" = %s', ["it's; 100 %"]) == [(1784,)]
-    assert database.execute('SELECT 1 FROM "AIInteraction" WHERE "featureId" = %(name)s', {"name": "other"}) == []
+    assert database.execute(
+        'SELECT "latencyMs" FROM "AIInteraction" WHERE "featureId" = %s', ["it's; 100 %"]
+    ) == [(1784,)]
+    assert (
+        database.execute(
+            'SELECT 1 FROM "AIInteraction" WHERE "featureId" = %(name)s', {"name": "other"}
+        )
+        == []
+    )
 
 
 def test_fifty_thousand_rows_load_within_seconds(database):
@@ -124,13 +163,16 @@ def test_fifty_thousand_rows_load_within_seconds(database):
             "featureId": rng.choice(["draft.verify.email.step3", "signature.context"], calls),
             "status": np.where(rng.random(calls) < 0.2, "error", "success"),
             "latencyMs": rng.integers(0, 60_000, calls),
-            "createdAt": pd.Timestamp("2026-02-01", tz="UTC") + pd.to_timedelta(rng.integers(0, 86_400_000, calls), unit="ms"),
+            "createdAt": pd.Timestamp("2026-02-01", tz="UTC")
+            + pd.to_timedelta(rng.integers(0, 86_400_000, calls), unit="ms"),
         }
     )
     began = time.monotonic()
     database.load_interactions(rows)
     assert time.monotonic() - began < 20
-    stored = database.execute('SELECT "featureId", "status", COUNT(*), SUM("latencyMs") FROM "AIInteraction" GROUP BY 1, 2')
+    stored = database.execute(
+        'SELECT "featureId", "status", COUNT(*), SUM("latencyMs") FROM "AIInteraction" GROUP BY 1, 2'
+    )
     expected = rows.groupby(["featureId", "status"])["latencyMs"].agg(["size", "sum"])
     assert {(feature, status): (n, total) for feature, status, n, total in stored} == {
         key: (row["size"], row["sum"]) for key, row in expected.iterrows()
@@ -148,7 +190,12 @@ def test_the_wrong_password_is_refused(postgres_server):
 def test_a_server_that_cannot_start_is_an_error_with_its_log(monkeypatch):
     monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
     monkeypatch.setitem(server_module.SETTINGS, "shared_buffers", "a bucket")
-    with pytest.raises(PostgresUnavailableError, match=r"(?s)ended with 1 while starting.*shared_buffers"), run_postgres():
+    with (
+        pytest.raises(
+            PostgresUnavailableError, match=r"(?s)ended with 1 while starting.*shared_buffers"
+        ),
+        run_postgres(),
+    ):
         pass
 
 
@@ -162,7 +209,9 @@ def test_a_given_server_is_used_and_left_as_it_was(postgres_server, monkeypatch)
     assert Database(postgres_server.url).execute(count) == before
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the parent's death is told to the child by Linux alone")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the parent's death is told to the child by Linux alone"
+)
 def test_no_server_outlives_a_killed_test_process(monkeypatch):
     monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
     program = textwrap.dedent(
@@ -174,7 +223,12 @@ def test_no_server_outlives_a_killed_test_process(monkeypatch):
             os.kill(os.getpid(), signal.SIGKILL)
         """
     )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=server_module.TABLE_DDL.parents[1])
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=server_module.TABLE_DDL.parents[1],
+    )
     assert ended.stdout.startswith("postgresql://"), ended.stderr
     url, cluster = ended.stdout.split()
     deadline = time.monotonic() + 10

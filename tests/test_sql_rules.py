@@ -7,7 +7,9 @@ from tests.sql_rules import shared_sql_faults
 
 
 def faults(select: str) -> str:
-    return "; ".join(shared_sql_faults(sqlglot.parse_one(f"SELECT {select} FROM calls", read="postgres")))
+    return "; ".join(
+        shared_sql_faults(sqlglot.parse_one(f"SELECT {select} FROM calls", read="postgres"))
+    )
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ def test_the_folder_of_a_free_window_is_safe_everywhere():
 @pytest.mark.parametrize("end", [DEPLOY, DEPLOY - HOUR])
 def test_a_window_that_ends_too_early_is_refused(end):
     with pytest.raises(
-        WrongUse, match=r"window ends at .*, not after its start 2026-02-02T23:10:16Z; give a later end"
+        WrongUse,
+        match=r"window ends at .*, not after its start 2026-02-02T23:10:16Z; give a later end",
     ):
         Window(DEPLOY, end)
 
@@ -55,7 +56,9 @@ def test_a_window_without_a_zone_is_refused():
         Window(DEPLOY.replace(tzinfo=None), DEPLOY)
 
 
-@pytest.mark.parametrize(("minutes", "hour"), [(0, 0), (59, 0), (60, 1), (-1, -1), (-60, -1), (-61, -2)])
+@pytest.mark.parametrize(
+    ("minutes", "hour"), [(0, 0), (59, 0), (60, 1), (-1, -1), (-60, -1), (-61, -2)]
+)
 def test_hours_count_from_the_deploy(minutes, hour):
     assert hour_from(DEPLOY, DEPLOY + timedelta(minutes=minutes)) == hour
 
@@ -84,10 +87,19 @@ def test_lengths_are_read(text, length):
         ("-5m", "duration '-5m' is negative; write one such as '90s', '4h' or '2d'"),
         ("5", "duration '5' is not a number with a unit; write one such as '90s', '4h' or '2d'"),
         ("", "duration '' is not a number with a unit; write one such as '90s', '4h' or '2d'"),
-        ("4 h", "duration '4 h' is not a number with a unit; write one such as '90s', '4h' or '2d'"),
+        (
+            "4 h",
+            "duration '4 h' is not a number with a unit; write one such as '90s', '4h' or '2d'",
+        ),
         ("٤h", "duration '٤h' is not a number with a unit; write one such as '90s', '4h' or '2d'"),
-        ("143000000w", "duration '143000000w' is longer than ten years; write one such as '90s', '4h' or '2d'"),
-        ("4000d", "duration '4000d' is longer than ten years; write one such as '90s', '4h' or '2d'"),
+        (
+            "143000000w",
+            "duration '143000000w' is longer than ten years; write one such as '90s', '4h' or '2d'",
+        ),
+        (
+            "4000d",
+            "duration '4000d' is longer than ten years; write one such as '90s', '4h' or '2d'",
+        ),
         (
             "9" * 5000 + "s",
             f"duration '{'9' * 60}...' is not a number with a unit; write one such as '90s', '4h' or '2d'",

@@ -66,7 +66,9 @@ class _Remarks(_Gate):
     def write(self, text: str) -> int:
         if scan(text):
             lines = text.splitlines(keepends=True)
-            text = "".join(f"(hidden: {rule})\n" if (rule := scan(line)) else line for line in lines)
+            text = "".join(
+                f"(hidden: {rule})\n" if (rule := scan(line)) else line for line in lines
+            )
             text = "(hidden)\n" if scan(text) else text
         return super().write(text)
 
@@ -76,7 +78,13 @@ def _behind_gate(stream: TextIO, kind: type[_Gate]) -> TextIO:
     if buffer is None:
         return stream
     stream.flush()
-    return kind(buffer, encoding=stream.encoding, errors="backslashreplace", line_buffering=True, write_through=True)
+    return kind(
+        buffer,
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=True,
+        write_through=True,
+    )
 
 
 def _let_go(stream: TextIO) -> None:
@@ -97,8 +105,14 @@ def _stay_silent(_: object) -> None:
 
 def _requests() -> list[int]:
     """Signals that ask for an end; one that nohup or a shell has silenced stays silent."""
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    return [number for number in numbers if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)]
+    numbers = [
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    ]
+    return [
+        number
+        for number in numbers
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+    ]
 
 
 def _stop(number: int, frame: object) -> NoReturn:

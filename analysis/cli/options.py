@@ -22,11 +22,26 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 Config = Annotated[Path, typer.Option("--config", help="The rollout.toml to use.", metavar="PATH")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object; all else goes to stderr.")]
-WindowName = Annotated[str | None, typer.Option("--window", help="A window of [monitoring].windows, such as 4h.")]
-From = Annotated[str | None, typer.Option("--from", help="Start of an exploratory look, with its zone.", metavar="TIME")]
-To = Annotated[str | None, typer.Option("--to", help="End of an exploratory look, with its zone.", metavar="TIME")]
-Github = Annotated[bool, typer.Option("--github", help="Also write the summary to the step summary of a GitHub Actions run.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print exactly one JSON object; all else goes to stderr.")
+]
+WindowName = Annotated[
+    str | None, typer.Option("--window", help="A window of [monitoring].windows, such as 4h.")
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", help="Start of an exploratory look, with its zone.", metavar="TIME"),
+]
+To = Annotated[
+    str | None,
+    typer.Option("--to", help="End of an exploratory look, with its zone.", metavar="TIME"),
+]
+Github = Annotated[
+    bool,
+    typer.Option(
+        "--github", help="Also write the summary to the step summary of a GitHub Actions run."
+    ),
+]
 CONFIG = Path("rollout.toml")
 
 

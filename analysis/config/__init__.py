@@ -47,7 +47,9 @@ def _read(path: Path) -> str:
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
-        raise WrongUse(f"{_file(path)} cannot be read ({reason}); name a rollout.toml with --config") from None
+        raise WrongUse(
+            f"{_file(path)} cannot be read ({reason}); name a rollout.toml with --config"
+        ) from None
     if len(raw) > _LONGEST_FILE:
         raise WrongUse(
             f"{_file(path)} is larger than {_LONGEST_FILE:,} bytes, which no rollout.toml is; name yours with --config"
@@ -56,19 +58,25 @@ def _read(path: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise WrongUse(f"{_file(path)}, line {line}: is not UTF-8 text; save the file as UTF-8") from None
+        raise WrongUse(
+            f"{_file(path)}, line {line}: is not UTF-8 text; save the file as UTF-8"
+        ) from None
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise WrongUse(f"{_file(path)} is nested too deeply; write it as the example does") from None
+        raise WrongUse(
+            f"{_file(path)} is nested too deeply; write it as the example does"
+        ) from None
     except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
         where = _AT.search(str(error))
         line = int(where[1]) if where and where[1] else text.count("\n") + 1
         reason = str(error)[: where.start()] if where else "a value that cannot be read"
-        raise WrongUse(f"{_file(path)}, line {line}: is not valid TOML ({reason}); mend that line") from None
+        raise WrongUse(
+            f"{_file(path)}, line {line}: is not valid TOML ({reason}); mend that line"
+        ) from None
 
 
 def _validate(content: dict[str, Any]) -> tuple[Contents | None, list[Mistake]]:
@@ -86,7 +94,9 @@ def _validate(content: dict[str, Any]) -> tuple[Contents | None, list[Mistake]]:
 def _settled(contents: Contents, path: Path) -> Settings:
     """Fill in what follows from other keys, and where the file lies."""
     values: Mapping[str, Any] = dict(contents)
-    rollout = contents.rollout.model_copy(update={"title": contents.rollout.title or contents.rollout.name})
+    rollout = contents.rollout.model_copy(
+        update={"title": contents.rollout.title or contents.rollout.name}
+    )
     return Settings.model_construct(
         **{
             **values,
@@ -103,7 +113,11 @@ def _settled_claim(claim: Claim) -> Claim:
     """Give the parts of any_of their claim's name, feature and source, and the cron its budget."""
     whole = {"name": claim.name, "feature": claim.feature, "source": claim.source}
     parts = tuple(
-        _settled_claim(part.model_copy(update={key: getattr(part, key) or value for key, value in whole.items()}))
+        _settled_claim(
+            part.model_copy(
+                update={key: getattr(part, key) or value for key, value in whole.items()}
+            )
+        )
         for part in claim.any_of
     )
     budget_ms = claim.budget_ms
@@ -115,5 +129,7 @@ def _settled_claim(claim: Claim) -> Claim:
 def _file(path: Path) -> str:
     """Name the file as the user did; a URL given as one is hidden, though a path has one slash where it has two."""
     text = str(path)
-    name = shown(text.replace(":/", "://") if scan(text.replace(":/", "://")) else text, longest=200)
+    name = shown(
+        text.replace(":/", "://") if scan(text.replace(":/", "://")) else text, longest=200
+    )
     return name[1:-1] if name.startswith("'") else name

@@ -34,7 +34,11 @@ class Table(BaseModel):
     """One table of rollout.toml: no other keys than its own, nothing changed later."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, defer_build=True
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        defer_build=True,
     )
 
 
@@ -56,21 +60,31 @@ def _check_text(text: str) -> str:
 
 def _check_variable_name(text: str) -> str:
     if "://" in text:
-        raise Broken("holds a URL; write only the NAME of the environment variable that holds it", secret=True)
+        raise Broken(
+            "holds a URL; write only the NAME of the environment variable that holds it",
+            secret=True,
+        )
     if not _VARIABLE_NAME.fullmatch(text):
-        raise Broken("is not the name of an environment variable; write a name such as DATABASE_URL", secret=True)
+        raise Broken(
+            "is not the name of an environment variable; write a name such as DATABASE_URL",
+            secret=True,
+        )
     return text
 
 
 def _check_folder_name(text: str) -> str:
     if not _FOLDER_NAME.fullmatch(text):
-        raise Broken("cannot be the name of a folder; use letters, digits, '.', '_' and '-' only, 64 at most")
+        raise Broken(
+            "cannot be the name of a folder; use letters, digits, '.', '_' and '-' only, 64 at most"
+        )
     return text
 
 
 def _check_class_name(text: str) -> str:
     if not _CLASS_NAME.fullmatch(text):
-        raise Broken("is not a class name; use small letters, digits and '_', beginning with a letter")
+        raise Broken(
+            "is not a class name; use small letters, digits and '_', beginning with a letter"
+        )
     return text
 
 
@@ -82,7 +96,9 @@ def _read_duration(value: Any) -> timedelta:
     try:
         return parse_duration(value)
     except WrongUse:
-        problem = "is negative" if value.startswith("-") else "is not a length of time up to ten years"
+        problem = (
+            "is negative" if value.startswith("-") else "is not a length of time up to ten years"
+        )
         raise Broken(f"{problem}; {_DURATION_MEND}") from None
 
 
@@ -95,7 +111,9 @@ def _check_positive(length: timedelta) -> timedelta:
 def _read_instant(value: Any) -> datetime:
     if isinstance(value, datetime):
         if value.tzinfo is None:
-            raise Broken("has no time zone; end it with Z for UTC, or with an offset such as +01:00")
+            raise Broken(
+                "has no time zone; end it with Z for UTC, or with an offset such as +01:00"
+            )
         text = value.isoformat()
     elif isinstance(value, str):
         text = value
@@ -104,14 +122,18 @@ def _read_instant(value: Any) -> datetime:
     try:
         return in_utc(value) if isinstance(value, datetime) else parse_instant(text)
     except WrongUse as error:
-        problem = "has no time zone" if "no time zone" in str(error) else "is not a time that makes sense"
+        problem = (
+            "has no time zone" if "no time zone" in str(error) else "is not a time that makes sense"
+        )
         raise Broken(f"{problem}; {_INSTANT_MEND}") from None
 
 
 def _read_choice(value: Any) -> Any:
     if isinstance(value, str) and value not in ("auto", "off"):
         mend = nearest(value, ("auto", "off"))
-        raise Broken(f"is not known; did you mean {mend!r}? (known: auto, off, or a list of features)")
+        raise Broken(
+            f"is not known; did you mean {mend!r}? (known: auto, off, or a list of features)"
+        )
     if isinstance(value, str):
         return value
     if not isinstance(value, list) or not all(isinstance(feature, str) for feature in value):
@@ -139,12 +161,21 @@ def _check_json(value: Any) -> Any:
 
 
 def number(
-    *, above: float | None = None, least: float | None = None, below: float | None = None, most: float | None = None
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
 ) -> AfterValidator:
     """Check that a number lies between bounds, and say all of them when it does not."""
     bounds = [
         f"{word} {bound:g}"
-        for word, bound in (("above", above), ("at least", least), ("below", below), ("at most", most))
+        for word, bound in (
+            ("above", above),
+            ("at least", least),
+            ("below", below),
+            ("at most", most),
+        )
         if bound is not None
     ]
 
@@ -167,7 +198,9 @@ def one_of(*known: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if value not in known:
-            raise Broken(f"is not known; did you mean {nearest(value, known)!r}? (known: {', '.join(known)})")
+            raise Broken(
+                f"is not known; did you mean {nearest(value, known)!r}? (known: {', '.join(known)})"
+            )
         return value
 
     return AfterValidator(check)
@@ -183,7 +216,9 @@ VariableName = Annotated[str, Strict(), AfterValidator(_check_variable_name)]
 FolderName = Annotated[str, Strict(), AfterValidator(_check_folder_name)]
 ClassName = Annotated[str, Strict(), AfterValidator(_check_class_name)]
 Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
-PositiveDuration = Annotated[timedelta, BeforeValidator(_read_duration), AfterValidator(_check_positive)]
+PositiveDuration = Annotated[
+    timedelta, BeforeValidator(_read_duration), AfterValidator(_check_positive)
+]
 Instant = Annotated[datetime, BeforeValidator(_read_instant)]
 Number = Annotated[float, Strict()]
 Whole = Annotated[int, Strict()]

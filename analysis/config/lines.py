@@ -10,7 +10,8 @@ _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BARE = re.compile(r"[^\s.=\[\]{},#]+")
 _KEY_GAP = re.compile(r"[ \t]*")
 _STRING = re.compile(
-    r'"""(?:[^\\]|\\.)*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL
+    r'"""(?:[^\\]|\\.)*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'',
+    re.DOTALL,
 )
 _SCALAR = re.compile(r"[^,\]}#\n]+")
 
@@ -24,7 +25,9 @@ class KeyLines:
         self._lines: dict[Loc, int] = {}
         self._tables_of: dict[Loc, int] = {}  # how many [[tables]] of a name have been seen
         self._counted_at, self._line = 0, 1
-        with contextlib.suppress(AttributeError, IndexError):  # not as it expects: the lines found so far must do
+        with contextlib.suppress(
+            AttributeError, IndexError
+        ):  # not as it expects: the lines found so far must do
             self._read_file()
 
     def line_of(self, place: Loc) -> int:

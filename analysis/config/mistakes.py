@@ -43,7 +43,9 @@ class Mistake:
     with_value: bool = True
 
 
-def sentence(mistakes: list[Mistake], *, file: str, lines: KeyLines, content: Mapping[str, Any]) -> str:
+def sentence(
+    mistakes: list[Mistake], *, file: str, lines: KeyLines, content: Mapping[str, Any]
+) -> str:
     """Say the mistake that stands first in the file, and how many more there are."""
     first = min(mistakes, key=lambda mistake: lines.line_of(mistake.place))
     said = f"{_subject(first, content)} {first.problem}".strip()
@@ -93,9 +95,14 @@ def _subject(mistake: Mistake, content: Mapping[str, Any]) -> str:
     if not place:
         return shown_key(mistake.place[0]) if mistake.place else ""
     entry = content[str(place[0])]
-    table, inner = (f"[{shown_key(place[0])}]", place[1:]) if isinstance(entry, (dict, list)) else ("", place)
+    table, inner = (
+        (f"[{shown_key(place[0])}]", place[1:]) if isinstance(entry, (dict, list)) else ("", place)
+    )
     if inner and isinstance(inner[0], int):
-        title = next((entry[inner[0]][key] for key in ("name", "env") if _has_text(entry[inner[0]], key)), None)
+        title = next(
+            (entry[inner[0]][key] for key in ("name", "env") if _has_text(entry[inner[0]], key)),
+            None,
+        )
         table = f"[{table}] {f'number {inner[0] + 1}' if title is None else shown(title)}"
         inner = inner[1:]
     key = ".".join(shown_key(part) for part in inner if isinstance(part, str))
@@ -111,7 +118,9 @@ def _written_at(place: Loc, content: Any) -> tuple[Loc, Any]:
     """Follow a place as far as the file goes: a checked value may lie deeper than the written one."""
     for depth, part in enumerate(place):
         inside = isinstance(content, dict) and part in content
-        if not inside and not (isinstance(content, list) and isinstance(part, int) and part < len(content)):
+        if not inside and not (
+            isinstance(content, list) and isinstance(part, int) and part < len(content)
+        ):
             return place[:depth], content
         content = content[part]
     return place, content
@@ -124,7 +133,9 @@ def shown_key(key: object) -> str:
 
 
 def _unknown_key(place: Loc, contents: type[Table]) -> Mistake:
-    known = [field.alias or name for name, field in _table_at(place[:-1], contents).model_fields.items()]
+    known = [
+        field.alias or name for name, field in _table_at(place[:-1], contents).model_fields.items()
+    ]
     given = str(place[-1])
     mend = f"did you mean {_bracketed(nearest(given, known), place, contents)}? (known: {', '.join(known)})"
     if len(place) == 1:
@@ -137,13 +148,19 @@ def _missing_key(place: Loc, contents: type[Table]) -> Mistake:
     if len(place) == 1:
         return Mistake(place, f"is missing; add the table [{key}]", with_value=False)
     return Mistake(
-        place[:-1], f"has no {key}; {_example(place, contents).replace('write', 'add', 1)}", with_value=False
+        place[:-1],
+        f"has no {key}; {_example(place, contents).replace('write', 'add', 1)}",
+        with_value=False,
     )
 
 
 def _wrong_brackets(place: Loc, contents: type[Table]) -> Mistake:
     key = str(place[0])
-    return Mistake(place, f"is not the table it should be; write {_bracketed(key, place, contents)}", with_value=False)
+    return Mistake(
+        place,
+        f"is not the table it should be; write {_bracketed(key, place, contents)}",
+        with_value=False,
+    )
 
 
 def _bracketed(key: str, place: Loc, contents: type[Table]) -> str:
@@ -160,8 +177,13 @@ def _is_list(key: str, contents: type[Table]) -> bool:
 def _example(place: Loc, contents: type[Table]) -> str:
     """Show how a key is written, from the example beside its definition."""
     keys = [part for part in place if isinstance(part, str)]
-    table = _table_at(place[: place.index(keys[-1], len(place) - 1 - place[::-1].index(keys[-1]))], contents)
-    field = next((field for name, field in table.model_fields.items() if keys[-1] in (field.alias, name)), None)
+    table = _table_at(
+        place[: place.index(keys[-1], len(place) - 1 - place[::-1].index(keys[-1]))], contents
+    )
+    field = next(
+        (field for name, field in table.model_fields.items() if keys[-1] in (field.alias, name)),
+        None,
+    )
     if field is None or not field.examples:
         return "write another value"
     return f"write {keys[-1]} = {_written(field.examples[0])}"
@@ -183,7 +205,9 @@ def _table_at(place: Loc, contents: type[Table]) -> type[Table]:
     for part in place:
         if isinstance(part, str):
             fields = table.model_fields
-            field = next((field for name, field in fields.items() if part in (field.alias, name)), None)
+            field = next(
+                (field for name, field in fields.items() if part in (field.alias, name)), None
+            )
             inner = _tables_in(field.annotation) if field is not None else []
             if not inner:
                 break

@@ -15,7 +15,12 @@ from analysis.errors import WrongUse
 from analysis.metrics import METRICS, Metric
 from analysis.window import HOUR, format_duration, parse_duration
 
-_ENGINE_NEEDS = {"duckdb": ("path",), "postgres": ("url_env",), "sqlalchemy": ("url_env",), "spark": ("path", "table")}
+_ENGINE_NEEDS = {
+    "duckdb": ("path",),
+    "postgres": ("url_env",),
+    "sqlalchemy": ("url_env",),
+    "spark": ("path", "table"),
+}
 _KEY_ENGINES = {
     "path": ("duckdb", "spark"),
     "url_env": ("postgres", "sqlalchemy"),
@@ -47,7 +52,11 @@ def _source(contents: Contents) -> Iterator[Mistake]:
     for key, engines in _KEY_ENGINES.items():
         if getattr(source, key) is not None and source.engine not in engines:
             mend = f"take the line out, or choose the engine that reads it ({', '.join(engines)})"
-            yield Mistake(("source", key), f"does not go with engine {source.engine!r}; {mend}", with_value=False)
+            yield Mistake(
+                ("source", key),
+                f"does not go with engine {source.engine!r}; {mend}",
+                with_value=False,
+            )
 
 
 def _baseline(contents: Contents) -> Iterator[Mistake]:
@@ -57,17 +66,23 @@ def _baseline(contents: Contents) -> Iterator[Mistake]:
             yield Mistake(("baseline", given), f"stands without {other}; give both, or days alone")
     if baseline.start and baseline.end:
         if "days" in baseline.model_fields_set:
-            yield Mistake(("baseline", "days"), "stands beside start and end; give one or the other")
+            yield Mistake(
+                ("baseline", "days"), "stands beside start and end; give one or the other"
+            )
         if baseline.end <= baseline.start:
             problem = f"is not after start = {iso(baseline.start)}; give a later end"
             yield Mistake(("baseline", "end"), problem)
         elif deployed_at and baseline.end > deployed_at:
-            problem = f"is after the deploy at {iso(deployed_at)}, so the windows overlap the baseline"
+            problem = (
+                f"is after the deploy at {iso(deployed_at)}, so the windows overlap the baseline"
+            )
             yield Mistake(("baseline", "end"), f"{problem}; end it at the deploy")
     for number, exclusion in enumerate(baseline.exclude):
         place = ("baseline", "exclude", number)
         if exclusion.end <= exclusion.start:
-            yield Mistake((*place, "to"), f"is not after from = {iso(exclusion.start)}; give a later time")
+            yield Mistake(
+                (*place, "to"), f"is not after from = {iso(exclusion.start)}; give a later time"
+            )
         elif deployed_at and exclusion.start >= deployed_at:
             problem = f"is not before the deploy at {iso(deployed_at)}; only hours of the baseline can be excluded"
             yield Mistake((*place, "from"), problem)
@@ -102,9 +117,13 @@ def _error_classes(contents: Contents) -> Iterator[Mistake]:
     for number, error_class in enumerate(contents.error_classes):
         place = ("error_class", number)
         if f"{error_class.name}_rate" in shipped:
-            yield Mistake((*place, "name"), "is the name of a shipped class or metric; choose another")
+            yield Mistake(
+                (*place, "name"), "is the name of a shipped class or metric; choose another"
+            )
         if not error_class.contains and error_class.pattern is None:
-            yield Mistake(place, 'has neither contains nor pattern; add contains = ["words of the message"]')
+            yield Mistake(
+                place, 'has neither contains nor pattern; add contains = ["words of the message"]'
+            )
         for index, words in enumerate(error_class.contains):
             if words != words.lower():
                 problem = f"holds capitals, but messages are compared in small letters; write {words.lower()!r}"
@@ -134,7 +153,9 @@ def _pattern_problem(pattern: str) -> str | None:
 
 def _names(contents: Contents) -> Iterator[Mistake]:
     """Names are how the result, the ledger and the knobs speak of an entry: every one once."""
-    claims = chain(_placed("expectation", contents.expectations), _placed("guardrail", contents.guardrails))
+    claims = chain(
+        _placed("expectation", contents.expectations), _placed("guardrail", contents.guardrails)
+    )
     yield from _used_twice(claims)
     yield from _used_twice(_placed("error_class", contents.error_classes))
     yield from _used_twice(_placed("preflight", contents.preflights))
@@ -149,6 +170,8 @@ def _used_twice(entries: Iterator[tuple[str, int, str | None]]) -> Iterator[Mist
     seen: set[str] = set()
     for table, number, name in entries:
         if name in seen:
-            yield Mistake((table, number, "name"), "is used twice; give every entry a name of its own")
+            yield Mistake(
+                (table, number, "name"), "is used twice; give every entry a name of its own"
+            )
         if name is not None:
             seen.add(name)

@@ -14,7 +14,9 @@ _SECRET_WORD = re.compile(
     r"|(?:token|secret|password|apikey|signature)s?(?:$|[-_.])",
     re.IGNORECASE,
 )
-_HARMLESS_HEADERS = frozenset({"accept", "accept-language", "content-type", "referer", "user-agent"})
+_HARMLESS_HEADERS = frozenset(
+    {"accept", "accept-language", "content-type", "referer", "user-agent"}
+)
 _LOOKS_RANDOM = re.compile(r"(?=[^\d]*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_+/=.-]{20,}")
 _SCHEME = re.compile(r"\s*(?:Bearer|Basic|Token|ApiKey|Digest)?\s*", re.IGNORECASE)
 _PARAMETER = re.compile(r"[?&;]([^=&;#\s]{1,100})=([^&;#\s]*)")
@@ -38,7 +40,11 @@ def secret_mistakes(content: dict[str, Any]) -> Iterator[Mistake]:
         if rule in _PERSONAL:
             problem = f"holds what looks like personal data (rule: {rule}); it would stand in outputs, take it out"
             yield Mistake(place, problem, with_value=False)
-        elif what := f"a secret in clear (rule: {rule})" if rule else not is_key and _secret(place, text):
+        elif (
+            what := f"a secret in clear (rule: {rule})"
+            if rule
+            else not is_key and _secret(place, text)
+        ):
             mend = _MENDS.get(str(place[0]), "keep it out of this file")
             yield Mistake(place, f"holds {what}; {mend}", with_value=False)
 
@@ -47,13 +53,23 @@ def _secret(place: Loc, text: str) -> str | None:
     """Say what kind of secret a text holds because of where it stands."""
     key = next((part for part in reversed(place) if isinstance(part, str)), "")
     clear = VARIABLE.sub("", text)
-    if "headers" in place[:-1] and _SECRET_WORD.search(key) and _SCHEME.sub("", clear, count=1).strip():
+    if (
+        "headers" in place[:-1]
+        and _SECRET_WORD.search(key)
+        and _SCHEME.sub("", clear, count=1).strip()
+    ):
         return "a header's secret in clear"
-    if "headers" in place[:-1] and key.lower() not in _HARMLESS_HEADERS and _LOOKS_RANDOM.search(clear):
+    if (
+        "headers" in place[:-1]
+        and key.lower() not in _HARMLESS_HEADERS
+        and _LOOKS_RANDOM.search(clear)
+    ):
         return "a header that looks like a secret in clear"
     if "body" in place[:-1] and _SECRET_WORD.search(key) and clear.strip():
         return "a secret in clear"
-    if "://" in text and any(_SECRET_WORD.search(name) and value for name, value in _PARAMETER.findall(clear)):
+    if "://" in text and any(
+        _SECRET_WORD.search(name) and value for name, value in _PARAMETER.findall(clear)
+    ):
         return "a secret as a parameter of its URL"
     if key == "run" and any(_SECRET_WORD.search(name) for name in _ASSIGNMENT.findall(text)):
         return "a secret in clear"

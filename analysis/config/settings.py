@@ -44,7 +44,9 @@ class Rollout(Table):
 class Source(Table):
     """[source]: where the telemetry table is. `path` may hold * and is relative to the file's folder."""
 
-    engine: Annotated[Text, one_of("duckdb", "postgres", "sqlalchemy", "spark")] = Field(examples=["postgres"])
+    engine: Annotated[Text, one_of("duckdb", "postgres", "sqlalchemy", "spark")] = Field(
+        examples=["postgres"]
+    )
     path: Text | None = Field(None, examples=["calls/*.parquet"])
     url_env: VariableName | None = Field(None, examples=["DATABASE_URL"])
     table: Text | None = Field(None, examples=["AIInteraction"])

@@ -99,17 +99,28 @@ margin = 0.5
 def write_starter(path: Path, *, force: bool = False) -> None:
     """Write the starter file; one that is there is replaced only by force."""
     if path.exists() and not force:
-        raise WrongUse(f"{shown(path.name)} is there already; give --force to replace it, or --config for another name")
+        raise WrongUse(
+            f"{shown(path.name)} is there already; give --force to replace it, or --config for another name"
+        )
     write_text(path, starter_text(path.resolve().parent.name, os.environ))
 
 
 def starter_text(folder: str, environment: Mapping[str, str]) -> str:
     """Fill in what need not be asked: the folder's name, and the NAME of a variable that holds a PostgreSQL URL."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder).strip("-._")[:64]
-    held = (variable for variable, value in environment.items() if value.startswith(("postgres://", "postgresql")))
+    held = (
+        variable
+        for variable, value in environment.items()
+        if value.startswith(("postgres://", "postgresql"))
+    )
     variables = sorted(held, key=lambda variable: (variable != "DATABASE_URL", variable))
     url_env = next(
-        (variable for variable in variables if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", variable)), None
+        (
+            variable
+            for variable in variables
+            if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", variable)
+        ),
+        None,
     )
     text = STARTER
     if name and not scan(name):

@@ -38,7 +38,10 @@ def smoke_mistakes(contents: Contents) -> Iterator[Mistake]:
         place = ("smoke", number)
         yield from _kind(place, smoke)
         if smoke.matches > smoke.calls:
-            yield Mistake((*place, "matches"), f"is more than calls = {smoke.calls}; write {smoke.calls} or less")
+            yield Mistake(
+                (*place, "matches"),
+                f"is more than calls = {smoke.calls}; write {smoke.calls} or less",
+            )
         yield from _request(place, smoke)
         if smoke.trigger is not None:
             yield from _request((*place, "trigger"), smoke.trigger)
@@ -47,7 +50,9 @@ def smoke_mistakes(contents: Contents) -> Iterator[Mistake]:
 def _kind(place: Loc, smoke: Smoke) -> Iterator[Mistake]:
     for key in _KIND_NEEDS[smoke.kind]:
         if getattr(smoke, key) is None:
-            yield Mistake(place, f"is of kind {smoke.kind!r} and has no {key}; add {key} = {_EXAMPLES[key]}")
+            yield Mistake(
+                place, f"is of kind {smoke.kind!r} and has no {key}; add {key} = {_EXAMPLES[key]}"
+            )
     for key, kinds in _KEY_KINDS.items():
         if key in smoke.model_fields_set and smoke.kind not in kinds:
             problem = f"does not go with kind {smoke.kind!r}; it belongs to kind {' or '.join(map(repr, kinds))}"
@@ -56,11 +61,18 @@ def _kind(place: Loc, smoke: Smoke) -> Iterator[Mistake]:
 
 def _request(place: Loc, request: Smoke | Request) -> Iterator[Mistake]:
     if request.url is not None and not _BEGINNING.match(request.url):
-        yield Mistake((*place, "url"), 'is not the URL of a request; write "https://..." or "${APP_URL}/..."')
-    texts = [(("url",), request.url or ""), *((("headers", name), text) for name, text in request.headers.items())]
+        yield Mistake(
+            (*place, "url"), 'is not the URL of a request; write "https://..." or "${APP_URL}/..."'
+        )
+    texts = [
+        (("url",), request.url or ""),
+        *((("headers", name), text) for name, text in request.headers.items()),
+    ]
     for keys, text in texts:
         if "$" in VARIABLE.sub("", text):
-            yield Mistake((*place, *keys), "holds a '$' that is no variable; write ${NAME}", with_value=False)
+            yield Mistake(
+                (*place, *keys), "holds a '$' that is no variable; write ${NAME}", with_value=False
+            )
 
 
 def knob_mistakes(contents: Contents, metrics: Mapping[str, Metric]) -> Iterator[Mistake]:
@@ -71,13 +83,21 @@ def knob_mistakes(contents: Contents, metrics: Mapping[str, Metric]) -> Iterator
         yield from _turn(("knob", number), knob)
 
 
-def _when(place: Loc, knob: Knob, names: list[str], metrics: Mapping[str, Metric]) -> Iterator[Mistake]:
+def _when(
+    place: Loc, knob: Knob, names: list[str], metrics: Mapping[str, Metric]
+) -> Iterator[Mistake]:
     when = knob.when
     if when.name is not None and when.name not in names:
-        mend = f"did you mean {nearest(when.name, names)!r}?" if names else "declare an [[expectation]] first"
+        mend = (
+            f"did you mean {nearest(when.name, names)!r}?"
+            if names
+            else "declare an [[expectation]] first"
+        )
         yield Mistake((*place, "name"), f"names no expectation or guardrail; {mend}")
     if when.metric is not None and when.metric not in metrics:
-        yield Mistake((*place, "metric"), f"is not known; did you mean {nearest(when.metric, [*metrics])!r}?")
+        yield Mistake(
+            (*place, "metric"), f"is not known; did you mean {nearest(when.metric, [*metrics])!r}?"
+        )
     if not (when.name or when.metric or when.feature or when.source):
         mend = 'write when = "the name of an expectation or guardrail"'
         yield Mistake(place, f"says nothing; {mend}", with_value=False)
@@ -94,4 +114,6 @@ def _turn(place: Loc, knob: Knob) -> Iterator[Mistake]:
     if knob.cap_ms is not None and knob.slice is not None:
         yield Mistake((*place, "cap_ms"), "stands beside slice; give one of the two")
     if knob.slice is not None and knob.slice.min_ms > knob.slice.cap_ms:
-        yield Mistake((*place, "slice", "min_ms"), f"is more than cap_ms = {knob.slice.cap_ms}; write less")
+        yield Mistake(
+            (*place, "slice", "min_ms"), f"is more than cap_ms = {knob.slice.cap_ms}; write less"
+        )

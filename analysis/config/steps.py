@@ -34,7 +34,9 @@ class Application(Table):
     """[application]: the checkout in which preflight runs, and what makes a schema push due."""
 
     checkout: Text = Field(".", examples=["../app"])
-    schema_paths: Annotated[tuple[Text, ...], listed()] = Field((), examples=[["prisma/schema.prisma"]])
+    schema_paths: Annotated[tuple[Text, ...], listed()] = Field(
+        (), examples=[["prisma/schema.prisma"]]
+    )
     base_ref: Text = Field("origin/main", examples=["origin/main"])
     schema_command: Text = Field("npx prisma db push", examples=["npx prisma db push"])
 
@@ -63,21 +65,25 @@ class Smoke(Table):
 
     name: Text = Field(examples=["health answers"])
     kind: Annotated[Text, one_of("http", "overlap", "completes")] = Field(examples=["http"])
-    environment: Annotated[Text, one_of("production", "preview")] | None = Field(None, examples=["production"])
+    environment: Annotated[Text, one_of("production", "preview")] | None = Field(
+        None, examples=["production"]
+    )
     timeout: PositiveDuration = Field(timedelta(seconds=20), examples=["20s"])
     method: Annotated[Text, one_of(*METHODS)] = Field("GET", examples=["GET"])
     url: Text | None = Field(None, examples=["${APP_URL}/api/health"])
     headers: dict[str, Text] = Field({}, examples=[{"Authorization": "Bearer ${SECRET}"}])
     body: JsonObject | None = Field(None, examples=[{"draft": "latest"}])
-    expect_status: Annotated[tuple[Annotated[Whole, number(least=100, most=599)], ...], listed()] = Field(
-        (), examples=[[200]]
-    )
+    expect_status: Annotated[
+        tuple[Annotated[Whole, number(least=100, most=599)], ...], listed()
+    ] = Field((), examples=[[200]])
     expect_json: JsonObject | None = Field(None, examples=[{"success": True}])
     calls: Annotated[Whole, number(least=2, most=50)] = Field(2, examples=[2])
     matches: Annotated[Whole, number(least=0, most=50)] = Field(1, examples=[1])
     match_json: JsonObject | None = Field(None, examples=[{"skipped": True}])
     feature: Text | None = Field(None, examples=["draft.verify.email.step3"])
-    trigger: Request | None = Field(None, examples=[{"method": "POST", "url": "${APP_URL}/api/drafts"}])
+    trigger: Request | None = Field(
+        None, examples=[{"method": "POST", "url": "${APP_URL}/api/drafts"}]
+    )
 
 
 class When(Table):
@@ -101,7 +107,9 @@ class Slice(Table):
     @property
     def timeout_ms(self) -> int:
         """The time limit that results."""
-        return min(self.cap_ms, max(self.min_ms, int(self.total_ms * min(max(self.share, 0.05), 0.8))))
+        return min(
+            self.cap_ms, max(self.min_ms, int(self.total_ms * min(max(self.share, 0.05), 0.8)))
+        )
 
 
 class Knob(Table):
@@ -113,7 +121,9 @@ class Knob(Table):
     old: KnobValue | None = Field(None, alias="from", examples=[45000])
     new: KnobValue | None = Field(None, alias="to", examples=[30000])
     cap_ms: Milliseconds | None = Field(None, examples=[30000])
-    slice: Slice | None = Field(None, examples=[{"cap_ms": 45000, "min_ms": 8000, "share": 0.25, "total_ms": 120000}])
+    slice: Slice | None = Field(
+        None, examples=[{"cap_ms": 45000, "min_ms": 8000, "share": 0.25, "total_ms": 120000}]
+    )
     note: Text | None = Field(None, examples=["costs some slow answers"])
 
     @property

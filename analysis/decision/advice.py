@@ -7,16 +7,20 @@ from typing import Any
 
 from analysis.config import Settings
 from analysis.config.steps import Knob
+from analysis.counting.scope import Scope
 from analysis.decision.findings import Finding
-from analysis.decision.scope import Scope
-from analysis.decision.sentences import finding_sentence
+from analysis.text.findings import finding_sentence
 
 FAILING = ("not_met", "worse")
 Predict = Callable[[str, float], dict[str, Any]]
 
 
 def advise(
-    settings: Settings, findings: Sequence[Finding], *, predict: Predict, turned: Collection[str] = ()
+    settings: Settings,
+    findings: Sequence[Finding],
+    *,
+    predict: Predict,
+    turned: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Knobs whose claim fails, in the order to try them; one that was turned already is not offered again.
 
@@ -57,8 +61,14 @@ def _applies(knob: Knob, finding: Finding) -> bool:
     if when.name is not None:
         return claim.name == when.name
     metrics = {part.claim.metric for part in finding.parts} | {claim.metric}
-    fits_feature = when.feature is None or (claim.feature is not None and Scope(when.feature).matches(claim.feature, None))
-    return fits_feature and (when.source is None or claim.source == when.source) and (when.metric is None or when.metric in metrics)
+    fits_feature = when.feature is None or (
+        claim.feature is not None and Scope(when.feature).matches(claim.feature, None)
+    )
+    return (
+        fits_feature
+        and (when.source is None or claim.source == when.source)
+        and (when.metric is None or when.metric in metrics)
+    )
 
 
 def _predicted(knob: Knob, finding: Finding, predict: Predict) -> dict[str, Any] | None:
@@ -69,4 +79,8 @@ def _predicted(knob: Knob, finding: Finding, predict: Predict) -> dict[str, Any]
     if not answer["identifiable"]:
         return {"cut_off_share": None, "interval": None, "sentence": answer["sentence"]}
     cut = answer["cut_off_share"]
-    return {"cut_off_share": cut["value"], "interval": [cut["low"], cut["high"]], "sentence": answer["sentence"]}
+    return {
+        "cut_off_share": cut["value"],
+        "interval": [cut["low"], cut["high"]],
+        "sentence": answer["sentence"],
+    }

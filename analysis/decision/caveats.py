@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.counting.scope import Scope
 from analysis.decision.claims import FEWEST_N, Measured, Plan
-from analysis.decision.controls_words import shared_words
-from analysis.decision.scope import Scope
-from analysis.decision.wording import share, value_of
+from analysis.formatting import share, value_of
 from analysis.metrics import OUTCOME_CODES, SUCCESS, Metric, metric_named
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.sequential import level_of, z_value
+from analysis.text.controls import shared_words
 
 TENTH = 0.1
 """A feature that fell to this share of its calls is a finding of its own; those that are left may be others than before."""
@@ -36,7 +36,11 @@ class Caveat:
 
 def find_caveat(measured: Measured, plan: Plan) -> Caveat | None:
     """The remark that belongs to a claim of improvement, None when there is none."""
-    return _fell_silent(measured) or _changed_class(measured, plan) or shared_with_controls(measured, plan)
+    return (
+        _fell_silent(measured)
+        or _changed_class(measured, plan)
+        or shared_with_controls(measured, plan)
+    )
 
 
 def expected_calls(measured_hours: tuple[int, int], traffic: Comparison) -> tuple[float, float]:
@@ -47,15 +51,24 @@ def expected_calls(measured_hours: tuple[int, int], traffic: Comparison) -> tupl
 
 def _fell_silent(measured: Measured) -> Caveat | None:
     """Most calls stopped coming: that is no improvement of those that still do."""
-    if measured.claim.claim not in ("falls", "rises", "stays_zero") or measured.metric.table == "hours":
+    if (
+        measured.claim.claim not in ("falls", "rises", "stays_zero")
+        or measured.metric.table == "hours"
+    ):
         return None
     scope = Scope(measured.claim.feature, measured.claim.source)
     traffic = measured.arms.compare(scope, metric_named("calls_per_hour"), measured.hours)
     expected, came = expected_calls(measured.hours, traffic)
     if expected < FEWEST_N or came > TENTH * expected:
         return None
-    before, after = (value_of(metric_named("calls_per_hour"), value) for value in (traffic.crude_baseline_value, traffic.crude_post_value))
-    return Caveat(f"its traffic fell from {before} to {after}, and the calls that are left may not be like those before", forbids=True)
+    before, after = (
+        value_of(metric_named("calls_per_hour"), value)
+        for value in (traffic.crude_baseline_value, traffic.crude_post_value)
+    )
+    return Caveat(
+        f"its traffic fell from {before} to {after}, and the calls that are left may not be like those before",
+        forbids=True,
+    )
 
 
 def _changed_class(measured: Measured, plan: Plan) -> Caveat | None:
@@ -65,7 +78,9 @@ def _changed_class(measured: Measured, plan: Plan) -> Caveat | None:
     if measured.claim.claim != "falls" or measured.metric not in rates or not fell:
         return None
     every = _compared(measured, metric_named("error_rate"))
-    grown = [(metric, found) for metric in rates if _rose(found := _compared(measured, metric), plan)]
+    grown = [
+        (metric, found) for metric in rates if _rose(found := _compared(measured, metric), plan)
+    ]
     is_worse = _rose(every, plan)
     if not grown and not is_worse:
         return None
@@ -83,16 +98,26 @@ def shared_with_controls(measured: Measured, plan: Plan) -> Caveat | None:
 
 def _class_rates(measured: Measured) -> list[Metric]:
     classes = (*OUTCOME_CODES, *measured.arms.user_classes)
-    return [metric_named(f"{name}_rate", measured.arms.user_classes) for name in classes if name != SUCCESS]
+    return [
+        metric_named(f"{name}_rate", measured.arms.user_classes)
+        for name in classes
+        if name != SUCCESS
+    ]
 
 
 def _compared(measured: Measured, metric: Metric) -> Comparison:
-    return measured.arms.compare(Scope(measured.claim.feature, measured.claim.source), metric, measured.hours)
+    return measured.arms.compare(
+        Scope(measured.claim.feature, measured.claim.source), metric, measured.hours
+    )
 
 
 def _rose(found: Comparison, plan: Plan) -> bool:
     """Worse, past this look's two-sided bound."""
-    return found.difference is not None and found.difference > 0 and z_value(found.p_value()) >= plan.bound
+    return (
+        found.difference is not None
+        and found.difference > 0
+        and z_value(found.p_value()) >= plan.bound
+    )
 
 
 def _values(found: Comparison) -> str:

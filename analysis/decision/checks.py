@@ -10,13 +10,13 @@ import pandas as pd
 
 from analysis.clock import iso
 from analysis.config.settings import Baseline
+from analysis.counting.incidents import by_hour, exclusion_line, propose_exclusions, stretches
+from analysis.counting.load import Arm
+from analysis.counting.scope import HOURS_A_DAY, HOURS_A_WEEK, Scope, usable_hours
 from analysis.decision.caveats import TENTH, expected_calls
 from analysis.decision.claims import FEWEST_N, Arms
-from analysis.decision.incidents import by_hour, exclusion_line, propose_exclusions, stretches
-from analysis.decision.scope import HOURS_A_DAY, HOURS_A_WEEK, Scope, usable_hours
-from analysis.decision.wording import count, share
+from analysis.formatting import count, share
 from analysis.metrics import metric_named
-from analysis.telemetry.load import Arm
 from analysis.window import HOUR
 
 CheckState = Literal["ok", "warning", "error", "no_opinion"]
@@ -68,8 +68,14 @@ def check_data(arms: Arms, *, hours: tuple[int, int], asked: Baseline) -> tuple[
 def usual_calls(arms: Arms) -> np.ndarray:
     """Calls of every baseline hour, (repeats, cycle hours); nan where an hour is excluded or not there."""
     cycle = arms.cycle
-    calls = by_hour(arms.baseline.hourly)["calls"].reindex(range(-cycle.span, 0), fill_value=0).to_numpy(dtype=float)
-    return np.where(usable_hours(arms.baseline, cycle), calls.reshape(cycle.repeats, cycle.hours), np.nan)
+    calls = (
+        by_hour(arms.baseline.hourly)["calls"]
+        .reindex(range(-cycle.span, 0), fill_value=0)
+        .to_numpy(dtype=float)
+    )
+    return np.where(
+        usable_hours(arms.baseline, cycle), calls.reshape(cycle.repeats, cycle.hours), np.nan
+    )
 
 
 def empty_hours(arms: Arms, hours: tuple[int, int]) -> list[int]:
@@ -77,28 +83,49 @@ def empty_hours(arms: Arms, hours: tuple[int, int]) -> list[int]:
     usual, came = usual_calls(arms), _post_calls(arms, hours)
     fewest, together = np.nanmin(np.nan_to_num(usual, nan=np.inf), axis=0), np.nansum(usual, axis=0)
     never_empty = (fewest >= 1) & np.isfinite(fewest) & (together >= FEWEST_USUAL_CALLS)
-    return [hour for hour in range(*hours) if came[hour - hours[0]] == 0 and never_empty[hour % arms.cycle.hours]]
+    return [
+        hour
+        for hour in range(*hours)
+        if came[hour - hours[0]] == 0 and never_empty[hour % arms.cycle.hours]
+    ]
 
 
 def _check_rows(name: str, arm: Arm) -> Check:
     if arm.calls == 0:
-        return Check(name, "error", f"no call started in {arm.window}; check the table, the time zone and the deploy's time")
+        return Check(
+            name,
+            "error",
+            f"no call started in {arm.window}; check the table, the time zone and the deploy's time",
+        )
     return Check(name, "ok", f"{count(arm.calls)} calls started in {arm.window}")
 
 
 def _check_ids(baseline: Arm, post: Arm) -> Check:
     surplus = sum(arm.trust["written_rows"] - arm.trust["distinct_ids"] for arm in (baseline, post))
     if surplus:
-        return Check("ids are unique", "error", f"{count(surplus)} rows repeat the id of another row; remove the copies")
-    rows, looked_at = (sum(arm.trust.get(key, 0) for arm in (baseline, post)) for key in ("written_rows", "ids_compared"))
-    of = f" among the {count(looked_at)} of {count(rows)} rows, written in the first part of each hour" if 0 < looked_at < rows else ""
+        return Check(
+            "ids are unique",
+            "error",
+            f"{count(surplus)} rows repeat the id of another row; remove the copies",
+        )
+    rows, looked_at = (
+        sum(arm.trust.get(key, 0) for arm in (baseline, post))
+        for key in ("written_rows", "ids_compared")
+    )
+    of = (
+        f" among the {count(looked_at)} of {count(rows)} rows, written in the first part of each hour"
+        if 0 < looked_at < rows
+        else ""
+    )
     return Check("ids are unique", "ok", f"no id occurs twice{of}")
 
 
 def _check_latencies(baseline: Arm, post: Arm) -> Check:
     name, worst = "latencies are valid", ("ok", "every call has a latency of 0 ms or more")
     for label, arm in (("baseline", baseline), ("post", post)):
-        rows, missing, negative = (arm.trust[key] for key in ("written_rows", "null_latencies", "negative_latencies"))
+        rows, missing, negative = (
+            arm.trust[key] for key in ("written_rows", "null_latencies", "negative_latencies")
+        )
         if not missing + negative:
             continue
         bad_share = (missing + negative) / rows
@@ -110,20 +137,37 @@ def _check_latencies(baseline: Arm, post: Arm) -> Check:
 
 
 def _check_statuses(baseline: Arm, post: Arm) -> Check:
-    name, strange = "statuses are known", baseline.trust["unknown_statuses"] + post.trust["unknown_statuses"]
+    name, strange = (
+        "statuses are known",
+        baseline.trust["unknown_statuses"] + post.trust["unknown_statuses"],
+    )
     if strange:
-        return Check(name, "error", f"{count(strange)} rows have a status that is neither success nor error; write a mapping")
+        return Check(
+            name,
+            "error",
+            f"{count(strange)} rows have a status that is neither success nor error; write a mapping",
+        )
     return Check(name, "ok", "every status is success or error")
 
 
 def _check_hours(arms: Arms, hours: tuple[int, int]) -> Check:
     name, empty, asked = "every hour has calls", empty_hours(arms, hours), hours[1] - hours[0]
     if not empty:
-        return Check(name, "ok", f"no post hour is empty whose matched baseline hours ({arms.cycle.name}) were not")
+        return Check(
+            name,
+            "ok",
+            f"no post hour is empty whose matched baseline hours ({arms.cycle.name}) were not",
+        )
     first = f"the first is hour {empty[0]} after the deploy"
-    detail = f"{len(empty)} of {asked} post hours have no call although their baseline hours do, {first}"
+    detail = (
+        f"{len(empty)} of {asked} post hours have no call although their baseline hours do, {first}"
+    )
     if len(empty) > EMPTY_HOUR_SHARE * asked:
-        return Check(name, "error", f"{detail}; that is more than 20 %, find out whether calls or their rows are missing")
+        return Check(
+            name,
+            "error",
+            f"{detail}; that is more than 20 %, find out whether calls or their rows are missing",
+        )
     return Check(name, "warning", detail)
 
 
@@ -155,7 +199,11 @@ def _check_right_edge(arms: Arms, hours: tuple[int, int]) -> Check:
     expected = _usual_by_hour(arms)[(hours[1] - 1) % arms.cycle.hours] * (silent / HOUR)
     if silent > SILENCE and expected >= SILENT_CALLS:
         found = f"the newest row is of {iso(newest)}, {silent // (HOUR / 60)} min before the window's end"
-        return Check(name, "warning", f"{found}, where about {count(expected)} calls are usual; rows may still be on their way")
+        return Check(
+            name,
+            "warning",
+            f"{found}, where about {count(expected)} calls are usual; rows may still be on their way",
+        )
     return Check(name, "ok", f"the newest row is of {iso(newest)}")
 
 
@@ -163,11 +211,15 @@ def _check_volume(arms: Arms, hours: tuple[int, int]) -> Check:
     """A feature that fell to a tenth of its calls is a finding of its own, not an improvement of its errors."""
     name, fallen = "no feature fell silent", []
     for feature in sorted(arms.baseline.hourly.rows["feature"].dropna().unique()):
-        expected, came = expected_calls(hours, arms.compare(Scope(feature), metric_named("calls_per_hour"), hours))
+        expected, came = expected_calls(
+            hours, arms.compare(Scope(feature), metric_named("calls_per_hour"), hours)
+        )
         if expected >= FEWEST_N and came <= TENTH * expected:
             fallen.append(f"{feature} fell from {count(expected)} expected calls to {count(came)}")
     if fallen:
-        return Check(name, "warning", f"{'; '.join(fallen)}; is it still in use? That is no improvement")
+        return Check(
+            name, "warning", f"{'; '.join(fallen)}; is it still in use? That is no improvement"
+        )
     return Check(name, "ok", "no feature fell to a tenth of its calls")
 
 
@@ -176,32 +228,62 @@ def _check_mix(arms: Arms, hours: tuple[int, int]) -> Check:
     before, after = _matched_rows(arms, hours), arms.post.hourly.rows
     if before.empty or after.empty:
         return Check(name, "no_opinion", "an arm has no calls in these hours")
-    shares = [rows.groupby(keys, dropna=False)["calls"].sum() / rows["calls"].sum() for rows in (before, after)]
+    shares = [
+        rows.groupby(keys, dropna=False)["calls"].sum() / rows["calls"].sum()
+        for rows in (before, after)
+    ]
     moved = float(shares[0].sub(shares[1], fill_value=0).abs().sum() / 2)
     detail = f"{share(moved)} of the calls moved between features, sources and tenants"
     if moved > MIX_SHIFT:
-        return Check(name, "warning", f"{detail}; differences are standardised over sources and large tenants, the crude ones stand beside")
+        return Check(
+            name,
+            "warning",
+            f"{detail}; differences are standardised over sources and large tenants, the crude ones stand beside",
+        )
     return Check(name, "ok", detail)
 
 
 def _check_incidents(baseline: Arm, asked: Baseline) -> Check:
     name, hours = "the baseline is free of incidents", propose_exclusions(baseline)
     if not hours:
-        declared = "1 declared incident is" if len(asked.exclude) == 1 else f"{len(asked.exclude)} declared incidents are"
+        declared = (
+            "1 declared incident is"
+            if len(asked.exclude) == 1
+            else f"{len(asked.exclude)} declared incidents are"
+        )
         return Check(name, "ok", f"no hour's error rate stands out; {declared} left out")
     deployed_at = baseline.window.start - baseline.hours[0] * HOUR
     line = exclusion_line(asked.exclude, stretches(hours, deployed_at))
     found = f"{len(hours)} baseline {'hour has an error rate' if len(hours) == 1 else 'hours have error rates'} far above the usual"
-    return Check(name, "warning", f"{found}; if you know of an incident then, write under [baseline]: {line}")
+    return Check(
+        name, "warning", f"{found}; if you know of an incident then, write under [baseline]: {line}"
+    )
 
 
 def _check_days(arms: Arms, hours: tuple[int, int], asked: Baseline) -> Check:
-    name, days = "the baseline is as long as asked", arms.baseline.window.length / (HOURS_A_DAY * HOUR)
-    alone = int((~usable_hours(arms.baseline, arms.cycle).any(axis=0)[np.arange(*hours) % arms.cycle.hours]).sum())
+    name, days = (
+        "the baseline is as long as asked",
+        arms.baseline.window.length / (HOURS_A_DAY * HOUR),
+    )
+    alone = int(
+        (
+            ~usable_hours(arms.baseline, arms.cycle).any(axis=0)[
+                np.arange(*hours) % arms.cycle.hours
+            ]
+        ).sum()
+    )
     if alone:
         words = "hour of the window has" if alone == 1 else "hours of the window have"
-        return Check(name, "warning", f"{count(alone)} {words} no like in the baseline and are compared with nothing; take whole days")
-    mixed = "" if arms.cycle.hours == HOURS_A_WEEK else "; weekdays are mixed (14 days or more match the hour of the week)"
+        return Check(
+            name,
+            "warning",
+            f"{count(alone)} {words} no like in the baseline and are compared with nothing; take whole days",
+        )
+    mixed = (
+        ""
+        if arms.cycle.hours == HOURS_A_WEEK
+        else "; weekdays are mixed (14 days or more match the hour of the week)"
+    )
     if asked.start is None and days < asked.days:
         return Check(name, "warning", f"{days:g} of {asked.days} days are there{mixed}")
     return Check(name, "ok", f"{days:g} days, matched by {arms.cycle.name}{mixed}")
@@ -220,4 +302,6 @@ def _post_calls(arms: Arms, hours: tuple[int, int]) -> np.ndarray:
 def _matched_rows(arms: Arms, hours: tuple[int, int]) -> pd.DataFrame:
     """Baseline rows of the hours of the cycle that the look has."""
     rows = arms.baseline.hourly.rows
-    return rows[(rows["hour"] % arms.cycle.hours).isin([hour % arms.cycle.hours for hour in range(*hours)])]
+    return rows[
+        (rows["hour"] % arms.cycle.hours).isin([hour % arms.cycle.hours for hour in range(*hours)])
+    ]

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from analysis.decision.coded import CodedArms, code_arms
-from analysis.decision.controls import Controls
-from analysis.decision.controls_guard import Guard
-from analysis.decision.scope import Cycle, Picked, Scope, metric_totals, pick_rows, usable_hours
+from analysis.counting.coded_rows import CodedArms, code_arms
+from analysis.counting.load import Arm
+from analysis.counting.scope import Cycle, Picked, Scope, metric_totals, pick_rows, usable_hours
+from analysis.decision.controls.comparison import Guard
+from analysis.decision.controls.selection import Controls
 from analysis.metrics import Metric, metric_named
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.sequential import level_of
 from analysis.statistics.totals import ArmTotals
-from analysis.telemetry.load import Arm
 
 if TYPE_CHECKING:
     from analysis.config import Claim
@@ -68,7 +68,11 @@ class Plan:
         if not self.is_planned:
             return ()
         planned = (self.hours[1] - self.hours[0]) / self.times[self.look]
-        return tuple((look, round(time * planned)) for look, time in enumerate(self.times) if look > self.look)
+        return tuple(
+            (look, round(time * planned))
+            for look, time in enumerate(self.times)
+            if look > self.look
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +84,22 @@ class Arms:
     cycle: Cycle
     user_classes: tuple[str, ...] = ()
     controls: Controls = field(default_factory=Controls)
-    _hourly_totals: dict[tuple, tuple[ArmTotals, ArmTotals]] = field(default_factory=dict, repr=False)
+    _hourly_totals: dict[tuple, tuple[ArmTotals, ArmTotals]] = field(
+        default_factory=dict, repr=False
+    )
     _picked: dict[tuple, Picked] = field(default_factory=dict, repr=False)
     _compared: dict[tuple, Comparison] = field(default_factory=dict, repr=False)
 
-    def totals(self, scope: Scope, metric: Metric, hours: tuple[int, int]) -> tuple[ArmTotals, ArmTotals]:
+    def totals(
+        self, scope: Scope, metric: Metric, hours: tuple[int, int]
+    ) -> tuple[ArmTotals, ArmTotals]:
         """Hour sums of a metric over these post hours and the whole baseline; computed once."""
         key = (scope, metric.name, hours)
         if key not in self._hourly_totals:
             picked = self._rows_of(scope, hours, in_events=metric.table == "events")
-            self._hourly_totals[key] = metric_totals(picked, metric, usable=self._usable, cycle=self.cycle)
+            self._hourly_totals[key] = metric_totals(
+                picked, metric, usable=self._usable, cycle=self.cycle
+            )
         return self._hourly_totals[key]
 
     def _rows_of(self, scope: Scope, hours: tuple[int, int], *, in_events: bool) -> Picked:
@@ -111,15 +121,25 @@ class Arms:
     def _usable(self) -> np.ndarray:
         return usable_hours(self.baseline, self.cycle)
 
-    def compare(self, scope: Scope, metric: Metric, hours: tuple[int, int], *, as_it_is: bool = False) -> Comparison:
+    def compare(
+        self, scope: Scope, metric: Metric, hours: tuple[int, int], *, as_it_is: bool = False
+    ) -> Comparison:
         """Post hours against the same clock hours of the baseline; computed once. `as_it_is`: every post hour, whatever the mix."""
         key = (scope, metric.name, hours, as_it_is)
         if key not in self._compared:
             arms = self.totals(scope, metric, hours)
             baseline, post = (arm.as_one_stratum() for arm in arms) if as_it_is else arms
             first_hour = hours[0] % self.cycle.hours
-            plain = compare(baseline, post, indicator=metric.indicator, first_hour=first_hour, every_post_hour=as_it_is)
-            self._compared[key] = self.guard.compare(plain, (baseline, post), scope=scope, metric=metric, hours=hours)
+            plain = compare(
+                baseline,
+                post,
+                indicator=metric.indicator,
+                first_hour=first_hour,
+                every_post_hour=as_it_is,
+            )
+            self._compared[key] = self.guard.compare(
+                plain, (baseline, post), scope=scope, metric=metric, hours=hours
+            )
         return self._compared[key]
 
     @cached_property
@@ -198,13 +218,21 @@ class Measured:
         if self.claim.claim == "below":
             return self.claim.limit
         if self.claim.claim == "stays_zero":
-            return self.claim.limit if self.claim.limit is not None else self.comparison.crude_baseline_value
+            return (
+                self.claim.limit
+                if self.claim.limit is not None
+                else self.comparison.crude_baseline_value
+            )
         return None
 
     def p_value(self, alternative: Literal["two-sided", "less", "greater"] = "two-sided") -> float:
         """p of the claim's own null: (1 - by) * baseline, the margin, or the limit."""
         if self.claim.claim in ABSOLUTE:
-            return 1.0 if self.limit is None else self.decisive.p_value_against(self.limit, alternative=alternative)
+            return (
+                1.0
+                if self.limit is None
+                else self.decisive.p_value_against(self.limit, alternative=alternative)
+            )
         return self.comparison.p_value(scale=self.scale, alternative=alternative)
 
     @property
@@ -244,7 +272,10 @@ class Measured:
     def enough_events(self) -> bool:
         """At least 5 events in one arm, where a change of a rate is claimed."""
         needed = self.metric.indicator and self.claim.claim in ("falls", "rises")
-        return not needed or max(self.decisive.common_baseline.y, self.decisive.common_post.y) >= FEWEST_EVENTS
+        return (
+            not needed
+            or max(self.decisive.common_baseline.y, self.decisive.common_post.y) >= FEWEST_EVENTS
+        )
 
     @property
     def has_data(self) -> bool:
@@ -259,7 +290,9 @@ class Measured:
 def measure(claim: Claim, arms: Arms, hours: tuple[int, int]) -> Measured:
     """The claim over these post hours."""
     metric = metric_named(claim.metric, arms.user_classes)
-    return Measured(claim, metric, Scope(claim.feature, claim.source, event_kind(claim)), arms, hours)
+    return Measured(
+        claim, metric, Scope(claim.feature, claim.source, event_kind(claim)), arms, hours
+    )
 
 
 def event_kind(claim: Claim) -> str | None:

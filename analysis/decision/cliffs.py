@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from analysis.counting.scope import Scope
 from analysis.counts import LatencyCounts
 from analysis.decision.findings import Finding
-from analysis.decision.scope import Scope
 from analysis.decision.verdict import MovedCliff
 from analysis.metrics import OUTCOME_CODES
 from analysis.statistics.cliff import Cliff, find_cliff
@@ -28,19 +28,27 @@ def find_cliffs(latency: LatencyCounts) -> Mapping[str, Cliff]:
         outcome, calls = counted["outcome"].to_numpy(), counted["calls"].to_numpy()
         cut_off, succeeded = np.isin(outcome, CLIFF_OUTCOMES), outcome == 0
         others = calls * ~(cut_off | succeeded)
-        cliff = find_cliff(counted["latency_ms"].to_numpy(), calls * cut_off, calls * succeeded, others)
+        cliff = find_cliff(
+            counted["latency_ms"].to_numpy(), calls * cut_off, calls * succeeded, others
+        )
         if cliff is not None:
             found[str(feature)] = cliff
     return MappingProxyType(found)
 
 
-def moved_cliffs(cliffs: Mapping[str, Mapping[str, Cliff]], expectations: Iterable[Finding]) -> tuple[MovedCliff, ...]:
+def moved_cliffs(
+    cliffs: Mapping[str, Mapping[str, Cliff]], expectations: Iterable[Finding]
+) -> tuple[MovedCliff, ...]:
     """Features with a cliff in both arms, the post one later, whose timeout claim is not met or worse.
 
     With a claim met, undecided or without data a later cliff is a remark: a working fix leaves some calls at the new cap.
     """
     parts = [part for found in expectations for part in (found.parts or (found,))]
-    failed = [part.claim for part in parts if part.claim.metric == "timeout_rate" and part.state in ("not_met", "worse")]
+    failed = [
+        part.claim
+        for part in parts
+        if part.claim.metric == "timeout_rate" and part.state in ("not_met", "worse")
+    ]
     moved = []
     for feature, before in sorted(cliffs["baseline"].items()):
         after = cliffs["post"].get(feature)

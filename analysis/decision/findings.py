@@ -11,7 +11,13 @@ import numpy as np
 
 from analysis.decision.caveats import Caveat, find_caveat
 from analysis.decision.claims import ABSOLUTE, Arms, Measured, Plan, measure
-from analysis.decision.needed import NOT_OPEN, ONE_SIDED, Needed, hours_until_decided, smallest_visible
+from analysis.decision.power import (
+    NOT_OPEN,
+    ONE_SIDED,
+    Needed,
+    hours_until_decided,
+    smallest_visible,
+)
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.exact import rate_bounds
 from analysis.statistics.multiplicity import HolmResult, holm
@@ -81,14 +87,20 @@ class Ruling:
     n_open: int = 1
 
 
-def find_expectations(claims: Sequence[Claim], arms: Arms, plan: Plan, *, smallest_useful: float) -> tuple[Finding, ...]:
+def find_expectations(
+    claims: Sequence[Claim], arms: Arms, plan: Plan, *, smallest_useful: float
+) -> tuple[Finding, ...]:
     """Findings of the declared expectations: one family for Holm, and one of its own for harm."""
     return _find_family(claims, arms, plan, smallest_useful=smallest_useful)
 
 
-def find_guardrails(claims: Sequence[Claim], arms: Arms, plan: Plan, *, smallest_useful: float) -> tuple[Finding, ...]:
+def find_guardrails(
+    claims: Sequence[Claim], arms: Arms, plan: Plan, *, smallest_useful: float
+) -> tuple[Finding, ...]:
     """Findings of the guardrails: all must hold, so each is judged alone at this look's bound."""
-    alone = [_find_family([claim], arms, plan, smallest_useful=smallest_useful)[0] for claim in claims]
+    alone = [
+        _find_family([claim], arms, plan, smallest_useful=smallest_useful)[0] for claim in claims
+    ]
     return tuple(_uncorrected(finding) for finding in alone)
 
 
@@ -99,8 +111,13 @@ def first_event_hour(measured: Measured) -> int | None:
     return int(hours[0]) + measured.hours[0] if hours.size else None
 
 
-def _find_family(claims: Sequence[Claim], arms: Arms, plan: Plan, *, smallest_useful: float) -> tuple[Finding, ...]:
-    members = [tuple(measure(part, arms, plan.hours) for part in (claim.any_of or (claim,))) for claim in claims]
+def _find_family(
+    claims: Sequence[Claim], arms: Arms, plan: Plan, *, smallest_useful: float
+) -> tuple[Finding, ...]:
+    members = [
+        tuple(measure(part, arms, plan.hours) for part in (claim.any_of or (claim,)))
+        for claim in claims
+    ]
     gain_p = [min(_shared_p(member)) for member in members]
     gains, harms = _holm(gain_p, plan), _holm([_harm_p(member) for member in members], plan)
     n_open = max(1, sum(not gain.crossed for gain in gains))
@@ -114,7 +131,11 @@ def _find_family(claims: Sequence[Claim], arms: Arms, plan: Plan, *, smallest_us
         parts = []
         for part, measured, p in zip(claim.any_of, member, _shared_p(member), strict=True):
             in_its_place = [*gain_p[:place], p, *gain_p[place + 1 :]]
-            part_ruling = replace(ruling, gain=_holm(in_its_place, plan)[place], harm=_part_harm(measured, ruling, plan, len(claims)))
+            part_ruling = replace(
+                ruling,
+                gain=_holm(in_its_place, plan)[place],
+                harm=_part_harm(measured, ruling, plan, len(claims)),
+            )
             useful = part.smallest_useful if part.smallest_useful is not None else smallest_useful
             parts.append(_finding(part, measured, plan, part_ruling, useful=useful))
         found.append(_any_of(claim, tuple(parts), plan, ruling, p_value=gain_p[place]))
@@ -143,10 +164,14 @@ def _part_harm(part: Measured, ruling: Ruling, plan: Plan, n_members: int) -> Ho
 
 
 def _uncorrected(finding: Finding) -> Finding:
-    return replace(finding, p_adjusted=None, parts=tuple(_uncorrected(part) for part in finding.parts))
+    return replace(
+        finding, p_adjusted=None, parts=tuple(_uncorrected(part) for part in finding.parts)
+    )
 
 
-def _any_of(claim: Claim, parts: tuple[Finding, ...], plan: Plan, ruling: Ruling, *, p_value: float) -> Finding:
+def _any_of(
+    claim: Claim, parts: tuple[Finding, ...], plan: Plan, ruling: Ruling, *, p_value: float
+) -> Finding:
     """Met when one part is, worse only when every part is, not met when every part is not."""
     states = {part.state for part in parts}
     if "met" in states:
@@ -158,27 +183,52 @@ def _any_of(claim: Claim, parts: tuple[Finding, ...], plan: Plan, ruling: Ruling
     else:
         state = "no_data" if states == {"no_data"} else "undecided"
     is_open = state in ("undecided", "no_data")
-    soonest = min((part.needed for part in parts if part.needed.hours is not None), key=lambda needed: needed.hours, default=NOT_OPEN)
+    soonest = min(
+        (part.needed for part in parts if part.needed.hours is not None),
+        key=lambda needed: needed.hours,
+        default=NOT_OPEN,
+    )
     return Finding(
-        claim, state, None, None, level_of(plan.bound), p_value, ruling.gain.p_adjusted,
-        needed=soonest if is_open else NOT_OPEN, parts=parts,
-    )  # fmt: skip
+        claim,
+        state,
+        None,
+        None,
+        level_of(plan.bound),
+        p_value,
+        ruling.gain.p_adjusted,
+        needed=soonest if is_open else NOT_OPEN,
+        parts=parts,
+    )
 
 
-def _finding(claim: Claim, measured: Measured, plan: Plan, ruling: Ruling, *, useful: float) -> Finding:
+def _finding(
+    claim: Claim, measured: Measured, plan: Plan, ruling: Ruling, *, useful: float
+) -> Finding:
     level, caveat = level_of(plan.bound), find_caveat(measured, plan)
     state = _state(measured, plan, ruling, useful=useful)
     if caveat and caveat.forbids and state in ("met", "undecided"):
         state = "not_met" if caveat.refutes else "undecided"
     is_open = state in ("undecided", "no_data") and not (caveat and caveat.forbids)
     return Finding(
-        claim, state, measured, known_interval(measured.comparison, level), level, _p_value(measured), ruling.gain.p_adjusted,
+        claim,
+        state,
+        measured,
+        known_interval(measured.comparison, level),
+        level,
+        _p_value(measured),
+        ruling.gain.p_adjusted,
         smallest_visible=smallest_visible(measured, bound=ruling.gain.bound),
         useful=useful,
-        needed=hours_until_decided(measured, plan, useful=useful, n_open=ruling.n_open) if is_open else NOT_OPEN,
-        event_hour=first_event_hour(measured) if claim.claim == "stays_zero" and measured.decisive.post_y > 0 else None,
-        looks_share_alpha=plan.looks_share_alpha, caveat=caveat, one_sided=ruling.one_sided,
-    )  # fmt: skip
+        needed=hours_until_decided(measured, plan, useful=useful, n_open=ruling.n_open)
+        if is_open
+        else NOT_OPEN,
+        event_hour=first_event_hour(measured)
+        if claim.claim == "stays_zero" and measured.decisive.post_y > 0
+        else None,
+        looks_share_alpha=plan.looks_share_alpha,
+        caveat=caveat,
+        one_sided=ruling.one_sided,
+    )
 
 
 def _state(measured: Measured, plan: Plan, ruling: Ruling, *, useful: float) -> State:
@@ -199,7 +249,10 @@ def _is_met(measured: Measured, ruling: Ruling) -> bool:
     if kind in ("falls", "rises"):
         return ruling.gain.crossed
     if kind == "stays_zero":
-        return measured.limit is not None and highest_rate(measured, error=ruling.one_sided) < measured.limit
+        return (
+            measured.limit is not None
+            and highest_rate(measured, error=ruling.one_sided) < measured.limit
+        )
     return measured.p_value(measured.good_side) < ruling.one_sided
 
 
@@ -212,7 +265,9 @@ def highest_rate(measured: Measured, *, error: float = ONE_SIDED) -> float:
 def _is_refuted(measured: Measured, plan: Plan, ruling: Ruling, *, useful: float) -> bool:
     kind = measured.claim.claim
     if kind in ("falls", "rises"):
-        return plan.is_last and _excludes_required(measured, level=level_of(plan.bound), useful=useful)
+        return plan.is_last and _excludes_required(
+            measured, level=level_of(plan.bound), useful=useful
+        )
     if kind == "stays_zero" or measured.p_value(measured.harm_side) >= ruling.one_sided:
         return False
     if plan.is_last or plan.previous_last is None:
@@ -238,5 +293,7 @@ def known_interval(comparison: Comparison, level: float) -> tuple[float, float] 
 
 
 def _p_value(measured: Measured) -> float | None:
-    nothing = measured.decisive.difference is None or (measured.claim.claim in ABSOLUTE and measured.limit is None)
+    nothing = measured.decisive.difference is None or (
+        measured.claim.claim in ABSOLUTE and measured.limit is None
+    )
     return None if nothing else measured.p_value()

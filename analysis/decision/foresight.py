@@ -8,14 +8,14 @@ from math import isfinite
 from typing import Any
 
 from analysis.config.settings import Claim
+from analysis.counting.load import Arm
+from analysis.counting.scope import Cycle
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.decision.claims import Arms, measure
-from analysis.decision.scope import Cycle
 from analysis.statistics.comparison import compare
 from analysis.statistics.placebo import pretended_deploys
 from analysis.statistics.power import calls_needed, hours_needed, smallest_visible_change
 from analysis.statistics.sequential import bounds
-from analysis.telemetry.load import Arm
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,20 @@ def foresee(
         for part in claim.any_of or (claim,):
             for (label, hours), bound in zip(looks, bounds(times, alpha), strict=True):
                 seen = _foresee(part, alone, hours, bound, smallest_useful)
-                rows.append({"name": claim.name, "feature": part.feature, "source": part.source, "metric": part.metric, "claim": part.claim,
-                             "by": part.by, "window": label, "baseline": seen.value, "smallest_visible_change": seen.visible,
-                             "calls_needed": seen.needed})  # fmt: skip
+                rows.append(
+                    {
+                        "name": claim.name,
+                        "feature": part.feature,
+                        "source": part.source,
+                        "metric": part.metric,
+                        "claim": part.claim,
+                        "by": part.by,
+                        "window": label,
+                        "baseline": seen.value,
+                        "smallest_visible_change": seen.visible,
+                        "calls_needed": seen.needed,
+                    }
+                )
     return rows
 
 
@@ -71,10 +82,19 @@ def _foresee(claim: Claim, arms: Arms, hours: int, bound: float, smallest_useful
     if not deploys:
         return Seen(value)
     last = deploys[-1]
-    found = compare(last.baseline, last.post, indicator=measured.metric.indicator, first_hour=last.first_hour)
+    found = compare(
+        last.baseline, last.post, indicator=measured.metric.indicator, first_hour=last.first_hour
+    )
     visible = smallest_visible_change(found.variance, found.df, bound=bound)
     size = _size_of(claim, value or 0.0, smallest_useful)
-    enough = hours_needed(found.variance_parts(), found.df, bound=bound, effect=size, hours=hours, cycle=arms.cycle.hours)
+    enough = hours_needed(
+        found.variance_parts(),
+        found.df,
+        bound=bound,
+        effect=size,
+        hours=hours,
+        cycle=arms.cycle.hours,
+    )
     needed = calls_needed(enough, post_n=found.post_n, post_hours=hours)
     return Seen(value, visible if isfinite(visible) else None, needed)
 

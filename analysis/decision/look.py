@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.config import Settings
+from analysis.counting.load import Arm
 from analysis.decision.checks import Check
 from analysis.decision.claims import Arms, Plan
 from analysis.decision.findings import Finding
-from analysis.decision.lasting import Lasting
+from analysis.decision.sustained import Lasting
 from analysis.decision.verdict import Verdict
 from analysis.decision.whatif import what_if
 from analysis.statistics.cliff import Cliff
 from analysis.statistics.placebo import Replay
-from analysis.telemetry.load import Arm
 from analysis.window import Window
 
 

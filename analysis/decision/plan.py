@@ -22,23 +22,40 @@ def plan_look(settings: Settings, label: str, *, first_hour: int = 0) -> Plan:
     times = tuple(hour / hours[-1] for hour in hours)
     alpha = settings.monitoring.alpha
     previous_last = first_hour + hours[look - 1] if look else None
-    return Plan(times, look, (first_hour, first_hour + hours[look]), previous_last, alpha, bounds(times, alpha)[look])
+    return Plan(
+        times,
+        look,
+        (first_hour, first_hour + hours[look]),
+        previous_last,
+        alpha,
+        bounds(times, alpha)[look],
+    )
 
 
-def plan_exploratory(settings: Settings, deployed_at: datetime, start: datetime, end: datetime) -> tuple[Window, Plan]:
+def plan_exploratory(
+    settings: Settings, deployed_at: datetime, start: datetime, end: datetime
+) -> tuple[Window, Plan]:
     """A stretch after the deploy, widened to whole hours from it, judged as a single look that decides nothing for good."""
     if start >= end:
-        raise WrongUse(f"--from {iso(start)} is not before --to {iso(end)}; give a stretch of time after the deploy")
+        raise WrongUse(
+            f"--from {iso(start)} is not before --to {iso(end)}; give a stretch of time after the deploy"
+        )
     if start < deployed_at:
-        raise WrongUse(f"--from {iso(start)} lies before the deploy at {iso(deployed_at)}, in the baseline; give a later time")
+        raise WrongUse(
+            f"--from {iso(start)} lies before the deploy at {iso(deployed_at)}, in the baseline; give a later time"
+        )
     first = (start - deployed_at) // HOUR
     last = -((deployed_at - end) // HOUR)
     window = Window(deployed_at + first * HOUR, deployed_at + last * HOUR)
     alpha = settings.monitoring.alpha
-    return window, Plan((1.0,), 0, (first, last), None, alpha, bounds((1.0,), alpha)[0], is_planned=False)
+    return window, Plan(
+        (1.0,), 0, (first, last), None, alpha, bounds((1.0,), alpha)[0], is_planned=False
+    )
 
 
-def planned_window(settings: Settings, deployed_at: datetime, label: str, *, first_hour: int = 0) -> Window:
+def planned_window(
+    settings: Settings, deployed_at: datetime, label: str, *, first_hour: int = 0
+) -> Window:
     """The calls that a planned window looks at."""
     length: timedelta = settings.window_length(label)
     starts_at = deployed_at + first_hour * HOUR

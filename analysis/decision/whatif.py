@@ -9,8 +9,8 @@ import numpy as np
 from analysis.counts import LatencyCounts
 from analysis.decision.claims import Arms
 from analysis.decision.cliffs import find_cliffs
-from analysis.decision.wording import count, milliseconds, share
 from analysis.errors import WrongUse
+from analysis.formatting import count, milliseconds, share
 from analysis.statistics.exact import dispersion
 from analysis.statistics.survival import Estimate, SurvivalCurve, kaplan_meier, what_if_cap
 
@@ -20,10 +20,16 @@ def feature_curve(latency: LatencyCounts, feature: str) -> SurvivalCurve:
     rows = latency.rows[latency.rows["feature"] == feature]
     if rows.empty:
         known = sorted(latency.rows["feature"].dropna().unique())
-        raise WrongUse(f"feature {feature!r} has no timed call in the window; it has {', '.join(known) or 'no calls at all'}")
+        raise WrongUse(
+            f"feature {feature!r} has no timed call in the window; it has {', '.join(known) or 'no calls at all'}"
+        )
     latency_ms, place = np.unique(rows["latency_ms"].to_numpy(), return_inverse=True)
-    answered = np.bincount(place, weights=rows["calls"].where(rows["outcome"] == 0, 0), minlength=latency_ms.size)
-    failed = np.bincount(place, weights=rows["calls"].where(rows["outcome"] != 0, 0), minlength=latency_ms.size)
+    answered = np.bincount(
+        place, weights=rows["calls"].where(rows["outcome"] == 0, 0), minlength=latency_ms.size
+    )
+    failed = np.bincount(
+        place, weights=rows["calls"].where(rows["outcome"] != 0, 0), minlength=latency_ms.size
+    )
     return kaplan_meier(latency_ms, answered, failed)
 
 
@@ -36,7 +42,13 @@ def what_if(arms: Arms, feature: str, cap_ms: float, *, level: float = 0.95) -> 
     curve = feature_curve(arms.post.latency, feature)
     cliff = find_cliffs(arms.post.latency).get(feature)
     own_cap_ms = float(cliff.at_ms) if cliff else None
-    found = what_if_cap(curve, cap_ms, own_cap_ms=own_cap_ms, level=level, inflation=inflation_at(arms, feature, cap_ms))
+    found = what_if_cap(
+        curve,
+        cap_ms,
+        own_cap_ms=own_cap_ms,
+        level=level,
+        inflation=inflation_at(arms, feature, cap_ms),
+    )
     answer = {
         "feature": feature,
         "cap_ms": cap_ms,
@@ -56,7 +68,11 @@ def what_if_sentence(answer: dict[str, Any]) -> str:
     subject = f"A cap of {milliseconds(answer['cap_ms'])} on {answer['feature']}"
     if not answer["identifiable"]:
         return f"{subject}: not identifiable; the window's own cap is {milliseconds(answer['own_cap_ms'])}, and nothing is known beyond it."
-    cut, saved, per_success = answer["cut_off_share"], answer["saved_ms_per_call"], answer["saved_ms_per_success"]
+    cut, saved, per_success = (
+        answer["cut_off_share"],
+        answer["saved_ms_per_call"],
+        answer["saved_ms_per_success"],
+    )
     success = ""
     if per_success["value"] is not None:
         change, low, high = (_signed(-per_success[end]) for end in ("value", "high", "low"))
@@ -75,8 +91,14 @@ def _signed(value_ms: float) -> str:
 def inflation_at(arms: Arms, feature: str, cap_ms: float) -> float:
     """Overdispersion of the post hours in the share of calls not answered within the cap, of those whose time would show it."""
     rows = arms.post.bins.rows
-    rows = rows[(rows["feature"] == feature) & ((rows["outcome"] == 0) | (rows["bin_ms"] >= cap_ms))]
-    by_hour = rows.assign(beyond=rows["calls"].where(rows["bin_ms"] >= cap_ms, 0)).groupby("hour")[["beyond", "calls"]].sum()
+    rows = rows[
+        (rows["feature"] == feature) & ((rows["outcome"] == 0) | (rows["bin_ms"] >= cap_ms))
+    ]
+    by_hour = (
+        rows.assign(beyond=rows["calls"].where(rows["bin_ms"] >= cap_ms, 0))
+        .groupby("hour")[["beyond", "calls"]]
+        .sum()
+    )
     beyond, calls = by_hour["beyond"].to_numpy(dtype=float), by_hour["calls"].to_numpy(dtype=float)
     return dispersion(beyond, calls, calls)
 

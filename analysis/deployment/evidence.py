@@ -56,7 +56,9 @@ class SmokeReport:
         """Raise StepFailed with the first reason when a check failed."""
         failed = [result for result in self.results if not result.passed]
         if failed:
-            more = f" ({len(failed)} of {len(self.results)} checks failed)" if len(failed) > 1 else ""
+            more = (
+                f" ({len(failed)} of {len(self.results)} checks failed)" if len(failed) > 1 else ""
+            )
             raise StepFailed(f"smoke check '{failed[0].name}' failed: {failed[0].reason}{more}")
 
 
@@ -78,12 +80,18 @@ def find_fault(check: Smoke, answer: Answer) -> str | None:
 
 def is_match(check: Smoke, answer: Answer) -> bool:
     """Tell whether an answer is one of those that an overlap check counts."""
-    return check.match_json is not None and first_difference(check.match_json, answer.content) is None
+    return (
+        check.match_json is not None and first_difference(check.match_json, answer.content) is None
+    )
 
 
 def keep_evidence(check: Smoke, answer: Answer) -> dict[str, Any]:
     """What may be kept of an answer."""
-    kept: dict[str, Any] = {"status": answer.status, "seconds": round(answer.seconds, 3), "bytes": answer.n_bytes}
+    kept: dict[str, Any] = {
+        "status": answer.status,
+        "seconds": round(answer.seconds, 3),
+        "bytes": answer.n_bytes,
+    }
     if answer.problem:
         kept["problem"] = answer.problem
     if check.kind == "overlap":
@@ -111,4 +119,8 @@ def first_difference(expected: object, actual: object, path: str = "") -> str | 
                 return difference
         return None
     same_kind = isinstance(expected, bool) == isinstance(actual, bool)
-    return None if same_kind and expected == actual else f"{path} is not {json.dumps(expected, default=str)}"
+    return (
+        None
+        if same_kind and expected == actual
+        else f"{path} is not {json.dumps(expected, default=str)}"
+    )

@@ -8,14 +8,14 @@ from typing import Any
 
 from analysis import clock
 from analysis.config.settings import Settings
-from analysis.decision.stored import read_stored
 from analysis.deployment.rollback import StepBack, find_steps_back
 from analysis.deployment.trail import Evidence, find_evidence, find_unchecked, smokes_of, state_of
-from analysis.deployment.turning_points import say_turning_points
 from analysis.deployment.watch import SeenLook, Standing, find_standing
 from analysis.errors import NotYetDue
 from analysis.history import stages
 from analysis.history.ledger import History, open_ledger
+from analysis.results.stored import read_stored
+from analysis.text.thresholds import say_turning_points
 
 HOLDS_FOR = timedelta(days=7)  # a whole week: weekdays and weekend
 
@@ -70,7 +70,9 @@ def find_handoff(settings: Settings) -> Handoff:
     missing = tuple(_find_missing(settings, history, standing, is_deployed=is_deployed))
     last = standing.last
     upcoming = standing.due[0] if standing.due else standing.coming
-    is_complete = last is not None and last.verdict == "sustained" and not standing.due and standing.is_over
+    is_complete = (
+        last is not None and last.verdict == "sustained" and not standing.due and standing.is_over
+    )
     return Handoff(
         rollout=settings.rollout.name,
         title=str(settings.rollout.title),
@@ -105,13 +107,19 @@ def _say_state(settings: Settings, history: History, standing: Standing) -> str:
         return "not deployed yet"
     of_stage = f"stage {stage.number} ({stage.cause}), " if stage.number > 1 else ""
     if standing.last is None or (standing.last.start < stage.start):
-        began = f"{of_stage}from {clock.iso(stage.start)}" if of_stage else f"deployed at {clock.iso(stage.start)}"
+        began = (
+            f"{of_stage}from {clock.iso(stage.start)}"
+            if of_stage
+            else f"deployed at {clock.iso(stage.start)}"
+        )
         return f"{began}, no look yet"
     word = standing.last.verdict.replace("_", " ")
     return f"{of_stage}{word} at the look of {standing.last.label}: {standing.last.reason}"
 
 
-def _find_missing(settings: Settings, history: History, standing: Standing, *, is_deployed: bool) -> Iterator[str]:
+def _find_missing(
+    settings: Settings, history: History, standing: Standing, *, is_deployed: bool
+) -> Iterator[str]:
     """What stands between now and a complete hand-over."""
     for step in settings.preflights:
         state = state_of(history.of("preflight"), step.name)
@@ -124,11 +132,18 @@ def _find_missing(settings: Settings, history: History, standing: Standing, *, i
         return
     first = stages.deployed_at(settings, history)
     for check in (check for check in settings.smokes if check.environment in (None, "production")):
-        after = [event for event in smokes_of(history, "production") if first is None or event.at >= first]
+        after = [
+            event
+            for event in smokes_of(history, "production")
+            if first is None or event.at >= first
+        ]
         state = state_of(after, check.name)
         if state != "passed":
             yield f"smoke check '{check.name}' {state or 'was not run since the deploy'}"
-    for look in (*standing.due, *([standing.coming] if standing.coming and not standing.is_over else [])):
+    for look in (
+        *standing.due,
+        *([standing.coming] if standing.coming and not standing.is_over else []),
+    ):
         when = "is due" if look in standing.due else f"is due at {clock.iso(look.due_at)}"
         yield f"the look of {look.label}{f' of stage {look.stage}' if look.stage > 1 else ''} {when}"
     if standing.last and standing.last.verdict != "sustained":
@@ -139,4 +154,6 @@ def _find_valid_until(standing: Standing) -> datetime | None:
     if standing.last is None:
         return None
     upcoming = standing.due[0] if standing.due else standing.coming
-    return standing.last.end + HOLDS_FOR if standing.is_over or upcoming is None else upcoming.due_at
+    return (
+        standing.last.end + HOLDS_FOR if standing.is_over or upcoming is None else upcoming.due_at
+    )

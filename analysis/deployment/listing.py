@@ -15,7 +15,10 @@ from analysis.window import parse_duration
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _HOST = re.compile(r"(?:https?://)?[A-Za-z0-9.-]{1,250}(?::[0-9]{1,5})?/?")
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
-_EARLIEST_MS, _LATEST_MS = 1_000_000_000_000, 10_000_000_000_000  # 2001 and 2286: outside of them it is no time in milliseconds
+_EARLIEST_MS, _LATEST_MS = (
+    1_000_000_000_000,
+    10_000_000_000_000,
+)  # 2001 and 2286: outside of them it is no time in milliseconds
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ROW = re.compile(
     r"\s*(?P<age>[0-9]+(?:ms|s|m|h|d|y))\s+(?P<url>https?://\S+)\s+(?:\S\s+)?(?P<state>[A-Za-z]+)\s+(?P<target>[A-Za-z]+)"
@@ -58,7 +61,9 @@ def read_cli(path: Path, *, environment: str = "production") -> Deployment:
         listed = json.loads(text)
         listed = listed.get("deployments") if isinstance(listed, dict) else listed
         listed = listed if isinstance(listed, list) else []
-        entries = [entry for entry in listed if isinstance(entry, dict) and is_ready(entry, environment)]
+        entries = [
+            entry for entry in listed if isinstance(entry, dict) and is_ready(entry, environment)
+        ]
         nothing = f"'{path.name}' holds no {environment} deployment that is READY"
         return choose_newest(entries, environment, "vercel-cli", nothing)
     return _read_table(text, path.name, printed_at, environment)
@@ -67,13 +72,19 @@ def read_cli(path: Path, *, environment: str = "production") -> Deployment:
 def is_ready(entry: Mapping[str, Any], environment: str) -> bool:
     """Tell whether a listed deployment answers requests there; a preview has no target, a staged one no visitors yet."""
     target = str(entry.get("target") or "preview").lower()
-    is_up = (entry.get("state") or entry.get("readyState")) == "READY" and entry.get("readySubstate") != "STAGED"
+    is_up = (entry.get("state") or entry.get("readyState")) == "READY" and entry.get(
+        "readySubstate"
+    ) != "STAGED"
     return is_up and target == environment
 
 
-def choose_newest(entries: Sequence[Mapping[str, Any]], environment: str, origin: str, nothing: str) -> Deployment:
+def choose_newest(
+    entries: Sequence[Mapping[str, Any]], environment: str, origin: str, nothing: str
+) -> Deployment:
     """Take the entry that was created last, and know the one before it; `nothing` says what is wrong with no entry."""
-    ordered = sorted(entries, key=lambda entry: _millis(entry, "created", "createdAt") or 0, reverse=True)
+    ordered = sorted(
+        entries, key=lambda entry: _millis(entry, "created", "createdAt") or 0, reverse=True
+    )
     if not ordered:
         raise WrongUse(f"{nothing}; deploy first, or give --at TIME")
     newest, before = ordered[0], ordered[1] if len(ordered) > 1 else {}
@@ -84,7 +95,9 @@ def choose_newest(entries: Sequence[Mapping[str, Any]], environment: str, origin
         origin=origin,
         deployment_id=_clean(_ID, newest.get("uid") or newest.get("id")),
         url=_with_scheme(newest.get("url")),
-        commit=_clean(_COMMIT, next((meta[key] for key in sorted(meta) if key.endswith("CommitSha")), None)),
+        commit=_clean(
+            _COMMIT, next((meta[key] for key in sorted(meta) if key.endswith("CommitSha")), None)
+        ),
         previous_id=_clean(_ID, before.get("uid") or before.get("id")),
         previous_at=_ready_at(before),
     )
@@ -92,13 +105,24 @@ def choose_newest(entries: Sequence[Mapping[str, Any]], environment: str, origin
 
 def _read_table(text: str, name: str, printed_at: datetime, environment: str) -> Deployment:
     """Read the printed table. Its ages are rounded: seconds and minutes make an instant, hours and days do not."""
-    rows = [row for row in map(_ROW.match, text.splitlines()) if row and row["state"].lower() == "ready"]
+    rows = [
+        row for row in map(_ROW.match, text.splitlines()) if row and row["state"].lower() == "ready"
+    ]
     rows = [row for row in rows if row["target"].lower() == environment]
     if not rows:
-        only_urls = "; it holds only URLs, the table goes to stderr: save it with 2>&1" if "https://" in text else ""
+        only_urls = (
+            "; it holds only URLs, the table goes to stderr: save it with 2>&1"
+            if "https://" in text
+            else ""
+        )
         raise WrongUse(f"'{name}' holds no {environment} deployment that is Ready{only_urls}")
     row, unit = rows[0], rows[0]["age"].lstrip("0123456789")
-    known = {"environment": environment, "origin": "vercel-cli", "url": _with_scheme(row["url"]), "deployment_id": None}
+    known = {
+        "environment": environment,
+        "origin": "vercel-cli",
+        "url": _with_scheme(row["url"]),
+        "deployment_id": None,
+    }
     if unit not in ("ms", "s", "m"):
         note = f"'{name}' says only that it was created {row['age']} ago"
         return Deployment(effective_at=None, note=note, **known)
@@ -114,7 +138,10 @@ def _read_table(text: str, name: str, printed_at: datetime, environment: str) ->
 
 def _millis(entry: Mapping[str, Any], *keys: str) -> int | None:
     values = (entry.get(key) for key in keys)
-    return next((value for value in values if isinstance(value, int) and _EARLIEST_MS < value < _LATEST_MS), None)
+    return next(
+        (value for value in values if isinstance(value, int) and _EARLIEST_MS < value < _LATEST_MS),
+        None,
+    )
 
 
 def _ready_at(entry: Mapping[str, Any]) -> datetime | None:

@@ -84,25 +84,41 @@ class PreflightReport:
                 raise StepFailed(f"preflight step '{step.name}' failed: {step.reason}{rest}")
 
 
-def run_preflight(settings: Settings, *, show: Callable[[str], None] = lambda line: None) -> PreflightReport:
+def run_preflight(
+    settings: Settings, *, show: Callable[[str], None] = lambda line: None
+) -> PreflightReport:
     """Run every [[preflight]] in order until one fails, hand every line of their output to `show`, and record each."""
     if not settings.preflights:
-        raise WrongUse("rollout.toml has no [[preflight]]; add one with a name and run = the command")
+        raise WrongUse(
+            "rollout.toml has no [[preflight]]; add one with a name and run = the command"
+        )
     checkout = _find_checkout(settings)
     commit, tools = commit_of(checkout), find_tools(settings.preflights, checkout)
     ledger, steps = open_ledger(settings), []
     for step in settings.preflights:
         result = _run_step(step, checkout, show)
-        facts = {"name": result.name, "state": "passed" if result.passed else "failed", "exit_code": result.exit_code}
-        facts |= {"seconds": round(result.seconds, 3), "warnings": result.warnings, "reason": result.reason or None}
+        facts = {
+            "name": result.name,
+            "state": "passed" if result.passed else "failed",
+            "exit_code": result.exit_code,
+        }
+        facts |= {
+            "seconds": round(result.seconds, 3),
+            "warnings": result.warnings,
+            "reason": result.reason or None,
+        }
         ledger.append("preflight", {**facts, "commit": commit, "tools": dict(tools)})
         steps.append(result)
         if not result.passed:
             break
     not_run = tuple(step.name for step in settings.preflights[len(steps) :])
-    report = PreflightReport(tuple(steps), commit, tools, not_run, _find_schema_push(settings, checkout))
+    report = PreflightReport(
+        tuple(steps), commit, tools, not_run, _find_schema_push(settings, checkout)
+    )
     if report.schema_push:
-        ledger.append("schema_push_due", {"commit": commit, "command": settings.application.schema_command})
+        ledger.append(
+            "schema_push_due", {"commit": commit, "command": settings.application.schema_command}
+        )
     return report
 
 
@@ -115,7 +131,9 @@ def count_warnings(lines: list[str]) -> int:
     1
     """
     plain = [_ANSI.sub("", line) for line in lines]
-    totals = [int(match[1]) for line in plain if "fixable" not in line for match in _TOTAL.finditer(line)]
+    totals = [
+        int(match[1]) for line in plain if "fixable" not in line for match in _TOTAL.finditer(line)
+    ]
     return sum(totals) if totals else sum(bool(_WARNING.search(line)) for line in plain)
 
 
@@ -133,7 +151,9 @@ def _find_checkout(settings: Settings) -> Path:
     checkout = settings.folder / settings.application.checkout
     if not checkout.is_dir():
         name = settings.application.checkout
-        raise WrongUse(f"[application].checkout = {name!r} is no folder; write where the application is checked out")
+        raise WrongUse(
+            f"[application].checkout = {name!r} is no folder; write where the application is checked out"
+        )
     return checkout.resolve()
 
 
@@ -141,13 +161,20 @@ def _run_step(step: Preflight, checkout: Path, show: Callable[[str], None]) -> S
     """Run one command by the shell, in its own process group, so that its limit ends its children too."""
     folder = checkout / (step.cwd or ".")
     if not folder.is_dir():
-        return StepResult(step.name, False, None, 0.0, 0, f"its folder {step.cwd!r} is not in the checkout")
+        return StepResult(
+            step.name, False, None, 0.0, 0, f"its folder {step.cwd!r} is not in the checkout"
+        )
     show(f"$ {step.run}")
     began, lines = time.monotonic(), []
     process = subprocess.Popen(
-        step.run, shell=True, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        step.run,
+        shell=True,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
-    )  # fmt: skip
+    )
     reader = threading.Thread(target=_read_lines, args=(process.stdout, lines, show), daemon=True)
     reader.start()
     try:
@@ -228,7 +255,13 @@ def _version_of(program: str, checkout: Path) -> str | None:
     if program in BUILT_IN:
         return None
     try:
-        done = subprocess.run([program, "--version"], cwd=checkout, capture_output=True, timeout=VERSION_SECONDS, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            [program, "--version"],
+            cwd=checkout,
+            capture_output=True,
+            timeout=VERSION_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     match = _VERSION.search(done.stdout.decode("utf-8", "replace")[:500])

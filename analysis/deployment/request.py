@@ -26,7 +26,9 @@ class Prepared:
     content: bytes | None = field(repr=False, default=None)
 
 
-def missing_variables(request: Smoke | Request, environ: Mapping[str, str], *, preview_url: str | None = None) -> tuple[str, ...]:
+def missing_variables(
+    request: Smoke | Request, environ: Mapping[str, str], *, preview_url: str | None = None
+) -> tuple[str, ...]:
     """Names of the environment variables that a request needs and that are not set."""
     url = _at_preview(request.url or "", preview_url)
     texts = (url, *_texts(request.headers), *_texts(request.body))
@@ -34,21 +36,32 @@ def missing_variables(request: Smoke | Request, environ: Mapping[str, str], *, p
     return tuple(dict.fromkeys(name for name in needed if not environ.get(name)))
 
 
-def prepare(request: Smoke | Request, environ: Mapping[str, str], *, preview_url: str | None = None) -> Prepared:
+def prepare(
+    request: Smoke | Request, environ: Mapping[str, str], *, preview_url: str | None = None
+) -> Prepared:
     """Fill in the variables of a request and check that it can be sent; errors name variables, never values."""
     url = _expand(_at_preview(request.url or "", preview_url), environ)
     shown_url = (request.url or "").split("?")[0].split("#")[0]
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None and parts.port != 0
+        good = (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.username is None
+            and parts.port != 0
+        )
     except ValueError:
         good = False
     if not good or not url.isprintable() or " " in url:
-        raise WrongUse(f"url {shown_url!r} is no http(s) URL once its variables are filled in; check their values")
+        raise WrongUse(
+            f"url {shown_url!r} is no http(s) URL once its variables are filled in; check their values"
+        )
     headers = {name: _expand(text, environ).strip() for name, text in request.headers.items()}
     for name, value in headers.items():
         if not value.isascii() or not value.isprintable():
-            raise WrongUse(f"header {name!r} of {shown_url!r} holds a line break or a special character; check its variables")
+            raise WrongUse(
+                f"header {name!r} of {shown_url!r} holds a line break or a special character; check its variables"
+            )
     content = None
     if request.body is not None:
         content = json.dumps(_expand_within(request.body, environ)).encode()
@@ -85,7 +98,9 @@ def _texts(value: object) -> Iterator[str]:
 def _expand(text: str, environ: Mapping[str, str]) -> str:
     def value_of(match: re.Match[str]) -> str:
         if not environ.get(match[1]):
-            raise WrongUse(f"the environment variable {match[1]} is not set; set it, then run again")
+            raise WrongUse(
+                f"the environment variable {match[1]} is not set; set it, then run again"
+            )
         return environ[match[1]]
 
     return VARIABLE.sub(value_of, text)

@@ -10,7 +10,7 @@ from typing import Any
 
 from analysis.config.settings import Settings
 from analysis.config.steps import Knob
-from analysis.decision.scope import Scope
+from analysis.counting.scope import Scope
 from analysis.history import knobs, stages
 from analysis.history.ledger import Event, History
 
@@ -41,7 +41,9 @@ class StepBack:
     note: str | None = None
 
 
-def find_steps_back(settings: Settings, result: Mapping[str, Any], history: History) -> tuple[StepBack, ...]:
+def find_steps_back(
+    settings: Settings, result: Mapping[str, Any], history: History
+) -> tuple[StepBack, ...]:
     """What can be done about a result, in the order to try it; nothing when no claim fails.
 
     `settings` are those of the file, with every knob: one that was turned is left out here.
@@ -51,9 +53,14 @@ def find_steps_back(settings: Settings, result: Mapping[str, Any], history: Hist
         number = _find_knob(settings, entry)
         if number is not None and knobs.is_offered(settings, settings.knobs[number], history):
             offered.setdefault(number, []).append(entry)
-    steps = [_knob_step(settings, settings.knobs[number], entries, history) for number, entries in offered.items()]
+    steps = [
+        _knob_step(settings, settings.knobs[number], entries, history)
+        for number, entries in offered.items()
+    ]
     failing = _failing_claims(result)
-    if result.get("verdict") == "roll_back" or any(_is_used_up(settings, claim, history) for claim in failing):
+    if result.get("verdict") == "roll_back" or any(
+        _is_used_up(settings, claim, history) for claim in failing
+    ):
         has_knobs = any(step.kind == "environment" for step in steps)
         steps.append(_old_build(settings, result, failing, history, is_last_resort=has_knobs))
     return tuple(steps)
@@ -88,9 +95,15 @@ def _is_for(knob: Knob, claim: Mapping[str, Any]) -> bool:
         return when.name == claim["name"]
     metrics = {claim.get("metric"), *(part.get("metric") for part in claim.get("parts") or ())}
     feature = claim.get("feature")
-    fits = when.feature is None or (feature is not None and Scope(when.feature).matches(feature, None))
+    fits = when.feature is None or (
+        feature is not None and Scope(when.feature).matches(feature, None)
+    )
     fits = fits and (when.source is None or when.source == claim.get("source"))
-    return fits and (when.metric is None or when.metric in metrics) and when.finding in (None, claim["finding"])
+    return (
+        fits
+        and (when.metric is None or when.metric in metrics)
+        and when.finding in (None, claim["finding"])
+    )
 
 
 def _find_knob(settings: Settings, entry: Mapping[str, Any]) -> int | None:
@@ -100,15 +113,27 @@ def _find_knob(settings: Settings, entry: Mapping[str, Any]) -> int | None:
     return next((number for number, name in enumerate(names) if name == wanted), None)
 
 
-def _knob_step(settings: Settings, knob: Knob, entries: Sequence[Mapping[str, Any]], history: History) -> StepBack:
+def _knob_step(
+    settings: Settings, knob: Knob, entries: Sequence[Mapping[str, Any]], history: History
+) -> StepBack:
     because = " ".join(dict.fromkeys(str(entry["because"]) for entry in entries))
-    predicted = next((entry["predicted"]["sentence"] for entry in entries if entry.get("predicted")), None)
+    predicted = next(
+        (entry["predicted"]["sentence"] for entry in entries if entry.get("predicted")), None
+    )
     if knob.env is None:
         return StepBack("code", str(knob.code), because, predicted, (), (), knob.note)
     old = knobs.values_now(settings, history)[knob.env]
-    what = f"turn {knob.env} from {old} to {knob.new}" if old is not None else f"turn {knob.env} to {knob.new}"
+    what = (
+        f"turn {knob.env} from {old} to {knob.new}"
+        if old is not None
+        else f"turn {knob.env} to {knob.new}"
+    )
     commands = _turn(settings, knob.env, knob.new, history)
-    undo = _turn(settings, knob.env, old, history) if old is not None else (f"vercel env rm {knob.env} production --yes",)
+    undo = (
+        _turn(settings, knob.env, old, history)
+        if old is not None
+        else (f"vercel env rm {knob.env} production --yes",)
+    )
     return StepBack("environment", what, because, predicted, commands, undo, knob.note)
 
 
@@ -139,12 +164,15 @@ def _old_build(
     turned = ", ".join(stages.cause_of(event) for event in history.of("knob"))
     notes = ["only when the steps above do not help"] if is_last_resort else []
     notes += [f"turned before, without effect: {turned}"] if turned and not is_last_resort else []
-    notes += ["the old build keeps its OLD environment variables: none that was changed since is in it"]
+    notes += [
+        "the old build keeps its OLD environment variables: none that was changed since is in it"
+    ]
     record = f"rollout deploy --at TIME --stage{_config(settings)}"
     return StepBack(
         kind="rollback",
         what="put the build before the deploy back",
-        because=" ".join(str(claim["sentence"]) for claim in failing) or str(result.get("reason", "")),
+        because=" ".join(str(claim["sentence"]) for claim in failing)
+        or str(result.get("reason", "")),
         predicted=None,
         commands=(*unknown, f"vercel rollback {before or 'DEPLOYMENT-BEFORE'}", record),
         undo=(*unknown, f"vercel promote {now or 'DEPLOYMENT-NOW'}", record),
@@ -155,7 +183,9 @@ def _old_build(
 def _build_now(history: History) -> str | None:
     """The build that answers now; not known when a knob was turned, hence deployed, after the last recorded one."""
     newest = _newest(history)
-    if newest is None or any(stages.instant_of(event) > stages.instant_of(newest) for event in history.of("knob")):
+    if newest is None or any(
+        stages.instant_of(event) > stages.instant_of(newest) for event in history.of("knob")
+    ):
         return None
     return newest.facts.get("deployment_id") or newest.facts.get("url")
 
@@ -167,4 +197,8 @@ def _newest(history: History) -> Event | None:
 
 def _config(settings: Settings) -> str:
     """The option that names the file, where it is not the one that commands take by themselves."""
-    return "" if settings.path.as_posix() == "rollout.toml" else f" --config {shlex.quote(settings.path.name)}"
+    return (
+        ""
+        if settings.path.as_posix() == "rollout.toml"
+        else f" --config {shlex.quote(settings.path.name)}"
+    )

@@ -68,10 +68,14 @@ async def _send_together(request: Prepared, calls: int, seconds: float) -> tuple
     began = time.monotonic()
     limits = httpx.Limits(max_connections=calls, max_keepalive_connections=0)
     async with httpx.AsyncClient(timeout=seconds, limits=limits, follow_redirects=False) as client:
-        return tuple(await asyncio.gather(*(_send(client, request, began, seconds) for _ in range(calls))))
+        return tuple(
+            await asyncio.gather(*(_send(client, request, began, seconds) for _ in range(calls)))
+        )
 
 
-async def _send(client: httpx.AsyncClient, request: Prepared, began: float, seconds: float) -> Answer:
+async def _send(
+    client: httpx.AsyncClient, request: Prepared, began: float, seconds: float
+) -> Answer:
     sent_s = time.monotonic() - began
     status, body, problem = None, b"", None
     try:
@@ -82,7 +86,11 @@ async def _send(client: httpx.AsyncClient, request: Prepared, began: float, seco
         problem = f"gave no whole answer within its limit of {seconds:g} s"
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as reason:
         timed_out = isinstance(reason, httpx.TimeoutException)
-        problem = f"gave no whole answer within its limit of {seconds:g} s" if timed_out else explain(reason)
+        problem = (
+            f"gave no whole answer within its limit of {seconds:g} s"
+            if timed_out
+            else explain(reason)
+        )
     ended_s = time.monotonic() - began
     if problem is not None:
         return Answer(None, problem, sent_s, ended_s)
@@ -92,7 +100,9 @@ async def _send(client: httpx.AsyncClient, request: Prepared, began: float, seco
 async def _receive(client: httpx.AsyncClient, request: Prepared) -> tuple[int, bytes]:
     """Read the answer up to the most bytes that are wanted."""
     body = bytearray()
-    sending = client.stream(request.method, request.url, headers=dict(request.headers), content=request.content)
+    sending = client.stream(
+        request.method, request.url, headers=dict(request.headers), content=request.content
+    )
     async with sending as response:
         async for chunk in response.aiter_bytes():
             body += chunk

@@ -9,7 +9,13 @@ from analysis import clock
 from analysis.config.settings import Settings
 from analysis.config.steps import Smoke
 from analysis.deployment.deployment import newest_preview
-from analysis.deployment.evidence import SmokeReport, SmokeResult, find_fault, is_match, keep_evidence
+from analysis.deployment.evidence import (
+    SmokeReport,
+    SmokeResult,
+    find_fault,
+    is_match,
+    keep_evidence,
+)
 from analysis.deployment.request import Prepared, missing_variables, prepare
 from analysis.deployment.sending import Answer, send_together
 from analysis.errors import RolloutError, WrongUse
@@ -40,9 +46,20 @@ def run_smokes(
     ledger, results = open_ledger(settings), []
     for check in checks:
         result = _run(check, environment, preview_url, count_completed)
-        facts = {"name": result.name, "kind": result.kind, "environment": environment, "state": result.state}
-        facts |= {"reason": result.reason, "seconds": round(result.seconds, 3), "notes": list(result.notes)}
-        ledger.append("smoke", {**facts, "url": _shown_url(check), "answers": list(result.evidence)})
+        facts = {
+            "name": result.name,
+            "kind": result.kind,
+            "environment": environment,
+            "state": result.state,
+        }
+        facts |= {
+            "reason": result.reason,
+            "seconds": round(result.seconds, 3),
+            "notes": list(result.notes),
+        }
+        ledger.append(
+            "smoke", {**facts, "url": _shown_url(check), "answers": list(result.evidence)}
+        )
         results.append(result)
         show(result)
     return SmokeReport(environment, tuple(results))
@@ -67,10 +84,14 @@ def _refuse_missing(checks: list[Smoke], preview_url: str | None) -> None:
         requests = [request for request in (check, check.trigger) if request is not None]
         for request in requests:
             for name in missing_variables(request, os.environ, preview_url=preview_url):
-                raise WrongUse(f"smoke check '{check.name}' needs the environment variable {name}; set it, then run again")
+                raise WrongUse(
+                    f"smoke check '{check.name}' needs the environment variable {name}; set it, then run again"
+                )
 
 
-def _run(check: Smoke, environment: str, preview_url: str | None, count_completed: CountCompleted) -> SmokeResult:
+def _run(
+    check: Smoke, environment: str, preview_url: str | None, count_completed: CountCompleted
+) -> SmokeResult:
     began = time.monotonic()
     passed, reason, notes, answers = False, "", (), ()
     try:
@@ -83,7 +104,16 @@ def _run(check: Smoke, environment: str, preview_url: str | None, count_complete
     except RolloutError as error:
         reason = str(error)
     evidence = tuple(keep_evidence(check, answer) for answer in answers)
-    return SmokeResult(check.name, check.kind, environment, passed, reason, time.monotonic() - began, notes, evidence)
+    return SmokeResult(
+        check.name,
+        check.kind,
+        environment,
+        passed,
+        reason,
+        time.monotonic() - began,
+        notes,
+        evidence,
+    )
 
 
 Outcome = tuple[bool, str, tuple[str, ...], tuple[Answer, ...]]
@@ -93,7 +123,12 @@ def _check_http(check: Smoke, request: Prepared) -> Outcome:
     """One request: status, JSON values, time limit."""
     answers = send_together(request, calls=1, seconds=check.timeout.total_seconds())
     fault = find_fault(check, answers[0])
-    return fault is None, fault or f"answered {answers[0].status} in {answers[0].seconds:.2f} s", (), answers
+    return (
+        fault is None,
+        fault or f"answered {answers[0].status} in {answers[0].seconds:.2f} s",
+        (),
+        answers,
+    )
 
 
 def _check_overlap(check: Smoke, request: Prepared) -> Outcome:
@@ -109,11 +144,18 @@ def _check_overlap(check: Smoke, request: Prepared) -> Outcome:
         if n_matches == check.matches:
             if number > 1:
                 notes.append(f"it came out right at try {number} of {TRIES}")
-            return True, f"{n_matches} of {check.calls} calls matched, as expected", tuple(notes), tuple(seen)
+            return (
+                True,
+                f"{n_matches} of {check.calls} calls matched, as expected",
+                tuple(notes),
+                tuple(seen),
+            )
         together_s = max(together_s, _seconds_together(answers))
         notes.append(_say_try(check, number, n_matches, _seconds_together(answers)))
         if number < TRIES:
-            time.sleep(min(LONGEST_PAUSE_S, 0.2 * number + max(answer.seconds for answer in answers)))
+            time.sleep(
+                min(LONGEST_PAUSE_S, 0.2 * number + max(answer.seconds for answer in answers))
+            )
     why = "two runs at once are possible"
     if n_matches > check.matches:
         why = "something else holds the lock all the time"
@@ -123,7 +165,9 @@ def _check_overlap(check: Smoke, request: Prepared) -> Outcome:
     return False, reason, tuple(notes), tuple(seen)
 
 
-def _check_completes(check: Smoke, preview_url: str | None, count_completed: CountCompleted) -> Outcome:
+def _check_completes(
+    check: Smoke, preview_url: str | None, count_completed: CountCompleted
+) -> Outcome:
     """Trigger a call, then wait until a success of the feature that started after it is in the table."""
     feature, began, since = check.feature or "", time.monotonic(), clock.now()
     since = since.replace(microsecond=since.microsecond // 1000 * 1000)
@@ -142,17 +186,26 @@ def _check_completes(check: Smoke, preview_url: str | None, count_completed: Cou
             return False, reason, (), answers
         time.sleep(min(POLL_S, left_s))
     calls = "call" if found == 1 else "calls"
-    return True, f"{found} completed {calls} of {feature} after {time.monotonic() - began:.1f} s", (), answers
+    return (
+        True,
+        f"{found} completed {calls} of {feature} after {time.monotonic() - began:.1f} s",
+        (),
+        answers,
+    )
 
 
 def _seconds_together(answers: tuple[Answer, ...]) -> float:
     """For how long all calls were open at the same time."""
-    return max(0.0, min(answer.ended_s for answer in answers) - max(answer.sent_s for answer in answers))
+    return max(
+        0.0, min(answer.ended_s for answer in answers) - max(answer.sent_s for answer in answers)
+    )
 
 
 def _say_try(check: Smoke, number: int, n_matches: int, together_s: float) -> str:
     met = f"all were open together for {together_s:.2f} s"
-    return f"try {number}: {n_matches} of {check.calls} calls matched, expected {check.matches}; {met}"
+    return (
+        f"try {number}: {n_matches} of {check.calls} calls matched, expected {check.matches}; {met}"
+    )
 
 
 def _shown_url(check: Smoke) -> str | None:

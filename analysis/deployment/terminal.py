@@ -11,9 +11,20 @@ from analysis.deployment.rollback import StepBack
 from analysis.deployment.trail import Evidence
 
 MARKS = {
-    "passed": "ok", "failed": "FAILED", "frozen": "ok", "first": "ok", "later": "again", "preview": "ok", "turned": "turned",
-    "improved": "ok", "sustained": "ok", "roll_back": "BACK", "keep_watching": "wait", "not_fixed": "no", "untrusted": "?",
-}  # fmt: skip
+    "passed": "ok",
+    "failed": "FAILED",
+    "frozen": "ok",
+    "first": "ok",
+    "later": "again",
+    "preview": "ok",
+    "turned": "turned",
+    "improved": "ok",
+    "sustained": "ok",
+    "roll_back": "BACK",
+    "keep_watching": "wait",
+    "not_fixed": "no",
+    "untrusted": "?",
+}
 LONGEST_DETAIL = 110
 LONGEST_LIST = 6
 
@@ -24,21 +35,42 @@ def print_handoff(handoff: Handoff, console: Console | None = None) -> None:
     console.print(Text(f"{handoff.title} ({handoff.rollout})", style="bold"))
     console.print(Text(f"{handoff.state}", style="bold"))
     if handoff.next_due:
-        console.print(Text(f"next: the look of {handoff.next_due[0]}, due at {iso(handoff.next_due[1])}"))
+        console.print(
+            Text(f"next: the look of {handoff.next_due[0]}, due at {iso(handoff.next_due[1])}")
+        )
     if handoff.valid_until:
         until, is_past = iso(handoff.valid_until), handoff.valid_until < handoff.made_at
-        valid = f"was valid until {until}: look again" if is_past else f"valid until {until}, or the next deploy or turned knob"
+        valid = (
+            f"was valid until {until}: look again"
+            if is_past
+            else f"valid until {until}, or the next deploy or turned knob"
+        )
         console.print(Text(valid))
     _print_part(console, "done", map(_line_of, handoff.evidence), longest=12)
-    _print_part(console, "changed after the deploy", (f"{iso(mark.at)} {mark.text}" for mark in handoff.changes))
+    _print_part(
+        console,
+        "changed after the deploy",
+        (f"{iso(mark.at)} {mark.text}" for mark in handoff.changes),
+    )
     _print_part(console, "what would change our mind", handoff.would_change, longest=10)
-    _print_part(console, "what to do then (to copy; nothing was run)", _lines_back(handoff.steps_back), longest=24)
+    _print_part(
+        console,
+        "what to do then (to copy; nothing was run)",
+        _lines_back(handoff.steps_back),
+        longest=24,
+    )
     _print_part(console, "not checked", handoff.not_checked)
     title = "never done" if handoff.is_complete else "missing for a complete hand-over"
     _print_part(console, title, handoff.missing)
 
 
-def _print_part(console: Console, title: str, lines: Iterator[str] | Sequence[str], *, longest: int = LONGEST_LIST) -> None:
+def _print_part(
+    console: Console,
+    title: str,
+    lines: Iterator[str] | Sequence[str],
+    *,
+    longest: int = LONGEST_LIST,
+) -> None:
     """Print a heading and its lines; of a long list the newest, with how many more there are."""
     shown = list(lines)
     if not shown:
@@ -52,7 +84,11 @@ def _print_part(console: Console, title: str, lines: Iterator[str] | Sequence[st
 
 def _line_of(evidence: Evidence) -> str:
     at = iso(evidence.at.replace(microsecond=0)) if evidence.at else " " * 20
-    detail = evidence.detail if len(evidence.detail) <= LONGEST_DETAIL else evidence.detail[:LONGEST_DETAIL] + "..."
+    detail = (
+        evidence.detail
+        if len(evidence.detail) <= LONGEST_DETAIL
+        else evidence.detail[:LONGEST_DETAIL] + "..."
+    )
     return f"{MARKS.get(evidence.state, evidence.state):7} {at} {evidence.step}: {detail}"
 
 

@@ -29,27 +29,55 @@ def find_evidence(settings: Settings, history: History) -> Iterator[Evidence]:
     for event in _last_of_each(history.of("preflight")):
         warnings = event.facts.get("warnings")
         detail = event.facts.get("reason") or f"{event.facts.get('seconds')} s, {warnings} warnings"
-        yield Evidence(f"preflight: {event.facts.get('name')}", str(event.facts.get("state")), event.at, str(detail))
+        yield Evidence(
+            f"preflight: {event.facts.get('name')}",
+            str(event.facts.get("state")),
+            event.at,
+            str(detail),
+        )
     counts = settings.outputs / "baseline" / "counts.parquet"
     if counts.exists():
-        yield Evidence("baseline", "frozen", None, "counts.parquet", _href(settings, counts.with_name("report.html")))
+        yield Evidence(
+            "baseline",
+            "frozen",
+            None,
+            "counts.parquet",
+            _href(settings, counts.with_name("report.html")),
+        )
     for event in history.of("deploy"):
-        known = [str(event.facts[key]) for key in ("deployment_id", "commit") if event.facts.get(key)]
-        kind = "preview" if event.facts.get("environment") == "preview" else str(event.facts.get("role"))
-        yield Evidence("deploy", kind, stages.instant_of(event), ", ".join(known) or str(event.facts.get("origin")))
+        known = [
+            str(event.facts[key]) for key in ("deployment_id", "commit") if event.facts.get(key)
+        ]
+        kind = (
+            "preview"
+            if event.facts.get("environment") == "preview"
+            else str(event.facts.get("role"))
+        )
+        yield Evidence(
+            "deploy",
+            kind,
+            stages.instant_of(event),
+            ", ".join(known) or str(event.facts.get("origin")),
+        )
     for environment in ("preview", "production"):
         for event in _last_of_each(smokes_of(history, environment)):
             step = f"smoke, {environment}: {event.facts.get('name')}"
-            yield Evidence(step, str(event.facts.get("state")), event.at, str(event.facts.get("reason")))
+            yield Evidence(
+                step, str(event.facts.get("state")), event.at, str(event.facts.get("reason"))
+            )
     for event in history.of("knob"):
         yield Evidence("knob", "turned", stages.instant_of(event), stages.cause_of(event))
     for look in find_seen(history):
         stage = f"stage-{look.stage}/" if look.stage > 1 else ""
         page = settings.outputs / f"{stage}windows" / look.label / "report.html"
-        yield Evidence(f"look {stage}{look.label}", look.verdict, look.at, look.reason, _href(settings, page))
+        yield Evidence(
+            f"look {stage}{look.label}", look.verdict, look.at, look.reason, _href(settings, page)
+        )
 
 
-def find_unchecked(settings: Settings, history: History, result: Mapping[str, Any]) -> Iterator[str]:
+def find_unchecked(
+    settings: Settings, history: History, result: Mapping[str, Any]
+) -> Iterator[str]:
     """What nobody looked at, or what could not be seen."""
     if not settings.preflights:
         yield "no [[preflight]] is declared: what was deployed was not linted or built by us"
@@ -67,7 +95,11 @@ def find_unchecked(settings: Settings, history: History, result: Mapping[str, An
     if commits := _differing_commits(history):
         yield f"preflight ran on commit {commits[0]}, deployed was {commits[1]}"
     deploys = stages.deploys(history)
-    for event in (event for event in deploys if event.facts.get("role") == "later" and not event.facts.get("stage")):
+    for event in (
+        event
+        for event in deploys
+        if event.facts.get("role") == "later" and not event.facts.get("stage")
+    ):
         yield f"{stages.cause_of(event)} at {clock.iso(stages.instant_of(event))} has no stage of its own: looks mix it in"
     if warning := history.warning:
         yield warning

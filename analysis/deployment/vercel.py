@@ -39,15 +39,23 @@ class _TryAgainError(Exception):
 def find_newest(settings: Settings, *, environment: str = "production") -> Deployment:
     """Ask Vercel for the newest deployment that is ready; its ready time is the instant."""
     if not settings.deployment.project_id:
-        raise WrongUse("[deployment].project_id is not set; add the project's id, such as prj_123, to rollout.toml")
+        raise WrongUse(
+            "[deployment].project_id is not set; add the project's id, such as prj_123, to rollout.toml"
+        )
     headers = {"Authorization": f"Bearer {_token(settings)}"}
     with without_logs(), httpx.Client(timeout=_TIMEOUT, headers=headers) as client:
-        ready = [entry for entry in _entries(client, settings, environment) if is_ready(entry, environment)]
+        ready = [
+            entry
+            for entry in _entries(client, settings, environment)
+            if is_ready(entry, environment)
+        ]
     nothing = f"Vercel knows no {environment} deployment that is READY in this project"
     return choose_newest(ready, environment, "vercel", nothing)
 
 
-def _entries(client: httpx.Client, settings: Settings, environment: str) -> Iterator[Mapping[str, Any]]:
+def _entries(
+    client: httpx.Client, settings: Settings, environment: str
+) -> Iterator[Mapping[str, Any]]:
     """Walk the pages, newest first, until two ready deployments were seen: the newest and the one before it."""
     query: dict[str, Any] = {"projectId": settings.deployment.project_id, "target": environment}
     query |= {"state": "READY", "limit": PAGE}
@@ -58,7 +66,9 @@ def _entries(client: httpx.Client, settings: Settings, environment: str) -> Iter
         page = _ask(client, settings, query)
         entries = page.get("deployments")
         if not isinstance(entries, list):
-            raise StepFailed("Vercel's answer holds no list of deployments; see whether [deployment].api_url is right")
+            raise StepFailed(
+                "Vercel's answer holds no list of deployments; see whether [deployment].api_url is right"
+            )
         for entry in entries:
             if isinstance(entry, dict):
                 found += is_ready(entry, environment)
@@ -82,29 +92,43 @@ def _ask(client: httpx.Client, settings: Settings, query: Mapping[str, Any]) -> 
             with attempt:
                 return _ask_once(client, settings, query)
     except _TryAgainError as problem:
-        raise StepFailed(f"Vercel {problem}, {TRIES} times; run the command again later, or give --at TIME") from None
+        raise StepFailed(
+            f"Vercel {problem}, {TRIES} times; run the command again later, or give --at TIME"
+        ) from None
     raise AssertionError("unreachable")
 
 
-def _ask_once(client: httpx.Client, settings: Settings, query: Mapping[str, Any]) -> Mapping[str, Any]:
+def _ask_once(
+    client: httpx.Client, settings: Settings, query: Mapping[str, Any]
+) -> Mapping[str, Any]:
     variable = settings.deployment.token_env
     try:
-        answer, body = _receive(client, settings.deployment.api_url.rstrip("/") + "/v6/deployments", query)
+        answer, body = _receive(
+            client, settings.deployment.api_url.rstrip("/") + "/v6/deployments", query
+        )
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as reason:
         if isinstance(reason, httpx.InvalidURL | httpx.UnsupportedProtocol):
-            raise WrongUse("[deployment].api_url is not a URL; write one such as https://api.vercel.com") from None
+            raise WrongUse(
+                "[deployment].api_url is not a URL; write one such as https://api.vercel.com"
+            ) from None
         raise _TryAgainError(explain(reason)) from None
     if answer.status_code == 401 or (answer.status_code == 403 and b"invalidToken" in body):
-        raise WrongUse(f"Vercel does not know the token in {variable} ({answer.status_code}); make a new one, set {variable} to it")
+        raise WrongUse(
+            f"Vercel does not know the token in {variable} ({answer.status_code}); make a new one, set {variable} to it"
+        )
     if answer.status_code in (403, 404):
         raise WrongUse(
             f"the token in {variable} may not see this project ({answer.status_code}); "
             "check [deployment].project_id and team_id, and the token's scope"
         )
     if answer.status_code == 429 or answer.status_code >= 500:
-        raise _TryAgainError(f"answered {answer.status_code}", _seconds_to_wait(answer.headers.get("Retry-After")))
+        raise _TryAgainError(
+            f"answered {answer.status_code}", _seconds_to_wait(answer.headers.get("Retry-After"))
+        )
     if answer.status_code != 200:
-        raise StepFailed(f"Vercel answered {answer.status_code}, not 200; check [deployment], or give --at TIME")
+        raise StepFailed(
+            f"Vercel answered {answer.status_code}, not 200; check [deployment], or give --at TIME"
+        )
     try:
         page = json.loads(body)
     except (ValueError, RecursionError):
@@ -112,7 +136,9 @@ def _ask_once(client: httpx.Client, settings: Settings, query: Mapping[str, Any]
     return page if isinstance(page, dict) else {}
 
 
-def _receive(client: httpx.Client, url: str, query: Mapping[str, Any]) -> tuple[httpx.Response, bytes]:
+def _receive(
+    client: httpx.Client, url: str, query: Mapping[str, Any]
+) -> tuple[httpx.Response, bytes]:
     """Read the whole answer, within a limit of time and of bytes: a server that sends a byte now and then never times out by itself."""
     body, ends_at = bytearray(), time.monotonic() + LONGEST_ANSWER_S
     with client.stream("GET", url, params=query) as answer:
@@ -136,9 +162,11 @@ def _seconds_to_wait(header: str | None) -> float | None:
     if header is None:
         return None
     with suppress(ValueError):
-        return max(0.0, float(header)) if header.strip().isdigit() else max(
-            0.0, (parsedate_to_datetime(header) - clock.now()).total_seconds()
-        )  # fmt: skip
+        return (
+            max(0.0, float(header))
+            if header.strip().isdigit()
+            else max(0.0, (parsedate_to_datetime(header) - clock.now()).total_seconds())
+        )
     return None
 
 
@@ -146,7 +174,11 @@ def _token(settings: Settings) -> str:
     variable = settings.deployment.token_env
     token = os.environ.get(variable, "").strip()
     if not token:
-        raise WrongUse(f"the environment variable {variable} is not set; set it to Vercel's token, or give --at TIME")
+        raise WrongUse(
+            f"the environment variable {variable} is not set; set it to Vercel's token, or give --at TIME"
+        )
     if not is_sendable(token):
-        raise WrongUse(f"the value of {variable} is no token: it holds a space, a line break or a special character")
+        raise WrongUse(
+            f"the value of {variable} is no token: it holds a space, a line break or a special character"
+        )
     return token

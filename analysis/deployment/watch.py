@@ -11,12 +11,12 @@ from typing import Any
 
 from analysis import clock
 from analysis.config.settings import Settings
-from analysis.decision.stored import read_stored
 from analysis.decision.verdict import EXIT_CODES
 from analysis.errors import NotYetDue, RolloutError, WrongUse
 from analysis.history import stages
 from analysis.history.ledger import Event, History, only_one, open_ledger
 from analysis.history.stages import PlannedLook
+from analysis.results.stored import read_stored
 
 FINAL = ("sustained", "roll_back")
 FIRST_PAUSE = timedelta(seconds=30)
@@ -92,7 +92,9 @@ def find_standing(settings: Settings, history: History | None = None) -> Standin
     history = history or open_ledger(settings).read()
     stage = stages.current_stage(settings, history)
     if stage is None:
-        raise WrongUse("no deploy is known; set [rollout].deployed_at or run 'rollout deploy --at TIME'")
+        raise WrongUse(
+            "no deploy is known; set [rollout].deployed_at or run 'rollout deploy --at TIME'"
+        )
     now, planned = clock.now(), stages.plan_looks(settings, history)
     newest = {(look.label, look.start, look.end): look for look in find_seen(history)}
     seen = [(look.stage, newest[_key(look)]) for look in planned if _key(look) in newest]
@@ -102,7 +104,11 @@ def find_standing(settings: Settings, history: History | None = None) -> Standin
     return Standing(
         due=tuple(look for look in open_looks if look.due_at <= now),
         coming=next((look for look in open_looks if look.due_at > now), None),
-        last=max(of_stage or [look for _, look in seen], key=lambda look: (look.start, look.end), default=None),
+        last=max(
+            of_stage or [look for _, look in seen],
+            key=lambda look: (look.start, look.end),
+            default=None,
+        ),
         is_over=not any(look.stage == stage.number for look in open_looks),
     )
 
@@ -112,7 +118,9 @@ def run_due(settings: Settings, run_look: RunLook, *, say: Say = lambda text: No
     made, failed, tried = [], [], set()
     with only_one(settings, "watch", busy=NotYetDue):
         _tell_torn_lines(settings, say)
-        while look := next((look for look in find_standing(settings).due if _key(look) not in tried), None):
+        while look := next(
+            (look for look in find_standing(settings).due if _key(look) not in tried), None
+        ):
             tried.add(_key(look))
             try:
                 made.append(make_look(settings, look, run_look, say=say))
@@ -131,7 +139,11 @@ def watch(settings: Settings, run_look: RunLook, *, say: Say = lambda text: None
             if standing.is_over and standing.last and not standing.due:
                 say(f"{standing.last.verdict}: {standing.last.reason}")
                 return standing.last
-            ready = [look for look in standing.due if _key(look) not in trouble or trouble[_key(look)].is_over]
+            ready = [
+                look
+                for look in standing.due
+                if _key(look) not in trouble or trouble[_key(look)].is_over
+            ]
             if not ready:
                 _wait(standing, trouble)
                 continue
@@ -144,7 +156,9 @@ def watch(settings: Settings, run_look: RunLook, *, say: Say = lambda text: None
                 say(f"window {ready[0].label} is tried again at {clock.iso(again.try_at)}")
 
 
-def make_look(settings: Settings, look: PlannedLook, run_look: RunLook, *, say: Say = lambda text: None) -> SeenLook:
+def make_look(
+    settings: Settings, look: PlannedLook, run_look: RunLook, *, say: Say = lambda text: None
+) -> SeenLook:
     """Run a look and record it; take the result that an interrupted run left, if it is whole. A failure is recorded too."""
     result = find_result(settings, look)
     if result is None:
@@ -159,7 +173,9 @@ def make_look(settings: Settings, look: PlannedLook, run_look: RunLook, *, say: 
         except Exception as error:
             reason = f"internal error ({type(error).__name__})"
             _record_failure(settings, look, reason, RolloutError.exit_code, say)
-            raise RolloutError(f"window {look.label} could not be made: {reason}; see its failed.html") from error
+            raise RolloutError(
+                f"window {look.label} could not be made: {reason}; see its failed.html"
+            ) from error
     seen = record_look(settings, look, result)
     say(f"window {look.label}: {seen.verdict} - {seen.reason}")
     return seen
@@ -168,12 +184,23 @@ def make_look(settings: Settings, look: PlannedLook, run_look: RunLook, *, say: 
 def record_look(settings: Settings, look: PlannedLook, result: Mapping[str, Any]) -> SeenLook:
     """Add a look to the ledger, unless the same look with the same verdict is its newest already."""
     ledger = open_ledger(settings)
-    facts = {"window": look.label, "stage": look.stage, "number": look.number, "planned": look.planned}
+    facts = {
+        "window": look.label,
+        "stage": look.stage,
+        "number": look.number,
+        "planned": look.planned,
+    }
     facts |= {"start": clock.iso(look.window.start), "end": clock.iso(look.window.end)}
-    facts |= {"verdict": result["verdict"], "exit_code": EXIT_CODES.get(result["verdict"], 70), "reason": result["reason"]}
+    facts |= {
+        "verdict": result["verdict"],
+        "exit_code": EXIT_CODES.get(result["verdict"], 70),
+        "reason": result["reason"],
+    }
     with ledger.locked():
         same = [
-            event for event in ledger.read().of("look") if all(event.facts.get(key) == facts[key] for key in ("window", "start", "end"))
+            event
+            for event in ledger.read().of("look")
+            if all(event.facts.get(key) == facts[key] for key in ("window", "start", "end"))
         ]
         if same and same[-1].facts.get("verdict") == facts["verdict"]:
             return _seen(same[-1])
@@ -220,7 +247,9 @@ def _again(before: _Trouble | None, error: RolloutError) -> _Trouble:
 
 def _wait(standing: Standing, trouble: Mapping[Key, _Trouble]) -> None:
     """Wait for the next look or the next try, and not longer than a nap."""
-    times = [again.try_at for again in trouble.values()] + ([standing.coming.due_at] if standing.coming else [])
+    times = [again.try_at for again in trouble.values()] + (
+        [standing.coming.due_at] if standing.coming else []
+    )
     until = min((instant for instant in times if instant > clock.now()), default=clock.now() + NAP)
     clock.wait_until(until, longest=NAP)
 
@@ -230,7 +259,9 @@ def _tell_torn_lines(settings: Settings, say: Say) -> None:
         say(f"warning: {warning}")
 
 
-def _record_failure(settings: Settings, look: PlannedLook, reason: str, exit_code: int, say: Say) -> None:
+def _record_failure(
+    settings: Settings, look: PlannedLook, reason: str, exit_code: int, say: Say
+) -> None:
     facts = {"window": look.label, "stage": look.stage, "reason": reason, "exit_code": exit_code}
     open_ledger(settings).append("look_failed", facts)
     say(f"window {look.label} failed: {reason}")

@@ -38,7 +38,9 @@ def set_knob(settings: Settings, name: str, value: str, *, at: datetime | None =
     """Record that an environment variable was turned at `at` (now), which begins a new stage at the next whole hour."""
     known = tuple(dict.fromkeys(knob.env for knob in settings.knobs if knob.env))
     if name not in known:
-        mend = f"did you mean {nearest(name, known)!r}?" if known else "rollout.toml has no [[knob]]"
+        mend = (
+            f"did you mean {nearest(name, known)!r}?" if known else "rollout.toml has no [[knob]]"
+        )
         raise WrongUse(f"{shown(name)} is the env of no [[knob]]; {mend}")
     ledger = open_ledger(settings)
     with ledger.locked():
@@ -46,7 +48,9 @@ def set_knob(settings: Settings, name: str, value: str, *, at: datetime | None =
         first = stages.deployed_at(settings, history)
         at = at or clock.now().replace(microsecond=0)
         if first is None:
-            raise WrongUse("no deploy is recorded, so there is no monitoring to change; run 'rollout deploy' first")
+            raise WrongUse(
+                "no deploy is recorded, so there is no monitoring to change; run 'rollout deploy' first"
+            )
         if not first < at <= clock.now():
             raise WrongUse(
                 f"the knob was turned at {clock.iso(at)}; give a time after the deploy at {clock.iso(first)} and not in the future"
@@ -55,7 +59,9 @@ def set_knob(settings: Settings, name: str, value: str, *, at: datetime | None =
         old, new = values_now(settings, history)[name], _read_value(settings, name, value)
         if _same(old, new):
             raise WrongUse(f"{name} stands at {shown(new)} already; nothing was recorded")
-        ledger.append("knob", {"name": name, "from": old, "to": new, "effective_at": at, "stage": True})
+        ledger.append(
+            "knob", {"name": name, "from": old, "to": new, "effective_at": at, "stage": True}
+        )
     return Turned(name, old, new, at, stages.find_stages(settings)[-1])
 
 
@@ -77,7 +83,9 @@ def is_offered(settings: Settings, knob: Knob, history: History) -> bool:
         return True
     turns = [event for event in history.of("knob") if event.facts.get("name") == knob.env]
     was_there = any(_same(event.facts.get("to"), knob.new) for event in turns)
-    return not was_there and (knob.old is None or _same(values_now(settings, history)[knob.env], knob.old))
+    return not was_there and (
+        knob.old is None or _same(values_now(settings, history)[knob.env], knob.old)
+    )
 
 
 def as_recorded(settings: Settings) -> Settings:
@@ -89,10 +97,14 @@ def as_recorded(settings: Settings) -> Settings:
 
 def _read_value(settings: Settings, name: str, text: str) -> Value:
     """Read a value as the kind that rollout.toml gives it there."""
-    is_number = any(isinstance(knob.new, int | float) for knob in settings.knobs if knob.env == name)
+    is_number = any(
+        isinstance(knob.new, int | float) for knob in settings.knobs if knob.env == name
+    )
     if not is_number:
         if shown(text).startswith("(hidden"):
-            raise WrongUse(f"the value for {name} looks like a secret or personal data; a knob is a setting that may be told")
+            raise WrongUse(
+                f"the value for {name} looks like a secret or personal data; a knob is a setting that may be told"
+            )
         return text
     for kind in (int, float):
         try:

@@ -21,9 +21,22 @@ SCHEMA = 1
 LOCK_SECONDS = 30
 _OWN_KEYS = frozenset({"schema", "at", "who", "event"})
 _TEXTS = (
-    "name", "environment", "role", "origin", "state", "reason", "commit", "url", "deployment_id", "previous_id",
-    "effective_at", "window", "verdict", "start", "end",
-)  # fmt: skip
+    "name",
+    "environment",
+    "role",
+    "origin",
+    "state",
+    "reason",
+    "commit",
+    "url",
+    "deployment_id",
+    "previous_id",
+    "effective_at",
+    "window",
+    "verdict",
+    "start",
+    "end",
+)
 _KINDS = {**dict.fromkeys(_TEXTS, str), "stage": int}
 """What a fact that is read again must be, when it is given at all."""
 
@@ -79,11 +92,15 @@ class Ledger:
         """Record an event now, after every line that is there; concurrent writers wait for each other."""
         facts = dict(facts or {})
         if clash := _OWN_KEYS & facts.keys():
-            raise ValueError(f"facts of a ledger event may not be called {', '.join(sorted(clash))}")
+            raise ValueError(
+                f"facts of a ledger event may not be called {', '.join(sorted(clash))}"
+            )
         with self.locked():
             at = clock.now()
             line = {"schema": SCHEMA, "at": clock.iso(at), "who": self.who, "event": event, **facts}
-            files.append_line(self.path, json.dumps(line, ensure_ascii=False, allow_nan=False, default=_as_json))
+            files.append_line(
+                self.path, json.dumps(line, ensure_ascii=False, allow_nan=False, default=_as_json)
+            )
         return Event(at, self.who, event, facts)
 
     def read(self) -> History:
@@ -93,7 +110,9 @@ class Ledger:
         except FileNotFoundError:
             return History()
         except OSError as reason:
-            raise WrongUse(f"cannot read the ledger '{self.path.name}': {reason.strerror}; make it readable") from None
+            raise WrongUse(
+                f"cannot read the ledger '{self.path.name}': {reason.strerror}; make it readable"
+            ) from None
         events, torn = [], []
         for number, line in enumerate(content.split(b"\n"), 1):
             if not line.strip():
@@ -108,17 +127,25 @@ class Ledger:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the ledger's lock, so that reading and appending are one step; it may be taken again inside."""
-        busy = WrongUse(f"another command has held the ledger for {LOCK_SECONDS} s; let it end, then run again")
+        busy = WrongUse(
+            f"another command has held the ledger for {LOCK_SECONDS} s; let it end, then run again"
+        )
         with _hold(self.path.with_name(f".{self.path.name}.lock"), LOCK_SECONDS, busy):
             yield
 
 
 @contextlib.contextmanager
-def only_one(settings: Settings, task: str, *, part: str | None = None, busy: type[RolloutError] = WrongUse) -> Iterator[None]:
+def only_one(
+    settings: Settings, task: str, *, part: str | None = None, busy: type[RolloutError] = WrongUse
+) -> Iterator[None]:
     """Let one process at a time do a task (or a part of it) of this rollout; the operating system frees the lock when it is killed."""
     of = settings.rollout.name if part is None else f"{part} of {settings.rollout.name}"
     name = task if part is None else f"{task}-{part.replace('/', '-')}"
-    with _hold(settings.outputs / f".{name}.lock", 0, busy(f"another 'rollout {task}' of {of} is running; let it work, or stop it first")):
+    with _hold(
+        settings.outputs / f".{name}.lock",
+        0,
+        busy(f"another 'rollout {task}' of {of} is running; let it work, or stop it first"),
+    ):
         yield
 
 
@@ -152,11 +179,15 @@ def _read_line(line: bytes, number: int) -> Event | None:
         schema, at, event = entry["schema"], clock.parse_instant(entry["at"]), entry["event"]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, WrongUse):
         return None
-    has_kinds = all(entry.get(key) is None or isinstance(entry[key], kind) for key, kind in _KINDS.items())
+    has_kinds = all(
+        entry.get(key) is None or isinstance(entry[key], kind) for key, kind in _KINDS.items()
+    )
     if not isinstance(schema, int) or not isinstance(event, str) or not has_kinds:
         return None
     if schema > SCHEMA:
-        raise WrongUse(f"line {number} of the ledger has schema {schema}, known is {SCHEMA}; install a newer rollout")
+        raise WrongUse(
+            f"line {number} of the ledger has schema {schema}, known is {SCHEMA}; install a newer rollout"
+        )
     facts = {key: value for key, value in entry.items() if key not in _OWN_KEYS}
     return Event(at, entry.get("who"), event, facts, number)
 

@@ -83,7 +83,9 @@ def with_recorded_deploy(settings: Settings) -> Settings:
     instant = deployed_at(settings)
     if instant is None or instant == settings.rollout.deployed_at:
         return settings
-    return settings.model_copy(update={"rollout": settings.rollout.model_copy(update={"deployed_at": instant})})
+    return settings.model_copy(
+        update={"rollout": settings.rollout.model_copy(update={"deployed_at": instant})}
+    )
 
 
 def find_stages(settings: Settings, history: History | None = None) -> tuple[Stage, ...]:
@@ -93,7 +95,9 @@ def find_stages(settings: Settings, history: History | None = None) -> tuple[Sta
     if first is None:
         return ()
     stages = [Stage(1, first, first, "deploy")]
-    changes = [event for event in (*deploys(history), *history.of("knob")) if event.facts.get("stage")]
+    changes = [
+        event for event in (*deploys(history), *history.of("knob")) if event.facts.get("stage")
+    ]
     for event in sorted((event for event in changes if instant_of(event) > first), key=instant_of):
         start, cause = next_whole_hour(first, instant_of(event)), cause_of(event)
         if start == stages[-1].start and len(stages) > 1:
@@ -116,12 +120,18 @@ def plan_looks(settings: Settings, history: History | None = None) -> tuple[Plan
     looks = []
     for stage, later in zip_longest(stages, stages[1:]):
         labels = settings.monitoring.windows
-        for number, (label, length) in enumerate(zip(labels, settings.monitoring.lengths, strict=True), 1):
+        for number, (label, length) in enumerate(
+            zip(labels, settings.monitoring.lengths, strict=True), 1
+        ):
             window = window_after(stage.start, length)
             if later is None or window.end <= later.changed_at:
                 due_at = window.end + settings.monitoring.settle
                 first_hour = hour_from(stages[0].start, stage.start)
-                looks.append(PlannedLook(label, stage.number, first_hour, window, due_at, number, len(labels)))
+                looks.append(
+                    PlannedLook(
+                        label, stage.number, first_hour, window, due_at, number, len(labels)
+                    )
+                )
     return tuple(sorted(looks, key=lambda look: (look.due_at, look.stage, look.number)))
 
 
@@ -134,13 +144,19 @@ def find_marks(settings: Settings, history: History | None = None) -> tuple[Mark
         for event in (*deploys(history), *history.of("knob"))
         if event.facts.get("role") != "first" and (first is None or instant_of(event) > first)
     ]
-    return tuple(Mark(instant_of(event), cause_of(event)) for event in sorted(later, key=instant_of))
+    return tuple(
+        Mark(instant_of(event), cause_of(event)) for event in sorted(later, key=instant_of)
+    )
 
 
 def monitoring_ends_at(settings: Settings, history: History | None = None) -> datetime | None:
     """When the last look of the newest stage is due; None before the deploy."""
     stage = current_stage(settings, history)
-    return None if stage is None else stage.start + max(settings.monitoring.lengths) + settings.monitoring.settle
+    return (
+        None
+        if stage is None
+        else stage.start + max(settings.monitoring.lengths) + settings.monitoring.settle
+    )
 
 
 def next_whole_hour(first: datetime, instant: datetime) -> datetime:
@@ -166,7 +182,9 @@ def refuse_before_newest(settings: Settings, history: History, instant: datetime
 
 def deploys(history: History) -> tuple[Event, ...]:
     """The recorded deployments to production."""
-    return tuple(event for event in history.of("deploy") if event.facts.get("environment") == "production")
+    return tuple(
+        event for event in history.of("deploy") if event.facts.get("environment") == "production"
+    )
 
 
 def instant_of(event: Event) -> datetime:

@@ -37,7 +37,9 @@ class Desk:
         self.source = _choice("source", [EVERY_SOURCE])
         self.view = _choice("view", list(VIEWS))
         self.metric = _choice("metric", metric_names(look), value="timeout_rate")
-        self.quantile = widgets.SelectionSlider(options=[(f"p{100 * q:g}", q) for q in QUANTILES], value=0.9, description="quantile")
+        self.quantile = widgets.SelectionSlider(
+            options=[(f"p{100 * q:g}", q) for q in QUANTILES], value=0.9, description="quantile"
+        )
         self.cap = widgets.Text(value="30s", description="cap", continuous_update=False)
         self.said, self.shown = widgets.HTML(), widgets.HTML()
         self._fill_sources()
@@ -59,24 +61,48 @@ class Desk:
     @property
     def box(self) -> widgets.VBox:
         """Everything, as one widget."""
-        choices = [self.feature, self.source, self.window, self.view, self.metric, self.quantile, self.cap]
-        return widgets.VBox([widgets.Box(choices, layout=widgets.Layout(flex_flow="row wrap")), self.said, self.shown])
+        choices = [
+            self.feature,
+            self.source,
+            self.window,
+            self.view,
+            self.metric,
+            self.quantile,
+            self.cap,
+        ]
+        return widgets.VBox(
+            [
+                widgets.Box(choices, layout=widgets.Layout(flex_flow="row wrap")),
+                self.said,
+                self.shown,
+            ]
+        )
 
     def _change_feature(self, _: Any = None) -> None:
         self._fill_sources()
         self._redraw()
 
     def _fill_sources(self) -> None:
-        sources = [row["source"] for row in self.rollout.feature(self.feature.value, window=self.window.value).sources().rows]
+        sources = [
+            row["source"]
+            for row in self.rollout.feature(self.feature.value, window=self.window.value)
+            .sources()
+            .rows
+        ]
         with self.source.hold_trait_notifications():
-            self.source.options = [EVERY_SOURCE, *(source for source in sources if source != "no source")]
+            self.source.options = [
+                EVERY_SOURCE,
+                *(source for source in sources if source != "no source"),
+            ]
             self.source.value = EVERY_SOURCE
 
     def _redraw(self, _: Any = None) -> None:
         started = time.perf_counter()
         call, answer = VIEWS[self.view.value](self.asked, self)
         source = "" if self.source.value == EVERY_SOURCE else f".source({self.source.value!r})"
-        line = f"rollout.feature({self.feature.value!r}, window={self.window.value!r}){source}.{call}"
+        line = (
+            f"rollout.feature({self.feature.value!r}, window={self.window.value!r}){source}.{call}"
+        )
         self.said.value = f"<code>{html.escape(line)}</code>"
         self.shown.value = answer._repr_mimebundle_()["text/html"]
         self.seconds = time.perf_counter() - started
@@ -85,8 +111,14 @@ class Desk:
 VIEWS: dict[str, Callable[[Feature, Desk], tuple[str, Any]]] = {
     "time to an answer": lambda asked, desk: ("km()", asked.km()),
     "outcomes": lambda asked, desk: ("outcomes()", asked.outcomes()),
-    "metric per hour": lambda asked, desk: (f"hours({desk.metric.value!r})", asked.hours(desk.metric.value)),
-    "metric before and after": lambda asked, desk: (f"compare({desk.metric.value!r})", asked.compare(desk.metric.value)),
+    "metric per hour": lambda asked, desk: (
+        f"hours({desk.metric.value!r})",
+        asked.hours(desk.metric.value),
+    ),
+    "metric before and after": lambda asked, desk: (
+        f"compare({desk.metric.value!r})",
+        asked.compare(desk.metric.value),
+    ),
     "beside untouched features": lambda asked, desk: ("untouched()", asked.untouched()),
     "without controls": lambda asked, desk: (
         f"compare({desk.metric.value!r}, controls=False)",
@@ -95,8 +127,14 @@ VIEWS: dict[str, Callable[[Feature, Desk], tuple[str, Any]]] = {
     "latency": lambda asked, desk: ("latency()", asked.latency()),
     "where calls fail": lambda asked, desk: ("cliff()", asked.cliff()),
     "how quantiles moved": lambda asked, desk: ("shift()", asked.shift()),
-    "quantile": lambda asked, desk: (f"quantiles([{desk.quantile.value}])", asked.quantiles([desk.quantile.value])),
-    "what if the cap were": lambda asked, desk: (f"cap({desk.cap.value!r})", asked.cap(desk.cap.value)),
+    "quantile": lambda asked, desk: (
+        f"quantiles([{desk.quantile.value}])",
+        asked.quantiles([desk.quantile.value]),
+    ),
+    "what if the cap were": lambda asked, desk: (
+        f"cap({desk.cap.value!r})",
+        asked.cap(desk.cap.value),
+    ),
     "sources": lambda asked, desk: ("sources()", asked.sources()),
 }
 
@@ -109,7 +147,9 @@ def sortable(table: Table) -> widgets.VBox:
 
     def draw(_: Any = None) -> None:
         column = next(column for column in table.columns if column.key == order.value)
-        shown.value = table.sorted_by(order.value, descending=column.is_number != turned.value)._repr_mimebundle_()["text/html"]
+        shown.value = table.sorted_by(
+            order.value, descending=column.is_number != turned.value
+        )._repr_mimebundle_()["text/html"]
 
     for chosen in (order, turned):
         chosen.observe(draw, names="value")
@@ -120,7 +160,9 @@ def sortable(table: Table) -> widgets.VBox:
 def look_of_pages() -> widgets.HTML:
     """The pages' own style for tables, cards and figures, in this notebook only."""
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    light = style[style.index(":root {") : style.index("@media (prefers-color-scheme: dark)")].replace(":root", ":scope")
+    light = style[
+        style.index(":root {") : style.index("@media (prefers-color-scheme: dark)")
+    ].replace(":root", ":scope")
     rules = style[style.index(".verdict {") : style.index("@media (max-width: 34rem)")]
     scope = ".jp-OutputArea-output"
     return widgets.HTML(f"<style>@scope ({scope}) {{ {light} {rules} }}</style>")

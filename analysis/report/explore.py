@@ -17,24 +17,24 @@ import numpy as np
 
 from analysis.config import Settings, load_settings
 from analysis.config.settings import Claim
+from analysis.counting.scope import Scope
 from analysis.decision.claims import measure
-from analysis.decision.controls_series import compare_beside
+from analysis.decision.controls.series import compare_beside
 from analysis.decision.look import Look
-from analysis.decision.scope import Scope
 from analysis.decision.whatif import what_if_sentence
-from analysis.decision.wording import count, milliseconds
 from analysis.errors import WrongUse
+from analysis.formatting import count, milliseconds
 from analysis.history.knobs import as_recorded
 from analysis.judge import Rollout
 from analysis.leaks import shown
 from analysis.metrics import known_metrics, metric_named
 from analysis.report.prepared.latency import LEVEL, inflation_beyond, survival_of, timed_calls
-from analysis.report.prose import change_text, value_text
 from analysis.report.rendering import Section, render
 from analysis.report.sections import pictures
 from analysis.report.sections.window import WindowSections
 from analysis.report.tables import Column, Table
 from analysis.statistics.survival import what_if_cap
+from analysis.text.prose import change_text, value_text
 from analysis.window import parse_duration
 
 CONFIG_VARIABLE = "ROLLOUT_CONFIG"
@@ -50,7 +50,12 @@ class Exploring(Rollout):
         self._looks: dict[str, Look] = {}
 
     def explore(
-        self, what: str | datetime, end: datetime | None = None, *, source: str | None = None, window: str | None = None
+        self,
+        what: str | datetime,
+        end: datetime | None = None,
+        *,
+        source: str | None = None,
+        window: str | None = None,
     ) -> Look | Feature:
         """A feature to ask, ``explore("draft.verify").km()``; or from `what` to `end`, a look that decides nothing for good."""
         if isinstance(what, str):
@@ -77,12 +82,21 @@ class Exploring(Rollout):
         """Every feature with its calls and error rate, before and after; `.sorted_by("post_calls")` for another order."""
         look = self.seen(window)
         rows = _calls_by(look, "feature", Scope())
-        return Table(f"Features, before and after ({look.label})", _both_arms("feature"), tuple(rows)).sorted_by("post_calls")
+        return Table(
+            f"Features, before and after ({look.label})", _both_arms("feature"), tuple(rows)
+        ).sorted_by("post_calls")
 
-    def feature(self, name: str, *, source: str | None = None, window: str | None = None) -> Feature:
+    def feature(
+        self, name: str, *, source: str | None = None, window: str | None = None
+    ) -> Feature:
         """One feature (or a pattern with *), in the last window that is due unless another is asked for."""
         look = self.seen(window)
-        known = sorted({*look.baseline.hourly.rows["feature"].dropna().unique(), *look.post.hourly.rows["feature"].dropna().unique()})
+        known = sorted(
+            {
+                *look.baseline.hourly.rows["feature"].dropna().unique(),
+                *look.post.hourly.rows["feature"].dropna().unique(),
+            }
+        )
         if not any(Scope(name).matches(feature, None) for feature in known):
             raise WrongUse(f"feature {shown(name)} is not in the data; it has {', '.join(known)}")
         return Feature(look, Scope(name, source))
@@ -95,7 +109,9 @@ class Feature:
         self.look, self.scope = look, scope
 
     def __repr__(self) -> str:
-        return f"{pictures.label(self.scope)}, {self.look.label}: ask .{', .'.join(sorted(QUESTIONS))}"
+        return (
+            f"{pictures.label(self.scope)}, {self.look.label}: ask .{', .'.join(sorted(QUESTIONS))}"
+        )
 
     def source(self, pattern: str) -> Feature:
         """Only the calls of that source (or a pattern with *)."""
@@ -104,7 +120,9 @@ class Feature:
     def sources(self) -> Table:
         """Where its calls come from, before and after."""
         rows = _calls_by(self.look, "source", self.scope)
-        return Table(f"Sources of {pictures.label(self.scope)}", _both_arms("source"), tuple(rows)).sorted_by("post_calls")
+        return Table(
+            f"Sources of {pictures.label(self.scope)}", _both_arms("source"), tuple(rows)
+        ).sorted_by("post_calls")
 
     def outcomes(self) -> pictures.Picture:
         """What its calls end as."""
@@ -112,7 +130,9 @@ class Feature:
 
     def hours(self, metric: str = "error_rate") -> pictures.Picture:
         """A metric, hour by hour."""
-        return pictures.hourly_picture(self.look, self.scope, metric_named(metric, self.look.arms.user_classes))
+        return pictures.hourly_picture(
+            self.look, self.scope, metric_named(metric, self.look.arms.user_classes)
+        )
 
     def latency(self) -> pictures.Picture:
         """How long calls take."""
@@ -134,8 +154,12 @@ class Feature:
         """What a cap would cut off: the curve, and for a cap such as "30s" the numbers."""
         picture = pictures.cap_picture(self.look, self.scope)
         lines = [self.what_if(cap)] if cap else []
-        html = render("sections/pictures.html.j2", lines=lines, pictures=[picture] if picture else [])
-        return Section(html, "\n".join(lines) or (picture.alt if picture else "no calls after the deploy"))
+        html = render(
+            "sections/pictures.html.j2", lines=lines, pictures=[picture] if picture else []
+        )
+        return Section(
+            html, "\n".join(lines) or (picture.alt if picture else "no calls after the deploy")
+        )
 
     def what_if(self, cap: str) -> str:
         """What a cap such as "30s" would cut off and save, in one sentence."""
@@ -145,37 +169,71 @@ class Feature:
         if not curve.n_calls:
             return f"{pictures.label(self.scope)} has no timed call after the deploy."
         own_cap_ms = float(cliff.at_ms) if cliff else None
-        found = what_if_cap(curve, cap_ms, own_cap_ms=own_cap_ms, level=LEVEL, inflation=inflation_beyond(self.look, self.scope, cap_ms))
-        return what_if_sentence(asdict(found) | {"feature": pictures.label(self.scope), "calls": curve.n_calls})
+        found = what_if_cap(
+            curve,
+            cap_ms,
+            own_cap_ms=own_cap_ms,
+            level=LEVEL,
+            inflation=inflation_beyond(self.look, self.scope, cap_ms),
+        )
+        return what_if_sentence(
+            asdict(found) | {"feature": pictures.label(self.scope), "calls": curve.n_calls}
+        )
 
     def quantiles(self, q: Sequence[float] = QUANTILES) -> Table:
         """Times within which that share of the calls was answered; beyond a cap it cannot be known."""
         rows = []
         for share in q:
-            before, after = (_answer_time(survival_of(arm, self.scope), share) for arm in (self.look.baseline, self.look.post))
+            before, after = (
+                _answer_time(survival_of(arm, self.scope), share)
+                for arm in (self.look.baseline, self.look.post)
+            )
             change = "–" if before is None or after is None else change_text("ms", after - before)
-            rows.append({"q": f"p{100 * share:g}", "before": _known(before), "after": _known(after), "change": change})
-        columns = (Column("q", "quantile"), Column("before", "before"), Column("after", "after"), Column("change", "change"))
+            rows.append(
+                {
+                    "q": f"p{100 * share:g}",
+                    "before": _known(before),
+                    "after": _known(after),
+                    "change": change,
+                }
+            )
+        columns = (
+            Column("q", "quantile"),
+            Column("before", "before"),
+            Column("after", "after"),
+            Column("change", "change"),
+        )
         return Table(f"Time to an answer of {pictures.label(self.scope)}", columns, tuple(rows))
 
     def untouched(self, metric: str = "latency_mean") -> Section:
         """A metric hour by hour beside the features that the deploy did not touch."""
-        claim = Claim(name=metric, feature=self.scope.feature, source=self.scope.source, metric=metric)
+        claim = Claim(
+            name=metric, feature=self.scope.feature, source=self.scope.source, metric=metric
+        )
         picture = pictures.slowness_picture(measure(claim, self.look.arms, self.look.plan.hours))
         if picture is None:
-            return Section(render("sections/facts.html.j2", lines=[NO_CONTROLS], facts=[]), NO_CONTROLS)
+            return Section(
+                render("sections/facts.html.j2", lines=[NO_CONTROLS], facts=[]), NO_CONTROLS
+            )
         return Section(picture._repr_html_(), picture.alt)
 
-    def compare(self, metric: str, *, controls: bool | Sequence[str] = True, without: Sequence[str] = ()) -> Section:
+    def compare(
+        self, metric: str, *, controls: bool | Sequence[str] = True, without: Sequence[str] = ()
+    ) -> Section:
         """A metric before and after at the same mix of calls, with its interval; exploratory, it decides nothing.
 
         `controls` switches the untouched features off (False), or names them; `without` leaves some out.
         """
         asked = metric_named(metric, self.look.arms.user_classes)
         use = None if controls is True else () if controls is False else tuple(controls)
-        found = compare_beside(self.look.arms, self.scope, asked, self.look.plan.hours, use=use, leave_out=without)
+        found = compare_beside(
+            self.look.arms, self.scope, asked, self.look.plan.hours, use=use, leave_out=without
+        )
         low, high = found.interval(LEVEL)
-        before, after = value_text(asked.unit, found.crude_baseline_value), value_text(asked.unit, found.crude_post_value)
+        before, after = (
+            value_text(asked.unit, found.crude_baseline_value),
+            value_text(asked.unit, found.crude_post_value),
+        )
         if found.difference is None:
             text = f"{metric} of {pictures.label(self.scope)}: {before} before, {after} after; there is nothing to compare."
         else:
@@ -190,11 +248,16 @@ class Feature:
     @cached_property
     def n_calls(self) -> tuple[int, int]:
         """Calls with a latency, before and after."""
-        before, after = (int(timed_calls(arm, self.scope)["calls"].sum()) for arm in (self.look.baseline, self.look.post))
+        before, after = (
+            int(timed_calls(arm, self.scope)["calls"].sum())
+            for arm in (self.look.baseline, self.look.post)
+        )
         return before, after
 
 
-QUESTIONS = tuple(name for name, member in vars(Feature).items() if callable(member) and not name.startswith("_"))
+QUESTIONS = tuple(
+    name for name, member in vars(Feature).items() if callable(member) and not name.startswith("_")
+)
 
 
 def open_exploring(config: str | Path = "rollout.toml", *, spark: Any = None) -> Exploring:
@@ -219,7 +282,11 @@ def find_config(config: Path) -> Path:
 
 def metric_names(look: Look) -> list[str]:
     """Every metric that a feature can be asked for."""
-    return [name for name, metric in known_metrics(look.arms.user_classes).items() if metric.table == "hourly"]
+    return [
+        name
+        for name, metric in known_metrics(look.arms.user_classes).items()
+        if metric.table == "hourly"
+    ]
 
 
 def _answer_time(curve: Any, share: float) -> float | None:
@@ -248,11 +315,35 @@ def _calls_by(look: Look, column: str, scope: Scope) -> list[dict[str, Any]]:
     for arm in ("baseline", "post"):
         counted = getattr(look, arm).hourly.rows
         counted = counted.assign(failed=counted["calls"].where(counted["outcome"] != 0, 0))
-        totals = counted.groupby(["feature", "source"], dropna=False, observed=True)[["calls", "failed"]].sum().reset_index()
-        chosen = [scope.matches(feature, _text(source)) for feature, source in zip(totals["feature"], totals["source"], strict=True)]
-        for name, found in totals[chosen].groupby(totals[column].astype("str").fillna("no source"))[["calls", "failed"]].sum().iterrows():
-            row = rows.setdefault(name, {column: name, "baseline_calls": 0, "baseline_rate": None, "post_calls": 0, "post_rate": None})
-            row |= {f"{arm}_calls": int(found["calls"]), f"{arm}_rate": float(found["failed"] / found["calls"])}
+        totals = (
+            counted.groupby(["feature", "source"], dropna=False, observed=True)[["calls", "failed"]]
+            .sum()
+            .reset_index()
+        )
+        chosen = [
+            scope.matches(feature, _text(source))
+            for feature, source in zip(totals["feature"], totals["source"], strict=True)
+        ]
+        for name, found in (
+            totals[chosen]
+            .groupby(totals[column].astype("str").fillna("no source"))[["calls", "failed"]]
+            .sum()
+            .iterrows()
+        ):
+            row = rows.setdefault(
+                name,
+                {
+                    column: name,
+                    "baseline_calls": 0,
+                    "baseline_rate": None,
+                    "post_calls": 0,
+                    "post_rate": None,
+                },
+            )
+            row |= {
+                f"{arm}_calls": int(found["calls"]),
+                f"{arm}_rate": float(found["failed"] / found["calls"]),
+            }
     return list(rows.values())
 
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from analysis import clock
 from analysis.errors import RolloutError
 from analysis.leaks import scan
-from analysis.report.prose import when_text
 from analysis.report.rendering import render
+from analysis.text.prose import when_text
 
 if TYPE_CHECKING:
     from analysis.config import Settings
 
 
-def failed_page(settings: Settings, folder: Path, failure: RolloutError, *, has_report: bool) -> str:
+def failed_page(
+    settings: Settings, folder: Path, failure: RolloutError, *, has_report: bool
+) -> str:
     """The page as text; an earlier good report is linked, for it is still there."""
     reason = str(failure)
     if rule := scan(reason):

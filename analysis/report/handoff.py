@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import files
 from analysis.report.index import write_index
-from analysis.report.prose import when_text
 from analysis.report.rendering import render
-from analysis.report.verdict_prose import VERDICTS
+from analysis.text.prose import when_text
+from analysis.text.verdict import VERDICTS
 
 if TYPE_CHECKING:
     from analysis.config import Settings

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from analysis import clock, files
 from analysis.clock import iso, parse_instant
 from analysis.history.stages import PlannedLook, deployed_at, plan_looks
-from analysis.report.captions import describe_looks
 from analysis.report.places import Link
 from analysis.report.prepared.claims import prepare_looks, with_parts
-from analysis.report.prose import is_sample, when_text
 from analysis.report.rendering import render
 from analysis.report.shelf import Report, latest, newest_result, read_ledger, read_reports
 from analysis.report.strip import Strip, strip_of
-from analysis.report.verdict_prose import NOT_RANDOMISED, VERDICTS, box_changed, headline, steps_of
+from analysis.text.captions import describe_looks
+from analysis.text.prose import is_sample, when_text
+from analysis.text.verdict import NOT_RANDOMISED, VERDICTS, box_changed, headline, steps_of
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -50,16 +50,18 @@ def write_index(settings: Settings) -> Path:
     """Write the index of a rollout, and the one over all rollouts beside it; returns the rollout's page."""
     page = settings.outputs / "index.html"
     files.write_text(page, rollout_index(settings))
-    files.write_text(settings.outputs.parent / "index.html", all_rollouts_index(settings.outputs.parent))
+    files.write_text(
+        settings.outputs.parent / "index.html", all_rollouts_index(settings.outputs.parent)
+    )
     return page
 
 
 def rollout_index(settings: Settings) -> str:
     """The page of one rollout."""
     reports = read_reports(settings.outputs)
-    result = latest(report.result for report in reports if report.result and not report.has_failed) or latest(
-        report.result for report in reports if report.result
-    )
+    result = latest(
+        report.result for report in reports if report.result and not report.has_failed
+    ) or latest(report.result for report in reports if report.result)
     return render(
         "index.html.j2",
         name=settings.rollout.name,
@@ -84,11 +86,25 @@ def all_rollouts_index(outputs: Path) -> str:
     entries = []
     for folder in sorted(path for path in outputs.iterdir() if path.is_dir()):
         if (folder / "index.html").exists():
-            entries.append({"name": folder.name, "href": f"{folder.name}/index.html", "result": newest_result(folder)})
-    entries.sort(key=lambda entry: entry["result"]["look"]["end"] if entry["result"] else "", reverse=True)
+            entries.append(
+                {
+                    "name": folder.name,
+                    "href": f"{folder.name}/index.html",
+                    "result": newest_result(folder),
+                }
+            )
+    entries.sort(
+        key=lambda entry: entry["result"]["look"]["end"] if entry["result"] else "", reverse=True
+    )
     for entry in entries:
-        entry["headline"] = headline(entry["result"]) if entry["result"] else "No planned look has been made yet."
-    return render("rollouts.html.j2", entries=entries, written_at=when_text(iso(clock.now().replace(microsecond=0))))
+        entry["headline"] = (
+            headline(entry["result"]) if entry["result"] else "No planned look has been made yet."
+        )
+    return render(
+        "rollouts.html.j2",
+        entries=entries,
+        written_at=when_text(iso(clock.now().replace(microsecond=0))),
+    )
 
 
 def rows_of(settings: Settings, reports: Sequence[Report]) -> list[Row]:
@@ -96,38 +112,69 @@ def rows_of(settings: Settings, reports: Sequence[Report]) -> list[Row]:
     by_folder = {report.folder: report for report in reports}
     rows = []
     for planned in plan_looks(_with_deploy(settings, reports)):
-        folder = f"windows/{planned.label}" if planned.stage == 1 else f"stage-{planned.stage}/windows/{planned.label}"
+        folder = (
+            f"windows/{planned.label}"
+            if planned.stage == 1
+            else f"stage-{planned.stage}/windows/{planned.label}"
+        )
         report = by_folder.pop(folder, None)
         rows.append(_row(report) if report else _missing_row(planned))
     if not rows:
-        rows = [Row(label, 1, "not_due", "no deploy is recorded yet", None, None, None, ()) for label in settings.monitoring.windows]
-    others = sorted(by_folder.values(), key=lambda report: (report.stage, str(report.end), report.folder))
+        rows = [
+            Row(label, 1, "not_due", "no deploy is recorded yet", None, None, None, ())
+            for label in settings.monitoring.windows
+        ]
+    others = sorted(
+        by_folder.values(), key=lambda report: (report.stage, str(report.end), report.folder)
+    )
     return rows + [_row(report) for report in others]
 
 
 def strips_of(settings: Settings, reports: Sequence[Report]) -> list[Strip]:
     """Every look of the newest stage at every expectation, with its interval and bound."""
     stage = max((report.stage for report in reports if report.is_planned), default=1)
-    planned = {report.label: report.result for report in reports if report.stage == stage and report.result and report.is_planned}
+    planned = {
+        report.label: report.result
+        for report in reports
+        if report.stage == stage and report.result and report.is_planned
+    }
     if not planned:
         return []
     results = [planned.get(label) for label in settings.monitoring.windows]
-    names = list(dict.fromkeys(found["name"] for result in planned.values() for found in with_parts(result["expectations"])))
+    names = list(
+        dict.fromkeys(
+            found["name"]
+            for result in planned.values()
+            for found in with_parts(result["expectations"])
+        )
+    )
     looks = [prepare_looks(results, settings.monitoring.windows, name) for name in names]
-    seen = [prepared for prepared in looks if any(point.change is not None for point in prepared.points)]
+    seen = [
+        prepared for prepared in looks if any(point.change is not None for point in prepared.points)
+    ]
     return [strip_of(prepared, describe_looks(prepared)) for prepared in seen]
 
 
 def _row(report: Report) -> Row:
     links = []
     if report.has_page:
-        links += [Link(f"{report.folder}/report.html", "report"), Link(f"{report.folder}/notebook.ipynb", "notebook")]
-        links += [Link(f"{report.folder}/result.json", "result.json"), Link(f"{report.folder}/summary.md", "summary")]
+        links += [
+            Link(f"{report.folder}/report.html", "report"),
+            Link(f"{report.folder}/notebook.ipynb", "notebook"),
+        ]
+        links += [
+            Link(f"{report.folder}/result.json", "result.json"),
+            Link(f"{report.folder}/summary.md", "summary"),
+        ]
     if report.has_failed:
         links.append(Link(f"{report.folder}/failed.html", "why it failed"))
     result = report.result
     if result is None:
-        words = "the last run failed" if report.has_failed else "its result cannot be read; run the report again"
+        words = (
+            "the last run failed"
+            if report.has_failed
+            else "its result cannot be read; run the report again"
+        )
         return Row(report.label, report.stage, "failed", words, None, None, None, tuple(links))
     words = VERDICTS[result["verdict"]].meaning if result["verdict"] in VERDICTS else ""
     if result["expectations"]:
@@ -139,14 +186,39 @@ def _row(report: Report) -> Row:
         words += "; not a planned look, it decides nothing"
     look = result["look"]
     return Row(
-        report.label, report.stage, result["verdict"], words, result["post"]["calls"], look["bound"], when_text(look["end"]), tuple(links)
+        report.label,
+        report.stage,
+        result["verdict"],
+        words,
+        result["post"]["calls"],
+        look["bound"],
+        when_text(look["end"]),
+        tuple(links),
     )
 
 
 def _missing_row(planned: PlannedLook) -> Row:
     if planned.due_at <= clock.now():
-        return Row(planned.label, planned.stage, "due", "no report yet: rollout report --due", None, None, None, ())
-    return Row(planned.label, planned.stage, "not_due", f"due {when_text(iso(planned.due_at))}", None, None, None, ())
+        return Row(
+            planned.label,
+            planned.stage,
+            "due",
+            "no report yet: rollout report --due",
+            None,
+            None,
+            None,
+            (),
+        )
+    return Row(
+        planned.label,
+        planned.stage,
+        "not_due",
+        f"due {when_text(iso(planned.due_at))}",
+        None,
+        None,
+        None,
+        (),
+    )
 
 
 def _with_deploy(settings: Settings, reports: Sequence[Report]) -> Settings:
@@ -154,12 +226,19 @@ def _with_deploy(settings: Settings, reports: Sequence[Report]) -> Settings:
     recorded = next((report.result["deployed_at"] for report in reports if report.result), None)
     if deployed_at(settings) is not None or recorded is None:
         return settings
-    return settings.model_copy(update={"rollout": settings.rollout.model_copy(update={"deployed_at": parse_instant(recorded)})})
+    return settings.model_copy(
+        update={
+            "rollout": settings.rollout.model_copy(update={"deployed_at": parse_instant(recorded)})
+        }
+    )
 
 
 def _other_pages(outputs: Path) -> list[Link]:
     there = (
-        ("baseline/report.html", "Baseline"), ("baseline/failed.html", "Why the baseline failed"), ("handoff.html", "Hand-over"),
-        ("smoke.html", "Smoke checks"), ("ledger.jsonl", "Ledger"),
-    )  # fmt: skip
+        ("baseline/report.html", "Baseline"),
+        ("baseline/failed.html", "Why the baseline failed"),
+        ("handoff.html", "Hand-over"),
+        ("smoke.html", "Smoke checks"),
+        ("ledger.jsonl", "Ledger"),
+    )
     return [Link(href, text) for href, text in there if (outputs / href).exists()]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from analysis import files
 from analysis.report.explore import CONFIG_VARIABLE
-from analysis.report.runs import NOTEBOOKS
+from analysis.report.notebook.runs import NOTEBOOKS
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -24,7 +24,9 @@ def open_lab(settings: Settings) -> int:
     """Start JupyterLab with the rollout's explore.ipynb open; returns its exit code when it is closed."""
     notebook = copy_notebook(settings)
     try:
-        return subprocess.run(lab_command(notebook), env=lab_environment(settings), check=False).returncode
+        return subprocess.run(
+            lab_command(notebook), env=lab_environment(settings), check=False
+        ).returncode
     except KeyboardInterrupt:
         return 0
 
@@ -40,13 +42,22 @@ def copy_notebook(settings: Settings) -> Path:
 def lab_environment(settings: Settings) -> dict[str, str]:
     """What JupyterLab and its kernel find in the environment: the rollout, and our settings beside the user's."""
     paths = [str(JUPYTER), os.environ.get("JUPYTER_CONFIG_PATH", "")]
-    there = {CONFIG_VARIABLE: str(settings.folder / settings.path.name), "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths))}
+    there = {
+        CONFIG_VARIABLE: str(settings.folder / settings.path.name),
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, paths)),
+    }
     return os.environ | there
 
 
 def lab_command(notebook: Path) -> list[str]:
     """The command that starts JupyterLab on a notebook."""
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    quiet = ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # it asks no host
-    place = [f"--ServerApp.root_dir={notebook.parent}", f"--LabApp.default_url=/lab/tree/{notebook.name}"]
+    quiet = [
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]  # it asks no host
+    place = [
+        f"--ServerApp.root_dir={notebook.parent}",
+        f"--LabApp.default_url=/lab/tree/{notebook.name}",
+    ]
     return [sys.executable, "-m", "jupyterlab", *root, *quiet, *place]

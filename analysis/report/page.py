@@ -25,7 +25,9 @@ class PageExporter(TemplateExporter):
 
     output_mimetype = "text/html"
 
-    def _template_paths(self, prune: bool = True, root_dirs: Any = None) -> list[str]:  # the parent's look for installed themes
+    def _template_paths(
+        self, prune: bool = True, root_dirs: Any = None
+    ) -> list[str]:  # the parent's look for installed themes
         return [str(TEMPLATES)]
 
     def _get_conf(self) -> dict[str, Any]:
@@ -51,7 +53,9 @@ def figures_of(page: str) -> dict[str, str]:
 
 def markdown_with_anchors(text: str) -> str:
     """Markdown as HTML; every section heading can be linked to."""
-    made = MarkdownWithMath(renderer=IPythonRenderer(escape=True, exclude_anchor_links=True)).render(text)
+    made = MarkdownWithMath(
+        renderer=IPythonRenderer(escape=True, exclude_anchor_links=True)
+    ).render(text)
     return _HEADING.sub(_anchored, made)
 
 

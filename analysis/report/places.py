@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis import clock
-from analysis.report.prose import when_text
-from analysis.report.verdict_prose import VERDICTS
+from analysis.text.prose import when_text
+from analysis.text.verdict import VERDICTS
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -50,7 +50,10 @@ def facts_of(settings: Settings, result: Mapping[str, Any], folder: Path) -> Pag
     if "look" in result:
         label, word = result["look"]["window"], VERDICTS[result["verdict"]].word
         links.append(Link(f"{up}baseline/report.html", "Baseline"))
-        place, page_title = f"window {label} · deployed {when_text(result['deployed_at'])}", f"{word} · {name} · {label}"
+        place, page_title = (
+            f"window {label} · deployed {when_text(result['deployed_at'])}",
+            f"{word} · {name} · {label}",
+        )
     else:
         place, page_title = "baseline", f"Baseline · {name}"
     return PageFacts(page_title, str(title), f"{name} · {place}", tuple(links), made_by(result))

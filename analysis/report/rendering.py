@@ -10,8 +10,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from analysis.decision import wording
-from analysis.report import prose, verdict_prose
+from analysis import formatting as wording
+from analysis.text import prose
+from analysis.text import verdict as verdict_prose
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -50,15 +51,32 @@ def anchor_of(heading: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
-        "count": wording.count, "share": wording.share, "ms": lambda value: prose.value_text("ms", value), "p": wording.p_value,
-        "level": wording.level, "when": prose.when_text, "changed": prose.changed_text, "interval": prose.interval_text,
-        "claim": prose.claim_text, "visible": prose.visible_text, "p_text": prose.p_text, "calls_text": prose.calls_text,
-        "sentence": prose.own_sentence, "deciding": prose.deciding_part, "value_in": lambda value, unit: prose.value_text(unit, value),
-        "change_in": lambda value, unit: prose.change_text(unit, value), "size_in": prose.size_text, "words": prose.metric_words,
+        "count": wording.count,
+        "share": wording.share,
+        "ms": lambda value: prose.value_text("ms", value),
+        "p": wording.p_value,
+        "level": wording.level,
+        "when": prose.when_text,
+        "changed": prose.changed_text,
+        "interval": prose.interval_text,
+        "claim": prose.claim_text,
+        "visible": prose.visible_text,
+        "p_text": prose.p_text,
+        "calls_text": prose.calls_text,
+        "sentence": prose.own_sentence,
+        "deciding": prose.deciding_part,
+        "value_in": lambda value, unit: prose.value_text(unit, value),
+        "change_in": lambda value, unit: prose.change_text(unit, value),
+        "size_in": prose.size_text,
+        "words": prose.metric_words,
         "in_utc": prose.in_utc,
-    }  # fmt: skip
+    }
     environment.globals |= {"VERDICTS": verdict_prose.VERDICTS, "FINDINGS": prose.FINDINGS}
     return environment

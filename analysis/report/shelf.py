@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.clock import parse_instant
-from analysis.decision.stored import read_stored
+from analysis.results.stored import read_stored
 
 NEWEST_RESULTS = 5
 
@@ -61,12 +61,23 @@ def read_reports(outputs: Path) -> list[Report]:
     folders = sorted([*outputs.glob("windows/*/"), *outputs.glob("stage-*/windows/*/")])
     reports = []
     for folder in folders:
-        pages = {name: (folder / name).exists() for name in ("report.html", "failed.html", "result.json")}
+        pages = {
+            name: (folder / name).exists() for name in ("report.html", "failed.html", "result.json")
+        }
         if any(pages.values()):
             place = folder.relative_to(outputs)
             stage = int(place.parts[0].removeprefix("stage-")) if place.parts[0] != "windows" else 1
             result = read_stored(folder / "result.json") if pages["result.json"] else None
-            reports.append(Report(place.as_posix(), folder.name, stage, result, pages["report.html"], pages["failed.html"]))
+            reports.append(
+                Report(
+                    place.as_posix(),
+                    folder.name,
+                    stage,
+                    result,
+                    pages["report.html"],
+                    pages["failed.html"],
+                )
+            )
     return reports
 
 
@@ -93,7 +104,9 @@ def read_ledger(path: Path, *, most: int) -> list[LedgerLine]:
     for line in reversed(lines):
         try:
             entry = json.loads(line)
-            found.append(LedgerLine(_to_the_second(str(entry["at"])), str(entry["event"]), _words(entry)))
+            found.append(
+                LedgerLine(_to_the_second(str(entry["at"])), str(entry["event"]), _words(entry))
+            )
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
         if len(found) == most:
@@ -106,9 +119,15 @@ def _words(entry: Mapping[str, Any]) -> str:
     by = [f"by {entry['who']}"] if entry.get("who") else []
     if entry["event"] == "look" and entry.get("verdict"):
         place = f" (look {entry['number']} of {entry['planned']})" if entry.get("planned") else ""
-        return ", ".join([f"{str(entry['verdict']).replace('_', ' ')} at {entry.get('window')}{place}", *by])
+        return ", ".join(
+            [f"{str(entry['verdict']).replace('_', ' ')} at {entry.get('window')}{place}", *by]
+        )
     own = {"schema", "at", "event", "who"}
-    facts = [(key, value) for key, value in entry.items() if key not in own and isinstance(value, str | int | float | bool)]
+    facts = [
+        (key, value)
+        for key, value in entry.items()
+        if key not in own and isinstance(value, str | int | float | bool)
+    ]
     return ", ".join([*(f"{key.replace('_', ' ')} {value}" for key, value in facts[:5]), *by])
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from analysis import files
-from analysis.decision.wording import count
 from analysis.errors import WrongUse
-from analysis.report import baseline_prose, prose, verdict_prose
+from analysis.formatting import count
+from analysis.text import baseline as baseline_prose
+from analysis.text import prose
+from analysis.text import verdict as verdict_prose
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
@@ -26,7 +28,9 @@ def append_to_step_summary(text: str) -> None:
     """Write a summary to the step summary of the GitHub Actions run that this is a step of."""
     path = os.environ.get(STEP_SUMMARY)
     if not path:
-        raise WrongUse(f"--github needs a GitHub Actions run: {STEP_SUMMARY} is not set; leave --github out elsewhere")
+        raise WrongUse(
+            f"--github needs a GitHub Actions run: {STEP_SUMMARY} is not set; leave --github out elsewhere"
+        )
     for line in text.splitlines():
         files.append_line(Path(path), line)
 
@@ -42,8 +46,16 @@ def _window_summary(result: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     lines += [_row(found) for found in result["expectations"]]
-    lines += ["", *(f"- {_plain(line)}" for line in verdict_prose.box_sure(result)), "", _plain(verdict_prose.NOT_RANDOMISED)]
-    lines += ["", f"Window {prose.window_text(result)}, {count(result['post']['calls'])} calls after the deploy."]
+    lines += [
+        "",
+        *(f"- {_plain(line)}" for line in verdict_prose.box_sure(result)),
+        "",
+        _plain(verdict_prose.NOT_RANDOMISED),
+    ]
+    lines += [
+        "",
+        f"Window {prose.window_text(result)}, {count(result['post']['calls'])} calls after the deploy.",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -59,7 +71,11 @@ def _row(found: Mapping[str, Any]) -> str:
 
 
 def _baseline_summary(result: Mapping[str, Any]) -> str:
-    lines = [f"## Baseline: {_plain(result['title'])}", "", *(f"- {_plain(line)}" for line in baseline_prose.baseline_lines(result))]
+    lines = [
+        f"## Baseline: {_plain(result['title'])}",
+        "",
+        *(f"- {_plain(line)}" for line in baseline_prose.baseline_lines(result)),
+    ]
     lines += [f"- {_plain(line)}" for line in baseline_prose.cliff_lines(result["cliffs"])]
     return "\n".join(lines) + "\n"
 

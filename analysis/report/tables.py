@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from analysis.decision.wording import count
 from analysis.errors import WrongUse
-from analysis.report.prose import NONE, value_text, when_text
+from analysis.formatting import count
 from analysis.report.rendering import render
+from analysis.text.prose import NONE, value_text, when_text
 
 Kind = Literal["text", "count", "ms", "share", "when"]
 
@@ -51,9 +51,15 @@ class Table:
         """The same rows in another order: numbers from the largest unless asked otherwise, texts from a to z; what is not there last."""
         column = next((column for column in self.columns if column.key == key), None)
         if column is None:
-            raise WrongUse(f"table '{self.title}' has no column {key!r}; it has {', '.join(column.key for column in self.columns)}")
+            raise WrongUse(
+                f"table '{self.title}' has no column {key!r}; it has {', '.join(column.key for column in self.columns)}"
+            )
         turned = column.is_number if descending is None else descending
-        there = sorted((row for row in self.rows if row.get(key) is not None), key=lambda row: row[key], reverse=turned)
+        there = sorted(
+            (row for row in self.rows if row.get(key) is not None),
+            key=lambda row: row[key],
+            reverse=turned,
+        )
         return replace(self, rows=(*there, *(row for row in self.rows if row.get(key) is None)))
 
     def top(self, rows: int) -> Table:
@@ -63,4 +69,7 @@ class Table:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         text = [" | ".join(column.heading for column in self.columns)]
         text += [" | ".join(column.text(row) for column in self.columns) for row in self.rows]
-        return {"text/html": render("sections/table.html.j2", table=self, intro=""), "text/plain": "\n".join(text)}
+        return {
+            "text/html": render("sections/table.html.j2", table=self, intro=""),
+            "text/plain": "\n".join(text),
+        }

@@ -42,7 +42,9 @@ class Cliff:
     p_value: float | None
 
 
-def find_cliff(latency_ms: Floats, errors: Floats, successes: Floats, others: Floats | None = None) -> Cliff | None:
+def find_cliff(
+    latency_ms: Floats, errors: Floats, successes: Floats, others: Floats | None = None
+) -> Cliff | None:
     """Find the latency at which calls were cut off, or None.
 
     A cliff at c: at least 5 and at least 50 % of the errors within 2 % of c; at most max(1, 2 % of all calls) above
@@ -64,19 +66,25 @@ def find_cliff(latency_ms: Floats, errors: Floats, successes: Floats, others: Fl
     >>> find_cliff([1000, 2000, 4502], errors=[0, 0, 9], successes=[200, 186, 0]).at_ms
     4502.0
     """
-    latency, errors, successes = (np.asarray(values, dtype=float) for values in (latency_ms, errors, successes))
+    latency, errors, successes = (
+        np.asarray(values, dtype=float) for values in (latency_ms, errors, successes)
+    )
     others = np.zeros(latency.shape) if others is None else np.asarray(others, dtype=float)
     calls, n_errors = errors + successes + others, errors.sum()
     if n_errors < FEWEST_ERRORS:
         return None
     at, n_near = _densest(latency, errors)
     n_beyond = calls[latency > (1 + WIDTH) * at].sum()
-    if n_near < max(FEWEST_ERRORS, SMALLEST_SHARE * n_errors) or n_beyond > max(1, LARGEST_REST * calls.sum()):
+    if n_near < max(FEWEST_ERRORS, SMALLEST_SHARE * n_errors) or n_beyond > max(
+        1, LARGEST_REST * calls.sum()
+    ):
         return None
     p_value = None
     if n_errors < NEARLY_ALL * calls.sum():
         n_fast = successes[_near(latency, at)].sum()
-        p_value = fisher_p(RateCounts(n_fast, successes.sum(), n_near, n_errors, phi=1.0), alternative="greater")
+        p_value = fisher_p(
+            RateCounts(n_fast, successes.sum(), n_near, n_errors, phi=1.0), alternative="greater"
+        )
         if p_value >= LARGEST_P:
             return None
     return Cliff(at, int(n_near), float(n_near / n_errors), int(n_beyond), p_value)

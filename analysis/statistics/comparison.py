@@ -96,8 +96,16 @@ class Comparison:
         if self.difference is None:
             return 1.0
         if self.counts is not None:
-            return limit_p(self.counts.post_events, self.counts.post_n, limit=limit, phi=self.phi, alternative=alternative)
-        return t_p_value(self.post_value - limit, self._post_variance(at=limit), self.spread.df(0.0), alternative)
+            return limit_p(
+                self.counts.post_events,
+                self.counts.post_n,
+                limit=limit,
+                phi=self.phi,
+                alternative=alternative,
+            )
+        return t_p_value(
+            self.post_value - limit, self._post_variance(at=limit), self.spread.df(0.0), alternative
+        )
 
     def interval(self, level: float = 0.95, *, scale: float = 1.0) -> tuple[float, float]:
         """Interval of post - scale * baseline; (-inf, inf), for rates (-1, 1) at most, when nothing is known."""
@@ -107,7 +115,9 @@ class Comparison:
         if self.counts is not None:
             low, high = difference_bounds(self.counts, scale=scale, level=level)
         else:
-            low, high = difference_interval(self.spread, self.baseline_value, self.post_value, scale=scale, level=level)
+            low, high = difference_interval(
+                self.spread, self.baseline_value, self.post_value, scale=scale, level=level
+            )
         return max(widest[0], low), min(widest[1], high)
 
     def post_interval(self, level: float = 0.95) -> tuple[float, float]:
@@ -116,13 +126,17 @@ class Comparison:
         if counts is None and self.spread is not None and self.spread.rate is not None:
             return rate_interval(self.spread, self.baseline_value, self.post_value, level=level)
         rate = (counts.post_events, counts.post_n) if counts else None
-        return self._arm_interval(self.post_value, rate, variance=self._post_variance(), level=level)
+        return self._arm_interval(
+            self.post_value, rate, variance=self._post_variance(), level=level
+        )
 
     def baseline_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Interval of the baseline's value alone."""
         counts = self.counts
         rate = (counts.baseline_events, counts.baseline_n) if counts else None
-        return self._arm_interval(self.baseline_value, rate, variance=self.variance_parts()[1], level=level)
+        return self._arm_interval(
+            self.baseline_value, rate, variance=self.variance_parts()[1], level=level
+        )
 
     def variance_parts(self) -> tuple[float, float]:
         """Variance of the post value and of the baseline value; their sum is never below that of the difference."""
@@ -131,7 +145,9 @@ class Comparison:
         if self.counts is not None:
             return rate_variances(self.counts)
         spread = self.spread
-        return spread.variance(0.0, at=self.baseline_value), max(spread.baseline, spread.independent_baseline)
+        return spread.variance(0.0, at=self.baseline_value), max(
+            spread.baseline, spread.independent_baseline
+        )
 
     @property
     def inflation(self) -> float:
@@ -146,7 +162,14 @@ class Comparison:
             return np.inf
         return self.spread.variance(0.0, rise=self.ratio or 1.0, at=at)
 
-    def _arm_interval(self, value: float | None, rate: tuple[float, float] | None, *, variance: float, level: float) -> tuple[float, float]:
+    def _arm_interval(
+        self,
+        value: float | None,
+        rate: tuple[float, float] | None,
+        *,
+        variance: float,
+        level: float,
+    ) -> tuple[float, float]:
         """Clopper-Pearson on counts divided by phi, or Student's t; always around the value."""
         widest = (0.0, 1.0) if self.indicator else (-np.inf, np.inf)
         if value is None:
@@ -154,11 +177,18 @@ class Comparison:
         if rate is not None:
             low, high = rate_bounds(*rate, phi=self.phi, level=level)
             return min(low, value), max(high, value)
-        return t_interval(value, max(variance, self.spread.resolution), self.spread.df(0.0), level, widest)
+        return t_interval(
+            value, max(variance, self.spread.resolution), self.spread.df(0.0), level, widest
+        )
 
 
 def compare(
-    baseline: ArmTotals, post: ArmTotals, *, indicator: bool, first_hour: int = 0, every_post_hour: bool = False
+    baseline: ArmTotals,
+    post: ArmTotals,
+    *,
+    indicator: bool,
+    first_hour: int = 0,
+    every_post_hour: bool = False,
 ) -> Comparison:
     """Compare the post hours with the same clock hours of the baseline.
 
@@ -203,7 +233,11 @@ def compare(
     baseline_value, post_value = ratio_of(arms.baseline_total), ratio_of(arms.post_total)
     spread = measure_spread(arms, indicator=indicator)
     is_known = spread.method != TOO_SHORT
-    counts = rate_counts(arms) if indicator and is_known and _ask_exact(arms, baseline_value, spread) else None
+    counts = (
+        rate_counts(arms)
+        if indicator and is_known and _ask_exact(arms, baseline_value, spread)
+        else None
+    )
     return Comparison(
         baseline_value=baseline_value,
         post_value=post_value,
@@ -244,7 +278,9 @@ def _crude_values(arms: Standardised) -> dict[str, Any]:
     }
 
 
-def _nothing_to_compare(arms: Standardised, crude: dict[str, Any], *, indicator: bool) -> Comparison:
+def _nothing_to_compare(
+    arms: Standardised, crude: dict[str, Any], *, indicator: bool
+) -> Comparison:
     return Comparison(
         baseline_value=None,
         post_value=None,

@@ -66,7 +66,9 @@ class Proportional:
         """Post value minus what it is held against."""
         if limit is not None:
             return self.plain.post_value - limit * self.factor
-        return self.plain.post_value - scale * (self.plain.baseline_value * self.factor or self.from_zero)
+        return self.plain.post_value - scale * (
+            self.plain.baseline_value * self.factor or self.from_zero
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +160,11 @@ class Settled:
     @property
     def signs_differ(self) -> bool:
         """Whether they lie on different sides of what they are held against."""
-        signs = {np.sign(self._distance(comparison)) for _, comparison in self.asked if comparison.difference is not None}
+        signs = {
+            np.sign(self._distance(comparison))
+            for _, comparison in self.asked
+            if comparison.difference is not None
+        }
         return {-1.0, 1.0} <= signs
 
     @property
@@ -167,27 +173,44 @@ class Settled:
         if self.alternative == "two-sided" and self.signs_differ:
             return 1.0
         if self.limit is None:
-            return max(comparison.p_value(scale=self.scale, alternative=self.alternative) for _, comparison in self.asked)
-        return max(comparison.p_value_against(self.limit, alternative=self.alternative) for _, comparison in self.asked)
+            return max(
+                comparison.p_value(scale=self.scale, alternative=self.alternative)
+                for _, comparison in self.asked
+            )
+        return max(
+            comparison.p_value_against(self.limit, alternative=self.alternative)
+            for _, comparison in self.asked
+        )
 
     def interval(self, level: float) -> tuple[float, float]:
         """From the lowest to the highest end of theirs: it excludes what all of them exclude on the same side."""
-        lows, highs = zip(*(comparison.interval(level, scale=self.scale) for _, comparison in self.asked), strict=True)
+        lows, highs = zip(
+            *(comparison.interval(level, scale=self.scale) for _, comparison in self.asked),
+            strict=True,
+        )
         return min(lows), max(highs)
 
     def post_interval(self, level: float) -> tuple[float, float]:
         """The same for the post value alone."""
-        lows, highs = zip(*(comparison.post_interval(level) for _, comparison in self.asked), strict=True)
+        lows, highs = zip(
+            *(comparison.post_interval(level) for _, comparison in self.asked), strict=True
+        )
         return min(lows), max(highs)
 
     def _distance(self, comparison: Comparison | Proportional) -> float:
         if isinstance(comparison, Proportional):
             return comparison.distance(scale=self.scale, limit=self.limit)
-        return comparison.post_value - (self.scale * comparison.baseline_value if self.limit is None else self.limit)
+        return comparison.post_value - (
+            self.scale * comparison.baseline_value if self.limit is None else self.limit
+        )
 
 
 def settle(
-    three: Guarded, *, scale: float = 1.0, limit: float | None = None, alternative: Alternative = "two-sided"
+    three: Guarded,
+    *,
+    scale: float = 1.0,
+    limit: float | None = None,
+    alternative: Alternative = "two-sided",
 ) -> Settled:
     """Which comparisons a claim must hold in.
 
@@ -224,7 +247,13 @@ def guard(
     leading = adjusted.comparison if adjusted else plain
     shown = {field.name: getattr(leading, field.name) for field in fields(Comparison)}
     return Guarded(
-        **shown, plain=plain, adjusted=adjusted, proportional=proportional, moved=moved, untouched=untouched, others=others
+        **shown,
+        plain=plain,
+        adjusted=adjusted,
+        proportional=proportional,
+        moved=moved,
+        untouched=untouched,
+        others=others,
     )
 
 
@@ -237,7 +266,10 @@ def screen(controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[str,
     kept, dropped = list(controls), []
     while len(kept) > FEWEST_CONTROLS and len(dropped) < MOST_DROPPED:
         moved = slowness_index(kept).moved
-        p_values = [_oddness(control, [other for other in kept if other is not control], moved=moved) for control in kept]
+        p_values = [
+            _oddness(control, [other for other in kept if other is not control], moved=moved)
+            for control in kept
+        ]
         oddest = int(np.argmin(p_values))
         if p_values[oddest] >= ODD_P:
             break
@@ -249,5 +281,7 @@ def _oddness(control: Control, others: Sequence[Control], *, moved: bool) -> flo
     """p of "this control did what the others did"."""
     index = slowness_index(others)
     adjusted = compare_adjusted(control.plain, control.arms, index)
-    proportional = Proportional(control.plain, 1.0 + pace_of(index, control.arms)) if moved else None
+    proportional = (
+        Proportional(control.plain, 1.0 + pace_of(index, control.arms)) if moved else None
+    )
     return guard(control.plain, adjusted=adjusted, proportional=proportional, moved=moved).p_value()

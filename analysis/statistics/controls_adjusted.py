@@ -60,7 +60,9 @@ class Adjusted:
     expected: float
 
 
-def compare_adjusted(plain: Comparison, target: Standardised, index: SlownessIndex) -> Adjusted | None:
+def compare_adjusted(
+    plain: Comparison, target: Standardised, index: SlownessIndex
+) -> Adjusted | None:
     """The plain comparison on y - b r n x in both arms; None where that cannot be asked.
 
     r is the target's baseline ratio, b its slope on the index x, which counts from its mean over the matched hours, so that the
@@ -86,7 +88,9 @@ def compare_adjusted(plain: Comparison, target: Standardised, index: SlownessInd
     arms = _without_slowness(target, index, slope=slope.value, centre=before)
     spread = measure_spread(arms, indicator=plain.indicator, hours_per_cosine=HOURS_PER_COSINE)
     # V += (se^2 + .25^2 b^2) (r dx)^2: b is estimated, and after the deploy it may be another one
-    of_slope = (slope.se**2 + (UNKNOWN_SHARE * slope.value) ** 2) * (_baseline_ratio(target) * (after - before)) ** 2
+    of_slope = (slope.se**2 + (UNKNOWN_SHARE * slope.value) ** 2) * (
+        _baseline_ratio(target) * (after - before)
+    ) ** 2
     parts = {field.name: getattr(spread, field.name) for field in fields(Spread)}
     adjusted = AdjustedSpread(**parts, of_slope=of_slope)
     baseline_value, post_value = ratio_of(arms.baseline_total), ratio_of(arms.post_total)
@@ -118,13 +122,20 @@ def slope_on_index(target: Standardised, index: SlownessIndex) -> Slope:
     residual = np.where(usable, target.baseline.y / np.where(usable, n, 1.0) / r - 1.0, 0.0)
     weights, by_hour = np.where(usable, n, 0.0), count_repeats(target.baseline_usable) >= 2
     raw = _weighted_slope(index.baseline, residual, weights, by_hour=by_hour)
-    left_out = [_weighted_slope(index.baseline, residual, weights * ~block, by_hour=by_hour) for block in _blocks(usable)]
+    left_out = [
+        _weighted_slope(index.baseline, residual, weights * ~block, by_hour=by_hour)
+        for block in _blocks(usable)
+    ]
     # jackknife: var = (B - 1) / B * sum (b_-j - mean)^2
-    se = float(np.sqrt((BLOCKS - 1) / BLOCKS * np.sum((np.array(left_out) - np.mean(left_out)) ** 2)))
+    se = float(
+        np.sqrt((BLOCKS - 1) / BLOCKS * np.sum((np.array(left_out) - np.mean(left_out)) ** 2))
+    )
     return Slope(min(STEEPEST, raw * max(0.0, 1.0 - se**2 / raw**2)) if raw > 0 else 0.0, se, raw)
 
 
-def _without_slowness(target: Standardised, index: SlownessIndex, *, slope: float, centre: float) -> Standardised:
+def _without_slowness(
+    target: Standardised, index: SlownessIndex, *, slope: float, centre: float
+) -> Standardised:
     """Both arms with y - b r n (x - centre); sums over single calls follow, each call shifted by its hour's amount."""
     r = _baseline_ratio(target)
     return replace(

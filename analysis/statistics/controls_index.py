@@ -91,7 +91,9 @@ class SlownessIndex:
         return self.p_value < MOVED_P or abs(self.movement) > MOVED_BY
 
 
-def weigh_control(name: str, baseline: ArmTotals, post: ArmTotals, *, first_hour: int = 0) -> Control | None:
+def weigh_control(
+    name: str, baseline: ArmTotals, post: ArmTotals, *, first_hour: int = 0
+) -> Control | None:
     """The sums of one untouched feature, strata combined, over its own baseline mean, weighed; None without calls in either arm.
 
     w = 1 / (1 + calls per hour / 50): a busy feature counts more than a quiet one, but does not outvote all others.

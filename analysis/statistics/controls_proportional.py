@@ -36,7 +36,9 @@ class TimedCalls:
     limit_ms: float = np.nan
 
 
-def proportional_factor(kind: Kind, baseline: Sequence[TimedCalls], post: Sequence[TimedCalls], *, movement: float) -> float:
+def proportional_factor(
+    kind: Kind, baseline: Sequence[TimedCalls], post: Sequence[TimedCalls], *, movement: float
+) -> float:
     """What the baseline's metric is multiplied by when the provider's pace moved by `movement` (0.25: a quarter more time).
 
     Slower: the baseline's times are multiplied and cut at its caps. Faster: how long a cut-off call would have taken is not
@@ -79,7 +81,10 @@ def proportional_share(kind: Kind, baseline: Sequence[TimedCalls], *, movement: 
 def _value(kind: Kind, groups: Sequence[TimedCalls], pace: float) -> float:
     """sum(y) / sum(n) at that pace; 1 without calls."""
     y = sum(float(np.sum(_COUNTED[kind](calls, pace))) for calls in groups)
-    n = sum(float(np.sum(_answered(calls, pace) if kind == "time per success" else _every(calls))) for calls in groups)
+    n = sum(
+        float(np.sum(_answered(calls, pace) if kind == "time per success" else _every(calls)))
+        for calls in groups
+    )
     if n <= 0:
         return 1.0
     if kind in _EVENTS:
@@ -119,7 +124,9 @@ def _time(calls: TimedCalls, pace: float) -> Floats:
 def _restricted_time(calls: TimedCalls, pace: float) -> Floats:
     """Time to an answer, cut at tau; a failure counts tau."""
     middle = (calls.low_ms + calls.width_ms / 2) * pace
-    return np.minimum(middle, calls.limit_ms) * calls.succeeded + calls.limit_ms * (calls.timed_out + calls.failed)
+    return np.minimum(middle, calls.limit_ms) * calls.succeeded + calls.limit_ms * (
+        calls.timed_out + calls.failed
+    )
 
 
 def _slower(calls: TimedCalls, pace: float) -> Floats:

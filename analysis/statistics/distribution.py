@@ -71,7 +71,9 @@ def ecdf(sample: LatencySample) -> Floats:
 
 def mean_ms(sample: LatencySample) -> float:
     """Mean latency, ms; nan without calls."""
-    return float(sample.latency_ms @ sample.calls / sample.n_calls) if sample.n_calls else float("nan")
+    return (
+        float(sample.latency_ms @ sample.calls / sample.n_calls) if sample.n_calls else float("nan")
+    )
 
 
 def max_ms(sample: LatencySample) -> float:
@@ -98,7 +100,9 @@ class QuantileInterval:
     high_ms: float | None
 
 
-def quantile_interval(thresholds_ms: Sequence[float], shares_slower: Sequence[tuple[float, float]], *, q: float) -> QuantileInterval:
+def quantile_interval(
+    thresholds_ms: Sequence[float], shares_slower: Sequence[tuple[float, float]], *, q: float
+) -> QuantileInterval:
     """Interval of a quantile by inverting the test of "slower than t" over a grid of thresholds t (Woodruff 1952).
 
     A threshold belongs to the interval when a share 1 - q of slower calls is inside the interval of that share. The
@@ -124,9 +128,14 @@ def quantile_interval(thresholds_ms: Sequence[float], shares_slower: Sequence[tu
     """
     time = np.asarray(thresholds_ms, dtype=float)
     low, high = np.asarray(shares_slower, dtype=float).reshape(-1, 2).T
-    too_early, too_late = low > 1 - q, high < 1 - q  # surely more, surely fewer calls than 1 - q are slower than t
+    too_early, too_late = (
+        low > 1 - q,
+        high < 1 - q,
+    )  # surely more, surely fewer calls than 1 - q are slower than t
     last_early = np.flatnonzero(too_early)
-    late_after = np.flatnonzero(too_late & (np.arange(time.size) > (last_early[-1] if last_early.size else -1)))
+    late_after = np.flatnonzero(
+        too_late & (np.arange(time.size) > (last_early[-1] if last_early.size else -1))
+    )
     return QuantileInterval(
         q=q,
         low_ms=float(time[last_early[-1]]) if last_early.size else 0.0,
@@ -180,10 +189,17 @@ def shift_function(
     difference = after - base
     low = difference - np.hypot(after - after_low, base_high - base)
     high = difference + np.hypot(after_high - after, base - base_low)
-    return [QuantileShift(*(float(x) for x in row)) for row in zip(q, base, after, difference, low, high, strict=True)]
+    return [
+        QuantileShift(*(float(x) for x in row))
+        for row in zip(q, base, after, difference, low, high, strict=True)
+    ]
 
 
 def _woodruff(sample: LatencySample, q: Floats, z: float) -> tuple[Floats, Floats, Floats]:
     """Quantiles and those at the ends of the interval of their rank."""
     half = z * np.sqrt(q * (1 - q) / max(1, sample.n_calls))
-    return quantiles(sample, q), quantiles(sample, np.maximum(q - half, 0)), quantiles(sample, np.minimum(q + half, 1))
+    return (
+        quantiles(sample, q),
+        quantiles(sample, np.maximum(q - half, 0)),
+        quantiles(sample, np.minimum(q + half, 1)),
+    )

@@ -72,7 +72,9 @@ def overdispersion(arms: Standardised) -> float:
 
     Blocks hold their usable hours.
     """
-    return dispersion(*(_blocks(values) for values in (arms.baseline.y, arms.baseline.n, arms.baseline.nn)))
+    return dispersion(
+        *(_blocks(values) for values in (arms.baseline.y, arms.baseline.n, arms.baseline.nn))
+    )
 
 
 def dispersion(y: np.ndarray, n: np.ndarray, nn: np.ndarray) -> float:
@@ -95,7 +97,9 @@ def dispersion(y: np.ndarray, n: np.ndarray, nn: np.ndarray) -> float:
     return max(1.0, float(np.sum((y - p * n) ** 2 / (p * (1 - p) * nn)) / (y.size - 1)))
 
 
-def fisher_p(counts: RateCounts, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
+def fisher_p(
+    counts: RateCounts, *, scale: float = 1.0, alternative: Alternative = "two-sided"
+) -> float:
     """p of Fisher's exact test that the post rate is `scale` times the baseline rate, on counts divided by phi.
 
     "less" asks for a lower post rate. A scale below 1 shrinks the baseline's events, one above 1 its trials: events
@@ -140,7 +144,9 @@ def rate_variance(events: float, n: float, *, phi: float = 1.0) -> float:
     return float(phi * p * (1 - p) / n)
 
 
-def rate_bounds(events: float, n: float, *, phi: float = 1.0, level: float = 0.95) -> tuple[float, float]:
+def rate_bounds(
+    events: float, n: float, *, phi: float = 1.0, level: float = 0.95
+) -> tuple[float, float]:
     """Clopper-Pearson interval of a rate on events / phi of n / phi; two-sided at `level`.
 
     For the one-sided 95 % upper bound ask for level 0.90: 0 of n then gives 1 - 0.05^(1/n) (Clopper & Pearson 1934,
@@ -160,7 +166,14 @@ def rate_bounds(events: float, n: float, *, phi: float = 1.0, level: float = 0.9
     return low, high
 
 
-def limit_p(events: float, n: float, *, limit: float, phi: float = 1.0, alternative: Alternative = "two-sided") -> float:
+def limit_p(
+    events: float,
+    n: float,
+    *,
+    limit: float,
+    phi: float = 1.0,
+    alternative: Alternative = "two-sided",
+) -> float:
     """p of the exact binomial test of a rate against a fixed limit, on events / phi of n / phi.
 
     Agrees with `rate_bounds`: the one-sided upper bound is below the limit exactly when "less" is below that level.
@@ -173,10 +186,14 @@ def limit_p(events: float, n: float, *, limit: float, phi: float = 1.0, alternat
     # P(X <= k) and P(X >= k), X ~ Binomial(n, limit), by the incomplete beta function
     less = float(betainc(n - k, k + 1, 1 - p)) if k < n else 1.0
     greater = float(betainc(k, n - k + 1, p)) if k > 0 else 1.0
-    return {"less": less, "greater": greater, "two-sided": min(1.0, 2 * min(less, greater))}[alternative]
+    return {"less": less, "greater": greater, "two-sided": min(1.0, 2 * min(less, greater))}[
+        alternative
+    ]
 
 
-def difference_bounds(counts: RateCounts, *, scale: float = 1.0, level: float = 0.95) -> tuple[float, float]:
+def difference_bounds(
+    counts: RateCounts, *, scale: float = 1.0, level: float = 0.95
+) -> tuple[float, float]:
     """Interval of post rate - scale * baseline rate, put together from the Clopper-Pearson intervals of both rates.
 
     d - sqrt((p - l_p)^2 + (u_b - b)^2) to d + sqrt((u_p - p)^2 + (b - l_b)^2), u_b and l_b scaled with b: the method of variance
@@ -193,7 +210,9 @@ def difference_bounds(counts: RateCounts, *, scale: float = 1.0, level: float = 
     (-3.32, -0.69)
     """
     post, baseline = counts.post_events / counts.post_n, counts.baseline_events / counts.baseline_n
-    post_low, post_high = rate_bounds(counts.post_events, counts.post_n, phi=counts.phi, level=level)
+    post_low, post_high = rate_bounds(
+        counts.post_events, counts.post_n, phi=counts.phi, level=level
+    )
     low, high = rate_bounds(counts.baseline_events, counts.baseline_n, phi=counts.phi, level=level)
     difference = post - scale * baseline
     below = np.hypot(post - post_low, scale * (high - baseline))
@@ -205,7 +224,9 @@ def _hypergeometric_p(k: int, n: int, events: int, total: int, alternative: Alte
     """p of k of the events among n of the total. Equals `scipy.stats.fisher_exact`, which takes ten times as long."""
     x = np.arange(max(0, events + n - total), min(events, n) + 1)
     # P(x + 1) / P(x) = (events - x)(n - x) / ((x + 1)(total - events - n + x + 1))
-    step = np.log((events - x[:-1]) * (n - x[:-1]) / ((x[:-1] + 1.0) * (total - events - n + x[:-1] + 1.0)))
+    step = np.log(
+        (events - x[:-1]) * (n - x[:-1]) / ((x[:-1] + 1.0) * (total - events - n + x[:-1] + 1.0))
+    )
     chance = np.concatenate(([0.0], np.cumsum(step)))
     chance = np.exp(chance - chance.max())
     here = k - int(x[0])
@@ -221,7 +242,10 @@ def _hypergeometric_p(k: int, n: int, events: int, total: int, alternative: Alte
 def _deflated(counts: RateCounts, scale: float) -> tuple[tuple[int, int], tuple[int, int]]:
     """Whole (events, trials) of baseline and post after phi and the margin, rounded towards equal rates."""
     phi = counts.phi
-    k_base, n_base = counts.baseline_events / phi * min(scale, 1.0), counts.baseline_n / phi / max(scale, 1.0)
+    k_base, n_base = (
+        counts.baseline_events / phi * min(scale, 1.0),
+        counts.baseline_n / phi / max(scale, 1.0),
+    )
     k_post, n_post = counts.post_events / phi, counts.post_n / phi
     k_base = min(k_base, n_base)
     post_is_lower = k_post * n_base < k_base * n_post

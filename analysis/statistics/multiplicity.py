@@ -29,7 +29,13 @@ class HolmResult:
     p_adjusted: float
 
 
-def holm(p_values: Sequence[float], *, times: tuple[float, ...] = (1.0,), look: int | None = None, alpha: float = 0.05) -> list[HolmResult]:
+def holm(
+    p_values: Sequence[float],
+    *,
+    times: tuple[float, ...] = (1.0,),
+    look: int | None = None,
+    alpha: float = 0.05,
+) -> list[HolmResult]:
     """Holm's step-down over the declared claims at one look of a plan, in the order given.
 
     The k-th smallest of m must cross the bound computed for alpha / (m - k + 1), and all smaller ones theirs (Holm
@@ -96,5 +102,7 @@ def _agree(adjusted: float, crossed: bool, alpha: float) -> float:
 def _checked(p_values: Sequence[float]) -> np.ndarray:
     p = np.asarray(p_values, dtype=float)
     if p.size and not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(f"p_values {list(p_values)}: each must lie in 0..1; give 1 to a claim without data")
+        raise ValueError(
+            f"p_values {list(p_values)}: each must lie in 0..1; give 1 to a claim without data"
+        )
     return p

@@ -40,7 +40,9 @@ class Replay:
     false_alarms: int
 
 
-def pretended_deploys(baseline: ArmTotals, *, hours: int, step: int = STEP_HOURS) -> Iterator[PretendedDeploy]:
+def pretended_deploys(
+    baseline: ArmTotals, *, hours: int, step: int = STEP_HOURS
+) -> Iterator[PretendedDeploy]:
     """Pretend a deploy every `step` hours of the baseline, each followed by a window of `hours` hours.
 
     A window that touches an excluded hour is skipped, and so is one whose clock hours no other repeat of the baseline
@@ -64,7 +66,13 @@ def pretended_deploys(baseline: ArmTotals, *, hours: int, step: int = STEP_HOURS
             yield PretendedDeploy(start, start % cycle, rest, _window(baseline, start, hours))
 
 
-def replay(baseline: ArmTotals, *, hours: int, alarm: Callable[[PretendedDeploy], bool], step: int = STEP_HOURS) -> Replay:
+def replay(
+    baseline: ArmTotals,
+    *,
+    hours: int,
+    alarm: Callable[[PretendedDeploy], bool],
+    step: int = STEP_HOURS,
+) -> Replay:
     """Judge every pretended deploy and count the alarms, all of them false.
 
     Parameters
@@ -83,7 +91,9 @@ def replay(baseline: ArmTotals, *, hours: int, alarm: Callable[[PretendedDeploy]
     >>> replay(week, hours=4, alarm=lambda deploy: False)
     Replay(pretended_deploys=42, false_alarms=0)
     """
-    verdicts = [bool(alarm(deploy)) for deploy in pretended_deploys(baseline, hours=hours, step=step)]
+    verdicts = [
+        bool(alarm(deploy)) for deploy in pretended_deploys(baseline, hours=hours, step=step)
+    ]
     return Replay(len(verdicts), sum(verdicts))
 
 

@@ -14,7 +14,9 @@ def critical_t(bound: float, df: float) -> float:
     return float(-stdtrit(df, ndtr(-bound)))
 
 
-def smallest_visible_change(variance: float, df: float, *, bound: float, power: float = POWER) -> float:
+def smallest_visible_change(
+    variance: float, df: float, *, bound: float, power: float = POWER
+) -> float:
     """Smallest true difference whose test crosses the bound with probability `power`, in the metric's unit.
 
     (t_bound + t_power) * sqrt(V): the usual approximation to the noncentral t (Cohen 1988, Statistical Power Analysis,

@@ -45,7 +45,9 @@ class RankShift:
     exact: bool
 
 
-def rank_shift(baseline: LatencySample, post: LatencySample, *, level: float = 0.95) -> RankShift | None:
+def rank_shift(
+    baseline: LatencySample, post: LatencySample, *, level: float = 0.95
+) -> RankShift | None:
     """Mann-Whitney U and the Hodges-Lehmann shift with its interval, from counts; None when an arm has no calls.
 
     Mann & Whitney 1947, Ann. Math. Statist. 18, 50-60; Hodges & Lehmann 1963, ibid. 34, 598-611; interval: Hollander,
@@ -73,8 +75,14 @@ def rank_shift(baseline: LatencySample, post: LatencySample, *, level: float = 0
         p_value = _normal_p(u - m * n / 2, deviation)
         cut = int(np.floor(m * n / 2 + ndtri((1 - level) / 2) * deviation))
     cut = min(max(cut, 1), (m * n + 1) // 2)
-    shift = (_nth_difference(baseline, post, (m * n + 1) // 2) + _nth_difference(baseline, post, m * n // 2 + 1)) / 2
-    low, high = _nth_difference(baseline, post, cut), _nth_difference(baseline, post, m * n + 1 - cut)
+    shift = (
+        _nth_difference(baseline, post, (m * n + 1) // 2)
+        + _nth_difference(baseline, post, m * n // 2 + 1)
+    ) / 2
+    low, high = (
+        _nth_difference(baseline, post, cut),
+        _nth_difference(baseline, post, m * n + 1 - cut),
+    )
     return RankShift(u, u / (m * n), p_value, shift, low, high, bool(exact))
 
 
@@ -88,7 +96,9 @@ def _u_statistic(baseline: LatencySample, post: LatencySample) -> float:
 
 def _tie_counts(baseline: LatencySample, post: LatencySample) -> np.ndarray:
     """Calls of both arms at each distinct latency."""
-    time, place = np.unique(np.concatenate((baseline.latency_ms, post.latency_ms)), return_inverse=True)
+    time, place = np.unique(
+        np.concatenate((baseline.latency_ms, post.latency_ms)), return_inverse=True
+    )
     return np.bincount(place, np.concatenate((baseline.calls, post.calls)), minlength=time.size)
 
 
@@ -104,7 +114,11 @@ def _u_deviation(m: int, n: int, ties: np.ndarray) -> float:
 
 def _normal_p(distance: float, deviation: float) -> float:
     """Two-sided p with continuity correction; 1 when all latencies are equal."""
-    return float(min(1.0, 2 * ndtr(-max(0.0, abs(distance) - 0.5) / deviation))) if deviation > 0 else 1.0
+    return (
+        float(min(1.0, 2 * ndtr(-max(0.0, abs(distance) - 0.5) / deviation)))
+        if deviation > 0
+        else 1.0
+    )
 
 
 def _exact_u(m: int, n: int) -> np.ndarray:

@@ -112,7 +112,9 @@ class Spread:
         return max(1.0, self.post / self.independent_post)
 
 
-def measure_spread(arms: Standardised, *, indicator: bool = False, hours_per_cosine: int = 4) -> Spread:
+def measure_spread(
+    arms: Standardised, *, indicator: bool = False, hours_per_cosine: int = 4
+) -> Spread:
     """Choose the rule and measure: placebo windows, windows of one day, or cosine variance.
 
     A repeat counts as a day (or week) of baseline when at least half of its hours are usable. `indicator`: the metric is a
@@ -162,7 +164,9 @@ def independent_variance(total: HourSums) -> float:
     """
     if total.n <= 0:
         return np.inf
-    effective = total.n**2 / total.nn if total.nn > 0 else np.inf  # n of hours, not of calls, has no spread among calls
+    effective = (
+        total.n**2 / total.nn if total.nn > 0 else np.inf
+    )  # n of hours, not of calls, has no spread among calls
     if effective <= 1 + 1e-9:
         return np.inf
     r = total.y / total.n
@@ -176,7 +180,9 @@ def count_repeats(usable: Bools) -> int:
     return max(1, int((usable.mean(axis=1) >= 0.5).sum()))
 
 
-def _placebo_windows(arms: Standardised, *, hours: int, repeats: int, days: float) -> tuple[str, float, float, float, float]:
+def _placebo_windows(
+    arms: Standardised, *, hours: int, repeats: int, days: float
+) -> tuple[str, float, float, float, float]:
     """Every window of the baseline is a pretended deploy, compared with those of the same clock phase.
 
     V = s2 / mean(n)^2 * (1 + 1/D); windows of l < L hours give V * l / L. df = floor(C / l) * (D - 1), at least 1,
@@ -187,7 +193,9 @@ def _placebo_windows(arms: Standardised, *, hours: int, repeats: int, days: floa
     while True:
         start, y, n = _whole_windows(arms, length)
         phase = start % cycle
-        phase_y, phase_n, phase_windows = (np.bincount(phase, w, minlength=cycle) for w in (y, n, None))
+        phase_y, phase_n, phase_windows = (
+            np.bincount(phase, w, minlength=cycle) for w in (y, n, None)
+        )
         seen = (phase_n > 0)[phase]
         pooled_df = np.maximum(phase_windows - 1, 0)[phase_n > 0].sum()
         if pooled_df > 0 or length == 1:
@@ -204,7 +212,9 @@ def _placebo_windows(arms: Standardised, *, hours: int, repeats: int, days: floa
     return PLACEBO, post, baseline, df, df
 
 
-def _windows_of_one_day(arms: Standardised, *, hours: int) -> tuple[str, float, float, float, float]:
+def _windows_of_one_day(
+    arms: Standardised, *, hours: int
+) -> tuple[str, float, float, float, float]:
     """Windows inside one day around the day's own ratio: V = 2 s2 / mean(n)^2 * K / (K - 1), K = usable hours / L, df = K - 1."""
     length = hours
     while True:
@@ -221,7 +231,9 @@ def _windows_of_one_day(arms: Standardised, *, hours: int) -> tuple[str, float, 
     return ONE_DAY, post, baseline, k - 1, k - 1
 
 
-def _cosine(arms: Standardised, *, hours: int, repeats: int, per_cosine: int) -> tuple[str, float, float, float, float]:
+def _cosine(
+    arms: Standardised, *, hours: int, repeats: int, per_cosine: int
+) -> tuple[str, float, float, float, float]:
     """Equal-weighted cosine variance (Lazarus, Lewis, Stock, Watson 2018, JBES 36, 541-559, eq. 4) in each arm.
 
     V = v_post / n_post^2 + sum over days of v_day / n_base^2, residuals around each arm's own ratio.
@@ -235,7 +247,13 @@ def _cosine(arms: Standardised, *, hours: int, repeats: int, per_cosine: int) ->
     variance_of = partial(cosine_variance, hours_per_cosine=per_cosine)
     post_part = variance_of(post_residual) / post.n**2 if post.n > 0 else 0.0
     baseline_part = sum(map(variance_of, day_residual)) / baseline.n**2 if baseline.n > 0 else 0.0
-    return COSINE, post_part, float(baseline_part), float(_cosines(hours, per_cosine)), float(_cosines(length, per_cosine) * repeats)
+    return (
+        COSINE,
+        post_part,
+        float(baseline_part),
+        float(_cosines(hours, per_cosine)),
+        float(_cosines(length, per_cosine) * repeats),
+    )
 
 
 def cosine_variance(residual: Floats, *, hours_per_cosine: int = 4) -> float:

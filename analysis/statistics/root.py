@@ -25,7 +25,9 @@ def find_root(function: Callable[[float], float], low: float, high: float) -> fl
     """
     at_low, at_high = function(low), function(high)
     if at_low * at_high > 0:
-        raise ValueError(f"the function has the same sign at {low} and at {high}; give two points with a root between them")
+        raise ValueError(
+            f"the function has the same sign at {low} and at {high}; give two points with a root between them"
+        )
     for _ in range(MOST_STEPS):
         if at_low == 0 or abs(high - low) <= TOLERANCE * max(1.0, abs(high)):
             return low
@@ -35,8 +37,12 @@ def find_root(function: Callable[[float], float], low: float, high: float) -> fl
         at_middle = function(middle)
         if at_middle == 0:
             return middle
-        cut = middle + (middle - low) * np.sign(at_low - at_high) * at_middle / np.sqrt(at_middle**2 - at_low * at_high)
+        cut = middle + (middle - low) * np.sign(at_low - at_high) * at_middle / np.sqrt(
+            at_middle**2 - at_low * at_high
+        )
         at_cut = function(cut)
         points = sorted([(low, at_low), (middle, at_middle), (cut, at_cut), (high, at_high)])
-        (low, at_low), (high, at_high) = next(pair for pair in pairwise(points) if pair[0][1] * pair[1][1] <= 0)
+        (low, at_low), (high, at_high) = next(
+            pair for pair in pairwise(points) if pair[0][1] * pair[1][1] <= 0
+        )
     return (low + high) / 2

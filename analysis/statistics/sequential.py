@@ -31,7 +31,9 @@ def obrien_fleming(time: float, alpha: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def bounds(times: tuple[float, ...], alpha: float = 0.05, *, spending: Spending = quadratic) -> tuple[float, ...]:
+def bounds(
+    times: tuple[float, ...], alpha: float = 0.05, *, spending: Spending = quadratic
+) -> tuple[float, ...]:
     """Two-sided bound on |z| for each look, so that all looks together cross by chance with probability alpha.
 
     Exact recursive integration of the density of the test statistic that has not crossed yet (Armitage, McPherson, Rowe
@@ -61,7 +63,10 @@ def bounds(times: tuple[float, ...], alpha: float = 0.05, *, spending: Spending 
     """
     _check_plan(times, alpha)
     found: list[float] = []
-    points, density = np.zeros(1), np.ones(1)  # weighted density of the sum B(t) that has not crossed yet
+    points, density = (
+        np.zeros(1),
+        np.ones(1),
+    )  # weighted density of the sum B(t) that has not crossed yet
     before, spent = 0.0, 0.0
     for time in times:
         sigma = np.sqrt(time - before)
@@ -94,13 +99,19 @@ def alpha_needed(times: tuple[float, ...], look: int, z: float) -> float:
     rising, beyond_one_look = _alpha_table(tuple(times))[look]
     if z < rising[0]:
         return 1.0
-    return SMALLEST_ALPHA if z >= rising[-1] else float(np.exp(log_ndtr(-z) + np.interp(z, rising, beyond_one_look)))
+    return (
+        SMALLEST_ALPHA
+        if z >= rising[-1]
+        else float(np.exp(log_ndtr(-z) + np.interp(z, rising, beyond_one_look)))
+    )
 
 
 @lru_cache(maxsize=64)
 def _alpha_table(times: tuple[float, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Per look: rising bounds, and how far log alpha lies above that of one look alone, which hardly bends between two of them."""
-    alphas = np.concatenate((np.geomspace(SMALLEST_ALPHA, 0.2, 60), np.linspace(0.25, LARGEST_ALPHA, 16)))
+    alphas = np.concatenate(
+        (np.geomspace(SMALLEST_ALPHA, 0.2, 60), np.linspace(0.25, LARGEST_ALPHA, 16))
+    )
     table = np.array([bounds(times, float(alpha)) for alpha in alphas])
     return [(column[::-1], np.log(alphas[::-1]) - log_ndtr(-column[::-1])) for column in table.T]
 
@@ -118,7 +129,9 @@ def _edge(points: np.ndarray, density: np.ndarray, sigma: float, step: float) ->
     return float(find_root(excess, 0.0, reach))
 
 
-def _carry(points: np.ndarray, density: np.ndarray, sigma: float, edge: float) -> tuple[np.ndarray, np.ndarray]:
+def _carry(
+    points: np.ndarray, density: np.ndarray, sigma: float, edge: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Weighted density at the nodes of the next look, inside its bounds."""
     nodes, weights = _nodes(edge, sigma)
     kernel = np.exp(-0.5 * ((nodes[:, None] - points) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
@@ -139,6 +152,8 @@ def _legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_plan(times: tuple[float, ...], alpha: float) -> None:
     if not times or times[-1] > 1 + 1e-12 or any(b <= a for a, b in pairwise((0.0, *times))):
-        raise ValueError(f"times {times}: looks must rise inside (0, 1], as hours since the deploy / hours planned")
+        raise ValueError(
+            f"times {times}: looks must rise inside (0, 1], as hours since the deploy / hours planned"
+        )
     if not 0 < alpha < 1:
         raise ValueError(f"alpha {alpha}: it must lie between 0 and 1")

@@ -12,7 +12,9 @@ from analysis.statistics.ratio import Spread
 from analysis.statistics.root import find_root
 
 
-def t_p_value(estimate: float, variance: float, df: float, alternative: Alternative = "two-sided") -> float:
+def t_p_value(
+    estimate: float, variance: float, df: float, alternative: Alternative = "two-sided"
+) -> float:
     """p of "the estimate is 0" with its variance on `df` degrees of freedom, which may be fractional.
 
     An infinite variance knows nothing: two-sided 1, one-sided one half. Variance 0 with estimate 0 likewise.
@@ -30,7 +32,9 @@ def t_p_value(estimate: float, variance: float, df: float, alternative: Alternat
     return min(1.0, 2 * float(stdtr(df, -abs(t))))
 
 
-def t_interval(estimate: float, variance: float, df: float, level: float, widest: tuple[float, float]) -> tuple[float, float]:
+def t_interval(
+    estimate: float, variance: float, df: float, level: float, widest: tuple[float, float]
+) -> tuple[float, float]:
     """Estimate -+ t * sqrt(variance), cut at `widest`: what the metric can be."""
     if not np.isfinite(variance):
         return widest
@@ -38,7 +42,9 @@ def t_interval(estimate: float, variance: float, df: float, level: float, widest
     return float(max(widest[0], estimate - half)), float(min(widest[1], estimate + half))
 
 
-def difference_interval(spread: Spread, baseline: float, post: float, *, scale: float, level: float) -> tuple[float, float]:
+def difference_interval(
+    spread: Spread, baseline: float, post: float, *, scale: float, level: float
+) -> tuple[float, float]:
     """Interval of post - scale * baseline: every difference that the t test would not refuse.
 
     A larger post value moves more from hour to hour than the baseline predicted. So the lower end, where it lies above 0, is
@@ -68,21 +74,38 @@ def difference_interval(spread: Spread, baseline: float, post: float, *, scale: 
     return float(low), float(high)
 
 
-def rate_interval(spread: Spread, baseline: float, post: float, *, level: float) -> tuple[float, float]:
+def rate_interval(
+    spread: Spread, baseline: float, post: float, *, level: float
+) -> tuple[float, float]:
     """Interval of a post rate alone: every fixed rate that the t test would not refuse. 0 of n has a width too, like Wilson's (1927)."""
     if not np.isfinite(spread.variance(0.0)):
         return 0.0, 1.0
     ratio = post / baseline if baseline > 0 else 1.0
-    return _rate_interval(spread, post, _critical_t(spread.df(0.0), level), scale=0.0, of_null=0.0, rise=lambda _: ratio)
+    return _rate_interval(
+        spread,
+        post,
+        _critical_t(spread.df(0.0), level),
+        scale=0.0,
+        of_null=0.0,
+        rise=lambda _: ratio,
+    )
 
 
 def _rate_interval(
-    spread: Spread, estimate: float, t: float, *, scale: float, of_null: float, rise: Callable[[float], float]
+    spread: Spread,
+    estimate: float,
+    t: float,
+    *,
+    scale: float,
+    of_null: float,
+    rise: Callable[[float], float],
 ) -> tuple[float, float]:
     """The same for a rate, between post rates of 0 and 1: each difference is asked with the variance of the post rate that it means."""
 
     def beyond(difference: float) -> float:
-        variance = spread.variance(scale, rise=rise(min(difference, estimate)), at=of_null + difference)
+        variance = spread.variance(
+            scale, rise=rise(min(difference, estimate)), at=of_null + difference
+        )
         return abs(estimate - difference) - t * np.sqrt(variance)
 
     lowest, highest = min(-of_null, estimate), max(1.0 - of_null, estimate)

@@ -92,7 +92,9 @@ def kaplan_meier(latency_ms: Floats, answered: Floats, failed: Floats) -> Surviv
     latency = np.asarray(latency_ms, dtype=float)
     answered, failed = np.asarray(answered, dtype=float), np.asarray(failed, dtype=float)
     if not latency.shape == answered.shape == failed.shape:
-        raise ValueError(f"latency_ms, answered and failed have shapes {latency.shape}, {answered.shape}, {failed.shape}")
+        raise ValueError(
+            f"latency_ms, answered and failed have shapes {latency.shape}, {answered.shape}, {failed.shape}"
+        )
     if latency.size and min(answered.min(), failed.min()) < 0:
         raise ValueError("answered and failed are counts of calls: none may be negative")
     filled = answered + failed > 0
@@ -106,7 +108,9 @@ def kaplan_meier(latency_ms: Floats, answered: Floats, failed: Floats) -> Surviv
     return SurvivalCurve(time, n, d, lost, np.cumprod(left / n), hazard_variance)
 
 
-def survival_at(curve: SurvivalCurve, time_ms: float, *, level: float = 0.95, inflation: float = 1.0) -> Estimate:
+def survival_at(
+    curve: SurvivalCurve, time_ms: float, *, level: float = 0.95, inflation: float = 1.0
+) -> Estimate:
     """S(t), the share of calls not answered by `time_ms`, with its log-log interval.
 
     Greenwood's variance times `inflation` (calls of an hour are not independent: give `Comparison.inflation` of "slower
@@ -127,14 +131,18 @@ def survival_at(curve: SurvivalCurve, time_ms: float, *, level: float = 0.95, in
     return Estimate(s, float(s ** np.exp(z * spread)), float(s ** np.exp(-z * spread)))
 
 
-def rmst(curve: SurvivalCurve, tau_ms: float, *, level: float = 0.95, inflation: float = 1.0) -> Estimate:
+def rmst(
+    curve: SurvivalCurve, tau_ms: float, *, level: float = 0.95, inflation: float = 1.0
+) -> Estimate:
     """Restricted mean time to answer: area under S up to `tau_ms`, in ms (Uno et al. 2014, JCO 32, 2380-2385).
 
     Unknown when tau lies beyond the last cut-off call. Choose tau before the data, at most the smaller of two caps.
     """
     if not curve.n_calls or tau_ms > curve.known_until_ms:
         return UNKNOWN
-    return _with_interval(_area(curve, 0.0, tau_ms), _tail_areas(curve, tau_ms), curve, level, inflation)
+    return _with_interval(
+        _area(curve, 0.0, tau_ms), _tail_areas(curve, tau_ms), curve, level, inflation
+    )
 
 
 @dataclass(frozen=True)
@@ -204,7 +212,9 @@ def what_if_cap(
     )
 
 
-def _saved_per_success(curve: SurvivalCurve, cap_ms: float, own_cap_ms: float, level: float, inflation: float) -> Estimate:
+def _saved_per_success(
+    curve: SurvivalCurve, cap_ms: float, own_cap_ms: float, level: float, inflation: float
+) -> Estimate:
     """Time per good answer RMST / (1 - S) at the own cap, minus at the asked one."""
     now, now_gradient = _time_per_success(curve, own_cap_ms)
     then, then_gradient = _time_per_success(curve, cap_ms)
@@ -228,7 +238,9 @@ def _area(curve: SurvivalCurve, start_ms: float, end_ms: float) -> float:
     """Integral of S from start to end, ms."""
     inside = (curve.time_ms > start_ms) & (curve.time_ms < end_ms)
     edges = np.concatenate(([start_ms], curve.time_ms[inside], [end_ms]))
-    steps = np.concatenate(([1.0], curve.survival))[np.searchsorted(curve.time_ms, edges[:-1], side="right")]
+    steps = np.concatenate(([1.0], curve.survival))[
+        np.searchsorted(curve.time_ms, edges[:-1], side="right")
+    ]
     return float(steps @ np.diff(edges))
 
 
@@ -240,7 +252,11 @@ def _tail_areas(curve: SurvivalCurve, tau_ms: float) -> Floats:
     return np.cumsum(pieces[::-1])[::-1]
 
 
-def _with_interval(value: float, gradient: Floats, curve: SurvivalCurve, level: float, inflation: float) -> Estimate:
+def _with_interval(
+    value: float, gradient: Floats, curve: SurvivalCurve, level: float, inflation: float
+) -> Estimate:
     """Normal interval with variance sum g^2 d / (n (n - d)) * inflation."""
-    half = float(-ndtri((1 - level) / 2)) * np.sqrt(inflation * float(gradient**2 @ curve.hazard_variance))
+    half = float(-ndtri((1 - level) / 2)) * np.sqrt(
+        inflation * float(gradient**2 @ curve.hazard_variance)
+    )
     return Estimate(value, float(value - half), float(value + half))

@@ -81,18 +81,31 @@ def check_sustained(
     """
     if post.y.shape[2] < hours or hours < 1:
         return Sustained(False, crossed, None, None, critical_guardrails_met, True, None)
-    plain, first = compare_trailing(baseline, post, hours=hours, indicator=indicator, first_hour=first_hour)
+    plain, first = compare_trailing(
+        baseline, post, hours=hours, indicator=indicator, first_hour=first_hour
+    )
     trailing = trailing or plain
     evidence_asked = not indicator or _expected_events(trailing, baseline) >= SMALLEST_EXPECTED
-    share = _share_better(baseline, post, first=first, first_hour=first_hour, better=better) if evidence_asked else None
+    share = (
+        _share_better(baseline, post, first=first, first_hour=first_hour, better=better)
+        if evidence_asked
+        else None
+    )
     if evidence_asked:
         p_value = trailing.p_value(alternative=better)
         lasting = p_value <= ONE_SIDED
     else:
         p_value = trailing.p_value(alternative="greater" if better == "less" else "less")
         lasting = p_value > ONE_SIDED
-    holds = crossed and lasting and critical_guardrails_met and (share is None or share >= SHARE_OF_HOURS)
-    return Sustained(holds, crossed, lasting, share, critical_guardrails_met, evidence_asked, p_value)
+    holds = (
+        crossed
+        and lasting
+        and critical_guardrails_met
+        and (share is None or share >= SHARE_OF_HOURS)
+    )
+    return Sustained(
+        holds, crossed, lasting, share, critical_guardrails_met, evidence_asked, p_value
+    )
 
 
 def compare_trailing(
@@ -102,7 +115,10 @@ def compare_trailing(
     first = post.y.shape[2] - hours
     cycle = baseline.y.shape[2]
     trailing = compare(
-        baseline, post.hours(first, first + hours), indicator=indicator, first_hour=(first_hour + first) % cycle
+        baseline,
+        post.hours(first, first + hours),
+        indicator=indicator,
+        first_hour=(first_hour + first) % cycle,
     )
     return trailing, first
 
@@ -113,12 +129,16 @@ def _expected_events(trailing: Comparison, baseline: ArmTotals) -> float:
     return (trailing.crude_baseline_value or 0.0) * max(trailing.post_n, usual_n)
 
 
-def _share_better(baseline: ArmTotals, post: ArmTotals, *, first: int, first_hour: int, better: str) -> float:
+def _share_better(
+    baseline: ArmTotals, post: ArmTotals, *, first: int, first_hour: int, better: str
+) -> float:
     """Share of the trailing hours with calls whose value is better than the baseline's over the same clock hours."""
     hours = post.hours(first, post.y.shape[2])
     arms = standardise(baseline, hours, first_hour=(first_hour + first) % baseline.y.shape[2])
     filled = (arms.post.n > 0) & arms.post_usable
     if not filled.any() or arms.baseline_total.n <= 0:
         return 0.0
-    change = arms.post.y[filled] / arms.post.n[filled] - arms.baseline_total.y / arms.baseline_total.n
+    change = (
+        arms.post.y[filled] / arms.post.n[filled] - arms.baseline_total.y / arms.baseline_total.n
+    )
     return float(np.mean(change < 0 if better == "less" else change > 0))

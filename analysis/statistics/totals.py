@@ -51,7 +51,9 @@ class ArmTotals:
             object.__setattr__(self, name, _checked(name, getattr(self, name), shape))
         object.__setattr__(self, "usable", _readonly(np.asarray(self.usable, dtype=bool)))
         if self.usable.shape != shape[1:]:
-            raise ValueError(f"usable has shape {self.usable.shape}: it must be (repeats, hours) = {shape[1:]}")
+            raise ValueError(
+                f"usable has shape {self.usable.shape}: it must be (repeats, hours) = {shape[1:]}"
+            )
         if self.n.size and self.n.min() < 0:
             raise ValueError(f"n holds {self.n.min()}: a sum of weights is never negative")
 
@@ -74,11 +76,16 @@ class ArmTotals:
 
     def as_one_stratum(self) -> ArmTotals:
         """The same calls without regard to their strata."""
-        return ArmTotals(**{name: getattr(self, name).sum(axis=0, keepdims=True) for name in SUMS}, usable=self.usable)
+        return ArmTotals(
+            **{name: getattr(self, name).sum(axis=0, keepdims=True) for name in SUMS},
+            usable=self.usable,
+        )
 
     def without(self, hours: Bools) -> ArmTotals:
         """The same sums with these hours (repeats, hours) no longer usable."""
-        return ArmTotals(**{name: getattr(self, name) for name in SUMS}, usable=self.usable & ~hours)
+        return ArmTotals(
+            **{name: getattr(self, name) for name in SUMS}, usable=self.usable & ~hours
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +102,9 @@ class HourSums:
         """Sums over hours, hour h counted `times[h]` times: squared in second moments, as for any weight."""
         square = times * times
         by_name = {f.name: getattr(self, f.name) for f in fields(self)}
-        return HourSums(**{k: np.sum(v * (times if k in ("y", "n") else square)) for k, v in by_name.items()})
+        return HourSums(
+            **{k: np.sum(v * (times if k in ("y", "n") else square)) for k, v in by_name.items()}
+        )
 
 
 class PlainSums(NamedTuple):
@@ -142,11 +151,15 @@ class Standardised:
     post_total: HourSums = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "baseline_total", self.baseline.total(self.matches * self.baseline_usable))
+        object.__setattr__(
+            self, "baseline_total", self.baseline.total(self.matches * self.baseline_usable)
+        )
         object.__setattr__(self, "post_total", self.post.total(self.post_usable.astype(float)))
 
 
-def standardise(baseline: ArmTotals, post: ArmTotals, *, first_hour: int = 0, every_post_hour: bool = False) -> Standardised:
+def standardise(
+    baseline: ArmTotals, post: ArmTotals, *, first_hour: int = 0, every_post_hour: bool = False
+) -> Standardised:
     """Combine strata so that both arms have the same mix, over hours of the cycle that both have.
 
     Overlap weights w_s = nb_s * np_s / (nb_s + np_s), scaled to sum 1 (Li, Morgan, Zaslavsky 2018, JASA 113, 390-400):
@@ -196,7 +209,9 @@ def standardise(baseline: ArmTotals, post: ArmTotals, *, first_hour: int = 0, ev
         baseline, post = baseline.as_one_stratum(), post.as_one_stratum()
     matched = baseline.usable & (matches > 0)
     before, after = _by_stratum(baseline, matched), _by_stratum(post, post.usable)
-    baseline_factor, post_factor = overlap_factors(_by_stratum(baseline, baseline.usable * matches).n, after.n)
+    baseline_factor, post_factor = overlap_factors(
+        _by_stratum(baseline, baseline.usable * matches).n, after.n
+    )
     common = post_factor > 0
     return Standardised(
         baseline=_combine(baseline, baseline_factor),
@@ -241,7 +256,12 @@ def _has_a_like(baseline_usable: Bools, post_usable: Bools, *, first_hour: int) 
 def _fails_wholly(baseline: ArmTotals, post: ArmTotals, hours: NDArray) -> bool:
     """Whether a stratum of one arm has sums of y without any n, while the other arm has both."""
     before, after = _by_stratum(baseline, hours), _by_stratum(post, post.usable)
-    return bool((((after.y > 0) & (after.n <= 0) & (before.n > 0)) | ((before.y > 0) & (before.n <= 0) & (after.n > 0))).any())
+    return bool(
+        (
+            ((after.y > 0) & (after.n <= 0) & (before.n > 0))
+            | ((before.y > 0) & (before.n <= 0) & (after.n > 0))
+        ).any()
+    )
 
 
 def match_hours(post_usable: Bools, *, cycle: int, first_hour: int = 0) -> Floats:
@@ -253,7 +273,10 @@ def match_hours(post_usable: Bools, *, cycle: int, first_hour: int = 0) -> Float
 def _combine(arm: ArmTotals, factor: Floats) -> HourSums:
     """Strata times their factors, added; second moments times squared factors; unusable hours are 0."""
     first, second = (factor, factor * factor)
-    sums = {name: np.einsum("s,srh->rh", first if name in ("y", "n") else second, getattr(arm, name)) for name in SUMS}
+    sums = {
+        name: np.einsum("s,srh->rh", first if name in ("y", "n") else second, getattr(arm, name))
+        for name in SUMS
+    }
     return HourSums(**{name: np.where(arm.usable, value, 0.0) for name, value in sums.items()})
 
 
@@ -263,9 +286,13 @@ def _first_repeat(sums: HourSums) -> HourSums:
 
 def _check_pair(baseline: ArmTotals, post: ArmTotals) -> None:
     if baseline.y.shape[0] != post.y.shape[0]:
-        raise ValueError(f"baseline has {baseline.y.shape[0]} strata, post {post.y.shape[0]}: give both the same ones")
+        raise ValueError(
+            f"baseline has {baseline.y.shape[0]} strata, post {post.y.shape[0]}: give both the same ones"
+        )
     if post.y.shape[1] != 1:
-        raise ValueError(f"post has {post.y.shape[1]} repeats: it must be 1, its hours counted from the deploy")
+        raise ValueError(
+            f"post has {post.y.shape[1]} repeats: it must be 1, its hours counted from the deploy"
+        )
 
 
 def _checked(name: str, value: Floats, shape: tuple[int, ...]) -> Floats:

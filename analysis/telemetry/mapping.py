@@ -87,44 +87,72 @@ class Mapping:
         """
         relation = _table(self.table)
         if self.columns:
-            select = exp.select(*(exp.alias_(self._expression(column), column, quoted=True) for column, _ in self.columns)).from_(relation)
+            select = exp.select(
+                *(
+                    exp.alias_(self._expression(column), column, quoted=True)
+                    for column, _ in self.columns
+                )
+            ).from_(relation)
             conditions = [parse_one(self.where, read=self.dialect)] if self.where else []
-            conditions += [self._looked_up(condition) for condition in written] if self.indexed else []
+            conditions += (
+                [self._looked_up(condition) for condition in written] if self.indexed else []
+            )
             relation = exp.Subquery(this=select.where(*conditions))
         relation.set("alias", exp.TableAlias(this=exp.to_identifier(CANONICAL_TABLE, quoted=True)))
         return relation
 
     def left_out_query(self, condition: str) -> exp.Select:
         """How many rows of the store meet a condition of `left_out`; with an indexed column, of those since :written_from."""
-        query = exp.select("COUNT(*) AS calls").from_(_table(self.table)).where(parse_one(condition, read=self.dialect))
+        query = (
+            exp.select("COUNT(*) AS calls")
+            .from_(_table(self.table))
+            .where(parse_one(condition, read=self.dialect))
+        )
         if self.indexed:
-            since = exp.GTE(this=exp.column("createdAt"), expression=exp.Placeholder(this="written_from"))
+            since = exp.GTE(
+                this=exp.column("createdAt"), expression=exp.Placeholder(this="written_from")
+            )
             query = query.where(self._looked_up(since))
         return query
 
     def check_fits(self, stored: Collection[str], where: str) -> None:
         """Raise WrongUse when an expression reads a column that the store does not have; `where` names the store in the sentence."""
         known = {column.lower() for column in stored}
-        expressions = [*self.columns, *((key, getattr(self, key)) for key in ("where", "indexed") if getattr(self, key)), *self.left_out]
+        expressions = [
+            *self.columns,
+            *((key, getattr(self, key)) for key in ("where", "indexed") if getattr(self, key)),
+            *self.left_out,
+        ]
         for place, sql in expressions:
             for column in parse_one(sql, read=self.dialect).find_all(exp.Column):
                 if column.parts[0].name.lower() not in known:
-                    lacking = f"{place} reads {shown(column.parts[0].name)}, which {where} does not have"
-                    raise WrongUse(f"mapping {self.name!r}: {lacking}; write a mapping of your own with another expression there")
+                    lacking = (
+                        f"{place} reads {shown(column.parts[0].name)}, which {where} does not have"
+                    )
+                    raise WrongUse(
+                        f"mapping {self.name!r}: {lacking}; write a mapping of your own with another expression there"
+                    )
 
     def _expression(self, column: str) -> exp.Expression:
         expression = parse_one(dict(self.columns)[column], read=self.dialect)
         if column != "latencyMs" or self.latency_unit == "ms":
             return expression
         factor = parse_one(LATENCY_UNITS[self.latency_unit], read="postgres")
-        return exp.cast(exp.func("ROUND", exp.Mul(this=exp.paren(expression), expression=factor)), "BIGINT")
+        return exp.cast(
+            exp.func("ROUND", exp.Mul(this=exp.paren(expression), expression=factor)), "BIGINT"
+        )
 
     def _looked_up(self, condition: exp.Binary) -> exp.Expression:
         """A condition on createdAt as one on the indexed column: a call lasts a day at most."""
         bound = condition.expression.copy()
         if isinstance(condition, exp.GT | exp.GTE):
-            bound = exp.Sub(this=bound, expression=exp.Interval(this=exp.Literal.string("1"), unit=exp.var("DAY")))
-        return type(condition)(this=exp.paren(parse_one(self.indexed, read=self.dialect)), expression=bound)
+            bound = exp.Sub(
+                this=bound,
+                expression=exp.Interval(this=exp.Literal.string("1"), unit=exp.var("DAY")),
+            )
+        return type(condition)(
+            this=exp.paren(parse_one(self.indexed, read=self.dialect)), expression=bound
+        )
 
 
 def load_mapping(name: str | None, *, folder: Path, table: str | None) -> Mapping:
@@ -136,7 +164,9 @@ def load_mapping(name: str | None, *, folder: Path, table: str | None) -> Mappin
     path = shipped if shipped.exists() else folder / str(name)
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.toml")))
-        raise WrongUse(f"mapping {shown(name)} is neither shipped ({known}) nor a file beside rollout.toml; name one of these")
+        raise WrongUse(
+            f"mapping {shown(name)} is neither shipped ({known}) nor a file beside rollout.toml; name one of these"
+        )
     return _checked(_parsed(path), path=path, table=table)
 
 
@@ -150,13 +180,19 @@ def _parsed(path: Path) -> dict:
         with path.open("rb") as file:
             raw = file.read(_LONGEST_FILE + 1)
     except OSError as error:
-        raise WrongUse(f"mapping {path.name} cannot be read ({error.strerror}); make it readable") from None
+        raise WrongUse(
+            f"mapping {path.name} cannot be read ({error.strerror}); make it readable"
+        ) from None
     if len(raw) > _LONGEST_FILE:
-        raise WrongUse(f"mapping {path.name} is larger than {_LONGEST_FILE:,} bytes, which no mapping is; name yours in [source].mapping")
+        raise WrongUse(
+            f"mapping {path.name} is larger than {_LONGEST_FILE:,} bytes, which no mapping is; name yours in [source].mapping"
+        )
     try:
         return tomllib.loads(raw.decode("utf-8"))
     except RecursionError:
-        raise WrongUse(f"mapping {path.name} is nested too deeply; write it as the shipped ones") from None
+        raise WrongUse(
+            f"mapping {path.name} is nested too deeply; write it as the shipped ones"
+        ) from None
     except ValueError as error:  # not TOML, not UTF-8, a number of thousands of digits
         raise WrongUse(f"mapping {path.name} is not valid TOML: {error}; mend that line") from None
 
@@ -164,47 +200,75 @@ def _parsed(path: Path) -> dict:
 def _checked(text: dict, *, path: Path, table: str | None) -> Mapping:
     unknown = set(text) - set(KEYS)
     if unknown:
-        raise WrongUse(f"mapping {path.name} has the unknown key {shown(sorted(unknown)[0])}; it takes {', '.join(KEYS)}")
+        raise WrongUse(
+            f"mapping {path.name} has the unknown key {shown(sorted(unknown)[0])}; it takes {', '.join(KEYS)}"
+        )
     columns = text.get("columns", {})
     if not isinstance(columns, dict) or not all(isinstance(sql, str) for sql in columns.values()):
-        raise WrongUse(f"mapping {path.name}: [columns] gives each canonical column an SQL expression in quotes")
+        raise WrongUse(
+            f"mapping {path.name}: [columns] gives each canonical column an SQL expression in quotes"
+        )
     missing = [column for column in CANONICAL_COLUMNS if columns and column not in columns]
     surplus = [column for column in columns if column not in CANONICAL_COLUMNS]
     if missing or surplus:
-        rule = f"has no {missing[0]!r}" if missing else f"has the unknown column {shown(surplus[0])}"
-        raise WrongUse(f"mapping {path.name}: [columns] {rule}; it gives exactly {', '.join(CANONICAL_COLUMNS)}")
-    given = {key: text[key] for key in ("table", "dialect", "latency_unit", "indexed", "where") if key in text}
+        rule = (
+            f"has no {missing[0]!r}" if missing else f"has the unknown column {shown(surplus[0])}"
+        )
+        raise WrongUse(
+            f"mapping {path.name}: [columns] {rule}; it gives exactly {', '.join(CANONICAL_COLUMNS)}"
+        )
+    given = {
+        key: text[key]
+        for key in ("table", "dialect", "latency_unit", "indexed", "where")
+        if key in text
+    }
     for key, value in given.items():
         if not isinstance(value, str) or not value:
             raise WrongUse(f"mapping {path.name}: {key} is one text in quotes")
     _check_words(given, has_columns=bool(columns), path=path)
     left_out = _left_out(text.get("left_out", []), path=path)
-    expressions = [*columns.items(), *((key, given[key]) for key in ("where", "indexed") if key in given), *left_out]
+    expressions = [
+        *columns.items(),
+        *((key, given[key]) for key in ("where", "indexed") if key in given),
+        *left_out,
+    ]
     for place, sql in expressions:
         _check_expression(sql, path=path, where=place, dialect=given.get("dialect", "postgres"))
     notes = text.get("notes", [])
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
         raise WrongUse(f"mapping {path.name}: notes is a list of texts in quotes")
     given["table"] = table or given.get("table", CANONICAL_TABLE)
-    return Mapping(path.stem, columns=tuple(columns.items()), notes=tuple(notes), left_out=left_out, **given)
+    return Mapping(
+        path.stem, columns=tuple(columns.items()), notes=tuple(notes), left_out=left_out, **given
+    )
 
 
 def _left_out(rows: Any, *, path: Path) -> tuple[tuple[str, str], ...]:
-    good = isinstance(rows, list) and all(isinstance(row, dict) and set(row) == {"what", "where"} for row in rows)
+    good = isinstance(rows, list) and all(
+        isinstance(row, dict) and set(row) == {"what", "where"} for row in rows
+    )
     if not good or not all(isinstance(value, str) for row in rows for value in row.values()):
-        raise WrongUse(f'mapping {path.name}: left_out is a list such as [{{what = "calls without an end", where = "ended IS NULL"}}]')
+        raise WrongUse(
+            f'mapping {path.name}: left_out is a list such as [{{what = "calls without an end", where = "ended IS NULL"}}]'
+        )
     return tuple((row["what"], row["where"]) for row in rows)
 
 
 def _check_words(given: dict[str, str], *, has_columns: bool, path: Path) -> None:
-    if "dialect" in given and not (_ONE_WORD.fullmatch(given["dialect"]) and Dialect.get(given["dialect"])):
-        every = sorted(name for name in Dialect.classes if name)  # all of them are loaded for it, so only now
+    if "dialect" in given and not (
+        _ONE_WORD.fullmatch(given["dialect"]) and Dialect.get(given["dialect"])
+    ):
+        every = sorted(
+            name for name in Dialect.classes if name
+        )  # all of them are loaded for it, so only now
         raise WrongUse(_unknown(path, "dialect", given["dialect"], every))
     if "latency_unit" in given and given["latency_unit"] not in LATENCY_UNITS:
         raise WrongUse(_unknown(path, "latency_unit", given["latency_unit"], LATENCY_UNITS))
     alone = [key for key in given if key != "table" and not has_columns]
     if alone:
-        raise WrongUse(f"mapping {path.name}: {alone[0]} says nothing without [columns]; give them, or take the line out")
+        raise WrongUse(
+            f"mapping {path.name}: {alone[0]} says nothing without [columns]; give them, or take the line out"
+        )
 
 
 def _unknown(path: Path, key: str, value: str, known: Collection[str]) -> str:
@@ -212,23 +276,48 @@ def _unknown(path: Path, key: str, value: str, known: Collection[str]) -> str:
 
 
 def _check_expression(sql: str, *, path: Path, where: str, dialect: str) -> None:
-    too_much = WrongUse(f"mapping {path.name}: {where} is longer or deeper than an expression may be; make a view and map that")
-    if len(sql) > _LONGEST_EXPRESSION or sql.count("[") > _DEEPEST:  # the parser takes minutes for a few hundred brackets
+    too_much = WrongUse(
+        f"mapping {path.name}: {where} is longer or deeper than an expression may be; make a view and map that"
+    )
+    if (
+        len(sql) > _LONGEST_EXPRESSION or sql.count("[") > _DEEPEST
+    ):  # the parser takes minutes for a few hundred brackets
         raise too_much
     try:
         expressions = parse(sql, read=dialect)
     except (SqlglotError, TypeError, AttributeError, ValueError, LookupError, RecursionError):
         expressions = []
-    refused = (exp.Query, exp.Command, exp.DML, exp.DDL, exp.Drop, exp.Placeholder, exp.Alias, exp.AggFunc, exp.Window, exp.Star)
-    if len(expressions) != 1 or not isinstance(expressions[0], exp.Expression) or expressions[0].find(*refused):
-        raise WrongUse(f"mapping {path.name}: {where} is not one SQL expression over the table's columns; give one without SELECT and sums")
+    refused = (
+        exp.Query,
+        exp.Command,
+        exp.DML,
+        exp.DDL,
+        exp.Drop,
+        exp.Placeholder,
+        exp.Alias,
+        exp.AggFunc,
+        exp.Window,
+        exp.Star,
+    )
+    if (
+        len(expressions) != 1
+        or not isinstance(expressions[0], exp.Expression)
+        or expressions[0].find(*refused)
+    ):
+        raise WrongUse(
+            f"mapping {path.name}: {where} is not one SQL expression over the table's columns; give one without SELECT and sums"
+        )
     if _is_deep(expressions[0]):
         raise too_much
     for engine in (dialect, "postgres", "duckdb", "spark"):
         if not _can_be_written(expressions[0], engine):
-            raise WrongUse(f"mapping {path.name}: {where} cannot be written as SQL for {engine}; put it more plainly")
+            raise WrongUse(
+                f"mapping {path.name}: {where} cannot be written as SQL for {engine}; put it more plainly"
+            )
     if acts(expressions[0]):
-        raise WrongUse(f"mapping {path.name}: {where} calls a function that does more than compute; give an expression over the columns")
+        raise WrongUse(
+            f"mapping {path.name}: {where} calls a function that does more than compute; give an expression over the columns"
+        )
 
 
 def _can_be_written(expression: exp.Expression, dialect: str) -> bool:

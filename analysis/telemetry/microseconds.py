@@ -21,13 +21,20 @@ def _cut(node: exp.TimestampTrunc) -> exp.Expression | None:
     length = _LENGTHS.get(node.unit.name.upper())
     if length is None:
         return None
-    return exp.Mul(this=exp.IntDiv(this=_since_1970(node), expression=exp.convert(length)), expression=exp.convert(length))
+    return exp.Mul(
+        this=exp.IntDiv(this=_since_1970(node), expression=exp.convert(length)),
+        expression=exp.convert(length),
+    )
 
 
 def _moved(node: exp.Sub) -> exp.Expression | None:
     moved = node.expression
     unit = moved.expression if isinstance(moved, exp.Mul) else None
-    if not isinstance(unit, exp.Interval) or unit.name != "1" or unit.unit.name.upper() != "MILLISECOND":
+    if (
+        not isinstance(unit, exp.Interval)
+        or unit.name != "1"
+        or unit.unit.name.upper() != "MILLISECOND"
+    ):
         return None
     milliseconds = exp.Mul(this=exp.cast(moved.this.copy(), "BIGINT"), expression=exp.convert(1000))
     return exp.Sub(this=_since_1970(node), expression=milliseconds)

@@ -19,12 +19,19 @@ def origin(settings: Settings) -> dict[str, Any]:
     """
     source = settings.source
     mapping = load_mapping(source.mapping, folder=settings.folder, table=source.table)
-    found: dict[str, Any] = {"engine": source.engine, "table": source.table, "mapping": mapping.fingerprint}
+    found: dict[str, Any] = {
+        "engine": source.engine,
+        "table": source.table,
+        "mapping": mapping.fingerprint,
+    }
     if source.engine in ("postgres", "sqlalchemy"):
         found["url_env"] = source.url_env
     if source.engine == "spark":
         found["path"] = source.path
     if source.engine == "duckdb":
-        files = [(os.path.relpath(file, settings.folder), file.stat()) for file in find_source_files(settings.folder, source.path)]
+        files = [
+            (os.path.relpath(file, settings.folder), file.stat())
+            for file in find_source_files(settings.folder, source.path)
+        ]
         found["files"] = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
     return found

@@ -53,7 +53,9 @@ class Relation:
     def cells(self) -> Iterator[tuple[int, str, Any]]:
         """Every value with its row and its column."""
         for at, row in enumerate(self.rows):
-            yield from ((at, column, value) for column, value in zip(self.columns, row, strict=True))
+            yield from (
+                (at, column, value) for column, value in zip(self.columns, row, strict=True)
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +117,24 @@ def check_one_select(text: str, dialect: str) -> None:
         statements = [statement for statement in parse(text, read=dialect) if statement is not None]
     except (SqlglotError, RecursionError):
         statements = []
-    forbidden = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Create, exp.Drop, exp.Command, exp.Into, exp.Lock, exp.Copy)
-    if len(statements) != 1 or not isinstance(statements[0], exp.Select) or statements[0].find(*forbidden) or acts(statements[0]):
+    forbidden = (
+        exp.Insert,
+        exp.Update,
+        exp.Delete,
+        exp.Merge,
+        exp.Create,
+        exp.Drop,
+        exp.Command,
+        exp.Into,
+        exp.Lock,
+        exp.Copy,
+    )
+    if (
+        len(statements) != 1
+        or not isinstance(statements[0], exp.Select)
+        or statements[0].find(*forbidden)
+        or acts(statements[0])
+    ):
         raise PermissionError("only one SELECT at a time is sent to the database")
 
 
@@ -128,16 +146,25 @@ class Queries:
     error_classes: tuple[ErrorClass, ...] = ()
 
     def statement(
-        self, name: str, parameters: Dictionary[str, Any], *, relations: Dictionary[str, Relation] | None = None, ordered: bool = True
+        self,
+        name: str,
+        parameters: Dictionary[str, Any],
+        *,
+        relations: Dictionary[str, Relation] | None = None,
+        ordered: bool = True,
     ) -> Statement:
         """The query `sql/<name>.sql` over this store, with its parameters and the relations it joins.
 
         Without `ordered` the database is spared the sorting: tables of counts are sorted in Python, for collations differ.
         """
         given = relations or {}
-        shapes = tuple((key, tuple(one.columns.items()), len(one.rows)) for key, one in given.items())
+        shapes = tuple(
+            (key, tuple(one.columns.items()), len(one.rows)) for key, one in given.items()
+        )
         needless = frozenset(key for key in (WARM_UP, SEEN_END) if not parameters.get(key))
-        template = _template(self, name, shapes, ordered, needless=needless, by_number=FEATURES in parameters)
+        template = _template(
+            self, name, shapes, ordered, needless=needless, by_number=FEATURES in parameters
+        )
         values = {**template.constants, **parameters}
         for key, relation in given.items():
             values |= {_cell(key, at, column): value for at, column, value in relation.cells()}
@@ -152,8 +179,13 @@ class Queries:
 
 @lru_cache(maxsize=256)
 def _template(
-    queries: Queries, name: str, shapes: tuple[tuple[str, tuple[tuple[str, str], ...], int], ...], ordered: bool, *,
-    needless: frozenset[str], by_number: bool,
+    queries: Queries,
+    name: str,
+    shapes: tuple[tuple[str, tuple[tuple[str, str], ...], int], ...],
+    ordered: bool,
+    *,
+    needless: frozenset[str],
+    by_number: bool,
 ) -> Template:
     query, constants = _parsed(name).copy(), {}
     if not ordered:
@@ -172,9 +204,21 @@ def _template(
 def _written(table: exp.Table) -> list[exp.Binary]:
     """The conditions on createdAt that the SELECT over this table has, joined by AND."""
     where = table.find_ancestor(exp.Select).args.get("where")
-    parts = list(where.this.flatten()) if where and isinstance(where.this, exp.And) else [where.this] if where else []
+    parts = (
+        list(where.this.flatten())
+        if where and isinstance(where.this, exp.And)
+        else [where.this]
+        if where
+        else []
+    )
     compared = (exp.GT, exp.GTE, exp.LT, exp.LTE)
-    return [part for part in parts if isinstance(part, compared) and isinstance(part.this, exp.Column) and part.this.name == "createdAt"]
+    return [
+        part
+        for part in parts
+        if isinstance(part, compared)
+        and isinstance(part.this, exp.Column)
+        and part.this.name == "createdAt"
+    ]
 
 
 @lru_cache(maxsize=256)
@@ -189,14 +233,23 @@ def _rendered(template: Template, dialect: str, placeholder: str | None) -> str:
     return text
 
 
-def _calls(error_classes: Sequence[ErrorClass], constants: dict[str, Any], needless: frozenset[str]) -> exp.Select:
+def _calls(
+    error_classes: Sequence[ErrorClass], constants: dict[str, Any], needless: frozenset[str]
+) -> exp.Select:
     """The relation `calls`, the user's classes tried before the shipped ones, without the conditions that have nothing to ask of a row."""
     calls = _parsed("calls").copy()
     calls.set("order", None)
-    asked = [one for one in calls.args["where"].this.flatten() if needless.isdisjoint(node.name for node in one.find_all(exp.Placeholder))]
+    asked = [
+        one
+        for one in calls.args["where"].this.flatten()
+        if needless.isdisjoint(node.name for node in one.find_all(exp.Placeholder))
+    ]
     calls.set("where", exp.Where(this=exp.and_(*asked)))
     classes = next(case for case in calls.find_all(exp.Case) if case.parent.alias == "outcome")
-    added = [_user_class(index, error_class, constants) for index, error_class in enumerate(error_classes)]
+    added = [
+        _user_class(index, error_class, constants)
+        for index, error_class in enumerate(error_classes)
+    ]
     success, *shipped = classes.args["ifs"]
     classes.set("ifs", [success, *added, *shipped])
     return calls
@@ -206,7 +259,9 @@ def _numbered(calls: exp.Select) -> exp.Select:
     """The calls with the places of their feature and source in the lists of names."""
     for column, known in (("feature", FEATURES), ("source", SOURCES)):
         (alias,) = (one for one in calls.selects if one.alias_or_name == column)
-        place = f"COALESCE(ARRAY_POSITION(:{known}, {column}), CASE WHEN {column} IS NULL THEN 0 END)"
+        place = (
+            f"COALESCE(ARRAY_POSITION(:{known}, {column}), CASE WHEN {column} IS NULL THEN 0 END)"
+        )
         alias.replace(exp.alias_(exp.cast(parse_one(place, read="postgres"), "SMALLINT"), column))
     return calls
 
@@ -236,12 +291,21 @@ def _user_class(index: int, error_class: ErrorClass, values: dict[str, Any]) -> 
 
 def _relation_query(name: str, columns: Dictionary[str, str], n_rows: int) -> exp.Select:
     """The relation as VALUES of placeholders; the first row says the types. Without rows: one of NULLs, and none of it."""
-    rows = [[exp.Placeholder(this=_cell(name, at, column)) for column in columns] for at in range(n_rows)]
+    rows = [
+        [exp.Placeholder(this=_cell(name, at, column)) for column in columns]
+        for at in range(n_rows)
+    ]
     rows = rows or [[exp.null() for _ in columns]]
-    rows[0] = [exp.cast(cell, kind, dialect="postgres") for cell, kind in zip(rows[0], columns.values(), strict=True)]
+    rows[0] = [
+        exp.cast(cell, kind, dialect="postgres")
+        for cell, kind in zip(rows[0], columns.values(), strict=True)
+    ]
     given = exp.Values(
         expressions=[exp.Tuple(expressions=row) for row in rows],
-        alias=exp.TableAlias(this=exp.to_identifier("given"), columns=[exp.to_identifier(column) for column in columns]),
+        alias=exp.TableAlias(
+            this=exp.to_identifier("given"),
+            columns=[exp.to_identifier(column) for column in columns],
+        ),
     )
     query = exp.select(*columns).from_(given)
     return query if n_rows else query.where(exp.false())

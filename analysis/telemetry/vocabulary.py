@@ -12,12 +12,14 @@ WORDS = (  # noqa: SIM905
     "context credit deadline denied deprecated disconnected dns empty error exceeded expired failed fetch filter forbidden gateway "
     "handshake header host input internal invalid key length limit loop maximum missing model network not null overloaded parse "
     "permission proxy quota refused request reset response schema server socket stream timeout"
-).split()[:62]  # fmt: skip
+).split()[:62]
 
 
 def vocabulary() -> Relation:
     """The words with one bit each, to be joined by sql/signatures.sql."""
-    return Relation({"word": "TEXT", "bit": "BIGINT"}, [(word, 1 << index) for index, word in enumerate(WORDS)])
+    return Relation(
+        {"word": "TEXT", "bit": "BIGINT"}, [(word, 1 << index) for index, word in enumerate(WORDS)]
+    )
 
 
 def signature(words: int) -> str:

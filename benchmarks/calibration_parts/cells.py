@@ -46,7 +46,9 @@ class Cell:
     @property
     def error(self) -> float:
         """Monte-Carlo standard error of the share: sqrt(p (1 - p) / runs)."""
-        return float(np.sqrt(self.share * (1 - self.share) / self.runs)) if self.runs else float("nan")
+        return (
+            float(np.sqrt(self.share * (1 - self.share) / self.runs)) if self.runs else float("nan")
+        )
 
     def as_row(self) -> dict[str, object]:
         """All fields, the share and its error."""
@@ -75,7 +77,12 @@ class Counted:
 
     def find(self, study: str, **where: object) -> list[Cell]:
         """The cells of a study whose fields have these values."""
-        return [cell for cell in self.cells if cell.study == study and all(getattr(cell, key) == value for key, value in where.items())]
+        return [
+            cell
+            for cell in self.cells
+            if cell.study == study
+            and all(getattr(cell, key) == value for key, value in where.items())
+        ]
 
     def one(self, study: str, **where: object) -> Cell | None:
         """The only such cell; None when it was not run."""
@@ -84,7 +91,12 @@ class Counted:
 
 
 def count(
-    groups: Sequence[Group], *, runs: int, seed: int, kept: Path | None = None, progress: Callable[[str], None] = lambda text: None
+    groups: Sequence[Group],
+    *,
+    runs: int,
+    seed: int,
+    kept: Path | None = None,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> Counted:
     """Draw `runs` series of every group (fewer where it is about power) and count what was asked of them.
 
@@ -92,15 +104,31 @@ def count(
     """
     cells, by_study = [], defaultdict(list)
     for number, group in enumerate(groups, 1):
-        progress(f"{number}/{len(groups)}: {group.noise} noise, {group.calls_per_hour} calls an hour")
+        progress(
+            f"{number}/{len(groups)}: {group.noise} noise, {group.calls_per_hour} calls an hour"
+        )
         n_runs = group.runs_of(runs)
-        keys, table = _kept(kept, group, runs=n_runs, seed=seed) if kept else _run(group, runs=n_runs, seed=seed)
+        keys, table = (
+            _kept(kept, group, runs=n_runs, seed=seed)
+            if kept
+            else _run(group, runs=n_runs, seed=seed)
+        )
         for (study, metric, days, hours), column in zip(keys, table.T, strict=True):
             asked = column[~np.isnan(column)]
-            place = (study, metric, group.noise, group.calls_per_hour, group.timeout_rate, days, hours)
+            place = (
+                study,
+                metric,
+                group.noise,
+                group.calls_per_hour,
+                group.timeout_rate,
+                days,
+                hours,
+            )
             cells.append(Cell(*place, runs=asked.size, times=int(asked.sum())))
         for study in dict.fromkeys(key[0] for key in keys):
-            by_study[study].append(table[:, [key[0] == study and not _says_nothing(key, keys, table) for key in keys]])
+            by_study[study].append(
+                table[:, [key[0] == study and not _says_nothing(key, keys, table) for key in keys]]
+            )
     return Counted(tuple(cells), {study: _mean(tables) for study, tables in by_study.items()})
 
 
@@ -113,11 +141,24 @@ def _run(group: Group, *, runs: int, seed: int) -> tuple[list[Key], np.ndarray]:
 
 def _kept(folder: Path, group: Group, *, runs: int, seed: int) -> tuple[list[Key], np.ndarray]:
     """The same from a file of the folder, which is written when it is not there."""
-    asked = "-".join(getattr(question, "__name__", "part").removeprefix("ask_") for question in group.questions)
-    file = folder / f"{group.noise}-{group.calls_per_hour}-{group.timeout_rate:g}-{asked}-{runs}-{seed}.json"
+    asked = "-".join(
+        getattr(question, "__name__", "part").removeprefix("ask_") for question in group.questions
+    )
+    file = (
+        folder
+        / f"{group.noise}-{group.calls_per_hour}-{group.timeout_rate:g}-{asked}-{runs}-{seed}.json"
+    )
     if not file.exists():
         keys, table = _run(group, runs=runs, seed=seed)
-        write_json(file, {"keys": keys, "answers": [[None if np.isnan(value) else int(value) for value in row] for row in table]})
+        write_json(
+            file,
+            {
+                "keys": keys,
+                "answers": [
+                    [None if np.isnan(value) else int(value) for value in row] for row in table
+                ],
+            },
+        )
     found = json.loads(file.read_text(encoding="utf-8"))
     return [tuple(key) for key in found["keys"]], np.array(found["answers"], dtype=float)
 
@@ -125,7 +166,9 @@ def _kept(folder: Path, group: Group, *, runs: int, seed: int) -> tuple[list[Key
 def _says_nothing(key: Key, keys: Sequence[Key], table: np.ndarray) -> bool:
     """In at least half of the runs there was too little to judge: no alarm there would only dress up the mean."""
     no_data = ("no data", *key[1:])
-    return key[0] != "no data" and no_data in keys and np.nanmean(table[:, keys.index(no_data)]) >= 0.5
+    return (
+        key[0] != "no data" and no_data in keys and np.nanmean(table[:, keys.index(no_data)]) >= 0.5
+    )
 
 
 def _mean(tables: Sequence[np.ndarray]) -> Mean:
@@ -135,6 +178,9 @@ def _mean(tables: Sequence[np.ndarray]) -> Mean:
     if not tables:
         return Mean(float("nan"), float("nan"), 0)
     share = sum(np.nanmean(table, axis=0).sum() for table in tables) / sum(n_cells)
-    of_runs = [np.nanmean(table, axis=1) * cells / sum(n_cells) for table, cells in zip(tables, n_cells, strict=True)]
+    of_runs = [
+        np.nanmean(table, axis=1) * cells / sum(n_cells)
+        for table, cells in zip(tables, n_cells, strict=True)
+    ]
     variance = sum(run.var(ddof=1) / run.size if run.size > 1 else np.nan for run in of_runs)
     return Mean(float(share), float(np.sqrt(variance)), sum(n_cells))

@@ -37,10 +37,22 @@ def write_figure(counted: Counted, path: Path) -> None:
     figure = Figure(figsize=(7.6, 3.3), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for ax, metric in zip(axes, LINES, strict=True):
-        draw_false_alarms(ax, {study: _by_volume(counted, study, metric) for study, *_ in LINES[metric]}, metric=metric)
+        draw_false_alarms(
+            ax,
+            {study: _by_volume(counted, study, metric) for study, *_ in LINES[metric]},
+            metric=metric,
+        )
     axes[0].set_ylabel("runs with a false alarm", fontsize=9, color=INK)
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "false-alarms", "font.family": "sans-serif"}), writing(path) as temporary:
-        FigureCanvasSVG(figure).print_svg(str(temporary), metadata={"Date": None, "Creator": None, "Title": "False alarms by volume"})
+    with (
+        mpl.rc_context(
+            {"svg.fonttype": "none", "svg.hashsalt": "false-alarms", "font.family": "sans-serif"}
+        ),
+        writing(path) as temporary,
+    ):
+        FigureCanvasSVG(figure).print_svg(
+            str(temporary),
+            metadata={"Date": None, "Creator": None, "Title": "False alarms by volume"},
+        )
 
 
 def draw_false_alarms(ax: Axes, prepared: dict[str, list[Cell]], *, metric: str) -> None:
@@ -48,16 +60,31 @@ def draw_false_alarms(ax: Axes, prepared: dict[str, list[Cell]], *, metric: str)
     for study, _, colour, dashes, marker in LINES[metric]:
         cells = prepared[study]
         ax.errorbar(
-            [cell.calls_per_hour for cell in cells], [cell.share for cell in cells], yerr=[2 * cell.error for cell in cells],
-            color=colour, linestyle=dashes, marker=marker, markersize=5, linewidth=2.2 if study == "false alarm" else 1.5,
-            elinewidth=0.8, capsize=2,
-        )  # fmt: skip
-    last = {label: prepared[study][-1].share for study, label, *_ in LINES[metric] if prepared[study]}
+            [cell.calls_per_hour for cell in cells],
+            [cell.share for cell in cells],
+            yerr=[2 * cell.error for cell in cells],
+            color=colour,
+            linestyle=dashes,
+            marker=marker,
+            markersize=5,
+            linewidth=2.2 if study == "false alarm" else 1.5,
+            elinewidth=0.8,
+            capsize=2,
+        )
+    last = {
+        label: prepared[study][-1].share for study, label, *_ in LINES[metric] if prepared[study]
+    }
     for label, y in spread(last).items():
         ax.annotate(
-            label, (VOLUMES[-1], y), xytext=(8, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK,
+            label,
+            (VOLUMES[-1], y),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            color=INK,
             bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
-        )  # fmt: skip
+        )
     ax.axhline(0.05, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), zorder=0)
     ax.set_xscale("log")
     ax.set_xlim(VOLUMES[0] / 1.4, VOLUMES[-1] * 9)
@@ -84,6 +111,7 @@ def spread(heights: dict[str, float], *, gap: float = 0.075) -> dict[str, float]
 def _by_volume(counted: Counted, study: str, metric: str) -> list[Cell]:
     """24 h against the 24 h before, heavy noise."""
     found = (
-        counted.one(study, metric=metric, noise="heavy", calls_per_hour=volume, days=1, hours=24) for volume in VOLUMES
+        counted.one(study, metric=metric, noise="heavy", calls_per_hour=volume, days=1, hours=24)
+        for volume in VOLUMES
     )
     return [cell for cell in found if cell is not None]

@@ -19,15 +19,15 @@ import numpy as np
 import pandas as pd
 
 from analysis.config import Claim
+from analysis.counting.load import Arm
+from analysis.counting.scope import Cycle
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts, typed
 from analysis.decision.claims import Arms, Measured, Plan, measure
 from analysis.decision.findings import Finding, find_expectations
-from analysis.decision.lasting import decide_lasting
-from analysis.decision.scope import Cycle
+from analysis.decision.sustained import decide_lasting
 from analysis.metrics import OUTCOME_CODES
+from analysis.sample.features import DEPLOYED_AT
 from analysis.statistics.sequential import bounds, level_of, z_value
-from analysis.telemetry.load import Arm
-from analysis.telemetry.sample_features import DEPLOYED_AT
 from analysis.window import Window
 from benchmarks.calibration_parts.series import N_TENANTS, HourSums, Sums
 
@@ -47,22 +47,44 @@ METRIC_NAMES = {
     "slower": "slower than p95",
 }
 # one row an hour and tenant each: the feature's calls that succeed, and those that fail
-GROUPS = (("capped", "success"), ("capped", "timeout"), ("failing", "success"), ("failing", "http_5xx"), ("plain", "success"))
+GROUPS = (
+    ("capped", "success"),
+    ("capped", "timeout"),
+    ("failing", "success"),
+    ("failing", "http_5xx"),
+    ("plain", "success"),
+)
 
 
 def hourly_counts(sums: HourSums, slower: Sums, *, first_hour: int) -> HourlyCounts:
     """The table that SQL would return for these calls: no row without calls; in another order, which nothing depends on."""
-    calls = np.stack([sums.calls - sums.timeouts, sums.timeouts, sums.calls - sums.errors, sums.errors, sums.calls])
+    calls = np.stack(
+        [
+            sums.calls - sums.timeouts,
+            sums.timeouts,
+            sums.calls - sums.errors,
+            sums.errors,
+            sums.calls,
+        ]
+    )
     keys = _keys(calls.shape[1])
     numbers = np.zeros((calls.size, len(HourlyCounts.SUMS)), dtype=np.int64)
     column = {name: index for index, name in enumerate(HourlyCounts.SUMS)}
     # rows by group, tenant, hour
-    numbers[:, column["calls"]] = numbers[:, column["timed_calls"]] = calls.transpose(0, 2, 1).ravel()
+    numbers[:, column["calls"]] = numbers[:, column["timed_calls"]] = calls.transpose(
+        0, 2, 1
+    ).ravel()
     plain = slice(-sums.calls.size, None)
-    for name, values in (("latency_ms", sums.latency_ms), ("latency_ms_2", sums.latency_ms_2), ("slower_p95", slower)):
+    for name, values in (
+        ("latency_ms", sums.latency_ms),
+        ("latency_ms_2", sums.latency_ms_2),
+        ("slower_p95", slower),
+    ):
         numbers[plain, column[name]] = values.T.ravel()
     there = np.flatnonzero(numbers[:, 0])
-    rows = {name: column.take(there) for name, column in keys.items()} | dict(zip(HourlyCounts.SUMS, numbers[there].T, strict=True))
+    rows = {name: column.take(there) for name, column in keys.items()} | dict(
+        zip(HourlyCounts.SUMS, numbers[there].T, strict=True)
+    )
     rows["hour"] = rows["hour"] + first_hour
     return HourlyCounts(typed(pd.DataFrame(rows, copy=False)))
 
@@ -117,7 +139,9 @@ def ask(claim: Claim, arms: Arms, plan: Plan) -> Answer:
 
 def lasts(findings: tuple[Finding, ...], arms: Arms, plan: Plan, *, sustained_hours: int) -> bool:
     """The judge says that the improvement is sustained; no guardrail is declared."""
-    return decide_lasting(findings, (), arms, plan, sustained_for=timedelta(hours=sustained_hours)).holds
+    return decide_lasting(
+        findings, (), arms, plan, sustained_for=timedelta(hours=sustained_hours)
+    ).holds
 
 
 def _crosses(measured: Measured, plan: Plan) -> bool:
@@ -127,7 +151,14 @@ def _crosses(measured: Measured, plan: Plan) -> bool:
 @cache
 def _plan(windows: tuple[int, ...], look: int, alpha: float) -> Plan:
     times = tuple(hours / windows[-1] for hours in windows)
-    return Plan(times, look, (0, windows[look]), windows[look - 1] if look else None, alpha, bounds(times, alpha)[look])
+    return Plan(
+        times,
+        look,
+        (0, windows[look]),
+        windows[look - 1] if look else None,
+        alpha,
+        bounds(times, alpha)[look],
+    )
 
 
 @cache
@@ -138,7 +169,9 @@ def _keys(hours: int) -> dict[str, Any]:
     return {
         "feature": pd.array(np.repeat([feature for feature, _ in GROUPS], size), dtype=text),
         "source": pd.array(np.repeat("job/series", size * len(GROUPS)), dtype=text),
-        "tenant": pd.array(np.tile(np.repeat(["t1", "t2", "t3", "t4"], hours), len(GROUPS)), dtype=text),
+        "tenant": pd.array(
+            np.tile(np.repeat(["t1", "t2", "t3", "t4"], hours), len(GROUPS)), dtype=text
+        ),
         "hour": np.tile(np.arange(hours), N_TENANTS * len(GROUPS)),
         "lag_hours": np.zeros(size * len(GROUPS), dtype=np.int64),
         "outcome": np.repeat([OUTCOME_CODES[outcome] for _, outcome in GROUPS], size),
@@ -148,7 +181,9 @@ def _keys(hours: int) -> dict[str, Any]:
 def _arm(hourly: HourlyCounts, first: int, last: int) -> Arm:
     window = Window(DEPLOYED_AT + timedelta(hours=first), DEPLOYED_AT + timedelta(hours=last))
     latency, bins, events = _no_calls()
-    return Arm(window, (first, last), latency, hourly, bins, events, limits=pd.DataFrame(), trust={})
+    return Arm(
+        window, (first, last), latency, hourly, bins, events, limits=pd.DataFrame(), trust={}
+    )
 
 
 @cache

@@ -25,7 +25,9 @@ def z_test_p(baseline_events: float, baseline_n: float, post_events: float, post
     variance = pooled * (1 - pooled) * (1 / baseline_n + 1 / post_n)
     if variance <= 0:
         return 1.0
-    return float(2 * ndtr(-abs(post_events / post_n - baseline_events / baseline_n) / np.sqrt(variance)))
+    return float(
+        2 * ndtr(-abs(post_events / post_n - baseline_events / baseline_n) / np.sqrt(variance))
+    )
 
 
 def welch_p(baseline: tuple[float, float, float], post: tuple[float, float, float]) -> float:
@@ -48,7 +50,9 @@ def mann_whitney_p(baseline_ms: NDArray[np.integer], post_ms: NDArray[np.integer
     if min(n1, n2) == 0:
         return 1.0
     size = int(max(baseline_ms.max(), post_ms.max())) + 1
-    before, after = (np.bincount(values, minlength=size).astype(float) for values in (baseline_ms, post_ms))
+    before, after = (
+        np.bincount(values, minlength=size).astype(float) for values in (baseline_ms, post_ms)
+    )
     # U = sum over post calls of (baseline calls below + half of those equal)
     u = float(after @ (np.cumsum(before) - before / 2))
     tied = before + after
@@ -75,7 +79,9 @@ def canary_alarm(baseline: NDArray[np.floating], post: NDArray[np.floating]) -> 
 def minute_means(series: Series, first: int, last: int) -> NDArray[np.floating]:
     """Mean latency of feature `plain` of every minute with calls, hours first..last-1 from the deploy."""
     counts = series.counts_of(first, last)
-    total = sum_groups(series.latency_ms[series.calls_of(first, last)].astype(np.int64), counts).sum(axis=1)
+    total = sum_groups(
+        series.latency_ms[series.calls_of(first, last)].astype(np.int64), counts
+    ).sum(axis=1)
     calls = counts.sum(axis=1)
     return total[calls > 0] / calls[calls > 0]
 
@@ -89,7 +95,9 @@ def _moments(n: float, total: float, squares: float) -> tuple[float, float, floa
 def _shift_p(before: NDArray[np.floating], post: NDArray[np.floating], shift: float) -> float:
     """Two-sided p of "post lies `shift` above before"; `before` is sorted."""
     moved = post - shift
-    u = 0.5 * float(np.sum(np.searchsorted(before, moved, "left") + np.searchsorted(before, moved, "right")))
+    u = 0.5 * float(
+        np.sum(np.searchsorted(before, moved, "left") + np.searchsorted(before, moved, "right"))
+    )
     tied = np.unique(np.concatenate((before, moved)), return_counts=True)[1].astype(float)
     return _u_test_p(u, before.size, post.size, float(np.sum(tied**3 - tied)))
 
@@ -110,6 +118,8 @@ def _hodges_lehmann(before: NDArray[np.floating], post: NDArray[np.floating]) ->
     while high - low > tolerance:
         middle = (low + high) / 2
         # differences <= middle: before >= post - middle
-        below = before.size * post.size - int(np.sum(np.searchsorted(before, post - middle, "left")))
+        below = before.size * post.size - int(
+            np.sum(np.searchsorted(before, post - middle, "left"))
+        )
         low, high = (low, middle) if below >= half else (middle, high)
     return (low + high) / 2

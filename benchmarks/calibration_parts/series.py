@@ -13,9 +13,21 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.telemetry.provider_noise import BIN_MS, NOISE_LEVELS, NoiseName, draw_load, draw_slowdowns
-from analysis.telemetry.sample_features import DEPLOYED_AT
-from analysis.telemetry.simulate_series import _SIGMA, _TENANT_LOG_SPEED, _TENANT_SHARES, _quantile_of_times, _times_at_random
+from analysis.sample.features import DEPLOYED_AT
+from analysis.sample.provider_noise import (
+    BIN_MS,
+    NOISE_LEVELS,
+    NoiseName,
+    draw_load,
+    draw_slowdowns,
+)
+from analysis.sample.series import (
+    _SIGMA,
+    _TENANT_LOG_SPEED,
+    _TENANT_SHARES,
+    _quantile_of_times,
+    _times_at_random,
+)
 
 HOUR_MS, MINUTES = 3_600_000, 60
 MINUTES_PER_BIN = BIN_MS // 60_000
@@ -113,27 +125,49 @@ class Series:
 
     def sums(self, first: int, last: int, change: Change = NO_CHANGE) -> HourSums:
         """Hour sums of hours first..last-1 from the deploy under a change; errors are drawn anew at each call."""
-        calls, latency_ms, log_times = self.counts_of(first, last).sum(axis=2), self.latency_ms, self.log_times
-        latency_ms, log_times = latency_ms[self.calls_of(first, last)].astype(np.int64), log_times[self.calls_of(first, last)]
+        calls, latency_ms, log_times = (
+            self.counts_of(first, last).sum(axis=2),
+            self.latency_ms,
+            self.log_times,
+        )
+        latency_ms, log_times = (
+            latency_ms[self.calls_of(first, last)].astype(np.int64),
+            log_times[self.calls_of(first, last)],
+        )
         error_chance = self.error_chance[self.deploy_hour + first : self.deploy_hour + last]
         cut_above = self.cut_above
         if change != NO_CHANGE:
-            changed_hours = np.arange(first, last) < (last if change.until_hour is None else change.until_hour)
+            changed_hours = np.arange(first, last) < (
+                last if change.until_hour is None else change.until_hour
+            )
             is_changed = np.repeat(changed_hours, calls.sum(axis=1))
-            cut_above = np.where(is_changed, _cut_above(self.noise, change.timeout_rate, self.cut_above), self.cut_above)
-            latency_ms = np.where(is_changed, latency_ms * change.latency_factor, latency_ms).astype(np.int64)
-            error_chance = np.where(changed_hours[:, None, None], error_chance * change.error_factor, error_chance)
+            cut_above = np.where(
+                is_changed,
+                _cut_above(self.noise, change.timeout_rate, self.cut_above),
+                self.cut_above,
+            )
+            latency_ms = np.where(
+                is_changed, latency_ms * change.latency_factor, latency_ms
+            ).astype(np.int64)
+            error_chance = np.where(
+                changed_hours[:, None, None], error_chance * change.error_factor, error_chance
+            )
         return HourSums(
             calls=calls,
             timeouts=sum_groups(log_times > cut_above, calls),
-            errors=self.rng.binomial(self.counts_of(first, last), np.minimum(error_chance, 1.0)).sum(axis=2),
+            errors=self.rng.binomial(
+                self.counts_of(first, last), np.minimum(error_chance, 1.0)
+            ).sum(axis=2),
             latency_ms=sum_groups(latency_ms, calls),
             latency_ms_2=sum_groups(latency_ms * latency_ms, calls),
         )
 
     def slower(self, first: int, last: int, limit_ms: int) -> Sums:
         """Calls of feature `plain` slower than `limit_ms` per hour and tenant, nothing changed."""
-        return sum_groups(self.latency_ms[self.calls_of(first, last)] > limit_ms, self.counts_of(first, last).sum(axis=2))
+        return sum_groups(
+            self.latency_ms[self.calls_of(first, last)] > limit_ms,
+            self.counts_of(first, last).sum(axis=2),
+        )
 
     @cached_property
     def _calls_before(self) -> NDArray[np.int64]:
@@ -164,7 +198,9 @@ def draw_series(
     log_times = rng.standard_normal(int(counts.sum()), dtype=np.float32)
     log_times *= np.float32(_SIGMA)
     log_times += np.repeat(slowness.ravel(), counts.ravel())
-    failures = np.repeat(failure_factor[:, None], N_TENANTS, axis=1) * (error_rate / level.mean_failure_factor)
+    failures = np.repeat(failure_factor[:, None], N_TENANTS, axis=1) * (
+        error_rate / level.mean_failure_factor
+    )
     cut_above = _cut_above(noise, timeout_rate, np.inf)
     return Series(noise, days, counts, log_times, _by_minute(failures, hours), cut_above, rng)
 
@@ -188,7 +224,11 @@ def long_run_mean_ms(noise: NoiseName) -> float:
 
 def _cut_above(noise: NoiseName, timeout_rate: float | None, as_before: float) -> float:
     """Where a timeout cuts, as ln(time to answer / median at rest)."""
-    return as_before if timeout_rate is None else float(np.log(_quantile_of_times(noise, 1 - timeout_rate)))
+    return (
+        as_before
+        if timeout_rate is None
+        else float(np.log(_quantile_of_times(noise, 1 - timeout_rate)))
+    )
 
 
 def _by_minute(by_bin: NDArray, hours: int) -> NDArray:

@@ -23,8 +23,23 @@ from benchmarks.calibration_parts.judged import (
     make_arms,
     plan_of,
 )
-from benchmarks.calibration_parts.rivals import LEVEL, canary_alarm, mann_whitney_p, minute_means, welch_p, z_test_p
-from benchmarks.calibration_parts.series import NO_CHANGE, Change, HourSums, NoiseName, Series, draw_series, long_run_mean_ms
+from benchmarks.calibration_parts.rivals import (
+    LEVEL,
+    canary_alarm,
+    mann_whitney_p,
+    minute_means,
+    welch_p,
+    z_test_p,
+)
+from benchmarks.calibration_parts.series import (
+    NO_CHANGE,
+    Change,
+    HourSums,
+    NoiseName,
+    Series,
+    draw_series,
+    long_run_mean_ms,
+)
 
 Key = tuple[str, str, int, int]
 Answers = Iterator[tuple[Key, float]]
@@ -58,7 +73,12 @@ class Drawn:
         if (is_post, change) not in self._sums:
             self._sums[is_post, change] = self.series.sums(start, end, change)
         drawn = self._sums[is_post, change]
-        return HourSums(**{item.name: getattr(drawn, item.name)[first - start : last - start] for item in fields(HourSums)})
+        return HourSums(
+            **{
+                item.name: getattr(drawn, item.name)[first - start : last - start]
+                for item in fields(HourSums)
+            }
+        )
 
     def arms(self, days: int, change: Change = NO_CHANGE) -> Arms:
         """Both arms with that many days of baseline."""
@@ -97,7 +117,9 @@ def ask_false_alarms(
                     yield ("covered, no change", *key), _holds(found.interval, 0.0)
 
 
-def ask_usual_tests(drawn: Drawn, *, days: tuple[int, ...] = DAYS, windows: tuple[int, ...] = WINDOWS) -> Answers:
+def ask_usual_tests(
+    drawn: Drawn, *, days: tuple[int, ...] = DAYS, windows: tuple[int, ...] = WINDOWS
+) -> Answers:
     """The same question put to the usual tests; those that need every single call only against one day."""
     for n_days in days:
         for hours in windows:
@@ -106,28 +128,50 @@ def ask_usual_tests(drawn: Drawn, *, days: tuple[int, ...] = DAYS, windows: tupl
                 for name in ("calls", "timeouts", "errors", "latency_ms", "latency_ms_2")
             )
             key = (n_days, hours)
-            yield ("z test", "timeouts", *key), z_test_p(timeouts[0], calls[0], timeouts[1], calls[1]) < LEVEL
-            yield ("z test", "errors", *key), z_test_p(errors[0], calls[0], errors[1], calls[1]) < LEVEL
+            yield (
+                ("z test", "timeouts", *key),
+                z_test_p(timeouts[0], calls[0], timeouts[1], calls[1]) < LEVEL,
+            )
+            yield (
+                ("z test", "errors", *key),
+                z_test_p(errors[0], calls[0], errors[1], calls[1]) < LEVEL,
+            )
             yield ("Welch", "latency", *key), welch_p(*zip(calls, slow, slow2, strict=True)) < LEVEL
             if n_days == 1:
                 series, before, after = drawn.series, (-24, -24 + hours), (0, hours)
                 calls_ms = (series.latency_ms[series.calls_of(*arm)] for arm in (before, after))
                 yield ("Mann-Whitney", "latency", *key), mann_whitney_p(*calls_ms) < LEVEL
-                yield ("canary judge", "latency", *key), canary_alarm(minute_means(series, *before), minute_means(series, *after))
+                yield (
+                    ("canary judge", "latency", *key),
+                    canary_alarm(minute_means(series, *before), minute_means(series, *after)),
+                )
 
 
 def ask_hourly_looks(drawn: Drawn, *, cells: tuple[tuple[str, int], ...] = LOOKED_AT) -> Answers:
     """Nothing changed, a look every hour for a day: whether any of them raises an alarm."""
     for metric, days in cells:
-        looks = [ask(CLAIMS[metric], drawn.arms(days), plan_of(HOURLY, look)) for look in range(len(HOURLY))]
+        looks = [
+            ask(CLAIMS[metric], drawn.arms(days), plan_of(HOURLY, look))
+            for look in range(len(HOURLY))
+        ]
         yield ("any of 24 looks", metric, days, 24), any(found.is_alarm for found in looks)
-        yield ("any of 24 looks, bounds ignored", metric, days, 24), any(found.p_value < LEVEL for found in looks)
-        yield ("any of 24 looks, usual test", metric, days, 24), any(_usual_p(drawn, metric, days, hours) < LEVEL for hours in HOURLY)
+        yield (
+            ("any of 24 looks, bounds ignored", metric, days, 24),
+            any(found.p_value < LEVEL for found in looks),
+        )
+        yield (
+            ("any of 24 looks, usual test", metric, days, 24),
+            any(_usual_p(drawn, metric, days, hours) < LEVEL for hours in HOURLY),
+        )
 
 
 def ask_changes(drawn: Drawn, *, days: tuple[int, ...] = (1, 7)) -> Answers:
     """A fix that works: whether it is found, whether the interval holds it, and whether "by half" is met at exactly half."""
-    long_run = {"timeouts": -0.25, "errors": -0.0075, "latency": -0.2 * long_run_mean_ms(drawn.series.noise)}
+    long_run = {
+        "timeouts": -0.25,
+        "errors": -0.0075,
+        "latency": -0.2 * long_run_mean_ms(drawn.series.noise),
+    }
     by_half = CLAIMS["timeouts"].model_copy(update={"by": 0.5})
     for n_days in days:
         arms = drawn.arms(n_days, FIX)
@@ -162,18 +206,29 @@ def ask_lasting(drawn: Drawn, *, days: tuple[int, ...] = (1, 7)) -> Answers:
                     yield (f"met {story}", metric, n_days, PLANNED[look]), met
 
 
-def ask_strong_fix(drawn: Drawn, *, days: tuple[int, ...] = (1, 7), windows: tuple[int, ...] = PLANNED) -> Answers:
+def ask_strong_fix(
+    drawn: Drawn, *, days: tuple[int, ...] = (1, 7), windows: tuple[int, ...] = PLANNED
+) -> Answers:
     """A fall from 90 % to 20 % timeouts: at which looks it is found, alone, and by half as one of four claims; and a fall to just half."""
     alone = CLAIMS["timeouts"].model_copy(update={"metric": "timeout_rate"})
-    family = [alone.model_copy(update={"by": 0.5}), *(CLAIMS[name] for name in ("errors", "latency", "slower"))]
+    family = [
+        alone.model_copy(update={"by": 0.5}),
+        *(CLAIMS[name] for name in ("errors", "latency", "slower")),
+    ]
     for n_days in days:
         arms, at_the_edge = drawn.arms(n_days, STRONG_FIX), drawn.arms(n_days, HALF_OF_NINE_TENTHS)
         for look, hours in enumerate(windows):
             (found,) = judge(family[0], at_the_edge, plan_of((hours,)))
             yield ("half of 90 %, exactly half", "timeouts", n_days, hours), found.state == "met"
-            yield ("strong fix", "timeouts", n_days, hours), judge(alone, arms, plan_of(windows, look))[0].state == "met"
+            yield (
+                ("strong fix", "timeouts", n_days, hours),
+                judge(alone, arms, plan_of(windows, look))[0].state == "met",
+            )
             found = judge(family, arms, plan_of(windows, look))[0]
-            yield ("strong fix by half, one of four", "timeouts", n_days, hours), found.state == "met"
+            yield (
+                ("strong fix by half, one of four", "timeouts", n_days, hours),
+                found.state == "met",
+            )
 
 
 @dataclass(frozen=True)
@@ -193,13 +248,26 @@ class Group:
     def run(self, number: int, *, seed: int) -> dict[Key, float]:
         """One series and its answers; the same seed and number, the same answers."""
         drawn = self.draw(number, seed=seed)
-        return {key: float(answer) for question in self.questions for key, answer in question(drawn)}
+        return {
+            key: float(answer) for question in self.questions for key, answer in question(drawn)
+        }
 
     def draw(self, number: int, *, seed: int) -> Drawn:
         """Series number `number`."""
-        place = (seed, NOISES.index(self.noise), self.calls_per_hour, round(100 * self.timeout_rate), number)
+        place = (
+            seed,
+            NOISES.index(self.noise),
+            self.calls_per_hour,
+            round(100 * self.timeout_rate),
+            number,
+        )
         return Drawn(
-            draw_series(place, calls_per_hour=self.calls_per_hour, noise=self.noise, timeout_rate=self.timeout_rate)
+            draw_series(
+                place,
+                calls_per_hour=self.calls_per_hour,
+                noise=self.noise,
+                timeout_rate=self.timeout_rate,
+            )
         )
 
 
@@ -217,13 +285,25 @@ def groups_of(studies: tuple[str, ...] = STUDIES) -> list[Group]:
                 "looks": (ask_hourly_looks,) if is_heavy else (),
                 "lasting": (ask_lasting,) if is_heavy and is_fast else (),
             }
-            others = {"power": (ask_changes, *((ask_margins,) if is_fast else ())) if is_heavy else ()}
+            others = {
+                "power": (ask_changes, *((ask_margins,) if is_fast else ())) if is_heavy else ()
+            }
             for asked, is_rare in ((rare, True), (others, False)):
-                questions = tuple(question for study in studies for question in asked.get(study, ()))
+                questions = tuple(
+                    question for study in studies for question in asked.get(study, ())
+                )
                 found += [Group(noise, volume, questions, is_rare=is_rare)] if questions else []
     if "power" in studies:
         found.append(Group("heavy", 37, (ask_strong_fix,), timeout_rate=0.9, is_rare=False))
-        found.append(Group("heavy", 100, (partial(ask_strong_fix, days=(1,), windows=(24,)),), timeout_rate=0.9, is_rare=False))
+        found.append(
+            Group(
+                "heavy",
+                100,
+                (partial(ask_strong_fix, days=(1,), windows=(24,)),),
+                timeout_rate=0.9,
+                is_rare=False,
+            )
+        )
     return found
 
 

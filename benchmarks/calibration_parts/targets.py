@@ -91,7 +91,10 @@ def _looks(counted: Counted) -> list[Target]:
 
 def _coverage(counted: Counted) -> list[Target]:
     found = []
-    for study, words in (("covered, no change", "nothing changed"), ("covered, fix", "a fix that works")):
+    for study, words in (
+        ("covered, no change", "nothing changed"),
+        ("covered, fix", "a fix that works"),
+    ):
         cells = [cell for cell in counted.find(study) if cell.runs]
         if cells:
             mean, worst = counted.means[study], min(cells, key=lambda cell: cell.share)
@@ -107,13 +110,23 @@ def _coverage(counted: Counted) -> list[Target]:
 
 def _power(counted: Counted) -> list[Target]:
     asked = (
-        ("timeouts 50 to 25 %, heavy, 100 calls/h, one day, 24 h: found", POWER_HALVED,
-         counted.one("met", metric="timeouts", noise="heavy", calls_per_hour=100, days=1, hours=24)),
-        ("timeouts 90 to 20 %, heavy, 100 calls/h, one day, 24 h: found", POWER_FIXED,
-         counted.one("strong fix", calls_per_hour=100, days=1, hours=24)),
-    )  # fmt: skip
+        (
+            "timeouts 50 to 25 %, heavy, 100 calls/h, one day, 24 h: found",
+            POWER_HALVED,
+            counted.one(
+                "met", metric="timeouts", noise="heavy", calls_per_hour=100, days=1, hours=24
+            ),
+        ),
+        (
+            "timeouts 90 to 20 %, heavy, 100 calls/h, one day, 24 h: found",
+            POWER_FIXED,
+            counted.one("strong fix", calls_per_hour=100, days=1, hours=24),
+        ),
+    )
     return [
-        Target(f"{words} in at least {number(least)} of runs", with_error(cell), cell.share >= least)
+        Target(
+            f"{words} in at least {number(least)} of runs", with_error(cell), cell.share >= least
+        )
         for words, least, cell in asked
         if cell is not None
     ]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from analysis.counting.scope import Scope
 from analysis.decision.claims import Arms
-from analysis.decision.scope import Scope
 from analysis.metrics import metric_named
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.controls import Guarded
@@ -64,13 +64,17 @@ class Tally:
     def rate(self, side: str) -> tuple[float, float]:
         """Share of the runs and its Monte-Carlo error."""
         said = np.array(getattr(self, side), dtype=float)
-        return float(said.mean()), float(np.sqrt(max(said.mean() * (1 - said.mean()), 1 / said.size) / said.size))
+        return float(said.mean()), float(
+            np.sqrt(max(said.mean() * (1 - said.mean()), 1 / said.size) / said.size)
+        )
 
     @property
     def gained(self) -> tuple[float, float]:
         """Guarded minus plain on the same runs, and its Monte-Carlo error."""
         difference = np.array(self.guarded, dtype=float) - np.array(self.plain, dtype=float)
-        return float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(difference.size)) if difference.size > 1 else 0.0
+        return float(difference.mean()), float(
+            difference.std(ddof=1) / np.sqrt(difference.size)
+        ) if difference.size > 1 else 0.0
 
 
 def table_cells() -> Iterator[Cell]:
@@ -80,13 +84,34 @@ def table_cells() -> Iterator[Cell]:
         for shared in (0.0, 0.6, 0.9):
             name = f"noise shared {shared}" if shared else "nothing shared"
             yield Cell(f"D = {days}", name, replace(base, shared=shared))
-            yield Cell(f"D = {days}", f"{name}, mean +10 %", replace(base, shared=shared, effect=1.1), is_power=True)
-        yield Cell(f"D = {days}", "provider 25 % slower, noise shared .6", replace(base, provider=1.25))
-        yield Cell(f"D = {days}", "provider 25 % slower, nothing else shared", replace(base, shared=0.0, provider=1.25))
+            yield Cell(
+                f"D = {days}",
+                f"{name}, mean +10 %",
+                replace(base, shared=shared, effect=1.1),
+                is_power=True,
+            )
+        yield Cell(
+            f"D = {days}", "provider 25 % slower, noise shared .6", replace(base, provider=1.25)
+        )
+        yield Cell(
+            f"D = {days}",
+            "provider 25 % slower, nothing else shared",
+            replace(base, shared=0.0, provider=1.25),
+        )
         yield Cell(f"D = {days}", "1 of 6 touched, +10 %", replace(base, touched=1))
-        yield Cell(f"D = {days}", "1 of 6 touched, mean +10 %", replace(base, touched=1, effect=1.1), is_power=True)
+        yield Cell(
+            f"D = {days}",
+            "1 of 6 touched, mean +10 %",
+            replace(base, touched=1, effect=1.1),
+            is_power=True,
+        )
         yield Cell(f"D = {days}", "3 of 6 touched, +10 %", replace(base, touched=3))
-        yield Cell(f"D = {days}", "3 of 6 touched, mean +10 %", replace(base, touched=3, effect=1.1), is_power=True)
+        yield Cell(
+            f"D = {days}",
+            "3 of 6 touched, mean +10 %",
+            replace(base, touched=3, effect=1.1),
+            is_power=True,
+        )
         yield Cell(f"D = {days}", "outage of 3 h after the deploy", replace(base, outage_hours=3))
 
 
@@ -122,12 +147,18 @@ def short_cells() -> Iterator[Cell]:
             ("nothing shared, mean +25 %", Story(shared=0.0, hours=hours, effect=1.25), True),
             ("noise shared .6, mean +25 %", Story(hours=hours, effect=1.25), True),
         ):
-            yield Cell(f"window of {hours} h, D = 7", name, story, is_power=is_power, looks=(hours,))
+            yield Cell(
+                f"window of {hours} h, D = 7", name, story, is_power=is_power, looks=(hours,)
+            )
 
 
 def look_cells() -> Iterator[Cell]:
     """Looks that share alpha: said at any of them."""
-    plans = (("looks at 1, 4, 12, 24 h", PLANNED, 7), ("looks at 1, 4, 12, 24 h, D = 1", PLANNED, 1), ("24 hourly looks", HOURLY, 7))
+    plans = (
+        ("looks at 1, 4, 12, 24 h", PLANNED, 7),
+        ("looks at 1, 4, 12, 24 h, D = 1", PLANNED, 1),
+        ("24 hourly looks", HOURLY, 7),
+    )
     for study, looks, days in plans:
         for name, story, is_power in (
             ("nothing shared", Story(shared=0.0, days=days), False),
@@ -150,13 +181,19 @@ def margin_cells() -> Iterator[Cell]:
             ("noise shared .6, no change", Story(days=days), True),
             ("noise shared .9, no change", Story(shared=0.9, days=days), True),
         ):
-            yield Cell(f"margin of 10 % kept, D = {days}", name, story, is_power=is_power, claim="kept")
+            yield Cell(
+                f"margin of 10 % kept, D = {days}", name, story, is_power=is_power, claim="kept"
+            )
 
 
 def metric_cells() -> Iterator[Cell]:
     """Other metrics: slower than the baseline's p95, timeouts at a cap (10 % of the calls), provider errors (2 %)."""
     slower = Story(effect=1.25)
-    for metric, effect in (("slower_than_p95", slower), ("timeout_rate", slower), ("http_5xx_rate", Story(error_effect=2.5))):
+    for metric, effect in (
+        ("slower_than_p95", slower),
+        ("timeout_rate", slower),
+        ("http_5xx_rate", Story(error_effect=2.5)),
+    ):
         is_class = metric == "http_5xx_rate"
         slow = Story(provider_errors=2.5) if is_class else Story(provider=1.25)
         words = "errors x 2.5" if is_class else "25 % slower"
@@ -164,17 +201,40 @@ def metric_cells() -> Iterator[Cell]:
             study = f"`{metric}`, D = {days}"
             yield Cell(study, "nothing shared", Story(shared=0.0, days=days), metric=metric)
             yield Cell(study, "noise shared .6", Story(days=days), metric=metric)
-            yield Cell(study, f"provider {words}, noise shared .6", replace(slow, days=days), metric=metric)
-            yield Cell(study, f"nothing shared, {words}", replace(effect, shared=0.0, days=days), is_power=True, metric=metric)
-            yield Cell(study, f"noise shared .6, {words}", replace(effect, days=days), is_power=True, metric=metric)
+            yield Cell(
+                study, f"provider {words}, noise shared .6", replace(slow, days=days), metric=metric
+            )
+            yield Cell(
+                study,
+                f"nothing shared, {words}",
+                replace(effect, shared=0.0, days=days),
+                is_power=True,
+                metric=metric,
+            )
+            yield Cell(
+                study,
+                f"noise shared .6, {words}",
+                replace(effect, days=days),
+                is_power=True,
+                metric=metric,
+            )
 
 
 def strata_cells() -> Iterator[Cell]:
     """A burst of the slowest tenant in two untouched features, with and without strata inside them."""
     for inside in (True, False):
-        study = f"burst x 4 of a slow tenant in 2 of 6, {'with' if inside else 'without'} strata inside"
+        study = (
+            f"burst x 4 of a slow tenant in 2 of 6, {'with' if inside else 'without'} strata inside"
+        )
         yield Cell(study, "noise shared .6", Story(), burst=4.0, strata_inside=inside)
-        yield Cell(study, "noise shared .6, mean +10 %", Story(effect=1.1), is_power=True, burst=4.0, strata_inside=inside)
+        yield Cell(
+            study,
+            "noise shared .6, mean +10 %",
+            Story(effect=1.1),
+            is_power=True,
+            burst=4.0,
+            strata_inside=inside,
+        )
 
 
 STUDIES: dict[str, Callable[[], Iterator[Cell]]] = {

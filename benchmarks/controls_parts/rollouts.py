@@ -11,7 +11,7 @@ import pandas as pd
 
 import analysis
 from analysis.files import write_text
-from analysis.telemetry.simulate_series import simulate_series
+from analysis.sample.series import simulate_series
 
 UNTOUCHED = {"untouched.a": 60.0, "untouched.b": 40.0, "untouched.c": 30.0, "untouched.d": 20.0}
 STORIES = {
@@ -68,12 +68,29 @@ def judge_rollout(seed: int, *, target: float, others: float) -> dict[str, tuple
 def draw_rows(seed: int, *, target: float, others: float) -> pd.DataFrame:
     """Calls of the target and of four untouched features on one model, which share the provider's slowdowns."""
     shape = {"days_before": 7, "hours_after": 25, "shared_noise_seed": seed, "noise": "heavy"}
-    parts = [simulate_series(calls_per_hour=50, seed=1000 * seed, feature_id="target", latency_factor_after=target, **shape)]
+    parts = [
+        simulate_series(
+            calls_per_hour=50,
+            seed=1000 * seed,
+            feature_id="target",
+            latency_factor_after=target,
+            **shape,
+        )
+    ]
     for number, (feature, rate) in enumerate(UNTOUCHED.items(), start=1):
-        other = {"calls_per_hour": rate, "seed": 1000 * seed + number, "feature_id": feature, "latency_factor_after": others}
+        other = {
+            "calls_per_hour": rate,
+            "seed": 1000 * seed + number,
+            "feature_id": feature,
+            "latency_factor_after": others,
+        }
         parts.append(simulate_series(**other, **shape))
-    rows = pd.concat([part.astype({"featureId": "str", "source": "str"}) for part in parts], ignore_index=True)
-    return rows.assign(id=[f"call-{number}" for number in range(len(rows))]).sort_values("createdAt", ignore_index=True)
+    rows = pd.concat(
+        [part.astype({"featureId": "str", "source": "str"}) for part in parts], ignore_index=True
+    )
+    return rows.assign(id=[f"call-{number}" for number in range(len(rows))]).sort_values(
+        "createdAt", ignore_index=True
+    )
 
 
 def _verdict(folder: Path, use: str) -> tuple[str, str]:

@@ -32,37 +32,62 @@ def write_study(tallies: Tallies, *, runs: int) -> str:
     parts = []
     for study in dict.fromkeys(cell.study for cell in tallies):
         rows = [_row(cell, tally) for cell, tally in tallies.items() if cell.study == study]
-        parts.append(f"**{study[0].upper()}{study[1:]}** ({runs:,} runs a cell)\n\n{_table(HEAD, rows)}\n")
+        parts.append(
+            f"**{study[0].upper()}{study[1:]}** ({runs:,} runs a cell)\n\n{_table(HEAD, rows)}\n"
+        )
     return "\n".join(parts)
 
 
 def write_targets(tallies: Tallies) -> str:
     """What control features have to hold, and whether they do."""
     by_name = {cell.name: tally for cell, tally in tallies.items()}
-    quiet, gained = by_name["nothing shared"].rate("guarded"), by_name["noise shared .6, mean +10 %"]
+    quiet, gained = (
+        by_name["nothing shared"].rate("guarded"),
+        by_name["noise shared .6, mean +10 %"],
+    )
     lost, error = by_name["nothing shared, mean +10 %"].gained
     rows = [
-        (f"false alarms where the provider is 25 % slower ({name.split(', ')[1]}) at most {SLOWER}", *_share(by_name[name], SLOWER))
+        (
+            f"false alarms where the provider is 25 % slower ({name.split(', ')[1]}) at most {SLOWER}",
+            *_share(by_name[name], SLOWER),
+        )
         for name in by_name
         if name.startswith("provider 25 % slower")
     ]
     ratio = gained.rate("guarded")[0] / max(gained.rate("plain")[0], 1e-9)
     rows += [
-        (f"false alarms where nothing is shared at most {QUIET}", f"{quiet[0]:.3f} ± {quiet[1]:.3f}", _yes(quiet[0] <= QUIET)),
-        (f"power for mean +10 %, noise shared .6, at least {GAIN} times the plain one", f"{ratio:.2f} times", _yes(ratio >= GAIN)),
-        (f"power lost where nothing is shared at most {LOST}", f"{-lost:.3f} ± {error:.3f}", _yes(-lost <= LOST)),
+        (
+            f"false alarms where nothing is shared at most {QUIET}",
+            f"{quiet[0]:.3f} ± {quiet[1]:.3f}",
+            _yes(quiet[0] <= QUIET),
+        ),
+        (
+            f"power for mean +10 %, noise shared .6, at least {GAIN} times the plain one",
+            f"{ratio:.2f} times",
+            _yes(ratio >= GAIN),
+        ),
+        (
+            f"power lost where nothing is shared at most {LOST}",
+            f"{-lost:.3f} ± {error:.3f}",
+            _yes(-lost <= LOST),
+        ),
     ]
     return f"{_table(('asked for', 'measured', 'met'), rows)}\n"
 
 
 def write_rollouts(verdicts: Iterable[tuple[str, str, dict[str, int]]], *, runs: int) -> str:
     """Verdicts of whole rollouts."""
-    rows = [(story, use, ", ".join(f"{n} {verdict}" for verdict, n in counted.items())) for story, use, counted in verdicts]
+    rows = [
+        (story, use, ", ".join(f"{n} {verdict}" for verdict, n in counted.items()))
+        for story, use, counted in verdicts
+    ]
     return f"**Rollouts judged from rows** ({runs} seeds, 24 h)\n\n{_table(('what happens', 'controls', 'verdicts'), rows)}\n"
 
 
 def _row(cell: Cell, tally: Tally) -> tuple[str, ...]:
-    shown = [f"{rate:.3f} ± {error:.3f}" for rate, error in (tally.rate("plain"), tally.rate("guarded"))]
+    shown = [
+        f"{rate:.3f} ± {error:.3f}" for rate, error in (tally.rate("plain"), tally.rate("guarded"))
+    ]
     gained, error = tally.gained
     kind = "right" if cell.is_power else "false"
     return cell.name, kind, *shown, f"{gained:+.3f} ± {error:.3f}", f"{tally.rate('moved')[0]:.2f}"

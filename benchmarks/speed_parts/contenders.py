@@ -65,9 +65,9 @@ import analysis.judge
 LATENCY_COUNTS = """
 from pathlib import Path
 from analysis.config import load_settings
-from analysis.decision.arms import asked_window, grid_of
+from analysis.counting.baseline import asked_window, grid_of
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import load_latency_counts
+from analysis.counting.load import load_latency_counts
 settings = load_settings(Path("rollout.toml"))
 deployed_at = settings.rollout.deployed_at
 load_latency_counts(open_engine(settings), grid_of(settings, deployed_at), [asked_window(settings, deployed_at)])
@@ -77,12 +77,17 @@ import pandas as pd
 calls = read(f'SELECT "featureId", "latencyMs", "createdAt" FROM {{table}}')
 calls["post"] = calls["createdAt"] - pd.to_timedelta(calls["latencyMs"], unit="ms") >= pd.Timestamp("{DEPLOYED_AT}")
 """
-ANALYST = CALLS + """
+ANALYST = (
+    CALLS
+    + """
 from scipy.stats import mannwhitneyu
 for feature, group in calls.groupby("featureId"):
     print(feature, mannwhitneyu(group.loc[group.post, "latencyMs"], group.loc[~group.post, "latencyMs"]).pvalue)
 """
-BOOTSTRAP = ANALYST + """
+)
+BOOTSTRAP = (
+    ANALYST
+    + """
 import numpy as np
 rng = np.random.default_rng(1)
 for feature, group in calls.groupby("featureId"):
@@ -90,6 +95,7 @@ for feature, group in calls.groupby("featureId"):
     shifts = [np.subtract(*(np.percentile(rng.choice(arm, arm.size), 95) for arm in arms)) for _ in range(1000)]
     print(feature, np.percentile(shifts, [2.5, 97.5]))
 """
+)
 TEA_TASTING = f"""
 import tea_tasting as tt
 calls = read(f'''SELECT "featureId", "latencyMs",

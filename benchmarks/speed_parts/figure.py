@@ -25,18 +25,36 @@ def write_figure(walls: Mapping[str, Mapping[float, float]], path: Path) -> None
     """Draw contender -> millions of calls -> wall seconds, as an SVG whose text stays text."""
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     draw_cost(figure.subplots(), walls)
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "speed"}), writing(path) as temporary:
-        FigureCanvasSVG(figure).print_svg(temporary, metadata={"Date": None, "Title": "Cost of a comparison over the number of calls"})
+    with (
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "speed"}),
+        writing(path) as temporary,
+    ):
+        FigureCanvasSVG(figure).print_svg(
+            temporary,
+            metadata={"Date": None, "Title": "Cost of a comparison over the number of calls"},
+        )
 
 
 def draw_cost(ax: Axes, walls: Mapping[str, Mapping[float, float]]) -> None:
     """One line a contender, and the growth that would be linear from ours at the fewest calls."""
     for name, (colour, dashes, marker) in LINES.items():
         if points := sorted(walls.get(name, {}).items()):
-            ax.plot(*zip(*points, strict=True), color=colour, linestyle=dashes, marker=marker, label=name)
+            ax.plot(
+                *zip(*points, strict=True),
+                color=colour,
+                linestyle=dashes,
+                marker=marker,
+                label=name,
+            )
     first = sorted(next(iter(walls.values())).items())
     ends = [first[0][0], first[-1][0]]
-    ax.plot(ends, [first[0][1] * end / ends[0] for end in ends], color=GRID, zorder=0, label="linear growth")
+    ax.plot(
+        ends,
+        [first[0][1] * end / ends[0] for end in ends],
+        color=GRID,
+        zorder=0,
+        label="linear growth",
+    )
     ax.set(xscale="log", yscale="log", xlabel="calls, millions", ylabel="wall time, s")
     ax.grid(color=GRID, linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)

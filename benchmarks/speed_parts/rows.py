@@ -36,14 +36,27 @@ COPY (
 ) TO '{path}' (FORMAT parquet)
 """
 COLUMNS = (
-    "id", "clientId", "leadId", "source", "featureId", "model", "apiType", "latencyMs", "status", "errorMessage",
-    "outputTokens", "totalTokens", "createdAt",
-)  # fmt: skip
+    "id",
+    "clientId",
+    "leadId",
+    "source",
+    "featureId",
+    "model",
+    "apiType",
+    "latencyMs",
+    "status",
+    "errorMessage",
+    "outputTokens",
+    "totalTokens",
+    "createdAt",
+)
 
 
 def make_parquet(path: Path, rows: int) -> None:
     """A week of baseline and a day after the deploy, in the order of writing as an export has them."""
-    with duckdb.connect(config={"threads": 1}) as connection:  # one thread: the same seed gives the same rows
+    with duckdb.connect(
+        config={"threads": 1}
+    ) as connection:  # one thread: the same seed gives the same rows
         connection.execute(f"SELECT setseed({SEED})")
         connection.execute(CALLS.format(rows=rows, path=path))
 
@@ -51,7 +64,9 @@ def make_parquet(path: Path, rows: int) -> None:
 def make_duckdb(path: Path, parquet: Path) -> None:
     """The same rows as a table of a DuckDB file."""
     with duckdb.connect(str(path)) as connection:
-        connection.execute(f"""CREATE TABLE "AIInteraction" AS SELECT * FROM read_parquet('{parquet}')""")
+        connection.execute(
+            f"""CREATE TABLE "AIInteraction" AS SELECT * FROM read_parquet('{parquet}')"""
+        )
 
 
 def make_postgres(url: str, parquet: Path) -> None:
@@ -59,9 +74,16 @@ def make_postgres(url: str, parquet: Path) -> None:
     pipe = parquet.with_suffix(".csv")
     columns = ", ".join(f'"{name}"' for name in COLUMNS)
     with duckdb.connect() as connection:
-        connection.execute(f"COPY (SELECT {columns} FROM read_parquet('{parquet}')) TO '{pipe}' (FORMAT csv, HEADER false)")
+        connection.execute(
+            f"COPY (SELECT {columns} FROM read_parquet('{parquet}')) TO '{pipe}' (FORMAT csv, HEADER false)"
+        )
     try:
-        with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor, pipe.open() as lines:
+        with (
+            closing(psycopg2.connect(url)) as connection,
+            connection,
+            connection.cursor() as cursor,
+            pipe.open() as lines,
+        ):
             cursor.copy_expert(f'COPY "AIInteraction" ({columns}) FROM STDIN (FORMAT csv)', lines)
     finally:
         pipe.unlink()

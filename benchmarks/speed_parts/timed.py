@@ -38,10 +38,14 @@ class Contender:
     follows: list[str] | None = None
 
 
-def time_process(contender: Contender, folder: Path, *, runs: int, environment: dict[str, str]) -> Timed:
+def time_process(
+    contender: Contender, folder: Path, *, runs: int, environment: dict[str, str]
+) -> Timed:
     """Run a contender so many times in `folder`. Raises SystemExit with what it said when a run fails."""
     if contender.follows:
-        time_process(Contender(contender.follows, contender.forgets), folder, runs=1, environment=environment)
+        time_process(
+            Contender(contender.follows, contender.forgets), folder, runs=1, environment=environment
+        )
         contender = Contender(contender.command)
     walls, processors, peaks = [], [], []
     command = contender.command
@@ -50,11 +54,15 @@ def time_process(contender: Contender, folder: Path, *, runs: int, environment: 
             shutil.rmtree(folder / contender.forgets, ignore_errors=True)
         started = time.perf_counter()
         with (folder / "said.txt").open("wb") as said:
-            process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=said, env=environment)
+            process = subprocess.Popen(
+                command, cwd=folder, stdout=subprocess.DEVNULL, stderr=said, env=environment
+            )
             _, status, usage = os.wait4(process.pid, 0)
         walls.append(time.perf_counter() - started)
         processors.append(usage.ru_utime + usage.ru_stime)
         peaks.append(usage.ru_maxrss / 1024)
         if (code := os.waitstatus_to_exitcode(status)) not in VERDICTS:
-            raise SystemExit(f"{' '.join(command)[:200]} ended with {code}: {(folder / 'said.txt').read_text()[-500:]}")
+            raise SystemExit(
+                f"{' '.join(command)[:200]} ended with {code}: {(folder / 'said.txt').read_text()[-500:]}"
+            )
     return Timed(statistics.median(walls), statistics.median(processors), max(peaks))

@@ -11,11 +11,17 @@ import pytest
 from scipy import stats
 
 from analysis.counts import HourlyCounts
-from analysis.telemetry.simulate import DEPLOYED_AT, simulate_series
+from analysis.sample.simulate import DEPLOYED_AT, simulate_series
 from benchmarks import calibration
 from benchmarks.calibration_parts.cells import Cell, Counted, Mean, count
 from benchmarks.calibration_parts.judged import CLAIMS, ask, judge, plan_of
-from benchmarks.calibration_parts.rivals import canary_alarm, mann_whitney_p, minute_means, welch_p, z_test_p
+from benchmarks.calibration_parts.rivals import (
+    canary_alarm,
+    mann_whitney_p,
+    minute_means,
+    welch_p,
+    z_test_p,
+)
 from benchmarks.calibration_parts.series import Change, draw_series
 from benchmarks.calibration_parts.studies import (
     FIX,
@@ -36,7 +42,9 @@ from benchmarks.calibration_parts.targets import check_targets
 SEED, RARELY = 2026, 1e-4
 
 
-def drawn(number: int, *, calls_per_hour: float = 100, noise: str = "heavy", days: int = 7) -> Drawn:
+def drawn(
+    number: int, *, calls_per_hour: float = 100, noise: str = "heavy", days: int = 7
+) -> Drawn:
     return Drawn(draw_series((SEED, number), calls_per_hour=calls_per_hour, noise=noise, days=days))
 
 
@@ -55,7 +63,9 @@ def alarms() -> Counted:
     """200 series of heavy noise at 100 calls an hour, nothing changed: two metrics, one and seven days, one window of 24 h."""
 
     def ask_subset(series: Drawn):
-        yield from ask_false_alarms(series, days=(1, 7), metrics=("timeouts", "latency"), windows=(24,))
+        yield from ask_false_alarms(
+            series, days=(1, 7), metrics=("timeouts", "latency"), windows=(24,)
+        )
         yield from ask_usual_tests(series, days=(1,), windows=(24,))
 
     return count([Group("heavy", 100, (ask_subset,))], runs=200, seed=SEED)
@@ -81,22 +91,37 @@ def test_intervals_hold_the_truth(alarms, metric):
 
 
 def test_a_fix_is_found_and_its_size_is_in_the_interval():
-    counted = count([Group("heavy", 100, (lambda series: ask_changes(series, days=(1,)),))], runs=60, seed=SEED)
+    counted = count(
+        [Group("heavy", 100, (lambda series: ask_changes(series, days=(1,)),))], runs=60, seed=SEED
+    )
     assert counted.one("met", metric="timeouts", hours=24).times >= at_least(60, 0.95)
     assert counted.one("covered, fix", metric="timeouts", hours=24).times >= at_least(60, 0.93)
-    assert counted.one("by half, exactly half", metric="timeouts", hours=24).times <= at_most(60, 0.05)
+    assert counted.one("by half, exactly half", metric="timeouts", hours=24).times <= at_most(
+        60, 0.05
+    )
 
 
 def test_twenty_four_looks_raise_few_false_alarms_and_bounds_ignored_many():
-    counted = count([Group("heavy", 100, (lambda series: ask_hourly_looks(series, cells=(("timeouts", 7),)),))], runs=40, seed=SEED)
+    counted = count(
+        [Group("heavy", 100, (lambda series: ask_hourly_looks(series, cells=(("timeouts", 7),)),))],
+        runs=40,
+        seed=SEED,
+    )
     assert counted.one("any of 24 looks").times <= at_most(40, 0.05)
-    assert counted.one("any of 24 looks, bounds ignored").times > counted.one("any of 24 looks").times
+    assert (
+        counted.one("any of 24 looks, bounds ignored").times > counted.one("any of 24 looks").times
+    )
     assert counted.one("any of 24 looks, usual test").times >= at_least(40, 0.6)
 
 
 def test_sustained_is_rarely_claimed_after_a_relapse():
-    counted = count([Group("heavy", 100, (lambda series: ask_lasting(series, days=(7,)),))], runs=40, seed=SEED)
-    for cell in (*counted.find("sustained after a relapse"), *counted.find("sustained without effect")):
+    counted = count(
+        [Group("heavy", 100, (lambda series: ask_lasting(series, days=(7,)),))], runs=40, seed=SEED
+    )
+    for cell in (
+        *counted.find("sustained after a relapse"),
+        *counted.find("sustained without effect"),
+    ):
         assert cell.times <= at_most(40, 0.034 if "relapse" in cell.study else 0.003)
 
 
@@ -113,7 +138,9 @@ def test_the_short_way_says_what_the_whole_judge_says(calls_per_hour):
                     short, (whole,) = ask(claim, arms, plan), judge(claim, arms, plan)
                     assert short.is_alarm == (whole.state in ("met", "worse"))
                     assert (short.state == "no_data") == (whole.state == "no_data")
-                    assert short.interval == (pytest.approx(whole.interval) if whole.interval else short.interval)
+                    assert short.interval == (
+                        pytest.approx(whole.interval) if whole.interval else short.interval
+                    )
                     alarms += short.is_alarm
     assert alarms > 10
 
@@ -121,14 +148,19 @@ def test_the_short_way_says_what_the_whole_judge_says(calls_per_hour):
 def test_the_tables_are_those_that_the_queries_would_return():
     rows = drawn(1, calls_per_hour=10).arms(7).baseline.hourly.rows
     summed = HourlyCounts.of(rows).rows
-    pd.testing.assert_frame_equal(summed, rows.sort_values(list(HourlyCounts.KEYS), ignore_index=True), check_exact=True)
+    pd.testing.assert_frame_equal(
+        summed, rows.sort_values(list(HourlyCounts.KEYS), ignore_index=True), check_exact=True
+    )
     assert (rows["calls"] > 0).all()
 
 
 # ---- the simulator ---------------------------------------------------------------------------------------------------
 def test_a_change_acts_after_the_deploy_only_and_until_its_hour():
     series = drawn(3, calls_per_hour=2000, days=1)
-    plain, fixed = series.sums(0, 24), series.sums(0, 24, Change(timeout_rate=0.25, latency_factor=0.5, until_hour=6))
+    plain, fixed = (
+        series.sums(0, 24),
+        series.sums(0, 24, Change(timeout_rate=0.25, latency_factor=0.5, until_hour=6)),
+    )
     np.testing.assert_array_equal(plain.timeouts[6:], fixed.timeouts[6:])
     np.testing.assert_array_equal(plain.latency_ms[6:], fixed.latency_ms[6:])
     assert fixed.timeouts[:6].sum() < 0.7 * plain.timeouts[:6].sum()
@@ -140,7 +172,10 @@ def test_hour_sums_are_sums_over_the_calls():
     series = draw_series(5, calls_per_hour=3, noise="mild", days=1)
     sums, latency_ms = series.sums(-24, 0), series.latency_ms[series.calls_of(-24, 0)]
     assert sums.calls.sum() == latency_ms.size
-    assert (sums.latency_ms.sum(), sums.latency_ms_2.sum()) == (latency_ms.sum(), (latency_ms.astype(int) ** 2).sum())
+    assert (sums.latency_ms.sum(), sums.latency_ms_2.sum()) == (
+        latency_ms.sum(),
+        (latency_ms.astype(int) ** 2).sum(),
+    )
     assert series.slower(-24, 0, 2000).sum() == (latency_ms > 2000).sum()
     assert series.limit_ms(1) == pytest.approx(np.percentile(latency_ms, 95), rel=0.1)
 
@@ -151,17 +186,33 @@ def test_both_simulators_make_the_usual_tests_cry_wolf_equally_often(calls_per_h
     ours = np.array([of_series(number, calls_per_hour) for number in range(runs)])
     rows = np.array([of_rows(number, calls_per_hour) for number in range(runs)])
     pooled = (ours.mean(axis=0) + rows.mean(axis=0)) / 2
-    assert (np.abs(ours.mean(axis=0) - rows.mean(axis=0)) <= 4.5 * np.sqrt(2 * pooled * (1 - pooled) / runs)).all()
+    assert (
+        np.abs(ours.mean(axis=0) - rows.mean(axis=0))
+        <= 4.5 * np.sqrt(2 * pooled * (1 - pooled) / runs)
+    ).all()
 
 
 def of_series(number: int, calls_per_hour: int) -> tuple[bool, bool, bool]:
-    found = dict(ask_usual_tests(drawn(number, calls_per_hour=calls_per_hour, days=1), days=(1,), windows=(24,)))
-    return tuple(found[study, metric, 1, 24] for study, metric in (("Welch", "latency"), ("z test", "timeouts"), ("z test", "errors")))
+    found = dict(
+        ask_usual_tests(
+            drawn(number, calls_per_hour=calls_per_hour, days=1), days=(1,), windows=(24,)
+        )
+    )
+    return tuple(
+        found[study, metric, 1, 24]
+        for study, metric in (("Welch", "latency"), ("z test", "timeouts"), ("z test", "errors"))
+    )
 
 
 def of_rows(number: int, calls_per_hour: int) -> tuple[bool, bool, bool]:
     plain, capped = (
-        simulate_series(calls_per_hour=calls_per_hour, seed=10_000 + number, days_before=1, noise="heavy", **rates)
+        simulate_series(
+            calls_per_hour=calls_per_hour,
+            seed=10_000 + number,
+            days_before=1,
+            noise="heavy",
+            **rates,
+        )
         for rates in ({"http_5xx_rate_before": 0.01}, {"timeout_rate_before": 0.5})
     )
     deploy = pd.Timestamp(DEPLOYED_AT).tz_localize(None)
@@ -175,7 +226,10 @@ def of_rows(number: int, calls_per_hour: int) -> tuple[bool, bool, bool]:
     errors = arms(plain, plain["status"] == "error")
     p_values = [
         stats.ttest_ind(*latency, equal_var=False).pvalue,
-        *(z_test_p(before.sum(), before.size, after.sum(), after.size) for before, after in (timeouts, errors)),
+        *(
+            z_test_p(before.sum(), before.size, after.sum(), after.size)
+            for before, after in (timeouts, errors)
+        ),
     ]
     return tuple(p < 0.05 for p in p_values)
 
@@ -190,18 +244,28 @@ def two_samples() -> tuple[np.ndarray, np.ndarray]:
 def test_mann_whitney_and_welch_equal_scipy(two_samples):
     before, after = (sample.astype(float) // 100 for sample in two_samples)
     expected = stats.mannwhitneyu(after, before, method="asymptotic").pvalue
-    assert mann_whitney_p(before.astype(int), after.astype(int)) == pytest.approx(expected, rel=1e-12)
+    assert mann_whitney_p(before.astype(int), after.astype(int)) == pytest.approx(
+        expected, rel=1e-12
+    )
     sums = [(sample.size, sample.sum(), (sample**2).sum()) for sample in (before, after)]
-    assert welch_p(*sums) == pytest.approx(stats.ttest_ind(before, after, equal_var=False).pvalue, rel=1e-9)
+    assert welch_p(*sums) == pytest.approx(
+        stats.ttest_ind(before, after, equal_var=False).pvalue, rel=1e-9
+    )
 
 
 def test_the_z_test_equals_a_chi_square_without_correction():
     table = [[30, 70], [55, 45]]
-    assert z_test_p(30, 100, 55, 100) == pytest.approx(stats.chi2_contingency(table, correction=False).pvalue, rel=1e-12)
+    assert z_test_p(30, 100, 55, 100) == pytest.approx(
+        stats.chi2_contingency(table, correction=False).pvalue, rel=1e-12
+    )
 
 
 def test_nothing_to_compare_is_no_alarm():
-    assert (z_test_p(0, 10, 0, 10), z_test_p(0, 0, 1, 5), welch_p((1, 5.0, 25.0), (9, 9.0, 9.0))) == (1.0, 1.0, 1.0)
+    assert (
+        z_test_p(0, 10, 0, 10),
+        z_test_p(0, 0, 1, 5),
+        welch_p((1, 5.0, 25.0), (9, 9.0, 9.0)),
+    ) == (1.0, 1.0, 1.0)
     assert mann_whitney_p(np.array([], dtype=int), np.array([1])) == 1.0
     assert not canary_alarm(np.ones(10), 9 * np.ones(10))
 
@@ -215,7 +279,8 @@ def test_the_canary_judge_asks_for_a_shift_beyond_its_deadband():
         after = rng.lognormal(size=180) + shift
         estimate = np.median(after[:, None] - before)
         expected = all(
-            stats.mannwhitneyu(after - moved, before, method="asymptotic").pvalue < 0.02 for moved in (0.0, 0.25 * estimate)
+            stats.mannwhitneyu(after - moved, before, method="asymptotic").pvalue < 0.02
+            for moved in (0.0, 0.25 * estimate)
         )
         alarms.append(canary_alarm(before, after))
         assert alarms[-1] == expected
@@ -227,11 +292,15 @@ def test_minute_means_are_means_of_the_minutes_calls():
     series = draw_series(6, calls_per_hour=60, noise="iid", days=1)
     means, counts = minute_means(series, 0, 1), series.counts_of(0, 1).sum(axis=(0, 1))
     assert means.size == (counts > 0).sum()
-    assert means @ counts[counts > 0] == pytest.approx(series.latency_ms[series.calls_of(0, 1)].sum())
+    assert means @ counts[counts > 0] == pytest.approx(
+        series.latency_ms[series.calls_of(0, 1)].sum()
+    )
 
 
 # ---- cells, tables, files --------------------------------------------------------------------------------------------
-def cell(study: str, times: int, *, metric: str = "latency", days: int = 1, volume: int = 100) -> Cell:
+def cell(
+    study: str, times: int, *, metric: str = "latency", days: int = 1, volume: int = 100
+) -> Cell:
     return Cell(study, metric, "heavy", volume, 0.5, days, 24, 1000, times)
 
 
@@ -240,25 +309,37 @@ def test_a_cell_knows_its_error_and_a_mean_the_runs_behind_it():
 
     class Same(Group):
         def run(self, number: int, *, seed: int) -> dict:
-            return {("false alarm", metric, 1, 24): float(number < 5) for metric in ("latency", "timeouts")}
+            return {
+                ("false alarm", metric, 1, 24): float(number < 5)
+                for metric in ("latency", "timeouts")
+            }
 
     counted = count([Same("heavy", 100, ())], runs=100, seed=0)
     assert [found.times for found in counted.cells] == [5, 5]
     # both cells are one series: their mean is known no better than one of them
-    assert counted.means["false alarm"].error == pytest.approx(np.std([1] * 5 + [0] * 95, ddof=1) / 10)
+    assert counted.means["false alarm"].error == pytest.approx(
+        np.std([1] * 5 + [0] * 95, ddof=1) / 10
+    )
 
 
 def test_a_cell_in_which_nothing_can_be_judged_does_not_dress_up_the_mean():
     class Half(Group):
         def run(self, number: int, *, seed: int) -> dict:
-            return {("false alarm", "latency", 1, 24): 1.0, ("false alarm", "errors", 1, 1): 0.0, ("no data", "errors", 1, 1): 1.0}
+            return {
+                ("false alarm", "latency", 1, 24): 1.0,
+                ("false alarm", "errors", 1, 1): 0.0,
+                ("no data", "errors", 1, 1): 1.0,
+            }
 
     counted = count([Half("heavy", 100, ())], runs=4, seed=0)
     assert (counted.means["false alarm"].share, counted.means["false alarm"].n_cells) == (1.0, 1)
 
 
 def test_a_cell_that_falls_short_is_printed_and_counted_against_the_target():
-    counted = Counted((cell("false alarm", 200), cell("Welch", 690), cell("no data", 0)), {"false alarm": Mean(0.2, 0.01, 1)})
+    counted = Counted(
+        (cell("false alarm", 200), cell("Welch", 690), cell("no data", 0)),
+        {"false alarm": Mean(0.2, 0.01, 1)},
+    )
     assert [target.is_met for target in check_targets(counted)] == [False, False]
     tables = write_tables(counted, runs=1000, seed=1)
     assert "**.200**" in tables
@@ -272,17 +353,27 @@ def test_a_part_prints_its_tables_and_writes_nothing(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_whole_calibration_writes_numbers_figure_and_the_page_between_its_marks(tmp_path, monkeypatch):
+def test_a_whole_calibration_writes_numbers_figure_and_the_page_between_its_marks(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(calibration, "WHOLE_RUNS", 2)
-    monkeypatch.setattr(calibration, "groups_of", lambda studies: [Group("heavy", 10, (only_alarms,))])
-    (tmp_path / "statistics.md").write_text(f"above\n{calibration.BEGIN}\nyesterday\n{calibration.END}\nbelow\n")
+    monkeypatch.setattr(
+        calibration, "groups_of", lambda studies: [Group("heavy", 10, (only_alarms,))]
+    )
+    (tmp_path / "statistics.md").write_text(
+        f"above\n{calibration.BEGIN}\nyesterday\n{calibration.END}\nbelow\n"
+    )
     calibration.main(["--runs", "2", "--docs", str(tmp_path)])
     page = (tmp_path / "statistics.md").read_text()
     assert page.startswith("above")
     assert page.endswith("below\n")
     assert "yesterday" not in page
     assert "False alarms of one look" in page
-    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"statistics.md", "calibration.csv", "false-alarms.svg"}
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {
+        "statistics.md",
+        "calibration.csv",
+        "false-alarms.svg",
+    }
     assert "rollout" in (tmp_path / "figures" / "false-alarms.svg").read_text()
 
 
@@ -300,7 +391,10 @@ def test_a_wrong_option_is_refused(arguments, capsys):
 def test_every_study_has_groups_and_all_together_draw_each_series_once_per_number_of_runs():
     per_study: dict[str, Callable] = {study: groups_of((study,)) for study in STUDIES}
     assert all(per_study.values())
-    places = [(group.noise, group.calls_per_hour, group.timeout_rate, group.is_rare) for group in groups_of()]
+    places = [
+        (group.noise, group.calls_per_hour, group.timeout_rate, group.is_rare)
+        for group in groups_of()
+    ]
     assert len(places) == len(set(places))
     assert {group.runs_of(1000) for group in groups_of(("alarms", "looks", "lasting"))} == {1000}
     assert {group.runs_of(1000) for group in groups_of(("power",))} == {400}

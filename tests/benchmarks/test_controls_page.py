@@ -38,7 +38,11 @@ def test_a_page_without_a_place_is_told(page):
 
 def test_the_page_has_a_place_for_every_study():
     text = controls.PAGE.read_text(encoding="utf-8")
-    assert [name for name in controls.WHOLE_RUNS if f"<!-- {name}: begin -->" not in text or f"<!-- {name}: end -->" not in text] == []
+    assert [
+        name
+        for name in controls.WHOLE_RUNS
+        if f"<!-- {name}: begin -->" not in text or f"<!-- {name}: end -->" not in text
+    ] == []
 
 
 @pytest.mark.parametrize("arguments", [["--runs", "0"], ["--studies", "table,nothing"]])
@@ -52,7 +56,11 @@ def test_a_target_that_falls_short_is_printed_as_such():
     """By hand: 10 of 100 false alarms where nothing is shared is more than .06; power 60 against 40 is 1.5 times."""
 
     def tally(plain: int, guarded: int) -> Tally:
-        return Tally([number < plain for number in range(100)], [number < guarded for number in range(100)], [False] * 100)
+        return Tally(
+            [number < plain for number in range(100)],
+            [number < guarded for number in range(100)],
+            [False] * 100,
+        )
 
     said = {
         "nothing shared": tally(5, 10),
@@ -68,5 +76,7 @@ def test_a_target_that_falls_short_is_printed_as_such():
 
 
 def test_verdicts_of_rollouts_are_counted():
-    text = write_rollouts([("nothing happens", "auto", {"keep_watching": 49, "improved": 1})], runs=50)
+    text = write_rollouts(
+        [("nothing happens", "auto", {"keep_watching": 49, "improved": 1})], runs=50
+    )
     assert "| nothing happens | auto | 49 keep_watching, 1 improved |" in text

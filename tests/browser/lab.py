@@ -26,11 +26,20 @@ def lab_address(settings: Settings, home: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    options = [f"--ServerApp.port={port}", "--ServerApp.open_browser=False", "--IdentityProvider.token=test"]
+    options = [
+        f"--ServerApp.port={port}",
+        "--ServerApp.open_browser=False",
+        "--IdentityProvider.token=test",
+    ]
     own = {"HOME": str(home), "JUPYTER_CONFIG_DIR": str(home), "JUPYTERLAB_SETTINGS_DIR": str(home)}
     environment = lab_environment(settings) | own
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen([*lab_command(copy_notebook(settings)), *options], env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*lab_command(copy_notebook(settings)), *options],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
     try:
         _wait_for(f"http://127.0.0.1:{port}/api?token=test")
         yield f"http://127.0.0.1:{port}/lab/tree/explore.ipynb?token=test"

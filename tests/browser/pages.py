@@ -16,23 +16,49 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from analysis.config import Settings, load_settings
 from analysis.errors import DataNotTrusted
-from analysis.report import runs
 from analysis.report.handoff import write_handoff
-from analysis.report.runs import run_baseline_report, run_window_report, run_window_reports
-from analysis.telemetry.simulate import simulate_phase_94, write_sample
+from analysis.report.notebook import runs
+from analysis.report.notebook.runs import run_baseline_report, run_window_report, run_window_reports
+from analysis.sample.simulate import simulate_phase_94, write_sample
 
 ROOT = Path(__file__).parents[2]
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
 QUIET = {"tell": lambda line: None}
 HANDOFF = {
-    "rollout": "phase-94", "title": "AI timeouts and token budgets", "made_at": "2026-02-04T00:00:00Z", "state": "sustained after 24h", "verdict": "sustained",
-    "exit_code": 0, "is_complete": False, "missing": ["smoke check 'cron runs' was not run"], "would_change": ["step 3 timeouts: 14 % now, turns at 45 %"],
-    "steps_back": [{"kind": "environment", "what": "OPENAI_EMAIL_VERIFIER_TIMEOUT_MS_CAP 45000 -> 30000", "because": "It would be slower.", "predicted": None,
-                    "commands": ["vercel env rm OPENAI_EMAIL_VERIFIER_TIMEOUT_MS_CAP production --yes"], "undo": ["vercel promote dpl_1"], "note": None}],
-    "not_checked": ["nobody looked at cost"], "evidence": [{"step": "look 24h", "state": "sustained", "at": "2026-02-03T23:12:00Z", "detail": "all met",
-                                                            "href": "windows/24h/report.html"}],
-    "changes": [], "valid_until": None, "next_due": None,
-}  # fmt: skip
+    "rollout": "phase-94",
+    "title": "AI timeouts and token budgets",
+    "made_at": "2026-02-04T00:00:00Z",
+    "state": "sustained after 24h",
+    "verdict": "sustained",
+    "exit_code": 0,
+    "is_complete": False,
+    "missing": ["smoke check 'cron runs' was not run"],
+    "would_change": ["step 3 timeouts: 14 % now, turns at 45 %"],
+    "steps_back": [
+        {
+            "kind": "environment",
+            "what": "OPENAI_EMAIL_VERIFIER_TIMEOUT_MS_CAP 45000 -> 30000",
+            "because": "It would be slower.",
+            "predicted": None,
+            "commands": ["vercel env rm OPENAI_EMAIL_VERIFIER_TIMEOUT_MS_CAP production --yes"],
+            "undo": ["vercel promote dpl_1"],
+            "note": None,
+        }
+    ],
+    "not_checked": ["nobody looked at cost"],
+    "evidence": [
+        {
+            "step": "look 24h",
+            "state": "sustained",
+            "at": "2026-02-03T23:12:00Z",
+            "detail": "all met",
+            "href": "windows/24h/report.html",
+        }
+    ],
+    "changes": [],
+    "valid_until": None,
+    "next_due": None,
+}
 
 
 def make_example(folder: Path) -> Settings:
@@ -45,7 +71,9 @@ def make_example(folder: Path) -> Settings:
     start = datetime(2026, 2, 3, 2, 10, 16, tzinfo=UTC)
     run_window_report(settings, None, start=start, end=start + timedelta(hours=4), **QUIET)
     runs._write_failed(
-        settings, runs.window_folder(settings, "4h"), DataNotTrusted("row 7 of the table has a latency that is not a number")
+        settings,
+        runs.window_folder(settings, "4h"),
+        DataNotTrusted("row 7 of the table has a latency that is not a number"),
     )
     write_handoff(settings, HANDOFF)
     return settings
@@ -56,16 +84,23 @@ def pages_of(settings: Settings) -> dict[str, Path]:
     outputs = settings.outputs
     stretch = next(outputs.glob("windows/2026*"))
     return {
-        "all rollouts": outputs.parent / "index.html", "index": outputs / "index.html", "handoff": outputs / "handoff.html",
-        "baseline": outputs / "baseline" / "report.html", "1h": outputs / "windows" / "1h" / "report.html", "24h": outputs / "windows" / "24h" / "report.html",
-        "stretch": stretch / "report.html", "failed": outputs / "windows" / "4h" / "failed.html",
-    }  # fmt: skip
+        "all rollouts": outputs.parent / "index.html",
+        "index": outputs / "index.html",
+        "handoff": outputs / "handoff.html",
+        "baseline": outputs / "baseline" / "report.html",
+        "1h": outputs / "windows" / "1h" / "report.html",
+        "24h": outputs / "windows" / "24h" / "report.html",
+        "stretch": stretch / "report.html",
+        "failed": outputs / "windows" / "4h" / "failed.html",
+    }
 
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, or the one that CHROMIUM names."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    path = (
+        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
     if not path:
         raise RuntimeError("no chromium found; apt install chromium, or name one in CHROMIUM")
     with sync_playwright() as playwright:
@@ -75,7 +110,9 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def opened(browser: Browser, url: str, *, width: int = 1100, scheme: str = "light") -> Iterator[tuple[Page, list[str], list[str]]]:
+def opened(
+    browser: Browser, url: str, *, width: int = 1100, scheme: str = "light"
+) -> Iterator[tuple[Page, list[str], list[str]]]:
     """A page with the requests it made and what its console said."""
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     requests, words = [], []
@@ -97,7 +134,9 @@ def static_host(folder: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(folder)))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Silent, directory=str(folder))
+    )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -22,9 +22,17 @@ def main(folder: Path) -> None:
         settings = make_example(Path(scratch))
         for scheme in ("light", "dark"):
             for name in ("24h", "index", "baseline", "handoff"):
-                with opened(browser, pages_of(settings)[name].as_uri(), scheme=scheme) as (page, _, _):
+                with opened(browser, pages_of(settings)[name].as_uri(), scheme=scheme) as (
+                    page,
+                    _,
+                    _,
+                ):
                     _take(page, folder / f"{name}-{scheme}.png")
-            with opened(browser, pages_of(settings)["24h"].as_uri(), width=360, scheme=scheme) as (page, _, _):
+            with opened(browser, pages_of(settings)["24h"].as_uri(), width=360, scheme=scheme) as (
+                page,
+                _,
+                _,
+            ):
                 _take(page, folder / f"phone-{scheme}.png")
         copy_notebook(settings)
         with lab_address(settings, Path(scratch, "jupyter")) as address:
@@ -32,8 +40,12 @@ def main(folder: Path) -> None:
                 with opened(browser, address, width=1400, scheme=scheme) as (page, _, _):
                     run_all(page)
                     page.locator(".widget-html svg").first.wait_for(timeout=WAIT_MS)
-                    page.locator(".widget-dropdown:has-text('feature') select").first.select_option("draft.verify.email.step3")
-                    page.get_by_text("rollout.feature('draft.verify.email.step3'").first.wait_for(timeout=WAIT_MS)
+                    page.locator(".widget-dropdown:has-text('feature') select").first.select_option(
+                        "draft.verify.email.step3"
+                    )
+                    page.get_by_text("rollout.feature('draft.verify.email.step3'").first.wait_for(
+                        timeout=WAIT_MS
+                    )
                     page.locator(".widget-dropdown").first.scroll_into_view_if_needed()
                     _take(page, folder / f"explore-{scheme}.png")
 

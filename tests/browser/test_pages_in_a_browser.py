@@ -16,7 +16,9 @@ SHEET_PX = (297 - 28) / 25.4 * 96  # A4 without our margins
 def test_nothing_is_fetched_and_the_console_is_silent(browser, pages, name):
     with opened(browser, pages[name].as_uri()) as (page, requests, words):
         page.wait_for_load_state("networkidle")
-        assert [url for url in requests if not url.startswith(("data:", pages[name].as_uri()))] == []
+        assert [
+            url for url in requests if not url.startswith(("data:", pages[name].as_uri()))
+        ] == []
         assert words == []
 
 
@@ -26,17 +28,28 @@ def test_nothing_is_fetched_and_the_console_is_silent(browser, pages, name):
 def test_axe_finds_nothing_and_nothing_overflows(browser, pages, name, width, scheme):
     axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
     with opened(browser, pages[name].as_uri(), width=width, scheme=scheme) as (page, _, _):
-        page.evaluate("document.querySelectorAll('details').forEach(folded => { folded.open = true })")
-        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+        page.evaluate(
+            "document.querySelectorAll('details').forEach(folded => { folded.open = true })"
+        )
+        assert (
+            page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            <= 0
+        )
         page.evaluate(axe)
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        assert [(rule["id"], [node["html"][:120] for node in rule["nodes"][:3]]) for rule in found] == []
+        assert [
+            (rule["id"], [node["html"][:120] for node in rule["nodes"][:3]]) for rule in found
+        ] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_figures_follow_the_scheme(browser, pages, scheme):
     with opened(browser, pages["24h"].as_uri(), scheme=scheme) as (page, _, _):
-        paper = page.evaluate("getComputedStyle(document.querySelector('svg[data-figure]')).backgroundColor")
+        paper = page.evaluate(
+            "getComputedStyle(document.querySelector('svg[data-figure]')).backgroundColor"
+        )
         assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 27)"}[scheme]
 
 
@@ -66,11 +79,19 @@ def test_printed_on_few_sheets_with_the_verdict_on_the_first(browser, pages, nam
         printed = page.pdf(format="A4", print_background=True, prefer_css_page_size=True)
         assert len(re.findall(rb"/Type\s*/Page[^s]", printed)) < 10
         page.emulate_media(media="print")
-        assert page.evaluate("document.querySelector('.boxes').getBoundingClientRect().bottom + scrollY") < SHEET_PX
+        assert (
+            page.evaluate(
+                "document.querySelector('.boxes').getBoundingClientRect().bottom + scrollY"
+            )
+            < SHEET_PX
+        )
 
 
 def test_links_work_from_a_static_host(browser, site):
-    with static_host(site.folder / "outputs") as host, opened(browser, f"{host}/index.html") as (page, requests, _):
+    with (
+        static_host(site.folder / "outputs") as host,
+        opened(browser, f"{host}/index.html") as (page, requests, _),
+    ):
         page.click("text=phase-94")
         assert page.title() == "Sustained · phase-94"
         page.click("th >> text=24h")
@@ -86,6 +107,15 @@ def test_links_work_from_a_static_host(browser, site):
 
 def test_a_section_can_be_linked_to(browser, pages):
     with opened(browser, pages["24h"].as_uri() + "#did-it-hurt-anything") as (page, _, _):
-        assert abs(page.evaluate("document.querySelector('#did-it-hurt-anything').getBoundingClientRect().top")) < 40
-        hrefs = page.evaluate("[...document.querySelectorAll('h2 a.anchor')].map(link => link.getAttribute('href'))")
+        assert (
+            abs(
+                page.evaluate(
+                    "document.querySelector('#did-it-hurt-anything').getBoundingClientRect().top"
+                )
+            )
+            < 40
+        )
+        hrefs = page.evaluate(
+            "[...document.querySelectorAll('h2 a.anchor')].map(link => link.getAttribute('href'))"
+        )
         assert "#how-was-it-computed" in hrefs

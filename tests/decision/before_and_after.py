@@ -13,7 +13,9 @@ LIMIT = claim("below", "latency_mean", limit=3000)
 
 def rate(before, after, *, hours=24, per_hour=100, **keys):
     """Timeouts an hour before and after the deploy, among `per_hour` calls."""
-    return week(before={"timeout": before}, after={"timeout": after}, hours=hours, per_hour=per_hour, **keys)
+    return week(
+        before={"timeout": before}, after={"timeout": after}, hours=hours, per_hour=per_hour, **keys
+    )
 
 
 def latency(before, after, *, hours=24, per_hour=30, seed=0):
@@ -27,9 +29,27 @@ def latency(before, after, *, hours=24, per_hour=30, seed=0):
 def recovered(before, after, *, failures=10, hours=24, seed=0):
     """Failures made good, as shares of the failures."""
     rng = np.random.default_rng(seed)
-    first = events(-168, 0, kind="recovered", y=rng.binomial(failures, before, 168), n=failures, feature="f", source="s")
-    then = events(0, hours, kind="recovered", y=rng.binomial(failures, after, hours), n=failures, feature="f", source="s")
-    rows = (calls(start, end, per_hour=100, http_5xx=failures) for start, end in ((-168, 0), (0, hours)))
+    first = events(
+        -168,
+        0,
+        kind="recovered",
+        y=rng.binomial(failures, before, 168),
+        n=failures,
+        feature="f",
+        source="s",
+    )
+    then = events(
+        0,
+        hours,
+        kind="recovered",
+        y=rng.binomial(failures, after, hours),
+        n=failures,
+        feature="f",
+        source="s",
+    )
+    rows = (
+        calls(start, end, per_hour=100, http_5xx=failures) for start, end in ((-168, 0), (0, hours))
+    )
     return arms(arm(-168, 0, next(rows), events=[first]), arm(0, hours, next(rows), events=[then]))
 
 

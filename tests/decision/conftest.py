@@ -9,7 +9,16 @@ from tests.telemetry.stores import store
 @pytest.fixture(params=["parquet", "postgres"])
 def looks(request, tmp_path, monkeypatch):
     database = request.getfixturevalue("database") if request.param == "postgres" else None
-    return Looks(store(request.param, growing_calls(1), tmp_path, database=database, monkeypatch=monkeypatch, more=MORE))
+    return Looks(
+        store(
+            request.param,
+            growing_calls(1),
+            tmp_path,
+            database=database,
+            monkeypatch=monkeypatch,
+            more=MORE,
+        )
+    )
 
 
 @pytest.fixture

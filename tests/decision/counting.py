@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from analysis.counting.load import Arm
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.decision.cliffs import find_cliffs
 from analysis.metrics import OUTCOME_CODES
-from analysis.telemetry.load import Arm
 from analysis.window import HOUR, Window
 
 STARTS = {
@@ -35,7 +35,13 @@ def class_of(status: str, message: object) -> str:
     return next((name for start, name in STARTS.items() if str(message).startswith(start)), "other")
 
 
-def calls_of(rows: pd.DataFrame, deployed_at: datetime, *, settle: timedelta = SETTLE, warm_up: timedelta = timedelta(0)) -> pd.DataFrame:
+def calls_of(
+    rows: pd.DataFrame,
+    deployed_at: datetime,
+    *,
+    settle: timedelta = SETTLE,
+    warm_up: timedelta = timedelta(0),
+) -> pd.DataFrame:
     """One row per call: its start, its hour from the deploy, how many hours later it was written, its class."""
     deploy = pd.Timestamp(deployed_at).tz_localize(None)
     latency = pd.to_numeric(rows["latencyMs"]).astype("float64").to_numpy()
@@ -45,23 +51,38 @@ def calls_of(rows: pd.DataFrame, deployed_at: datetime, *, settle: timedelta = S
     hour = ((started - deploy) // pd.Timedelta(HOUR)).astype("int64")
     lag = ((written - deploy - settle) // pd.Timedelta(HOUR)).astype("int64") - hour
     message = rows["errorMessage"].astype(object).to_numpy()
-    kinds = {pair: class_of(*pair) for pair in set(zip(rows["status"].astype(str), message.astype(str), strict=True))}
-    classes = [kinds[pair] for pair in zip(rows["status"].astype(str), message.astype(str), strict=True)]
+    kinds = {
+        pair: class_of(*pair)
+        for pair in set(zip(rows["status"].astype(str), message.astype(str), strict=True))
+    }
+    classes = [
+        kinds[pair] for pair in zip(rows["status"].astype(str), message.astype(str), strict=True)
+    ]
     counted = pd.DataFrame(
         {
-            "feature": rows["featureId"].astype("str").to_numpy(), "source": rows["source"].astype("object").to_numpy(),
-            "tenant": rows["clientId"].astype("str").to_numpy(), "lead": rows["leadId"].astype("object").to_numpy(),
-            "started": started, "written": written, "hour": hour, "lag_hours": lag.clip(lower=0), "kind": classes,
+            "feature": rows["featureId"].astype("str").to_numpy(),
+            "source": rows["source"].astype("object").to_numpy(),
+            "tenant": rows["clientId"].astype("str").to_numpy(),
+            "lead": rows["leadId"].astype("object").to_numpy(),
+            "started": started,
+            "written": written,
+            "hour": hour,
+            "lag_hours": lag.clip(lower=0),
+            "kind": classes,
             "latency_ms": np.where(valid, latency, np.nan),
         }
-    )  # fmt: skip
+    )
     into_day = (started - deploy) % pd.Timedelta(days=1)
     return counted[into_day >= pd.Timedelta(warm_up)].reset_index(drop=True)
 
 
 def inside(calls: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
     """Calls that start in the hours first..last-1 and are written by the end of the last, settle included."""
-    return calls[(calls["hour"] >= first) & (calls["hour"] < last) & (calls["hour"] + calls["lag_hours"] < last)]
+    return calls[
+        (calls["hour"] >= first)
+        & (calls["hour"] < last)
+        & (calls["hour"] + calls["lag_hours"] < last)
+    ]
 
 
 def limits_of(baseline: pd.DataFrame) -> pd.DataFrame:
@@ -69,29 +90,63 @@ def limits_of(baseline: pd.DataFrame) -> pd.DataFrame:
     latency = _latency_counts(baseline)
     cliffs, found = find_cliffs(latency), []
     for feature, of_feature in baseline[baseline["latency_ms"].notna()].groupby("feature"):
-        values = {f"p{percent}_ms": int(np.quantile(of_feature["latency_ms"], percent / 100)) for percent in (50, 90, 95, 99)}
+        values = {
+            f"p{percent}_ms": int(np.quantile(of_feature["latency_ms"], percent / 100))
+            for percent in (50, 90, 95, 99)
+        }
         cliff = cliffs.get(feature)
-        found.append({"feature": feature, "tau_ms": int(cliff.at_ms) if cliff else max(values["p99_ms"], 1), **values})
+        found.append(
+            {
+                "feature": feature,
+                "tau_ms": int(cliff.at_ms) if cliff else max(values["p99_ms"], 1),
+                **values,
+            }
+        )
     return pd.DataFrame(found)
 
 
-def arm_of(calls: pd.DataFrame, first: int, last: int, *, deployed_at: datetime, limits: pd.DataFrame | None = None,
-           events: Sequence[pd.DataFrame] = (), **trust: object) -> Arm:  # fmt: skip
+def arm_of(
+    calls: pd.DataFrame,
+    first: int,
+    last: int,
+    *,
+    deployed_at: datetime,
+    limits: pd.DataFrame | None = None,
+    events: Sequence[pd.DataFrame] = (),
+    **trust: object,
+) -> Arm:
     """The counts of the hours first..last-1, as SQL would bring them."""
     chosen = inside(calls, first, last)
     limits = limits_of(chosen) if limits is None else limits
     window = Window(deployed_at + first * HOUR, deployed_at + last * HOUR)
     n = len(chosen)
     sound = {
-        "written_rows": n, "distinct_ids": n, "null_latencies": 0, "negative_latencies": 0, "unknown_statuses": 0, "started_before": 0,
-        "first_written_at": window.start if n else None, "last_written_at": window.end if n else None,
-    }  # fmt: skip
+        "written_rows": n,
+        "distinct_ids": n,
+        "null_latencies": 0,
+        "negative_latencies": 0,
+        "unknown_statuses": 0,
+        "started_before": 0,
+        "first_written_at": window.start if n else None,
+        "last_written_at": window.end if n else None,
+    }
     counts = EventCounts.of(pd.concat(events)) if events else EventCounts.empty()
     hourly = _hourly_counts(chosen, limits)
-    return Arm(window, (first, last), _latency_counts(chosen), hourly, HourlyBins.empty(), counts, limits, sound | trust)
+    return Arm(
+        window,
+        (first, last),
+        _latency_counts(chosen),
+        hourly,
+        HourlyBins.empty(),
+        counts,
+        limits,
+        sound | trust,
+    )
 
 
-def plain_numbers(calls: pd.DataFrame, hours: int, *, days: int, feature: str, kind: str) -> Mapping[str, tuple[int, int, float]]:
+def plain_numbers(
+    calls: pd.DataFrame, hours: int, *, days: int, feature: str, kind: str
+) -> Mapping[str, tuple[int, int, float]]:
     """Calls, events and value of a class in both arms, as anybody would count them on the rows."""
     of_feature = calls[calls["feature"] == feature]
     post = inside(of_feature, 0, hours)
@@ -115,11 +170,31 @@ def _hourly_counts(calls: pd.DataFrame, limits: pd.DataFrame) -> HourlyCounts:
     latency, tau = rows["latency_ms"].fillna(0), rows["tau_ms"].fillna(0)
     capped = np.minimum(latency, tau)
     sums = {
-        "calls": 1, "timed_calls": timed, "latency_ms": latency, "latency_ms_2": latency**2, "capped_ms": capped, "capped_ms_2": capped**2,
-        "tau_ms": tau * timed, "tau_ms_2": tau**2 * timed,
+        "calls": 1,
+        "timed_calls": timed,
+        "latency_ms": latency,
+        "latency_ms_2": latency**2,
+        "capped_ms": capped,
+        "capped_ms_2": capped**2,
+        "tau_ms": tau * timed,
+        "tau_ms_2": tau**2 * timed,
         **{f"slower_p{p}": timed & (latency > rows[f"p{p}_ms"]) for p in (50, 90, 95, 99)},
-        **dict.fromkeys(("output_token_calls", "output_tokens", "output_tokens_2", "total_token_calls", "total_tokens", "total_tokens_2"), 0),
-    }  # fmt: skip
-    hashes = {tenant: hashlib.md5(tenant.encode()).hexdigest() for tenant in rows["tenant"].unique()}
-    keyed = rows.assign(outcome=rows["kind"].map(OUTCOME_CODES), tenant=rows["tenant"].map(hashes), **sums)
+        **dict.fromkeys(
+            (
+                "output_token_calls",
+                "output_tokens",
+                "output_tokens_2",
+                "total_token_calls",
+                "total_tokens",
+                "total_tokens_2",
+            ),
+            0,
+        ),
+    }
+    hashes = {
+        tenant: hashlib.md5(tenant.encode()).hexdigest() for tenant in rows["tenant"].unique()
+    }
+    keyed = rows.assign(
+        outcome=rows["kind"].map(OUTCOME_CODES), tenant=rows["tenant"].map(hashes), **sums
+    )
     return HourlyCounts.of(keyed[list(HourlyCounts.KEYS + HourlyCounts.SUMS)])

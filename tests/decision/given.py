@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from analysis.decision.claims import Measured
 from analysis.decision.findings import Finding
-from analysis.decision.sentences import finding_sentence
 from analysis.metrics import metric_named
 from analysis.statistics.totals import PlainSums
+from analysis.text.findings import finding_sentence
 from tests.decision.making import claim, spoken
 
 LEVEL = 0.951
@@ -26,15 +26,21 @@ class Compared:
     ends: tuple[float, float] = (0.0, 0.0)  # of the interval asked for
     value_ends: tuple[float, float] = (0.0, 0.0)
     coverage: float = 1.0
-    common: tuple[tuple[float, float], tuple[float, float]] | None = None  # of the strata in both arms; None: of all
+    common: tuple[tuple[float, float], tuple[float, float]] | None = (
+        None  # of the strata in both arms; None: of all
+    )
 
     baseline_y = property(lambda self: self.baseline[0])
     baseline_n = property(lambda self: self.baseline[1])
     post_y = property(lambda self: self.post[0])
     post_n = property(lambda self: self.post[1])
-    common_baseline = property(lambda self: PlainSums(*(self.common[0] if self.common else self.baseline)))
+    common_baseline = property(
+        lambda self: PlainSums(*(self.common[0] if self.common else self.baseline))
+    )
     common_post = property(lambda self: PlainSums(*(self.common[1] if self.common else self.post)))
-    crude_baseline_value = property(lambda self: self.baseline[0] / self.baseline[1] if self.baseline[1] else None)
+    crude_baseline_value = property(
+        lambda self: self.baseline[0] / self.baseline[1] if self.baseline[1] else None
+    )
     crude_post_value = property(lambda self: self.post[0] / self.post[1] if self.post[1] else None)
     baseline_value = crude_baseline_value
     post_value = crude_post_value
@@ -59,7 +65,9 @@ class Given:
 
 def finding(state, said, compared, *, interval=None, level=LEVEL, metric=None, **fields):
     """A finding of that state, whose every number is given."""
-    measured = Measured(said, metric or metric_named(said.metric, ("quota_gone",)), None, Given(compared), (0, 24))
+    measured = Measured(
+        said, metric or metric_named(said.metric, ("quota_gone",)), None, Given(compared), (0, 24)
+    )
     useful = fields.pop("useful", 0.1)
     return Finding(said, state, measured, interval, level, 0.5, 0.5, useful=useful, **fields)
 

@@ -5,8 +5,8 @@ from datetime import UTC, timedelta
 import numpy as np
 
 from analysis.config import load_settings
-from analysis.decision.arms import Baselines
-from analysis.decision.post import PostArms
+from analysis.counting.baseline import Baselines
+from analysis.counting.post import PostArms
 from analysis.telemetry.engines import open_engine
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT, MESSAGES, typed
@@ -30,21 +30,40 @@ claim = "no_worse"
 margin = 0.5
 """
 
+
 def growing_calls(seed, n=900):
     """Two days before the deploy and five hours after it, so many at the edges of the looks that calls lie on every side of them."""
     rng = np.random.default_rng(seed)
-    edges_s = np.concatenate([rng.uniform(-172_800, 18_000, n), rng.uniform(3_500, 3_800, n // 3), rng.uniform(14_300, 14_600, n // 3)])
+    edges_s = np.concatenate(
+        [
+            rng.uniform(-172_800, 18_000, n),
+            rng.uniform(3_500, 3_800, n // 3),
+            rng.uniform(14_300, 14_600, n // 3),
+        ]
+    )
     exact_s = [3_600, 3_690, 3_689.999, 3_690.001, 14_400, 14_490]
     rows = []
     for number, at_s in enumerate([*edges_s, *exact_s]):
         failed = rng.random() < 0.4
-        rows.append({
-            "id": f"id-{number}", "clientId": f"t{rng.integers(2)}", "leadId": rng.choice(["a", "b", None]), "source": rng.choice(["s", "s2", None]),
-            "featureId": rng.choice(["draft.verify", "g"]), "model": f"m{rng.integers(2)}", "apiType": "r", "outputTokens": None if failed else 5,
-            "totalTokens": None if failed else 9, "latencyMs": rng.choice([0, 50, 900, 60_000, 89_999, 90_000, 400_000, 4_000_000, None]),
-            "status": "error" if failed else "success", "errorMessage": MESSAGES[number % 14] if failed else None,
-            "createdAt": DEPLOYED_AT + timedelta(milliseconds=round(at_s * 1000)),
-        })  # fmt: skip
+        rows.append(
+            {
+                "id": f"id-{number}",
+                "clientId": f"t{rng.integers(2)}",
+                "leadId": rng.choice(["a", "b", None]),
+                "source": rng.choice(["s", "s2", None]),
+                "featureId": rng.choice(["draft.verify", "g"]),
+                "model": f"m{rng.integers(2)}",
+                "apiType": "r",
+                "outputTokens": None if failed else 5,
+                "totalTokens": None if failed else 9,
+                "latencyMs": rng.choice(
+                    [0, 50, 900, 60_000, 89_999, 90_000, 400_000, 4_000_000, None]
+                ),
+                "status": "error" if failed else "success",
+                "errorMessage": MESSAGES[number % 14] if failed else None,
+                "createdAt": DEPLOYED_AT + timedelta(milliseconds=round(at_s * 1000)),
+            }
+        )
     return typed(rows)
 
 
@@ -63,7 +82,10 @@ class Watched:
 
     def read_from(self):
         """query -> the earliest time of writing that it read."""
-        return {name: min(one.parameters["written_from"] for one in self.asked if one.name == name) for name in COUNTING}
+        return {
+            name: min(one.parameters["written_from"] for one in self.asked if one.name == name)
+            for name in COUNTING
+        }
 
 
 class Looks:
@@ -91,7 +113,11 @@ class Looks:
         return self.look(window, keep=False)[0]
 
     def window(self, hours, start=0):
-        return hours if isinstance(hours, Window) else Window(self.deployed_at + start * HOUR, self.deployed_at + hours * HOUR)
+        return (
+            hours
+            if isinstance(hours, Window)
+            else Window(self.deployed_at + start * HOUR, self.deployed_at + hours * HOUR)
+        )
 
     @property
     def path(self):
@@ -108,5 +134,3 @@ def changed(looks, old, new):
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     return Looks(load_settings(path))
-
-

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from analysis.config import load_settings
+from analysis.counting.scope import Cycle
 from analysis.decision.claims import Arms, measure
-from analysis.decision.controls import Controls, busy_features, find_controls, provider_of
-from analysis.decision.controls_pace import is_class_rate, kind_of
-from analysis.decision.controls_words import controls_object, controls_sentence, shared_words
-from analysis.decision.result import finding_object
-from analysis.decision.scope import Cycle
+from analysis.decision.controls.pace import is_class_rate, kind_of
+from analysis.decision.controls.selection import Controls, busy_features, find_controls, provider_of
 from analysis.errors import WrongUse
 from analysis.metrics import METRICS
+from analysis.results.serializer import finding_object
+from analysis.text.controls import controls_object, controls_sentence, shared_words
 from tests.decision.making import ONLY, arm, calls, claim, expectation, plan, spoken
 from tests.decision.shared_days import DAYS, HOURS, shared_day, with_errors
 
@@ -33,13 +33,17 @@ windows = ["24h"]
 {claims}
 """
 EXPECTATION = '[[expectation]]\nname = "e"\nmetric = "timeout_rate"\nclaim = "falls"\n'
-GUARDRAIL = '[[guardrail]]\nname = "g"\nmetric = "slower_than_p95"\nclaim = "no_worse"\nmargin = 0.5\n'
+GUARDRAIL = (
+    '[[guardrail]]\nname = "g"\nmetric = "slower_than_p95"\nclaim = "no_worse"\nmargin = 0.5\n'
+)
 
 
 @pytest.fixture(name="settings")
 def settings_fixture(tmp_path: Path):
     def load(claims: str = EXPECTATION + 'feature = "f"\n', controls: str = ""):
-        (tmp_path / "rollout.toml").write_text(TOML.format(controls=controls, claims=claims), encoding="utf-8")
+        (tmp_path / "rollout.toml").write_text(
+            TOML.format(controls=controls, claims=claims), encoding="utf-8"
+        )
         return load_settings(tmp_path / "rollout.toml")
 
     return load
@@ -64,7 +68,9 @@ def baseline_fixture():
         (EXPECTATION + 'source = "other"\n', "", ("a", "b", "c", "f")),
     ],
 )
-def test_named_features_are_no_controls_and_patterns_of_guardrails_name_none(settings, baseline, claims, controls, features):
+def test_named_features_are_no_controls_and_patterns_of_guardrails_name_none(
+    settings, baseline, claims, controls, features
+):
     assert find_controls(settings(claims, controls), baseline).features == features
 
 
@@ -74,7 +80,10 @@ def test_parts_of_any_of_name_their_feature(settings, baseline):
 
 
 def test_an_unknown_control_is_refused_with_the_nearest(settings, baseline):
-    with pytest.raises(WrongUse, match=r"\[controls\].use names 'aa', which the baseline does not hold; did you mean 'a'"):
+    with pytest.raises(
+        WrongUse,
+        match=r"\[controls\].use names 'aa', which the baseline does not hold; did you mean 'a'",
+    ):
         find_controls(settings(controls='use = ["aa"]'), baseline)
 
 
@@ -92,10 +101,20 @@ def test_quiet_features_are_no_controls():
 
 def test_excluded_hours_do_not_count_against_a_feature():
     rows = calls(-DAYS * 24, 0, per_hour=5, feature="five")
-    assert busy_features(arm(-DAYS * 24, 0, rows, excluded=range(-100, -20)), Cycle.of(-DAYS * 24)) == ("five",)
+    assert busy_features(
+        arm(-DAYS * 24, 0, rows, excluded=range(-100, -20)), Cycle.of(-DAYS * 24)
+    ) == ("five",)
 
 
-MODELS = {"f": "gpt-5-mini", "a": "gpt-5-mini", "b": "gpt-5-mini", "c": "gpt-5-nano", "d": "claude-haiku", "g": "gpt-5-nano", "h": "claude-haiku"}
+MODELS = {
+    "f": "gpt-5-mini",
+    "a": "gpt-5-mini",
+    "b": "gpt-5-mini",
+    "c": "gpt-5-nano",
+    "d": "claude-haiku",
+    "g": "gpt-5-nano",
+    "h": "claude-haiku",
+}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +139,16 @@ def test_declared_controls_do_not_ask_the_model():
     assert "fewer than two" in Controls(("a",), MODELS, declared=True).of({"f": 1.0}).why_none
 
 
-@pytest.mark.parametrize(("model", "provider"), [("gpt-4.1", "gpt"), ("azure/o3", "gpt"), ("chatgpt-4o", "gpt"), ("claude-3-5-haiku", "claude"), ("Mistral_small", "mistral")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("gpt-4.1", "gpt"),
+        ("azure/o3", "gpt"),
+        ("chatgpt-4o", "gpt"),
+        ("claude-3-5-haiku", "claude"),
+        ("Mistral_small", "mistral"),
+    ],
+)
 def test_the_provider_is_the_family_of_the_name(model, provider):
     assert provider_of(model) == provider
 
@@ -128,20 +156,40 @@ def test_the_provider_is_the_family_of_the_name(model, provider):
 # ---- which metrics ----------------------------------------------------------------------------------------------------
 def test_every_metric_knows_what_the_provider_does_to_it():
     paced = {metric.name for metric in METRICS if kind_of(metric)}
-    assert paced == {"latency_mean", "rmst", "time_per_success", "timeout_rate", "error_rate", *(f"slower_than_p{p}" for p in (50, 90, 95, 99))}
-    untold = {metric.name for metric in METRICS if not kind_of(metric) and not is_class_rate(metric)}
-    assert untold == {"output_tokens_mean", "total_tokens_mean", "calls_per_hour", "recovered_rate", "cron_over_budget_rate"}
+    assert paced == {
+        "latency_mean",
+        "rmst",
+        "time_per_success",
+        "timeout_rate",
+        "error_rate",
+        *(f"slower_than_p{p}" for p in (50, 90, 95, 99)),
+    }
+    untold = {
+        metric.name for metric in METRICS if not kind_of(metric) and not is_class_rate(metric)
+    }
+    assert untold == {
+        "output_tokens_mean",
+        "total_tokens_mean",
+        "calls_per_hour",
+        "recovered_rate",
+        "cron_over_budget_rate",
+    }
 
 
 # ---- words ------------------------------------------------------------------------------------------------------------
 def told(both: Arms, metric: str, kind: str = "falls", **keys) -> tuple:
     measured = measure(claim(kind, metric, **keys), both, (0, HOURS))
-    return tuple(text and spoken(text) for text in (controls_sentence(measured, 0.95), shared_words(measured, 0.95)))
+    return tuple(
+        text and spoken(text)
+        for text in (controls_sentence(measured, 0.95), shared_words(measured, 0.95))
+    )
 
 
 def test_adjusted_says_both_numbers():
     sentence, shared = told(shared_day(effect=1.05), "latency_mean")
-    assert sentence.startswith("Adjusted for provider slowdowns seen in 3 untouched features (slope 1.0; they were 0.88 % slower than at baseline). Plain +")
+    assert sentence.startswith(
+        "Adjusted for provider slowdowns seen in 3 untouched features (slope 1.0; they were 0.88 % slower than at baseline). Plain +"
+    )
     assert "adjusted +" in sentence
     assert ", interval +" in sentence
     assert shared is None
@@ -149,10 +197,15 @@ def test_adjusted_says_both_numbers():
 
 def test_moved_says_what_each_would_say():
     sentence, shared = told(shared_day(provider=1.4, own=0.05), "latency_mean")
-    assert sentence.startswith("The 3 untouched features were 40.5 % slower after the deploy: the provider, or something the deploy did to all. Plain +")
+    assert sentence.startswith(
+        "The 3 untouched features were 40.5 % slower after the deploy: the provider, or something the deploy did to all. Plain +"
+    )
     assert ", worse; adjusted " in sentence
     assert sentence.endswith("not shown. Undecided.")
-    assert shared == "the 3 untouched features were 40.5 % slower too, so it may be the provider, or something the deploy did to all"
+    assert (
+        shared
+        == "the 3 untouched features were 40.5 % slower too, so it may be the provider, or something the deploy did to all"
+    )
 
 
 def test_one_feature_that_gets_much_slower_on_a_slow_day_is_still_told():
@@ -166,12 +219,17 @@ def test_error_classes_say_what_the_same_errors_did_elsewhere():
     assert "in the 3 untouched features after the deploy: the provider" in sentence
     assert sentence.startswith("The same errors rose by ")
     assert shared.startswith("the same errors rose by ")
-    assert told(with_errors((1, 3), (1, 1)), "http_5xx_rate")[0].startswith("3 untouched features show no such movement, so the plain change of +")
+    assert told(with_errors((1, 3), (1, 1)), "http_5xx_rate")[0].startswith(
+        "3 untouched features show no such movement, so the plain change of +"
+    )
 
 
 def test_without_controls_it_is_said_and_why():
     off = replace(shared_day(), controls=Controls(why_none='[controls].use is "off"'), _compared={})
-    assert told(off, "latency_mean") == ("Not adjusted for the provider's day: [controls].use is \"off\".", None)
+    assert told(off, "latency_mean") == (
+        'Not adjusted for the provider\'s day: [controls].use is "off".',
+        None,
+    )
     assert told(off, "total_tokens_mean") == (None, None)
 
 
@@ -180,14 +238,27 @@ def test_numbers_of_result_json():
     finding = expectation(both, claim("falls", "latency_mean"), at=plan(**ONLY))
     found, shown = finding.measured.comparison, finding_object(finding)
     assert shown["decided_by"] == "adjusted"
-    assert shown["plain"] == {"difference": found.plain.difference, "interval": list(found.plain.interval(finding.level)), "p_value": found.plain.p_value()}
+    assert shown["plain"] == {
+        "difference": found.plain.difference,
+        "interval": list(found.plain.interval(finding.level)),
+        "p_value": found.plain.p_value(),
+    }
     assert {key: shown["adjusted"][key] for key in ("difference", "slope", "slope_se")} == {
-        "difference": found.difference, "slope": found.adjusted.slope.value, "slope_se": found.adjusted.slope.se}  # fmt: skip
+        "difference": found.difference,
+        "slope": found.adjusted.slope.value,
+        "slope_se": found.adjusted.slope.se,
+    }
     assert shown["adjusted"]["p_value"] == shown["p_value"]
     assert shown["proportional"] is None
     assert {key: value for key, value in shown["controls"].items() if key != "sentence"} == {
-        "features": ["a", "b", "c"], "dropped": [], "moved": False, "movement": found.untouched.index.movement, "class_movement": None,
-        "share": "the same model", "why_none": None}  # fmt: skip
+        "features": ["a", "b", "c"],
+        "dropped": [],
+        "moved": False,
+        "movement": found.untouched.index.movement,
+        "class_movement": None,
+        "share": "the same model",
+        "why_none": None,
+    }
 
 
 def test_p_values_of_the_three_are_of_the_claims_own_null():

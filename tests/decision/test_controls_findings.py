@@ -6,21 +6,32 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from analysis.counting.scope import Scope
 from analysis.decision.claims import Arms, measure
-from analysis.decision.controls import Controls
-from analysis.decision.controls_series import compare_beside, replay_controls, slowness_around
-from analysis.decision.lasting import decide_lasting
-from analysis.decision.replay import replay_pretended_deploys
-from analysis.decision.result import finding_object
-from analysis.decision.scope import Scope
+from analysis.decision.controls.selection import Controls
+from analysis.decision.controls.series import compare_beside, replay_controls, slowness_around
+from analysis.decision.placebo import replay_pretended_deploys
+from analysis.decision.sustained import decide_lasting
 from analysis.decision.verdict import decide_verdict
 from analysis.metrics import metric_named
+from analysis.results.serializer import finding_object
 from analysis.statistics.comparison import compare
 from analysis.statistics.controls import Guarded, Proportional, guard
 from benchmarks.controls_parts.rollouts import STORIES, judge_rollout
 from tests.decision import making
 from tests.decision.making import ONLY, arm, calls, claim, expectation, guardrail, plan, spoken
-from tests.decision.shared_days import DAYS, HOURS, MEAN, P95, SHARED, TIMEOUTS, shared_day, two_arms, wave, with_errors
+from tests.decision.shared_days import (
+    DAYS,
+    HOURS,
+    MEAN,
+    P95,
+    SHARED,
+    TIMEOUTS,
+    shared_day,
+    two_arms,
+    wave,
+    with_errors,
+)
 
 
 # ---- comparisons ------------------------------------------------------------------------------------------------------
@@ -50,7 +61,11 @@ def test_without_controls_and_for_metrics_of_other_things_the_plain_comparison_s
     for metric in (MEAN, P95, TIMEOUTS):
         found = off.compare(Scope("f"), metric, (0, HOURS))
         plain = compare(*both.totals(Scope("f"), metric, (0, HOURS)), indicator=metric.indicator)
-        assert (found.decided_by, found.p_value(), found.interval()) == ("plain", plain.p_value(), plain.interval())
+        assert (found.decided_by, found.p_value(), found.interval()) == (
+            "plain",
+            plain.p_value(),
+            plain.interval(),
+        )
     assert both.compare(Scope("f"), metric_named("total_tokens_mean"), (0, HOURS)).untouched is None
 
 
@@ -60,15 +75,28 @@ def test_a_control_that_is_looked_at_is_not_its_own_control():
 
 
 def test_a_pattern_may_hold_its_own_controls():
-    assert shared_day().compare(Scope("*"), MEAN, (0, HOURS)).untouched.index.names == ("a", "b", "c")
+    assert shared_day().compare(Scope("*"), MEAN, (0, HOURS)).untouched.index.names == (
+        "a",
+        "b",
+        "c",
+    )
 
 
 def test_a_touched_control_is_named_and_left_out():
     both = shared_day(own=0.01)
     rows = both.post.hourly.rows
     is_b = rows["feature"] == "b"
-    slower = rows.assign(latency_ms=rows["latency_ms"].where(~is_b, rows["latency_ms"] * 3), capped_ms=rows["capped_ms"].where(~is_b, rows["capped_ms"] * 3))
-    touched = replace(both, post=replace(both.post, hourly=type(both.post.hourly).of(slower)), _compared={}, _hourly_totals={}, _picked={})
+    slower = rows.assign(
+        latency_ms=rows["latency_ms"].where(~is_b, rows["latency_ms"] * 3),
+        capped_ms=rows["capped_ms"].where(~is_b, rows["capped_ms"] * 3),
+    )
+    touched = replace(
+        both,
+        post=replace(both.post, hourly=type(both.post.hourly).of(slower)),
+        _compared={},
+        _hourly_totals={},
+        _picked={},
+    )
     found = touched.compare(Scope("f"), MEAN, (0, HOURS))
     assert found.untouched.dropped == ("b",)
     assert found.untouched.index.names == ("a", "c")
@@ -87,7 +115,14 @@ def test_errors_that_rise_everywhere_are_vetoed_and_errors_of_one_feature_are_no
     assert more.plain.p_value() < more.p_value() < 0.01
 
 
-@pytest.mark.parametrize("said", [claim("falls", "rate_limit_rate"), claim("no_worse", "rate_limit_rate", margin=0.1), claim("below", "rate_limit_rate", limit=0.05)])
+@pytest.mark.parametrize(
+    "said",
+    [
+        claim("falls", "rate_limit_rate"),
+        claim("no_worse", "rate_limit_rate", margin=0.1),
+        claim("below", "rate_limit_rate", limit=0.05),
+    ],
+)
 def test_errors_of_the_others_in_a_source_that_is_new_or_gone_are_counted_all_the_same(said):
     """The same errors came to the others only in a source that there was not before: half an event where there was none."""
     rng = np.random.default_rng(3)
@@ -95,15 +130,26 @@ def test_errors_of_the_others_in_a_source_that_is_new_or_gone_are_counted_all_th
     after = [calls(0, 24, per_hour=60, rate_limit=rng.poisson(8, 24))]
     for name in ("a", "b"):
         before.append(calls(-168, 0, per_hour=40, feature=name, source="old", rate_limit=1))
-        after += [calls(0, 24, per_hour=40, feature=name, source="old"), calls(0, 24, per_hour=40, feature=name, source="new", rate_limit=1)]
+        after += [
+            calls(0, 24, per_hour=40, feature=name, source="old"),
+            calls(0, 24, per_hour=40, feature=name, source="new", rate_limit=1),
+        ]
     both = making.arms(arm(-168, 0, *before), arm(0, 24, *after))
-    found = expectation(replace(both, controls=Controls(("a", "b"), dict.fromkeys(("a", "b", "f"), "m"))), said, at=plan(**ONLY))
+    found = expectation(
+        replace(both, controls=Controls(("a", "b"), dict.fromkeys(("a", "b", "f"), "m"))),
+        said,
+        at=plan(**ONLY),
+    )
     assert found.measured.decisive.proportional.factor > 0
     assert finding_object(found)["controls"]["class_movement"] is not None
 
 
 def test_a_claim_must_hold_beside_every_correction_not_only_the_strongest():
-    plain = with_errors((4, 6), (1, 1)).compare(Scope("f"), metric_named("http_5xx_rate"), (0, HOURS)).plain
+    plain = (
+        with_errors((4, 6), (1, 1))
+        .compare(Scope("f"), metric_named("http_5xx_rate"), (0, HOURS))
+        .plain
+    )
     weaker, strongest = Proportional(plain, 1.5), Proportional(plain, 0.4)
     alone = guard(plain, proportional=strongest, moved=True)
     both = guard(plain, proportional=strongest, others=(weaker,), moved=True)
@@ -113,10 +159,17 @@ def test_a_claim_must_hold_beside_every_correction_not_only_the_strongest():
 
 def test_a_limit_is_held_against_the_calls_as_they_came_too():
     """The controls stood still, so the adjusted comparison decides; but no limit holds that the calls themselves do not keep."""
-    still = next(both for both in (shared_day(own=0.01 * number) for number in range(1, 9)) if not both.compare(Scope("f"), MEAN, (0, HOURS)).moved)
+    still = next(
+        both
+        for both in (shared_day(own=0.01 * number) for number in range(1, 9))
+        if not both.compare(Scope("f"), MEAN, (0, HOURS)).moved
+    )
     found = still.compare(Scope("f"), MEAN, (0, HOURS), as_it_is=True)
     for limit in (1900.0, 2000.0, 2100.0):
-        asked = found.plain.p_value_against(limit, alternative="less"), found.adjusted.comparison.p_value_against(limit, alternative="less")
+        asked = (
+            found.plain.p_value_against(limit, alternative="less"),
+            found.adjusted.comparison.p_value_against(limit, alternative="less"),
+        )
         assert found.p_value_against(limit, alternative="less") == max(asked)
 
 
@@ -125,7 +178,9 @@ def test_the_last_hours_are_held_beside_the_untouched_features_too():
     hours = np.arange(DAYS * 24 + HOURS)
     fast = np.where(hours >= DAYS * 24, 0.65, 1.0)
     own = np.where((hours >= DAYS * 24) & (hours < DAYS * 24 + 18), 0.5, 1.0)
-    features = {name: {"ms": 1000 * (2 + n) * fast * wave(10 + n, 0.02)} for n, name in enumerate(SHARED)}
+    features = {
+        name: {"ms": 1000 * (2 + n) * fast * wave(10 + n, 0.02)} for n, name in enumerate(SHARED)
+    }
     both = two_arms(features | {"f": {"ms": 2000 * fast * own * wave(20, 0.02)}})
     at = plan(**ONLY)
     found = expectation(both, claim("falls", "latency_mean"), at=at)
@@ -136,7 +191,10 @@ def test_the_last_hours_are_held_beside_the_untouched_features_too():
 def test_timeouts_are_held_against_what_the_new_pace_alone_would_cut():
     """Half of the baseline's hours lie within 25 % of the cap of 20 s; a provider 40 % slower cuts them off."""
     common, post = wave(1, 0.1), np.arange(DAYS * 24 + HOURS) >= DAYS * 24
-    features = {name: {"ms": 3000 * common * np.where(post, 1.4, 1.0) * wave(10 + number, 0.02)} for number, name in enumerate(SHARED)}
+    features = {
+        name: {"ms": 3000 * common * np.where(post, 1.4, 1.0) * wave(10 + number, 0.02)}
+        for number, name in enumerate(SHARED)
+    }
     near = np.tile([16_000, 8_000], (DAYS * 24 + HOURS) // 2)
     cut = np.where(post & (near > 14_000), 38, np.random.default_rng(3).poisson(1.0, post.size))
     features["f"] = {"ms": near, "failed": {"timeout": (cut[: DAYS * 24], cut[DAYS * 24 :])}}
@@ -150,7 +208,10 @@ def test_timeouts_are_held_against_what_the_new_pace_alone_would_cut():
 # ---- findings and verdict ---------------------------------------------------------------------------------------------
 def judged(both: Arms, expected, guarded) -> tuple[str, str]:
     at = plan(**ONLY)
-    expectations, guardrails = (expectation(both, expected, at=at),), (guardrail(both, guarded, at=at),)
+    expectations, guardrails = (
+        (expectation(both, expected, at=at),),
+        (guardrail(both, guarded, at=at),),
+    )
     shared = {"checks": (), "moved_cliffs": (), "is_sustained": False, "is_last": True}
     verdict = decide_verdict(expectations=expectations, guardrails=guardrails, **shared)
     return verdict.name, spoken(verdict.reason)
@@ -163,20 +224,29 @@ def test_a_slow_provider_is_no_roll_back_and_the_reason_says_why():
     assert judged(plain, *claims)[0] == "roll_back"
     name, reason = judged(both, *claims)
     assert name == "keep_watching"
-    assert "is left open, because the 3 untouched features were 40.5 % slower too, so it may be the provider" in reason
+    assert (
+        "is left open, because the 3 untouched features were 40.5 % slower too, so it may be the provider"
+        in reason
+    )
 
 
 def test_absolute_limits_are_guarded_too():
     both = shared_day(provider=1.4, own=0.05)
-    limit = guardrail(both, claim("below", "latency_mean", limit=2400, critical=True), at=plan(**ONLY))
+    limit = guardrail(
+        both, claim("below", "latency_mean", limit=2400, critical=True), at=plan(**ONLY)
+    )
     assert limit.state == "undecided"
-    assert guardrail(replace(both, controls=Controls(), _compared={}), limit.claim, at=plan(**ONLY)).state in ("worse", "not_met")
+    assert guardrail(
+        replace(both, controls=Controls(), _compared={}), limit.claim, at=plan(**ONLY)
+    ).state in ("worse", "not_met")
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_rollouts_from_rows(seed):
     """A bounded part of benchmarks/controls.py, which judges 50 of each."""
-    slow, alone, _ = (judge_rollout(seed, target=target, others=others) for target, others in STORIES.values())
+    slow, alone, _ = (
+        judge_rollout(seed, target=target, others=others) for target, others in STORIES.values()
+    )
     assert slow["auto"][0] != "roll_back"
     assert alone["auto"][0] == "roll_back" or alone["off"][0] != "roll_back"
 
@@ -189,24 +259,53 @@ def test_slowness_around_the_deploy():
     assert (around.hours[0], around.hours[-1], around.names) == (-DAYS * 24, HOURS - 1, SHARED)
     assert np.nanmean(around.untouched[around.hours >= 0]) == pytest.approx(0.4, abs=0.1)
     assert abs(np.nanmean(around.untouched[around.hours < 0])) < 0.01
-    assert np.nanstd(around.adjusted[around.hours < 0]) < np.nanstd(around.target[around.hours < 0]) / 2
-    assert slowness_around(measure(claim("falls", "latency_mean"), replace(both, controls=Controls(), _compared={}), (0, HOURS))) is None
+    assert (
+        np.nanstd(around.adjusted[around.hours < 0])
+        < np.nanstd(around.target[around.hours < 0]) / 2
+    )
+    assert (
+        slowness_around(
+            measure(
+                claim("falls", "latency_mean"),
+                replace(both, controls=Controls(), _compared={}),
+                (0, HOURS),
+            )
+        )
+        is None
+    )
 
 
 def test_the_index_is_judged_on_pretended_deploys():
     both = shared_day(provider=1.4)
-    replayed = replay_controls(both, [Scope("f"), Scope("f", "s"), Scope("a")], hours=(0, 4), alpha=0.05)
+    replayed = replay_controls(
+        both, [Scope("f"), Scope("f", "s"), Scope("a")], hours=(0, 4), alpha=0.05
+    )
     assert replayed.pretended_deploys == 2 * 42
     assert replayed.false_alarms <= 8
-    assert replay_controls(replace(both, controls=Controls()), [Scope("f")], hours=(0, 4), alpha=0.05).pretended_deploys == 0
+    assert (
+        replay_controls(
+            replace(both, controls=Controls()), [Scope("f")], hours=(0, 4), alpha=0.05
+        ).pretended_deploys
+        == 0
+    )
 
 
 def test_the_replay_judges_beside_controls_too():
     """Stretches of the baseline in which everyone was slow raise alarms by the plain comparison, not by the guarded one."""
-    slow, hours = 1 + 0.8 * (np.arange(DAYS * 24 + HOURS) % 29 < 4), plan(**{"windows": (4,), "look": 0})
-    both = two_arms({name: {"ms": 2000 * slow * wave(30 + number, 0.01)} for number, name in enumerate((*SHARED, "f"))})
+    slow, hours = (
+        1 + 0.8 * (np.arange(DAYS * 24 + HOURS) % 29 < 4),
+        plan(**{"windows": (4,), "look": 0}),
+    )
+    both = two_arms(
+        {
+            name: {"ms": 2000 * slow * wave(30 + number, 0.01)}
+            for number, name in enumerate((*SHARED, "f"))
+        }
+    )
     guarded = replay_pretended_deploys([claim("rises", "latency_mean")], both, hours)
-    plain = replay_pretended_deploys([claim("rises", "latency_mean")], replace(both, controls=Controls(), _compared={}), hours)
+    plain = replay_pretended_deploys(
+        [claim("rises", "latency_mean")], replace(both, controls=Controls(), _compared={}), hours
+    )
     assert guarded.pretended_deploys == plain.pretended_deploys == 42
     assert guarded.false_alarms < plain.false_alarms
 

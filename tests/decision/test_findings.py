@@ -7,7 +7,17 @@ import pytest
 
 from analysis.decision.claims import Plan
 from analysis.statistics.sequential import level_of
-from tests.decision.before_and_after import FALLS, FIRST, HALVES, LAST, SECOND, SINGLE, rate, recovered, state_of
+from tests.decision.before_and_after import (
+    FALLS,
+    FIRST,
+    HALVES,
+    LAST,
+    SECOND,
+    SINGLE,
+    rate,
+    recovered,
+    state_of,
+)
 from tests.decision.making import arm, arms, calls, claim, expectation, expectations, week
 
 
@@ -20,7 +30,12 @@ from tests.decision.making import arm, arms, calls, claim, expectation, expectat
         ("met", rate(50, 20), FALLS, SINGLE),
         ("not_met", rate(50, 40), HALVES, LAST),  # it did fall, by less than a half
         ("not_met", rate(50, 50), FALLS, LAST),  # a fall of 10 % is excluded
-        ("undecided", rate(50, 40, hours=4), HALVES, SECOND),  # the same is not said before the last look
+        (
+            "undecided",
+            rate(50, 40, hours=4),
+            HALVES,
+            SECOND,
+        ),  # the same is not said before the last look
         ("undecided", rate(7, 3, per_hour=50), HALVES, LAST),
         ("worse", rate(20, 40), HALVES, LAST),
         ("worse", rate(20, 60, hours=4), FALLS, SECOND),
@@ -36,10 +51,25 @@ def test_falls(state, both, said, at):
     ("state", "both", "said", "at"),
     [
         ("met", recovered(0.3, 0.7), claim("rises", "recovered_rate", by=0.2), LAST),
-        ("not_met", recovered(0.3, 0.3, failures=60), claim("rises", "recovered_rate", by=0.5), LAST),
-        ("undecided", recovered(0.3, 0.4, hours=4), claim("rises", "recovered_rate", by=0.1), SECOND),
+        (
+            "not_met",
+            recovered(0.3, 0.3, failures=60),
+            claim("rises", "recovered_rate", by=0.5),
+            LAST,
+        ),
+        (
+            "undecided",
+            recovered(0.3, 0.4, hours=4),
+            claim("rises", "recovered_rate", by=0.1),
+            SECOND,
+        ),
         ("worse", recovered(0.7, 0.3), claim("rises", "recovered_rate"), LAST),
-        ("no_data", recovered(0.3, 0.7, hours=1), claim("rises", "recovered_rate"), FIRST),  # 10 failures
+        (
+            "no_data",
+            recovered(0.3, 0.7, hours=1),
+            claim("rises", "recovered_rate"),
+            FIRST,
+        ),  # 10 failures
     ],
 )
 def test_rises(state, both, said, at):
@@ -75,7 +105,10 @@ def test_a_forecast_knows_the_whole_baseline():
     """2 events in the clock hour that is compared and 82 in the week: reckoned from the 2 alone, a fall to none takes 55 days."""
     timeouts = (np.arange(168) % 2) * (np.arange(168) % 24 != 0)
     timeouts[[0, 24]] = 1
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=32, timeout=timeouts)), arm(0, 1, calls(0, 1, per_hour=32)))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=32, timeout=timeouts)),
+        arm(0, 1, calls(0, 1, per_hour=32)),
+    )
     found = expectation(both, FALLS, at=FIRST)
     assert (found.state, found.measured.events, found.needed.hours) == ("no_data", (2, 0), 24)
 
@@ -83,7 +116,10 @@ def test_a_forecast_knows_the_whole_baseline():
 def test_hours_are_counted_from_the_deploy_in_a_later_stage_too():
     later = Plan(SECOND.times, 1, (24, 28), 25, 0.05, SECOND.bound)
     rng = np.random.default_rng(0)
-    first, then = (calls(start, end, per_hour=50, timeout=rng.poisson(mean, end - start)) for start, end, mean in ((-168, 0, 7), (24, 28, 2)))
+    first, then = (
+        calls(start, end, per_hour=50, timeout=rng.poisson(mean, end - start))
+        for start, end, mean in ((-168, 0, 7), (24, 28, 2))
+    )
     found = expectation(arms(arm(-168, 0, first), arm(24, 28, then)), HALVES, at=later)
     assert (found.state, found.needed.hours) == ("undecided", 48)
 
@@ -96,33 +132,63 @@ def test_a_decided_claim_needs_no_more_hours():
 # ---- no data ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("per_arm", [(29, 30), (30, 29)])
 def test_thirty_calls_are_needed_in_each_arm(per_arm):
-    before, after = (calls(start, start + 1, per_hour=n, timeout=9) for start, n in zip((-24, 0), per_arm, strict=True))
+    before, after = (
+        calls(start, start + 1, per_hour=n, timeout=9)
+        for start, n in zip((-24, 0), per_arm, strict=True)
+    )
     both = arms(arm(-24, 0, before), arm(0, 1, after))
-    for said in (FALLS, claim("below", limit=0.9), claim("no_worse", margin=9.0), claim("stays_zero", limit=0.9, metric="other_rate")):
+    for said in (
+        FALLS,
+        claim("below", limit=0.9),
+        claim("no_worse", margin=9.0),
+        claim("stays_zero", limit=0.9, metric="other_rate"),
+    ):
         assert state_of(both, said, FIRST) == "no_data"
 
 
 def test_five_events_in_one_arm_are_enough():
     five = np.zeros(24, dtype=int)
     five[0] = 5
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=50, timeout=0)), arm(0, 24, calls(0, 24, per_hour=50, timeout=five)))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=50, timeout=0)),
+        arm(0, 24, calls(0, 24, per_hour=50, timeout=five)),
+    )
     assert state_of(both, FALLS, LAST) != "no_data"
     five[0] = 4
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=50)), arm(0, 24, calls(0, 24, per_hour=50, timeout=five)))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=50)),
+        arm(0, 24, calls(0, 24, per_hour=50, timeout=five)),
+    )
     assert state_of(both, FALLS, LAST) == "no_data"
-    assert state_of(both, claim("below", limit=0.1), LAST) == "met"  # a limit needs calls, not events
+    assert (
+        state_of(both, claim("below", limit=0.1), LAST) == "met"
+    )  # a limit needs calls, not events
 
 
 def test_arms_without_a_common_stratum_cannot_be_compared():
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=20, timeout=2)), arm(0, 24, calls(0, 24, per_hour=20, timeout=2, source="new")))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=20, timeout=2)),
+        arm(0, 24, calls(0, 24, per_hour=20, timeout=2, source="new")),
+    )
     found = expectation(both, FALLS, at=LAST)
-    assert (found.state, found.interval, found.p_value, found.needed.hours) == ("no_data", None, None, None)
-    assert state_of(both, claim("below", limit=0.5), LAST) == "met"  # the calls as they came are below it
+    assert (found.state, found.interval, found.p_value, found.needed.hours) == (
+        "no_data",
+        None,
+        None,
+        None,
+    )
+    assert (
+        state_of(both, claim("below", limit=0.5), LAST) == "met"
+    )  # the calls as they came are below it
 
 
 def test_without_calls_in_an_arm_nothing_is_said():
     nothing, some = arm(0, 24), calls(-168, 0, per_hour=20, timeout=2)
-    for both in (arms(arm(-168, 0, some), nothing), arms(arm(-168, 0), arm(0, 24, calls(0, 24, per_hour=20))), arms(arm(-168, 0), nothing)):
+    for both in (
+        arms(arm(-168, 0, some), nothing),
+        arms(arm(-168, 0), arm(0, 24, calls(0, 24, per_hour=20))),
+        arms(arm(-168, 0), nothing),
+    ):
         for kind in ("falls", "rises", "stays_zero"):
             assert state_of(both, claim(kind), LAST) == "no_data"
         assert state_of(both, claim("no_worse", margin=0.1), LAST) == "no_data"
@@ -144,12 +210,18 @@ def test_a_class_that_only_changed_its_name_is_not_met():
         assert found.caveat.refutes
         assert found.caveat.words.startswith("connection errors rose from 0.0")
         assert "all failed calls together rose from 20." in found.caveat.words
-    early = expectation(week(before={"timeout": 20}, after={"timeout": 2, "connection": 60}, hours=4), FALLS, at=SECOND)
+    early = expectation(
+        week(before={"timeout": 20}, after={"timeout": 2, "connection": 60}, hours=4),
+        FALLS,
+        at=SECOND,
+    )
     assert early.state == "not_met"
 
 
 def test_another_class_that_grows_is_shown_beside_a_fall_that_counts():
-    found = expectation(week(before={"timeout": 30}, after={"timeout": 2, "connection": 8}), FALLS, at=LAST)
+    found = expectation(
+        week(before={"timeout": 30}, after={"timeout": 2, "connection": 8}), FALLS, at=LAST
+    )
     assert found.state == "met"
     assert found.caveat.words.startswith("connection errors rose from 0.0")
     assert "all failed calls together fell from 30." in found.caveat.words
@@ -174,8 +246,14 @@ def test_a_class_of_the_user_is_looked_at_too():
 def test_a_feature_that_fell_to_a_tenth_of_its_calls_is_no_improvement():
     before = calls(-168, 0, per_hour=100, timeout=20)
     for per_hour, state in ((10, "undecided"), (11, "met")):
-        found = expectation(arms(arm(-168, 0, before), arm(0, 24, calls(0, 24, per_hour=per_hour))), HALVES, at=LAST)
+        found = expectation(
+            arms(arm(-168, 0, before), arm(0, 24, calls(0, 24, per_hour=per_hour))), HALVES, at=LAST
+        )
         assert found.state == state
-    found = expectation(arms(arm(-168, 0, before), arm(0, 24, calls(0, 24, per_hour=10))), claim("stays_zero", limit=0.1), at=LAST)
+    found = expectation(
+        arms(arm(-168, 0, before), arm(0, 24, calls(0, 24, per_hour=10))),
+        claim("stays_zero", limit=0.1),
+        at=LAST,
+    )
     assert found.state == "undecided"
     assert "traffic fell from 100" in found.caveat.words

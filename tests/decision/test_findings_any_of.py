@@ -9,14 +9,37 @@ from analysis.decision.claims import measure
 from analysis.decision.findings import find_expectations, find_guardrails
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.sequential import bounds
-from tests.decision.before_and_after import FALLS, HALVES, LAST, LIMIT, SECOND, latency, rate, state_of
-from tests.decision.making import any_of, arm, arms, calls, claim, expectation, expectations, plan, week
+from tests.decision.before_and_after import (
+    FALLS,
+    HALVES,
+    LAST,
+    LIMIT,
+    SECOND,
+    latency,
+    rate,
+    state_of,
+)
+from tests.decision.making import (
+    any_of,
+    arm,
+    arms,
+    calls,
+    claim,
+    expectation,
+    expectations,
+    plan,
+    week,
+)
 
 
 # ---- Holm ------------------------------------------------------------------------------------------------------------
 def test_the_family_is_every_declared_expectation_and_no_data_counts_as_one():
     both = week(before={"timeout": 10, "http_5xx": 10}, after={"timeout": 8.5, "http_5xx": 9.9})
-    said = [FALLS, claim("falls", "http_5xx_rate"), *(claim("falls", feature=f"nobody {number}") for number in range(10))]
+    said = [
+        FALLS,
+        claim("falls", "http_5xx_rate"),
+        *(claim("falls", feature=f"nobody {number}") for number in range(10)),
+    ]
     alone, family = expectation(both, FALLS, at=LAST), expectations(both, *said, at=LAST)
     p = [found.p_value for found in family]
     assert {found.state for found in family[2:]} == {"no_data"}
@@ -44,7 +67,9 @@ def test_a_guardrail_stands_alone_without_correction():
     both = rate(10, 13.2)
     said = claim("no_worse", margin=0.05)
     alone = find_guardrails([said], both, LAST, smallest_useful=0.1)[0]
-    beside = find_guardrails([said] + [claim("below", limit=0.9)] * 5, both, LAST, smallest_useful=0.1)[0]
+    beside = find_guardrails(
+        [said] + [claim("below", limit=0.9)] * 5, both, LAST, smallest_useful=0.1
+    )[0]
     assert alone.state == beside.state
     assert alone.p_adjusted is None
     assert alone.p_value == alone.measured.comparison.p_value(scale=1.05)
@@ -66,7 +91,11 @@ EITHER = any_of(claim("falls", "http_5xx_rate"), claim("falls", "rate_limit_rate
 
 def two(before, after, hours=24):
     names = ("http_5xx", "rate_limit")
-    return week(before=dict(zip(names, before, strict=True)), after=dict(zip(names, after, strict=True)), hours=hours)
+    return week(
+        before=dict(zip(names, before, strict=True)),
+        after=dict(zip(names, after, strict=True)),
+        hours=hours,
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,7 +105,12 @@ def two(before, after, hours=24):
         ("met", ("met", "met"), two((10, 10), (2, 2)), LAST),
         ("met", ("met", "worse"), two((40, 3), (2, 12)), LAST),  # harm of the other part is shown
         ("worse", ("worse", "worse"), two((3, 3), (12, 15)), LAST),
-        ("undecided", ("worse", "undecided"), two((3, 1), (15, 0.9)), LAST),  # not worse as long as one part is not
+        (
+            "undecided",
+            ("worse", "undecided"),
+            two((3, 1), (15, 0.9)),
+            LAST,
+        ),  # not worse as long as one part is not
         ("not_met", ("not_met", "not_met"), two((30, 30), (31, 31)), LAST),
         ("not_met", ("worse", "not_met"), two((20, 45), (45, 45)), LAST),
         ("undecided", ("undecided", "undecided"), two((3, 3), (2, 3), hours=4), SECOND),
@@ -93,7 +127,9 @@ def test_any_of_is_one_member_with_the_smallest_p_times_its_parts():
     both = two((10, 10), (7.4, 10.4))
     found = expectation(both, EITHER, at=LAST)
     assert found.p_value == pytest.approx(2 * found.parts[0].p_value)
-    assert found.p_adjusted == pytest.approx(holm([found.p_value], times=LAST.times, look=2)[0].p_adjusted)
+    assert found.p_adjusted == pytest.approx(
+        holm([found.p_value], times=LAST.times, look=2)[0].p_adjusted
+    )
     assert found.p_adjusted == found.parts[0].p_adjusted
 
 
@@ -108,7 +144,9 @@ def test_the_harm_of_a_part_crosses_the_strictest_bound_of_the_family():
     """The whole is not worse, so one part alone must not be called so by a luckier rank."""
     both = two((40, 10), (2, 12.4))
     alone = expectation(both, EITHER, at=LAST).parts[1]
-    crowded = expectations(both, EITHER, *(claim("falls", feature=f"nobody {n}") for n in range(30)), at=LAST)[0].parts[1]
+    crowded = expectations(
+        both, EITHER, *(claim("falls", feature=f"nobody {n}") for n in range(30)), at=LAST
+    )[0].parts[1]
     z_needed = bounds(LAST.times, 0.05 / 31)[2]
     assert z_needed > LAST.bound
     assert alone.state == "worse"
@@ -122,7 +160,12 @@ def test_one_sided_parts_share_their_error():
         p = measure(LIMIT, both, LAST.hours).p_value("less")
         if 0.025 < p < 0.05:
             assert state_of(both, LIMIT, LAST) == "met"
-            assert expectation(both, any_of(LIMIT, claim("below", "latency_mean", limit=100.0)), at=LAST).state != "met"
+            assert (
+                expectation(
+                    both, any_of(LIMIT, claim("below", "latency_mean", limit=100.0)), at=LAST
+                ).state
+                != "met"
+            )
             return
     raise AssertionError("no seed lies between .025 and .05")
 
@@ -136,7 +179,10 @@ def test_many_events_on_one_side_are_decided_at_least_as_readily_as_few():
 
     def moved(before, after):
         first = calls(-168, 0, per_hour=30, timeout=spread_over(before, 168))
-        return arms(arm(-168, 0, first), arm(0, 24, calls(0, 24, per_hour=30, timeout=spread_over(after, 24))))
+        return arms(
+            arm(-168, 0, first),
+            arm(0, 24, calls(0, 24, per_hour=30, timeout=spread_over(after, 24))),
+        )
 
     falls = [expectation(moved(n, 0), FALLS, at=LAST) for n in (30, 45, 60, 80, 113, 160, 240)]
     p = [found.p_value for found in falls]
@@ -151,5 +197,10 @@ def test_many_events_on_one_side_are_decided_at_least_as_readily_as_few():
 def test_the_same_findings_whatever_the_order_of_the_claims():
     both = week(before={"timeout": 20, "http_5xx": 10}, after={"timeout": 8, "http_5xx": 9})
     said = [FALLS, claim("falls", "http_5xx_rate"), EITHER, claim("below", limit=0.5)]
-    forward, backward = find_expectations(said, both, LAST, smallest_useful=0.1), find_expectations(said[::-1], both, LAST, smallest_useful=0.1)
-    assert [(found.state, found.p_adjusted) for found in forward] == [(found.state, found.p_adjusted) for found in backward[::-1]]
+    forward, backward = (
+        find_expectations(said, both, LAST, smallest_useful=0.1),
+        find_expectations(said[::-1], both, LAST, smallest_useful=0.1),
+    )
+    assert [(found.state, found.p_adjusted) for found in forward] == [
+        (found.state, found.p_adjusted) for found in backward[::-1]
+    ]

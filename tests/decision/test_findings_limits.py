@@ -15,7 +15,10 @@ def truncated(before, after, *, hours=24, per_hour=20):
     """Truncated answers an hour: a mean before, whole numbers after."""
     drawn = np.random.default_rng(1).poisson(before, 168)
     first = calls(-168, 0, per_hour=per_hour, max_output_tokens=drawn)
-    return arms(arm(-168, 0, first), arm(0, hours, calls(0, hours, per_hour=per_hour, max_output_tokens=after)))
+    return arms(
+        arm(-168, 0, first),
+        arm(0, hours, calls(0, hours, per_hour=per_hour, max_output_tokens=after)),
+    )
 
 
 def one_event(hours=24, *, at=3):
@@ -40,7 +43,12 @@ ZERO = claim("stays_zero", "max_output_tokens_rate")
         ("undecided", truncated(0.3, 0, hours=4), ZERO, SECOND),  # 0 of 80 does not rule out 2 %
         ("undecided", truncated(0, 0), ZERO, LAST),  # no limit, and no rate before either
         ("not_met", truncated(0.5, one_event()), ZERO, LAST),
-        ("not_met", truncated(0.5, one_event(4), hours=4), ZERO, SECOND),  # one event is said at once
+        (
+            "not_met",
+            truncated(0.5, one_event(4), hours=4),
+            ZERO,
+            SECOND,
+        ),  # one event is said at once
         ("not_met", truncated(0.5, 1, hours=1), ZERO, FIRST),  # even among few calls
         ("worse", truncated(0.05, 1), ZERO, LAST),
         ("no_data", truncated(0.5, 0, hours=1), ZERO, FIRST),
@@ -61,8 +69,13 @@ def test_the_upper_bound_is_the_published_one():
         hours = 20
         both = truncated(0, 0, hours=hours, per_hour=n // hours)
         at = plan(0, windows=(hours,))
-        assert state_of(both, claim("stays_zero", "max_output_tokens_rate", limit=limit), at) == "met"
-        assert state_of(both, claim("stays_zero", "max_output_tokens_rate", limit=limit - 0.00001), at) == "undecided"
+        assert (
+            state_of(both, claim("stays_zero", "max_output_tokens_rate", limit=limit), at) == "met"
+        )
+        assert (
+            state_of(both, claim("stays_zero", "max_output_tokens_rate", limit=limit - 0.00001), at)
+            == "undecided"
+        )
 
 
 def test_bursty_events_of_the_baseline_ask_for_more_calls():
@@ -72,7 +85,14 @@ def test_bursty_events_of_the_baseline_ask_for_more_calls():
     steady[::4] = 1
     steady[:3] += 1
     found = [
-        expectation(arms(arm(-168, 0, calls(-168, 0, per_hour=20, max_output_tokens=n)), arm(0, 24, calls(0, 24, per_hour=20))), ZERO, at=LAST)
+        expectation(
+            arms(
+                arm(-168, 0, calls(-168, 0, per_hour=20, max_output_tokens=n)),
+                arm(0, 24, calls(0, 24, per_hour=20)),
+            ),
+            ZERO,
+            at=LAST,
+        )
         for n in (steady, burst)
     ]
     assert [item.measured.comparison.baseline_y for item in found] == [45, 45]
@@ -131,7 +151,10 @@ def test_a_drift_inside_the_margin_is_never_worse():
     """2 of 10 % more, with traffic so dense that the drift itself is beyond doubt."""
     rng = np.random.default_rng(0)
     before, after = (rng.normal(mean, 2, n) for mean, n in ((2000, 168), (2080, 24)))
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=1000, latency_ms=before)), arm(0, 24, calls(0, 24, per_hour=1000, latency_ms=after)))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=1000, latency_ms=before)),
+        arm(0, 24, calls(0, 24, per_hour=1000, latency_ms=after)),
+    )
     found = guardrail(both, WITHIN, at=LAST)
     assert found.measured.comparison.p_value() < 1e-6
     assert found.state == "met"
@@ -139,8 +162,18 @@ def test_a_drift_inside_the_margin_is_never_worse():
 
 
 def test_no_worse_of_a_metric_that_should_stay_up():
-    assert state_of(recovered(0.6, 0.6, failures=40), claim("no_worse", "recovered_rate", margin=0.3), LAST) == "met"
-    assert state_of(recovered(0.6, 0.2, failures=40), claim("no_worse", "recovered_rate", margin=0.3), LAST) == "worse"
+    assert (
+        state_of(
+            recovered(0.6, 0.6, failures=40), claim("no_worse", "recovered_rate", margin=0.3), LAST
+        )
+        == "met"
+    )
+    assert (
+        state_of(
+            recovered(0.6, 0.2, failures=40), claim("no_worse", "recovered_rate", margin=0.3), LAST
+        )
+        == "worse"
+    )
 
 
 # ---- below -----------------------------------------------------------------------------------------------------------
@@ -170,8 +203,14 @@ def test_below_is_not_met_one_sided_at_the_last_look():
 
 def test_a_limit_is_held_against_the_calls_as_they_came():
     """All traffic moved to the slow source: each source is as fast as before, the mean is not, and a limit is about the mean."""
-    before = [calls(-168, 0, per_hour=n, source=source, latency_ms=ms) for n, source, ms in ((190, "fast", 1000), (10, "slow", 5000))]
-    after = [calls(0, 24, per_hour=n, source=source, latency_ms=ms) for n, source, ms in ((10, "fast", 1000), (190, "slow", 5000))]
+    before = [
+        calls(-168, 0, per_hour=n, source=source, latency_ms=ms)
+        for n, source, ms in ((190, "fast", 1000), (10, "slow", 5000))
+    ]
+    after = [
+        calls(0, 24, per_hour=n, source=source, latency_ms=ms)
+        for n, source, ms in ((10, "fast", 1000), (190, "slow", 5000))
+    ]
     both = arms(arm(-168, 0, *before), arm(0, 24, *after))
     assert guardrail(both, LIMIT, at=LAST).state == "worse"
     found = guardrail(both, claim("no_worse", "latency_mean", margin=0.1), at=LAST)

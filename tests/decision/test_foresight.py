@@ -13,26 +13,40 @@ LOOKS = [("1h", 1), ("4h", 4), ("24h", 24)]
 
 def baseline(per_hour, *, days=7):
     rng = np.random.default_rng(0)
-    return arm(-24 * days, 0, calls(-24 * days, 0, per_hour=per_hour, timeout=rng.binomial(per_hour, 0.3, 24 * days)))
+    return arm(
+        -24 * days,
+        0,
+        calls(-24 * days, 0, per_hour=per_hour, timeout=rng.binomial(per_hour, 0.3, 24 * days)),
+    )
 
 
 def test_later_looks_and_busier_features_see_smaller_changes():
-    few, many = (foresee([claim("falls", by=0.5)], baseline(n), looks=LOOKS, alpha=0.05) for n in (20, 500))
+    few, many = (
+        foresee([claim("falls", by=0.5)], baseline(n), looks=LOOKS, alpha=0.05) for n in (20, 500)
+    )
     for rows in (few, many):
         visible = [row["smallest_visible_change"] for row in rows]
         assert [row["window"] for row in rows] == ["1h", "4h", "24h"]
         assert visible == sorted(visible, reverse=True)
         assert rows[0]["baseline"] == pytest.approx(0.3, abs=0.02)
         assert rows[0]["by"] == 0.5
-    assert all(busy["smallest_visible_change"] < quiet["smallest_visible_change"] for busy, quiet in zip(many, few, strict=True))
+    assert all(
+        busy["smallest_visible_change"] < quiet["smallest_visible_change"]
+        for busy, quiet in zip(many, few, strict=True)
+    )
 
 
 def test_calls_needed_grow_as_the_change_shrinks():
-    needed = [foresee([claim("falls", by=by)], baseline(100), looks=LOOKS, alpha=0.05)[-1]["calls_needed"] for by in (0.8, 0.5, 0.2)]
+    needed = [
+        foresee([claim("falls", by=by)], baseline(100), looks=LOOKS, alpha=0.05)[-1]["calls_needed"]
+        for by in (0.8, 0.5, 0.2)
+    ]
     assert needed == sorted(needed)
     assert len(set(needed)) == 3
     row = foresee([claim("falls", by=0.5)], baseline(100), looks=LOOKS, alpha=0.05)[-1]
-    assert row["smallest_visible_change"] < 0.5 * row["baseline"]  # 2400 calls show more than what is claimed, so fewer are needed
+    assert (
+        row["smallest_visible_change"] < 0.5 * row["baseline"]
+    )  # 2400 calls show more than what is claimed, so fewer are needed
     assert row["calls_needed"] < 2400
     zero = foresee([claim("stays_zero")], baseline(100), looks=LOOKS, alpha=0.05)[-1]
     assert zero["calls_needed"] < row["calls_needed"]
@@ -46,5 +60,13 @@ def test_one_day_or_no_call_says_that_it_does_not_know():
 
 
 def test_the_parts_of_an_alternative_stand_under_its_name():
-    rows = foresee([any_of(claim("falls", name=None), claim("falls", "error_rate", name=None))], baseline(20), looks=LOOKS[:1], alpha=0.05)
-    assert [(row["name"], row["metric"]) for row in rows] == [("either", "timeout_rate"), ("either", "error_rate")]
+    rows = foresee(
+        [any_of(claim("falls", name=None), claim("falls", "error_rate", name=None))],
+        baseline(20),
+        looks=LOOKS[:1],
+        alpha=0.05,
+    )
+    assert [(row["name"], row["metric"]) for row in rows] == [
+        ("either", "timeout_rate"),
+        ("either", "error_rate"),
+    ]

@@ -9,9 +9,20 @@ import pytest
 
 from analysis.decision.claims import Plan
 from analysis.decision.findings import find_guardrails
-from analysis.decision.lasting import decide_lasting
+from analysis.decision.sustained import decide_lasting
 from analysis.statistics.sequential import bounds
-from tests.decision.making import ONLY, any_of, arm, arms, calls, claim, events, expectations, plan, spoken
+from tests.decision.making import (
+    ONLY,
+    any_of,
+    arm,
+    arms,
+    calls,
+    claim,
+    events,
+    expectations,
+    plan,
+    spoken,
+)
 
 SINGLE = plan(**ONLY)
 FALLS = claim("falls", name="timeouts")
@@ -21,7 +32,10 @@ def series(after, *, before=20, per_hour=50, hours=24, rare=False):
     """Timeouts an hour: about `before` in each hour of the baseline, and the given ones after the deploy."""
     drawn = np.random.default_rng(5).poisson(before, 168)
     first = calls(-168, 0, per_hour=per_hour, timeout=drawn)
-    return arms(arm(-168, 0, first), arm(0, hours, calls(0, hours, per_hour=per_hour, timeout=np.asarray(after))))
+    return arms(
+        arm(-168, 0, first),
+        arm(0, hours, calls(0, hours, per_hour=per_hour, timeout=np.asarray(after))),
+    )
 
 
 def lasting(both, *said, at=SINGLE, guardrails=(), hours=6):
@@ -46,7 +60,10 @@ def test_hours_that_are_not_better_are_counted():
     """Better on the whole, but in two of the last six hours not."""
     holds, remark, _ = lasting(series([2] * 18 + [2, 21, 2, 2, 21, 2]), FALLS)
     assert not holds
-    assert remark == "it is not sustained: 'timeouts' holds in only 66.7 % of the last 6 h; 80 % are asked"
+    assert (
+        remark
+        == "it is not sustained: 'timeouts' holds in only 66.7 % of the last 6 h; 80 % are asked"
+    )
     assert lasting(series([2] * 18 + [2, 2, 2, 2, 21, 2]), FALLS)[0]  # five of six
 
 
@@ -61,7 +78,10 @@ def test_it_is_asked_once_the_hours_have_passed():
 
 def test_an_exploratory_look_does_not_decide_it():
     free = Plan((1.0,), 0, (0, 24), None, 0.05, 1.96, is_planned=False)
-    assert lasting(series([4] * 24), FALLS, at=free)[:2] == (False, "an exploratory look does not decide whether it lasts")
+    assert lasting(series([4] * 24), FALLS, at=free)[:2] == (
+        False,
+        "an exploratory look does not decide whether it lasts",
+    )
 
 
 @pytest.mark.parametrize(("limit", "holds"), [(0.9, True), (0.05, False)])
@@ -70,11 +90,16 @@ def test_every_critical_guardrail_must_be_met(limit, holds):
     decided, remark, _ = lasting(series([4] * 24), FALLS, guardrails=[guard])
     assert decided is holds
     assert holds or remark == "it is not sustained while a critical guardrail is not met"
-    assert lasting(series([4] * 24), FALLS, guardrails=[claim("below", limit=0.05)])[0]  # one that is not critical does not count
+    assert lasting(series([4] * 24), FALLS, guardrails=[claim("below", limit=0.05)])[
+        0
+    ]  # one that is not critical does not count
 
 
 def test_an_expectation_that_is_not_met_cannot_last():
-    assert lasting(series([20] * 24), FALLS)[:2] == (False, "it is not sustained: 'timeouts' is not met")
+    assert lasting(series([20] * 24), FALLS)[:2] == (
+        False,
+        "it is not sustained: 'timeouts' is not met",
+    )
 
 
 # ---- rare events -----------------------------------------------------------------------------------------------------
@@ -86,9 +111,13 @@ def test_rare_events_need_no_new_evidence():
 
 def test_rare_events_that_come_back_are_evidence_against():
     back = [0] * 18 + [0, 2, 3, 2, 3, 3]
-    holds, remark, states = lasting(series([0] * 120 + back, before=0.6, hours=144), FALLS, at=plan(0, windows=(144,)))
+    holds, remark, states = lasting(
+        series([0] * 120 + back, before=0.6, hours=144), FALLS, at=plan(0, windows=(144,))
+    )
     assert (holds, states) == (False, ["met"])
-    assert remark.startswith("it is not sustained: 'timeouts' is not shown by the last 6 h alone (one-sided p ")
+    assert remark.startswith(
+        "it is not sustained: 'timeouts' is not shown by the last 6 h alone (one-sided p "
+    )
 
 
 def test_zero_stays_zero():
@@ -100,26 +129,51 @@ def test_zero_stays_zero():
 def slow_end(late_ms):
     rng = np.random.default_rng(2)
     first = calls(-168, 0, per_hour=50, latency_ms=rng.normal(2000, 100, 168))
-    then = calls(0, 24, per_hour=50, latency_ms=np.concatenate([rng.normal(2000, 100, 18), rng.normal(late_ms, 100, 6)]))
+    then = calls(
+        0,
+        24,
+        per_hour=50,
+        latency_ms=np.concatenate([rng.normal(2000, 100, 18), rng.normal(late_ms, 100, 6)]),
+    )
     return arms(arm(-168, 0, first), arm(0, 24, then))
 
 
-@pytest.mark.parametrize("said", [claim("below", "latency_mean", limit=3000, name="limit"), claim("no_worse", "latency_mean", margin=0.5, name="limit")])
+@pytest.mark.parametrize(
+    "said",
+    [
+        claim("below", "latency_mean", limit=3000, name="limit"),
+        claim("no_worse", "latency_mean", margin=0.5, name="limit"),
+    ],
+)
 def test_a_limit_must_hold_in_the_last_hours_too(said):
     assert lasting(slow_end(2100), said)[0]
     holds, remark, states = lasting(slow_end(3200), said)
     assert (holds, states) == (False, ["met"])
-    assert remark.startswith("it is not sustained: 'limit' does not hold in the last 6 h alone (one-sided p ")
+    assert remark.startswith(
+        "it is not sustained: 'limit' does not hold in the last 6 h alone (one-sided p "
+    )
 
 
 def test_a_limit_on_rare_minutes_needs_no_new_evidence():
-    over = [events(start, end, kind="cron_over:240000:*:f", y=0, n=60) for start, end in ((-168, 0), (0, 24))]
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=50), events=over[:1]), arm(0, 24, calls(0, 24, per_hour=50), events=over[1:]))
+    over = [
+        events(start, end, kind="cron_over:240000:*:f", y=0, n=60)
+        for start, end in ((-168, 0), (0, 24))
+    ]
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=50), events=over[:1]),
+        arm(0, 24, calls(0, 24, per_hour=50), events=over[1:]),
+    )
     assert lasting(both, claim("below", "cron_over_budget_rate", limit=0.01, budget_ms=240_000))[0]
 
 
 @pytest.mark.parametrize(
-    "said", [claim("stays_zero", "connection_rate", limit=0.5, name="it"), claim("no_worse", margin=0.2, name="it"), FALLS], ids=str
+    "said",
+    [
+        claim("stays_zero", "connection_rate", limit=0.5, name="it"),
+        claim("no_worse", margin=0.2, name="it"),
+        FALLS,
+    ],
+    ids=str,
 )
 def test_silence_is_no_evidence_that_it_lasts(said):
     """Nobody called in the last six hours, in which hundreds of calls are usual."""
@@ -128,16 +182,24 @@ def test_silence_is_no_evidence_that_it_lasts(said):
     both = arms(arm(-168, 0, calls(-168, 0, per_hour=50, timeout=drawn)), arm(0, 24, quiet))
     holds, remark, states = lasting(both, said)
     assert (holds, states) == (False, ["met"])
-    assert remark == f"it is not sustained: {said.name!r} cannot be seen in the last 6 h: they hold none of its calls"
+    assert (
+        remark
+        == f"it is not sustained: {said.name!r} cannot be seen in the last 6 h: they hold none of its calls"
+    )
 
 
 # ---- alternatives ----------------------------------------------------------------------------------------------------
 def test_of_alternatives_one_that_is_met_must_last():
     rng = np.random.default_rng(3)
-    first = calls(-168, 0, per_hour=100, http_5xx=rng.poisson(10, 168), rate_limit=rng.poisson(10, 168))
+    first = calls(
+        -168, 0, per_hour=100, http_5xx=rng.poisson(10, 168), rate_limit=rng.poisson(10, 168)
+    )
     relapsed = [0] * 16 + [10] * 8
     either = any_of(claim("falls", "http_5xx_rate"), claim("falls", "rate_limit_rate"))
-    for after, holds in (({"http_5xx": relapsed, "rate_limit": 1}, True), ({"http_5xx": relapsed, "rate_limit": 10}, False)):
+    for after, holds in (
+        ({"http_5xx": relapsed, "rate_limit": 1}, True),
+        ({"http_5xx": relapsed, "rate_limit": 10}, False),
+    ):
         both = arms(arm(-168, 0, first), arm(0, 24, calls(0, 24, per_hour=100, **after)))
         found, _, states = lasting(both, either)
         assert (found, states) == (holds, ["met"])

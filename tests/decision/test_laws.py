@@ -13,23 +13,32 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from analysis.counting.scope import Cycle
 from analysis.counts import HourlyCounts
 from analysis.decision.claims import Arms, measure
-from analysis.decision.result import finding_object
-from analysis.decision.scan import scan_features
-from analysis.decision.scope import Cycle
+from analysis.decision.regressions import scan_features
+from analysis.results.serializer import finding_object
 from tests.decision.making import any_of, arm, arms, calls, claim, expectations, guardrail, plan
 
 SOURCES, TENANTS = ("s", "r", None), ("t", "u", "v")
 CLASSES = ("timeout", "http_5xx", "other")
 LOOKS = {1: plan(0), 4: plan(1), 24: plan(2)}
 SAID = (
-    claim("falls", by=0.5), claim("falls"), claim("rises", "error_rate", by=0.1), claim("stays_zero", "other_rate"),
-    claim("stays_zero", "http_5xx_rate", limit=0.02), claim("no_worse", "latency_mean", margin=0.1), claim("below", "latency_mean", limit=1500),
-    claim("falls", "time_per_success"), claim("no_worse", "rmst", margin=0.2), claim("no_worse", "slower_than_p95", feature="*", margin=0.5),
-    claim("no_worse", "calls_per_hour", margin=0.5), claim("falls", feature="nobody"), claim("below", "error_rate", limit=0.3, source="s"),
+    claim("falls", by=0.5),
+    claim("falls"),
+    claim("rises", "error_rate", by=0.1),
+    claim("stays_zero", "other_rate"),
+    claim("stays_zero", "http_5xx_rate", limit=0.02),
+    claim("no_worse", "latency_mean", margin=0.1),
+    claim("below", "latency_mean", limit=1500),
+    claim("falls", "time_per_success"),
+    claim("no_worse", "rmst", margin=0.2),
+    claim("no_worse", "slower_than_p95", feature="*", margin=0.5),
+    claim("no_worse", "calls_per_hour", margin=0.5),
+    claim("falls", feature="nobody"),
+    claim("below", "error_rate", limit=0.3, source="s"),
     any_of(claim("falls", "http_5xx_rate"), claim("falls", "other_rate")),
-)  # fmt: skip
+)
 FEW = settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 """Without shrinking: an example is a whole rollout, and seconds go into each."""
 
@@ -42,14 +51,23 @@ def stretches(draw, first, last, *, at_most=3):
     for number in range(draw(st.integers(1, at_most))):
         mean = draw(st.sampled_from([0.02, 0.5, 3.0, 40.0]))
         per_hour = rng.poisson(mean * rng.gamma(2.0, 0.5, last - first))
-        failed = {name: rng.binomial(per_hour, draw(st.sampled_from([0.0, 0.01, 0.3, 1.0])) / 3) for name in CLASSES}
+        failed = {
+            name: rng.binomial(per_hour, draw(st.sampled_from([0.0, 0.01, 0.3, 1.0])) / 3)
+            for name in CLASSES
+        }
         parts.append(
             calls(
-                first, last, per_hour=per_hour, latency_ms=rng.gamma(4.0, draw(st.sampled_from([1, 300])), last - first),
-                feature=draw(st.sampled_from(["f", "f", "g"])), source=SOURCES[number % 3], tenant=draw(st.sampled_from(TENANTS)),
-                failed_ms=draw(st.sampled_from([None, 20_000])), **failed,
+                first,
+                last,
+                per_hour=per_hour,
+                latency_ms=rng.gamma(4.0, draw(st.sampled_from([1, 300])), last - first),
+                feature=draw(st.sampled_from(["f", "f", "g"])),
+                source=SOURCES[number % 3],
+                tenant=draw(st.sampled_from(TENANTS)),
+                failed_ms=draw(st.sampled_from([None, 20_000])),
+                **failed,
             )
-        )  # fmt: skip
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -62,7 +80,11 @@ def rollouts(draw, *, excluded=True):
 
 
 def objects(both, at):
-    found = [*expectations(both, *SAID, at=at), *(guardrail(both, said, at=at) for said in SAID[3:7]), *scan_features(both, at)]
+    found = [
+        *expectations(both, *SAID, at=at),
+        *(guardrail(both, said, at=at) for said in SAID[3:7]),
+        *scan_features(both, at),
+    ]
     return [finding_object(item) for item in found]
 
 
@@ -107,7 +129,9 @@ def test_a_value_lies_in_its_own_interval_and_a_one_sided_p_agrees_with_its_boun
 
 
 def shuffled(both, seed=0):
-    return _changed(both, lambda hourly: HourlyCounts.of(hourly.rows.sample(frac=1.0, random_state=seed)))
+    return _changed(
+        both, lambda hourly: HourlyCounts.of(hourly.rows.sample(frac=1.0, random_state=seed))
+    )
 
 
 def split(both, seed=0):
@@ -122,7 +146,9 @@ def split(both, seed=0):
 
 
 def _changed(both, change):
-    before, after = (replace(side, hourly=change(side.hourly)) for side in (both.baseline, both.post))
+    before, after = (
+        replace(side, hourly=change(side.hourly)) for side in (both.baseline, both.post)
+    )
     return Arms(before, after, both.cycle, both.user_classes)
 
 
@@ -140,7 +166,12 @@ def test_an_hour_without_calls_changes_no_value(drawn):
     """A day of silence before the baseline is a day of no calls: every crude value and the standardised difference stay."""
     both, at = drawn
     days = both.cycle.repeats
-    longer = Arms(replace(both.baseline, hours=(-24 * (days + 1), 0)), both.post, Cycle(24, days + 1), both.user_classes)
+    longer = Arms(
+        replace(both.baseline, hours=(-24 * (days + 1), 0)),
+        both.post,
+        Cycle(24, days + 1),
+        both.user_classes,
+    )
     for said in SAID:
         for part in said.any_of or (said,):
             if part.metric == "calls_per_hour":
@@ -148,7 +179,9 @@ def test_an_hour_without_calls_changes_no_value(drawn):
             one, other = (measure(part, either, at.hours).comparison for either in (both, longer))
             assert one.crude_baseline_value == other.crude_baseline_value
             assert (one.difference is None) == (other.difference is None)
-            assert one.difference is None or other.difference == pytest.approx(one.difference, abs=1e-9)
+            assert one.difference is None or other.difference == pytest.approx(
+                one.difference, abs=1e-9
+            )
             assert one.p_value() <= 1
 
 
@@ -159,7 +192,10 @@ def test_swapping_the_arms_turns_every_difference_round(data, strata):
     first = data.draw(stretches(-24, 0, at_most=strata))
     second = data.draw(stretches(0, 24, at_most=strata))
     both = arms(arm(-24, 0, first), arm(0, 24, second))
-    swapped = arms(arm(-24, 0, second.assign(hour=second["hour"] - 24)), arm(0, 24, first.assign(hour=first["hour"] + 24)))
+    swapped = arms(
+        arm(-24, 0, second.assign(hour=second["hour"] - 24)),
+        arm(0, 24, first.assign(hour=first["hour"] + 24)),
+    )
     for said in (part for whole in SAID for part in (whole.any_of or (whole,))):
         there, back = (measure(said, either, (0, 24)).comparison for either in (both, swapped))
         assert (there.difference is None) == (back.difference is None)
@@ -179,11 +215,18 @@ def test_findings_do_not_hang_on_the_names_of_sources_and_tenants(drawn, seed):
     def renamed(hourly):
         rows = hourly.rows
         names = {"t": f"z{seed}", "u": "a", "v": "m"}
-        return HourlyCounts.of(rows.assign(tenant=rows["tenant"].map(names), source=rows["source"].map({"s": "y", "r": "x"}, na_action="ignore")))
+        return HourlyCounts.of(
+            rows.assign(
+                tenant=rows["tenant"].map(names),
+                source=rows["source"].map({"s": "y", "r": "x"}, na_action="ignore"),
+            )
+        )
 
     other = _changed(both, renamed)
     for said in SAID[:3]:
         one, two = (measure(said, either, at.hours).comparison for either in (both, other))
         assert (one.difference is None) == (two.difference is None)
-        assert one.difference is None or two.difference == pytest.approx(one.difference, rel=1e-9, abs=1e-12)
+        assert one.difference is None or two.difference == pytest.approx(
+            one.difference, rel=1e-9, abs=1e-12
+        )
         assert two.p_value() == pytest.approx(one.p_value(), rel=1e-6, abs=1e-12)

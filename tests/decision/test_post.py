@@ -24,7 +24,13 @@ def test_a_longer_look_reads_the_new_hours_alone_and_has_the_counts_of_all(looks
     for found in (longer, again):
         assert_same(found, looks.whole(4))
     assert_same(first, looks.whole(1))
-    rows = Calls(plain_rows(growing_calls(1)), start=DEPLOYED_AT, end=DEPLOYED_AT + 4 * HOUR, settle=SETTLE, deployed_at=DEPLOYED_AT)
+    rows = Calls(
+        plain_rows(growing_calls(1)),
+        start=DEPLOYED_AT,
+        end=DEPLOYED_AT + 4 * HOUR,
+        settle=SETTLE,
+        deployed_at=DEPLOYED_AT,
+    )
     assert counted(longer.latency) == dict(rows.latency_counts())
     assert counted(longer.bins) == dict(rows.bins())
 
@@ -42,7 +48,10 @@ def test_the_judge_keeps_the_planned_looks_that_a_longer_one_follows(files):
     rollout.close()
     assert last.result == whole.result
     assert look.result["post"]["calls"] < last.result["post"]["calls"]
-    assert sorted(path.relative_to(files.settings.outputs).as_posix() for path in files.settings.outputs.rglob("*.parquet")) == ["baseline/counts.parquet"]
+    assert sorted(
+        path.relative_to(files.settings.outputs).as_posix()
+        for path in files.settings.outputs.rglob("*.parquet")
+    ) == ["baseline/counts.parquet"]
 
 
 # ---- laws: looks in any order are those of the whole ------------------------------------------------------------------
@@ -63,7 +72,9 @@ def test_looks_of_any_lengths_are_those_of_the_whole_windows(tmp_path, seed):
 
 def test_with_a_warm_up_and_classes_of_ones_own(files):
     looks = changed(files, "[source]", 'warm_up = "7m"\n[source]')
-    looks = changed(looks, "[monitoring]", '[[error_class]]\nname = "mine"\ncontains = ["timed"]\n[monitoring]')
+    looks = changed(
+        looks, "[monitoring]", '[[error_class]]\nname = "mine"\ncontains = ["timed"]\n[monitoring]'
+    )
     looks.look(1)
     grown, read = looks.look(4)
     assert read == at(1)
@@ -81,9 +92,15 @@ def test_a_later_stage_has_counts_of_its_own(files):
 
 
 # ---- edges -----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("damage", [
-    lambda content: b"", lambda content: b"no parquet", lambda content: content[: len(content) // 2], lambda content: b"x" * 60 + content[60:],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"no parquet",
+        lambda content: content[: len(content) // 2],
+        lambda content: b"x" * 60 + content[60:],
+    ],
+)
 def test_a_damaged_file_costs_time_and_nothing_else(files, damage):
     expected = files.whole(4)
     files.look(1)
@@ -99,7 +116,9 @@ def test_a_flipped_byte_is_seen_or_harmless(files):
     files.look(1)
     content = files.path.read_bytes()
     for place in range(4, len(content) - 4, len(content) // 12):
-        files.path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        files.path.write_bytes(
+            content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
+        )
         assert_same(files.look(4, keep=False)[0], expected)
 
 
@@ -117,8 +136,10 @@ def test_a_folder_that_takes_no_file_costs_no_verdict(files):
     files.path.parent.symlink_to("/proc")  # nobody may write there
     arm, _ = files.look(1)
     assert arm.calls
-    assert files.told == [f"the counts of this look are not kept for the next one: cannot write '{files.path}': No such file or directory; "
-                          "free space or make the folder writable, then run again"]  # fmt: skip
+    assert files.told == [
+        f"the counts of this look are not kept for the next one: cannot write '{files.path}': No such file or directory; "
+        "free space or make the folder writable, then run again"
+    ]
 
 
 def test_a_window_without_calls_is_not_kept(files):

@@ -9,8 +9,8 @@ import pytest
 
 from analysis.config import load_settings
 from analysis.decision.claims import Measured
+from analysis.decision.placebo import PretendedArms, replay_pretended_deploys
 from analysis.decision.plan import plan_exploratory, plan_look
-from analysis.decision.replay import PretendedArms, replay_pretended_deploys
 from analysis.errors import WrongUse
 from analysis.statistics.placebo import pretended_deploys
 from analysis.statistics.sequential import bounds
@@ -28,22 +28,38 @@ def test_a_steady_week_has_42_pretended_deploys_of_four_hours_and_few_alarms():
 
 
 def test_a_day_has_none():
-    assert replay_pretended_deploys([FALLS], week(before={"timeout": 20}, after={}, hours=4, days=1), FOUR).pretended_deploys == 0
-    assert replay_pretended_deploys([], week(before={"timeout": 20}, after={}), plan(**ONLY)).pretended_deploys == 0
+    assert (
+        replay_pretended_deploys(
+            [FALLS], week(before={"timeout": 20}, after={}, hours=4, days=1), FOUR
+        ).pretended_deploys
+        == 0
+    )
+    assert (
+        replay_pretended_deploys(
+            [], week(before={"timeout": 20}, after={}), plan(**ONLY)
+        ).pretended_deploys
+        == 0
+    )
 
 
 def stepping(days=7):
     """A baseline that itself has a step: ten timeouts an hour, and none on the last day."""
     drawn = np.random.default_rng(0).poisson(10, 24 * days)
     drawn[-24:] = 0
-    return arms(arm(-24 * days, 0, calls(-24 * days, 0, per_hour=50, timeout=drawn)), arm(0, 24, calls(0, 24, per_hour=50, timeout=10)))
+    return arms(
+        arm(-24 * days, 0, calls(-24 * days, 0, per_hour=50, timeout=drawn)),
+        arm(0, 24, calls(0, 24, per_hour=50, timeout=10)),
+    )
 
 
 def test_a_step_in_the_baseline_cries_wolf_and_is_counted():
     at = plan(**ONLY)
     falls = replay_pretended_deploys([FALLS], stepping(), at)
     assert 0 < falls.false_alarms < falls.pretended_deploys
-    assert replay_pretended_deploys([claim("falls", feature="nobody")], stepping(), at).false_alarms == 0
+    assert (
+        replay_pretended_deploys([claim("falls", feature="nobody")], stepping(), at).false_alarms
+        == 0
+    )
 
 
 def test_what_the_judge_asks_for_is_asked_of_a_pretended_deploy_too():
@@ -51,7 +67,10 @@ def test_what_the_judge_asks_for_is_asked_of_a_pretended_deploy_too():
     at = plan(**ONLY)
     harmless = [claim("below", limit=0.9), claim("stays_zero", "connection_rate", limit=0.5)]
     assert replay_pretended_deploys(harmless, stepping(), at).false_alarms == 0
-    few = arms(arm(-168, 0, calls(-168, 0, per_hour=1, timeout=np.arange(168) < 144)), arm(0, 24, calls(0, 24, per_hour=1)))
+    few = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=1, timeout=np.arange(168) < 144)),
+        arm(0, 24, calls(0, 24, per_hour=1)),
+    )
     assert replay_pretended_deploys([FALLS], few, at).false_alarms == 0
 
 
@@ -60,7 +79,9 @@ def test_a_critical_guardrail_that_is_not_met_is_an_alarm_too():
     at, both = plan(**ONLY), week(before={"timeout": 20}, after={"timeout": 20}, seed=3)
     margin = {"margin": 0.02}
     plainly = replay_pretended_deploys([], both, at, guardrails=[claim("no_worse", **margin)])
-    critical = replay_pretended_deploys([], both, at, guardrails=[claim("no_worse", critical=True, **margin)])
+    critical = replay_pretended_deploys(
+        [], both, at, guardrails=[claim("no_worse", critical=True, **margin)]
+    )
     assert critical.false_alarms >= plainly.false_alarms
 
 
@@ -69,7 +90,10 @@ def test_guardrails_and_alternatives_are_replayed():
     rises = replay_pretended_deploys([], both, at, guardrails=[claim("no_worse", margin=0.01)])
     assert rises.pretended_deploys > 0
     either = any_of(FALLS, claim("falls", "connection_rate"))
-    assert replay_pretended_deploys([either], both, at).false_alarms <= replay_pretended_deploys([FALLS], both, at).false_alarms
+    assert (
+        replay_pretended_deploys([either], both, at).false_alarms
+        <= replay_pretended_deploys([FALLS], both, at).false_alarms
+    )
 
 
 def test_a_pretended_deploy_is_measured_like_a_real_one():
@@ -84,7 +108,7 @@ def test_a_pretended_deploy_is_measured_like_a_real_one():
 
 
 def _scope_and_metric():
-    from analysis.decision.scope import Scope
+    from analysis.counting.scope import Scope
     from analysis.metrics import metric_named
 
     return Scope("f"), metric_named("timeout_rate")
@@ -110,7 +134,11 @@ def test_planned_looks_have_the_bounds_of_the_plan_whatever_was_looked_at(settin
     looks = [plan_look(settings(), label) for label in ("1h", "4h", "24h")]
     assert [look.bound for look in looks] == list(bounds((1 / 24, 4 / 24, 1.0), 0.05))
     assert [round(look.bound, 2) for look in looks[:2]] == [3.92, 3.21]
-    assert [(look.hours, look.previous_last, look.is_last) for look in looks] == [((0, 1), None, False), ((0, 4), 1, False), ((0, 24), 4, True)]
+    assert [(look.hours, look.previous_last, look.is_last) for look in looks] == [
+        ((0, 1), None, False),
+        ((0, 4), 1, False),
+        ((0, 24), 4, True),
+    ]
     assert looks[0].later_looks == ((1, 4), (2, 24))
     assert looks[2].later_looks == ()
     assert plan_look(settings(), "60m").hours == (0, 1)
@@ -123,18 +151,37 @@ def test_the_looks_of_a_later_stage_are_the_same_plan_hours_further_on(settings)
 
 
 def test_only_looks_that_share_the_error_have_wide_intervals(settings):
-    assert [plan_look(settings(), label).looks_share_alpha for label in ("1h", "4h", "24h")] == [True, True, False]
+    assert [plan_look(settings(), label).looks_share_alpha for label in ("1h", "4h", "24h")] == [
+        True,
+        True,
+        False,
+    ]
     assert not plan_look(settings(("24h",)), "24h").looks_share_alpha
 
 
 def test_an_exploratory_look_is_one_look_widened_to_whole_hours(settings):
-    window, look = plan_exploratory(settings(), DEPLOYED_AT, DEPLOYED_AT + 2.5 * HOUR, DEPLOYED_AT + 5.2 * HOUR)
-    assert (look.hours, look.is_planned, look.is_last, look.later_looks) == ((2, 6), False, False, ())
+    window, look = plan_exploratory(
+        settings(), DEPLOYED_AT, DEPLOYED_AT + 2.5 * HOUR, DEPLOYED_AT + 5.2 * HOUR
+    )
+    assert (look.hours, look.is_planned, look.is_last, look.later_looks) == (
+        (2, 6),
+        False,
+        False,
+        (),
+    )
     assert (window.start, window.end) == (DEPLOYED_AT + 2 * HOUR, DEPLOYED_AT + 6 * HOUR)
     assert look.bound == pytest.approx(1.959964)
 
 
-@pytest.mark.parametrize(("start", "end", "words"), [(3, 3, "is not before --to"), (5, 3, "is not before --to"), (-1, 3, "lies before the deploy")])
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [(3, 3, "is not before --to"), (5, 3, "is not before --to"), (-1, 3, "lies before the deploy")],
+)
 def test_an_exploratory_look_outside_the_post_hours_is_refused(settings, start, end, words):
     with pytest.raises(WrongUse, match=words):
-        plan_exploratory(settings(), DEPLOYED_AT, DEPLOYED_AT + timedelta(hours=start), DEPLOYED_AT + timedelta(hours=end))
+        plan_exploratory(
+            settings(),
+            DEPLOYED_AT,
+            DEPLOYED_AT + timedelta(hours=start),
+            DEPLOYED_AT + timedelta(hours=end),
+        )

@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 
 import analysis
 from analysis.clock import CLOCK_VARIABLE, iso
-from analysis.decision.result import _plain, finding_object, result_schema
-from analysis.telemetry.simulate_series import simulate_series
+from analysis.results.serializer import _plain, finding_object, result_schema
+from analysis.sample.series import simulate_series
 from tests.decision.counting import calls_of, inside, plain_numbers
 from tests.decision.making import DEPLOYED_AT, arm, arms, calls, claim, expectation, plan
 
@@ -47,11 +47,32 @@ margin = 0.5
 def rows_fixture():
     """Two features and two sources; one call in five takes four minutes, so that it is written hours' ends and settles later."""
     series = [
-        simulate_series(calls_per_hour=60, seed=seed, feature_id=feature, source=source, timeout_rate_before=0.4, timeout_rate_after=0.1, cap_ms=20_000)
+        simulate_series(
+            calls_per_hour=60,
+            seed=seed,
+            feature_id=feature,
+            source=source,
+            timeout_rate_before=0.4,
+            timeout_rate_after=0.1,
+            cap_ms=20_000,
+        )
         for seed, (feature, source) in enumerate((("f", "s1"), ("f", "s2"), ("g", None)))
     ]
-    rows = pd.concat([frame.astype(dict.fromkeys(("clientId", "source", "featureId", "status", "errorMessage", "leadId"), "object")) for frame in series])
-    rows = rows.assign(createdAt=rows["createdAt"].astype("datetime64[ms]"), id=[f"row-{number}" for number in range(len(rows))])
+    rows = pd.concat(
+        [
+            frame.astype(
+                dict.fromkeys(
+                    ("clientId", "source", "featureId", "status", "errorMessage", "leadId"),
+                    "object",
+                )
+            )
+            for frame in series
+        ]
+    )
+    rows = rows.assign(
+        createdAt=rows["createdAt"].astype("datetime64[ms]"),
+        id=[f"row-{number}" for number in range(len(rows))],
+    )
     long = np.random.default_rng(0).random(len(rows)) < 0.2
     rows.loc[long, "createdAt"] += pd.to_timedelta(240_000 - rows.loc[long, "latencyMs"], unit="ms")
     rows.loc[long, "latencyMs"] = 240_000
@@ -78,24 +99,43 @@ def look_at_fixture(rows, tmp_path, monkeypatch):
 # ---- numbers ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("label", "hours", "warm_up", "settle"),
-    [("1h", 1, 0, 90), ("4h", 4, 0, 90), ("24h", 24, 0, 90), ("4h", 4, 20, 90), ("1h", 1, 7, 300), ("4h", 4, 0, 0)],
+    [
+        ("1h", 1, 0, 90),
+        ("4h", 4, 0, 90),
+        ("24h", 24, 0, 90),
+        ("4h", 4, 20, 90),
+        ("1h", 1, 7, 300),
+        ("4h", 4, 0, 0),
+    ],
 )
-def test_calls_events_and_values_are_those_of_a_plain_count(look_at, rows, label, hours, warm_up, settle):
+def test_calls_events_and_values_are_those_of_a_plain_count(
+    look_at, rows, label, hours, warm_up, settle
+):
     result = look_at(label, warm_up=f"{warm_up}m", settle=f"{settle}s").result
-    calls_there = calls_of(rows, DEPLOYED_AT, settle=timedelta(seconds=settle), warm_up=timedelta(minutes=warm_up))
+    calls_there = calls_of(
+        rows, DEPLOYED_AT, settle=timedelta(seconds=settle), warm_up=timedelta(minutes=warm_up)
+    )
     if hours == 24:  # a whole day is compared with the whole baseline
         calls_there.loc[calls_there["hour"] < -1, "lag_hours"] = 0
     wanted = plain_numbers(calls_there, hours, days=7, feature="f", kind="timeout")
     found = result["expectations"][0]
     for name in ("baseline", "post"):
-        assert found[name] == {"calls": wanted[name][0], "events": wanted[name][1], "value": pytest.approx(wanted[name][2], rel=1e-12)}
+        assert found[name] == {
+            "calls": wanted[name][0],
+            "events": wanted[name][1],
+            "value": pytest.approx(wanted[name][2], rel=1e-12),
+        }
     mean = result["guardrails"][0]
     from_s = calls_there[calls_there["source"].notna()]
     assert mean["post"]["calls"] == len(inside(from_s, 0, hours))
-    assert mean["post"]["value"] == pytest.approx(inside(from_s, 0, hours)["latency_ms"].mean(), rel=1e-12)
+    assert mean["post"]["value"] == pytest.approx(
+        inside(from_s, 0, hours)["latency_ms"].mean(), rel=1e-12
+    )
     assert mean["post"]["events"] is None
     everything = result["guardrails"][1]
-    assert everything["post"]["calls"] == result["post"]["calls"] == len(inside(calls_there, 0, hours))
+    assert (
+        everything["post"]["calls"] == result["post"]["calls"] == len(inside(calls_there, 0, hours))
+    )
     assert result["deployed_at"] == result["look"]["start"] == iso(DEPLOYED_AT)
     assert found["crude_difference"] == pytest.approx(wanted["post"][2] - wanted["baseline"][2])
 
@@ -114,7 +154,10 @@ def test_a_repeated_look_gives_the_same_result(look_at):
 @pytest.fixture(scope="module", name="result")
 def result_fixture():
     """The object of a finding, without a database."""
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=50, timeout=20)), arm(0, 24, calls(0, 24, per_hour=50, timeout=np.arange(24) % 3)))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=50, timeout=20)),
+        arm(0, 24, calls(0, 24, per_hour=50, timeout=np.arange(24) % 3)),
+    )
     return finding_object(expectation(both, claim("falls", by=0.5), at=plan(2)))
 
 
@@ -152,11 +195,21 @@ def test_every_field_of_the_design_is_required(result, errors_of):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("finding", "maybe"), ("claim", "sinks"), ("p_value", 1.5), ("p_value", "0.1"), ("interval", [0.1]), ("interval", [None, 0.1]),
-        ("level", None), ("sentence", ""), ("difference", "much"), ("baseline", {"calls": 1.5, "events": None, "value": None}),
-        ("metric", None), ("event_hour", -1), ("p_value", None),
+        ("finding", "maybe"),
+        ("claim", "sinks"),
+        ("p_value", 1.5),
+        ("p_value", "0.1"),
+        ("interval", [0.1]),
+        ("interval", [None, 0.1]),
+        ("level", None),
+        ("sentence", ""),
+        ("difference", "much"),
+        ("baseline", {"calls": 1.5, "events": None, "value": None}),
+        ("metric", None),
+        ("event_hour", -1),
+        ("p_value", None),
     ],
-)  # fmt: skip
+)
 def test_wrong_values_are_refused(result, errors_of, field, value):
     assert errors_of(result | {field: value})
 
@@ -166,13 +219,32 @@ def test_the_whole_object_is_strict_too(look_at):
     assert list(SCHEMA.iter_errors(result)) == []
     top = "schema rollout verdict reason deployed_at look baseline post expectations guardrails exploratory cliffs advice checks calibration provenance"
     for field in top.split():
-        assert not SCHEMA.is_valid({key: value for key, value in result.items() if key != field}), field
-    for field, value in (("schema", 2), ("verdict", "fine"), ("deployed_at", "2026-02-02T23:10:16"), ("reason", "")):
+        assert not SCHEMA.is_valid({key: value for key, value in result.items() if key != field}), (
+            field
+        )
+    for field, value in (
+        ("schema", 2),
+        ("verdict", "fine"),
+        ("deployed_at", "2026-02-02T23:10:16"),
+        ("reason", ""),
+    ):
         assert not SCHEMA.is_valid(result | {field: value}), field
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
 def test_what_json_does_not_know_is_null():
-    assert _plain({"a": float("nan"), "b": [np.float64("inf"), np.int64(3), 2.5], "c": True, "d": "x", "e": None}) == {
-        "a": None, "b": [None, 3, 2.5], "c": True, "d": "x", "e": None,
-    }  # fmt: skip
+    assert _plain(
+        {
+            "a": float("nan"),
+            "b": [np.float64("inf"), np.int64(3), 2.5],
+            "c": True,
+            "d": "x",
+            "e": None,
+        }
+    ) == {
+        "a": None,
+        "b": [None, 3, 2.5],
+        "c": True,
+        "d": "x",
+        "e": None,
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.decision.scan import scan_features
+from analysis.decision.regressions import scan_features
 from analysis.statistics.multiplicity import benjamini_hochberg
 from tests.decision.making import ONLY, arm, arms, calls, plan, week
 
@@ -21,7 +21,10 @@ def from_hour(hour, events, *, hours=24):
 
 
 def test_a_new_class_is_found_with_the_hour_it_began():
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=50, timeout=2)), arm(0, 24, calls(0, 24, per_hour=50, timeout=2, connection=from_hour(5, 3))))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=50, timeout=2)),
+        arm(0, 24, calls(0, 24, per_hour=50, timeout=2, connection=from_hour(5, 3))),
+    )
     found = scanned(both)["connection_rate", "f"]
     assert (found.state, found.event_hour, found.began_hour) == ("worse", 5, 5)
     assert found.p_adjusted <= 0.05
@@ -30,7 +33,10 @@ def test_a_new_class_is_found_with_the_hour_it_began():
 
 def test_a_class_that_was_there_at_another_hour_of_the_day_is_not_new():
     night = np.tile(np.repeat([0, 3], 12), 7)
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=50, connection=night)), arm(0, 4, calls(0, 4, per_hour=50, connection=3)))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=50, connection=night)),
+        arm(0, 4, calls(0, 4, per_hour=50, connection=3)),
+    )
     found = scanned(both, plan(0, windows=(4,)))["connection_rate", "f"]
     assert found.measured.comparison.baseline_y == 0
     assert found.event_hour is None
@@ -40,16 +46,26 @@ def test_a_class_that_was_there_at_another_hour_of_the_day_is_not_new():
 def test_growth_of_errors_of_no_known_class_is_found_with_its_hour(hour):
     rng = np.random.default_rng(hour)
     before, after = rng.poisson(2, 168), rng.poisson(2, 24) + from_hour(hour, 8)
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=50, other=before)), arm(0, 24, calls(0, 24, per_hour=50, other=after)))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=50, other=before)),
+        arm(0, 24, calls(0, 24, per_hour=50, other=after)),
+    )
     found = scanned(both)["other_rate", "f"]
     assert (found.state, found.began_hour, found.event_hour) == ("worse", hour, None)
 
 
 def test_a_feature_that_lost_its_traffic_is_found():
     before = [calls(-168, 0, per_hour=40, feature=name) for name in ("kept", "lost", "gone")]
-    after = [calls(0, 24, per_hour=40, feature="kept"), calls(0, 24, per_hour=np.where(np.arange(24) < 10, 40, 2), feature="lost")]
+    after = [
+        calls(0, 24, per_hour=40, feature="kept"),
+        calls(0, 24, per_hour=np.where(np.arange(24) < 10, 40, 2), feature="lost"),
+    ]
     found = scanned(arms(arm(-168, 0, *before), arm(0, 24, *after)))
-    assert [found["calls_per_hour", name].state for name in ("kept", "lost", "gone")] == ["undecided", "worse", "worse"]
+    assert [found["calls_per_hour", name].state for name in ("kept", "lost", "gone")] == [
+        "undecided",
+        "worse",
+        "worse",
+    ]
     assert [found["calls_per_hour", name].began_hour for name in ("lost", "gone")] == [10, 0]
 
 
@@ -60,12 +76,21 @@ def test_p_is_adjusted_over_everything_scanned_and_no_data_counts():
     assert p == sorted(p)
     assert [item.p_adjusted for item in found] == pytest.approx(benjamini_hochberg(p))
     assert {item.claim.metric for item in found} == {
-        "error_rate", "slower_than_p95", "latency_mean", "total_tokens_mean", "calls_per_hour", "timeout_rate", "http_5xx_rate",
-    }  # fmt: skip
+        "error_rate",
+        "slower_than_p95",
+        "latency_mean",
+        "total_tokens_mean",
+        "calls_per_hour",
+        "timeout_rate",
+        "http_5xx_rate",
+    }
 
 
 def test_a_new_feature_has_nothing_to_be_compared_with():
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=40)), arm(0, 24, calls(0, 24, per_hour=40), calls(0, 24, per_hour=40, feature="new", timeout=20)))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=40)),
+        arm(0, 24, calls(0, 24, per_hour=40), calls(0, 24, per_hour=40, feature="new", timeout=20)),
+    )
     assert scanned(both)["timeout_rate", "new"].state == "no_data"
 
 
@@ -79,7 +104,15 @@ def test_where_nothing_changed_little_is_found():
     """Twelve weeks without a change: of 84 numbers, hardly one is called worse."""
     worse = total = 0
     for seed in range(12):
-        found = scan_features(week(before={"timeout": 5, "http_5xx": 2}, after={"timeout": 5, "http_5xx": 2}, seed=seed, per_hour=60), SINGLE)
+        found = scan_features(
+            week(
+                before={"timeout": 5, "http_5xx": 2},
+                after={"timeout": 5, "http_5xx": 2},
+                seed=seed,
+                per_hour=60,
+            ),
+            SINGLE,
+        )
         worse, total = worse + sum(item.state == "worse" for item in found), total + len(found)
     assert total == 84
     assert worse <= 2

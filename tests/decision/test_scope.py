@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.counting.caps import find_limits
+from analysis.counting.scope import Cycle, Scope
 from analysis.counts import LatencyCounts
 from analysis.decision.claims import measure
-from analysis.decision.limits import find_limits
-from analysis.decision.scope import Cycle, Scope
 from analysis.metrics import metric_named
 from analysis.statistics.cliff import Cliff
 from tests.decision.making import LIMITS, arm, arms, calls, claim, plan
@@ -27,7 +27,12 @@ RATE, MEAN = metric_named("timeout_rate"), metric_named("latency_mean")
         (Scope(), "anything", None, True),
         (Scope("*"), "anything", None, True),
         (Scope(None, "job/*"), "f", "job/x", True),
-        (Scope(None, "job/*"), "f", None, False),  # unattributed calls belong only where no source is asked for
+        (
+            Scope(None, "job/*"),
+            "f",
+            None,
+            False,
+        ),  # unattributed calls belong only where no source is asked for
         (Scope(None, "*"), "f", None, False),
         (Scope("f[1]*"), "f[1]x", None, True),  # brackets mean themselves
         (Scope("f?"), "fx", None, False),
@@ -38,45 +43,84 @@ def test_patterns(scope, feature, source, belongs):
 
 
 def strata(before, after, scope, metric=RATE, hours=24):
-    baseline, post = arms(arm(-168, 0, *before), arm(0, hours, *after)).totals(scope, metric, (0, hours))
+    baseline, post = arms(arm(-168, 0, *before), arm(0, hours, *after)).totals(
+        scope, metric, (0, hours)
+    )
     return sorted(zip(baseline.n.sum(axis=(1, 2)), post.n.sum(axis=(1, 2)), strict=True))
 
 
 def test_strata_are_sources_and_tenants_with_a_tenth_of_the_calls_in_either_arm():
-    before = [calls(-168, 0, per_hour=n, tenant=tenant) for n, tenant in ((80, "big"), (10, "once"), (6, "small"), (4, "burst"))]
-    after = [calls(0, 24, per_hour=n, tenant=tenant) for n, tenant in ((80, "big"), (5, "once"), (5, "small"), (60, "burst"))]
-    assert strata(before, after, Scope("f")) == [(168 * 4, 24 * 60), (168 * 6, 24 * 5), (168 * 10, 24 * 5), (168 * 80, 24 * 80)]
-    few = [calls(0, 24, per_hour=n, tenant=tenant) for n, tenant in ((80, "big"), (5, "once"), (5, "small"))]
-    assert strata(before, few, Scope("f")) == [(168 * 10, 24 * 5), (168 * 10, 24 * 5), (168 * 80, 24 * 80)]  # burst and small together
+    before = [
+        calls(-168, 0, per_hour=n, tenant=tenant)
+        for n, tenant in ((80, "big"), (10, "once"), (6, "small"), (4, "burst"))
+    ]
+    after = [
+        calls(0, 24, per_hour=n, tenant=tenant)
+        for n, tenant in ((80, "big"), (5, "once"), (5, "small"), (60, "burst"))
+    ]
+    assert strata(before, after, Scope("f")) == [
+        (168 * 4, 24 * 60),
+        (168 * 6, 24 * 5),
+        (168 * 10, 24 * 5),
+        (168 * 80, 24 * 80),
+    ]
+    few = [
+        calls(0, 24, per_hour=n, tenant=tenant)
+        for n, tenant in ((80, "big"), (5, "once"), (5, "small"))
+    ]
+    assert strata(before, few, Scope("f")) == [
+        (168 * 10, 24 * 5),
+        (168 * 10, 24 * 5),
+        (168 * 80, 24 * 80),
+    ]  # burst and small together
 
 
 def test_a_tenant_is_large_by_the_hours_that_are_compared():
     """A slow tenant comes in four hours of the day only: a third of those hours' calls, a small share of the whole baseline's."""
     clock = np.arange(-168, 0) % 24
     slow = np.where(clock < 4, 50, 0)
-    before = [calls(-168, 0, per_hour=100, tenant="quick"), calls(-168, 0, per_hour=slow, tenant="slow", latency_ms=5000)]
-    after = [calls(0, 4, per_hour=100, tenant="quick"), calls(0, 4, per_hour=5, tenant="slow", latency_ms=5000)]
-    found = measure(claim("falls", "latency_mean"), arms(arm(-168, 0, *before), arm(0, 4, *after)), (0, 4)).comparison
+    before = [
+        calls(-168, 0, per_hour=100, tenant="quick"),
+        calls(-168, 0, per_hour=slow, tenant="slow", latency_ms=5000),
+    ]
+    after = [
+        calls(0, 4, per_hour=100, tenant="quick"),
+        calls(0, 4, per_hour=5, tenant="slow", latency_ms=5000),
+    ]
+    found = measure(
+        claim("falls", "latency_mean"), arms(arm(-168, 0, *before), arm(0, 4, *after)), (0, 4)
+    ).comparison
     assert found.crude_difference < -1000
     assert found.difference == 0
 
 
 def test_a_missing_source_is_a_stratum_of_its_own():
-    before, after = ([calls(first, last, per_hour=10, source=source) for source in ("s", None)] for first, last in ((-168, 0), (0, 24)))
+    before, after = (
+        [calls(first, last, per_hour=10, source=source) for source in ("s", None)]
+        for first, last in ((-168, 0), (0, 24))
+    )
     assert strata(before, after, Scope("f")) == [(1680, 240), (1680, 240)]
     assert strata(before, after, Scope("f", "s")) == [(1680, 240)]
 
 
 def test_a_pattern_is_one_total_with_the_feature_among_its_strata():
-    before, after = ([calls(first, last, per_hour=10, feature=name) for name in ("a.x", "a.y", "b")] for first, last in ((-168, 0), (0, 24)))
+    before, after = (
+        [calls(first, last, per_hour=10, feature=name) for name in ("a.x", "a.y", "b")]
+        for first, last in ((-168, 0), (0, 24))
+    )
     assert strata(before, after, Scope("a.*")) == [(1680, 240), (1680, 240)]
     assert strata(before, after, Scope("*")) == [(1680, 240)] * 3
     assert strata(before, after, Scope("a.x")) == [(1680, 240)]
 
 
 def test_calls_an_hour_are_compared_as_they_come():
-    before, after = ([calls(first, last, per_hour=10, source=source) for source in ("s", None)] for first, last in ((-168, 0), (0, 24)))
-    found = measure(claim("falls", "calls_per_hour"), arms(arm(-168, 0, *before), arm(0, 24, *after)), (0, 24))
+    before, after = (
+        [calls(first, last, per_hour=10, source=source) for source in ("s", None)]
+        for first, last in ((-168, 0), (0, 24))
+    )
+    found = measure(
+        claim("falls", "calls_per_hour"), arms(arm(-168, 0, *before), arm(0, 24, *after)), (0, 24)
+    )
     assert found.comparison.crude_post_value == 20
     assert found.comparison.post_n == 24
     assert found.calls == (3360, 480)
@@ -85,7 +129,14 @@ def test_calls_an_hour_are_compared_as_they_come():
 # ---- hours -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("hours", "cycle"),
-    [(24, Cycle(24, 1)), (25, Cycle(24, 2)), (168, Cycle(24, 7)), (13 * 24, Cycle(24, 13)), (14 * 24, Cycle(168, 2)), (21 * 24, Cycle(168, 3))],
+    [
+        (24, Cycle(24, 1)),
+        (25, Cycle(24, 2)),
+        (168, Cycle(24, 7)),
+        (13 * 24, Cycle(24, 13)),
+        (14 * 24, Cycle(168, 2)),
+        (21 * 24, Cycle(168, 3)),
+    ],
 )
 def test_two_weeks_or_more_match_the_hour_of_the_week(hours, cycle):
     assert Cycle.of(-hours) == cycle
@@ -93,7 +144,12 @@ def test_two_weeks_or_more_match_the_hour_of_the_week(hours, cycle):
 
 @pytest.mark.parametrize(
     ("first", "last", "cycle"),
-    [(-336, -168, Cycle(24, 14)), (-504, -168, Cycle(168, 3)), (-400, -24, Cycle(24, 17)), (-20, -8, Cycle(24, 1))],
+    [
+        (-336, -168, Cycle(24, 14)),
+        (-504, -168, Cycle(168, 3)),
+        (-400, -24, Cycle(24, 17)),
+        (-20, -8, Cycle(24, 1)),
+    ],
 )
 def test_a_week_that_is_not_there_is_not_matched(first, last, cycle):
     """A baseline that ends before the deploy: only whole weeks that lie in it count."""
@@ -102,25 +158,38 @@ def test_a_week_that_is_not_there_is_not_matched(first, last, cycle):
 
 def test_a_look_is_compared_with_the_same_hours_of_every_day():
     clock = np.arange(-168, 0) % 24
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=10 + clock)), arm(0, 4, calls(0, 4, per_hour=10)))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=10 + clock)), arm(0, 4, calls(0, 4, per_hour=10))
+    )
     found = measure(claim("falls"), both, (0, 4)).comparison
     assert found.baseline_n == 7 * (10 + 11 + 12 + 13)
-    late = arms(arm(-168, 0, calls(-168, 0, per_hour=10 + clock)), arm(0, 24, calls(0, 24, per_hour=10)))
+    late = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=10 + clock)), arm(0, 24, calls(0, 24, per_hour=10))
+    )
     assert measure(claim("falls"), late, (20, 24)).comparison.baseline_n == 7 * (30 + 31 + 32 + 33)
 
 
 def test_a_window_of_two_days_meets_every_clock_hour_twice():
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=10, timeout=2)), arm(0, 48, calls(0, 48, per_hour=10, timeout=2)))
+    both = arms(
+        arm(-168, 0, calls(-168, 0, per_hour=10, timeout=2)),
+        arm(0, 48, calls(0, 48, per_hour=10, timeout=2)),
+    )
     found = measure(claim("falls"), both, (0, 48)).comparison
     assert (found.baseline_n, found.post_n, found.difference) == (1680, 480, pytest.approx(0.0))
 
 
 def test_calls_written_too_late_for_the_look_are_left_out_of_both_arms():
-    late = [calls(hour, hour + 1, per_hour=5, lag_hours=1, timeout=5) for hour in (-24, -21, -12, 0, 3, 12)]
+    late = [
+        calls(hour, hour + 1, per_hour=5, lag_hours=1, timeout=5)
+        for hour in (-24, -21, -12, 0, 3, 12)
+    ]
     before = [calls(-24, 0, per_hour=10), *late[:3]]
     four = arms(arm(-24, 0, *before), arm(0, 4, calls(0, 4, per_hour=10), *late[3:5]))
     found = measure(claim("falls"), four, (0, 4)).comparison
-    assert (found.baseline_n, found.baseline_y) == (45, 5)  # that of hour 3 is written in hour 4, after the window
+    assert (found.baseline_n, found.baseline_y) == (
+        45,
+        5,
+    )  # that of hour 3 is written in hour 4, after the window
     assert (found.post_n, found.post_y) == (45, 5)
     day = arms(arm(-24, 0, *before), arm(0, 24, calls(0, 24, per_hour=10), *late[3:]))
     found = measure(claim("falls"), day, (0, 24)).comparison
@@ -128,13 +197,23 @@ def test_calls_written_too_late_for_the_look_are_left_out_of_both_arms():
 
 
 def test_excluded_hours_are_in_no_sum_of_the_baseline():
-    first = arm(-168, 0, calls(-168, 0, per_hour=10, timeout=np.where(np.arange(-168, 0) == -24, 10, 1)), excluded=[-24, -23])
-    found = measure(claim("falls"), arms(first, arm(0, 4, calls(0, 4, per_hour=10, timeout=1))), (0, 4)).comparison
+    first = arm(
+        -168,
+        0,
+        calls(-168, 0, per_hour=10, timeout=np.where(np.arange(-168, 0) == -24, 10, 1)),
+        excluded=[-24, -23],
+    )
+    found = measure(
+        claim("falls"), arms(first, arm(0, 4, calls(0, 4, per_hour=10, timeout=1))), (0, 4)
+    ).comparison
     assert (found.baseline_n, found.baseline_y) == (260, 26)
 
 
 def test_a_baseline_that_ends_before_the_deploy_is_matched_by_clock_hours():
-    both = arms(arm(-96, -48, calls(-96, -48, per_hour=10 + np.arange(-96, -48) % 24)), arm(0, 4, calls(0, 4, per_hour=10)))
+    both = arms(
+        arm(-96, -48, calls(-96, -48, per_hour=10 + np.arange(-96, -48) % 24)),
+        arm(0, 4, calls(0, 4, per_hour=10)),
+    )
     assert both.cycle == Cycle(24, 4)
     found = measure(claim("falls"), both, (0, 4)).comparison
     assert found.baseline_n == 2 * (10 + 11 + 12 + 13)
@@ -150,11 +229,17 @@ def test_an_earlier_look_is_what_was_seen_then():
 # ---- limits ----------------------------------------------------------------------------------------------------------
 def test_tau_is_declared_or_the_cliff_or_the_99th_percentile():
     keys = {"feature": "f", "source": "s", "outcome": 0, "calls": 3}
-    table = LatencyCounts.of(pd.DataFrame([keys | {"latency_ms": ms} for ms in range(100, 10_000, 100)]))
+    table = LatencyCounts.of(
+        pd.DataFrame([keys | {"latency_ms": ms} for ms in range(100, 10_000, 100)])
+    )
     found = find_limits(table, declared_tau_ms={}, cliffs={}).iloc[0]
-    wanted = [int(np.quantile(np.repeat(np.arange(100, 10_000, 100), 3), q)) for q in (0.5, 0.95, 0.99)]
+    wanted = [
+        int(np.quantile(np.repeat(np.arange(100, 10_000, 100), 3), q)) for q in (0.5, 0.95, 0.99)
+    ]
     assert [found["p50_ms"], found["p95_ms"], found["tau_ms"]] == wanted == [5000, 9419, 9804]
     cliff = {"f": Cliff(at_ms=7000.0, n_errors=9, share_of_errors=1.0, n_beyond=0, p_value=None)}
     assert find_limits(table, declared_tau_ms={}, cliffs=cliff).iloc[0]["tau_ms"] == 7000
     assert find_limits(table, declared_tau_ms={"f": 6000}, cliffs=cliff).iloc[0]["tau_ms"] == 6000
-    assert list(find_limits(arm(-24, 0).latency, declared_tau_ms={}, cliffs={}).columns) == list(LIMITS.columns)
+    assert list(find_limits(arm(-24, 0).latency, declared_tau_ms={}, cliffs={}).columns) == list(
+        LIMITS.columns
+    )

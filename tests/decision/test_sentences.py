@@ -8,9 +8,9 @@ import pytest
 
 from analysis.decision.caveats import Caveat
 from analysis.decision.findings import Finding
-from analysis.decision.needed import Needed
-from analysis.decision.sentences import finding_sentence, short_clause
+from analysis.decision.power import Needed
 from analysis.metrics import known_metrics
+from analysis.text.findings import finding_sentence, short_clause
 from tests.decision.given import LEVEL, OF, ZERO, Compared, finding, sentence
 from tests.decision.making import any_of, claim, spoken
 
@@ -34,37 +34,58 @@ FALLS = claim("falls", feature="step3", by=0.5)
         ),
         (
             "undecided",
-            {"smallest_visible": 0.081},  # less than what was found, which chance may have hidden: nothing to be told
+            {
+                "smallest_visible": 0.081
+            },  # less than what was found, which chance may have hidden: nothing to be told
             "a fall by at least 50 % is neither shown nor ruled out yet; at today's traffic not even a year would decide it.",
         ),
         (
             "not_met",
-            {"caveat": Caveat("connection errors rose from 0.0 % to 36.0 % and all failed calls together rose from 20.7 % to 38.6 % of the "
-                              "calls", forbids=True, refutes=True)},
+            {
+                "caveat": Caveat(
+                    "connection errors rose from 0.0 % to 36.0 % and all failed calls together rose from 20.7 % to 38.6 % of the "
+                    "calls",
+                    forbids=True,
+                    refutes=True,
+                )
+            },
             "a fall by at least 50 % does not count, because connection errors rose from 0.0 % to 36.0 % and all failed calls together rose "
             "from 20.7 % to 38.6 % of the calls.",
         ),
         (
             "met",
-            {"caveat": Caveat("connection errors rose from 0.0 % to 3.0 % and all failed calls together fell from 20.7 % to 12.0 % of the calls")},
+            {
+                "caveat": Caveat(
+                    "connection errors rose from 0.0 % to 3.0 % and all failed calls together fell from 20.7 % to 12.0 % of the calls"
+                )
+            },
             "a fall by at least 50 % is shown; meanwhile connection errors rose from 0.0 % to 3.0 % and all failed calls together fell from "
             "20.7 % to 12.0 % of the calls.",
         ),
         (
             "undecided",
-            {"caveat": Caveat("its traffic fell from 40.0 calls/h to 3.0 calls/h, and the calls that are left may not be like those before",
-                              forbids=True)},
+            {
+                "caveat": Caveat(
+                    "its traffic fell from 40.0 calls/h to 3.0 calls/h, and the calls that are left may not be like those before",
+                    forbids=True,
+                )
+            },
             "a fall by at least 50 % is neither shown nor ruled out yet, because its traffic fell from 40.0 calls/h to 3.0 calls/h, and the calls "
             "that are left may not be like those before.",
         ),
     ],
-)  # fmt: skip
+)
 def test_falls(state, fields, end):
-    assert sentence(state, FALLS, FELL, interval=(-0.86, -0.64), **fields) == f"{FELL_BY}(interval -86.0 to -64.0 points, 95.1 %): {end}"
+    assert (
+        sentence(state, FALLS, FELL, interval=(-0.86, -0.64), **fields)
+        == f"{FELL_BY}(interval -86.0 to -64.0 points, 95.1 %): {end}"
+    )
 
 
 def test_a_change_that_is_too_small_for_the_baseline_needs_a_longer_one():
-    assert sentence("undecided", FALLS, FELL, interval=(-0.86, 0.1), needed=Needed(290.0, longer_baseline=True)).endswith(
+    assert sentence(
+        "undecided", FALLS, FELL, interval=(-0.86, 0.1), needed=Needed(290.0, longer_baseline=True)
+    ).endswith(
         "neither shown nor ruled out yet; to decide that takes about 13 days from the deploy at today's traffic, and as long a baseline."
     )
 
@@ -72,7 +93,8 @@ def test_a_change_that_is_too_small_for_the_baseline_needs_a_longer_one():
 def test_an_early_look_says_why_its_interval_is_wide():
     early = {"interval": (-0.86, -0.64), "level": 0.9987, "looks_share_alpha": True}
     assert sentence("met", FALLS, FELL, **early) == (
-        FELL_BY + "(interval -86.0 to -64.0 points, 99.87 %, wide because we look several times): a fall by at least 50 % is shown."
+        FELL_BY
+        + "(interval -86.0 to -64.0 points, 99.87 %, wide because we look several times): a fall by at least 50 % is shown."
     )
 
 
@@ -83,11 +105,15 @@ def test_a_claim_without_by_says_how_much_is_ruled_out():
         "timeouts of step3 rose from 50.0 % of 900 calls to 51.2 % of 160 calls; with the same mix of calls +1.0 points "
         "(interval -2.0 to +4.0 points, 95.1 %): a fall of 10 % or more is ruled out."
     )
-    assert sentence("met", plain, FELL, interval=(-0.86, -0.64)).endswith("(interval -86.0 to -64.0 points, 95.1 %): a fall is shown.")
+    assert sentence("met", plain, FELL, interval=(-0.86, -0.64)).endswith(
+        "(interval -86.0 to -64.0 points, 95.1 %): a fall is shown."
+    )
     assert sentence("undecided", plain, FELL, interval=(-0.86, 0.64), needed=Needed(60)).endswith(
         ": a fall is neither shown nor ruled out yet; to decide that takes about 3 days from the deploy at today's traffic."
     )
-    assert sentence("worse", plain, FELL).endswith("-75.5 points: a fall was asked for, the opposite is shown.")
+    assert sentence("worse", plain, FELL).endswith(
+        "-75.5 points: a fall was asked for, the opposite is shown."
+    )
 
 
 def test_rises():
@@ -95,14 +121,23 @@ def test_rises():
     grown = Compared((32, 78), (30, 40), difference=0.34)
     of = "failures made good within 10 minutes of lead_scoring.score"
     numbers = f"{of} rose from 41.0 % of 78 failures to 75.0 % of 40 failures; with the same mix of calls +34.0 points"
-    assert sentence("met", said, grown, interval=(0.1, 0.5)) == f"{numbers} (interval +10.0 to +50.0 points, 95.1 %): a rise is shown."
-    assert sentence("worse", said, grown, interval=(0.1, 0.5)).endswith(": a rise was asked for, the opposite is shown.")
-    assert sentence("not_met", said, grown, interval=(0.1, 0.5)).endswith(": a rise of 10 % or more is ruled out.")
+    assert (
+        sentence("met", said, grown, interval=(0.1, 0.5))
+        == f"{numbers} (interval +10.0 to +50.0 points, 95.1 %): a rise is shown."
+    )
+    assert sentence("worse", said, grown, interval=(0.1, 0.5)).endswith(
+        ": a rise was asked for, the opposite is shown."
+    )
+    assert sentence("not_met", said, grown, interval=(0.1, 0.5)).endswith(
+        ": a rise of 10 % or more is ruled out."
+    )
     assert sentence("undecided", said, grown, interval=(0.1, 0.5), needed=Needed(24)).endswith(
         ": a rise is neither shown nor ruled out yet; to decide that takes about 24 h from the deploy at today's traffic."
     )
     by = claim("rises", "recovered_rate", feature="lead_scoring.score", by=0.125)
-    assert sentence("met", by, grown, interval=(0.1, 0.5)).endswith(": a rise by at least 12.5 % is shown.")
+    assert sentence("met", by, grown, interval=(0.1, 0.5)).endswith(
+        ": a rise by at least 12.5 % is shown."
+    )
 
 
 # ---- too few calls ---------------------------------------------------------------------------------------------------
@@ -133,9 +168,16 @@ def test_too_few_calls_or_events_or_nothing_to_compare():
 
 # ---- any_of ----------------------------------------------------------------------------------------------------------
 def test_any_of_says_which_part_shows_it_and_which_does_harm():
-    falls, rises = claim("falls", "http_5xx_rate", feature="score"), claim("rises", "recovered_rate", feature="score")
-    fell = finding("met", falls, Compared((78, 4242), (0, 601), difference=-0.018), interval=(-0.024, -0.013))
-    harmed = finding("worse", rises, Compared((32, 78), (10, 60), difference=-0.24), interval=(-0.4, -0.1))
+    falls, rises = (
+        claim("falls", "http_5xx_rate", feature="score"),
+        claim("rises", "recovered_rate", feature="score"),
+    )
+    fell = finding(
+        "met", falls, Compared((78, 4242), (0, 601), difference=-0.018), interval=(-0.024, -0.013)
+    )
+    harmed = finding(
+        "worse", rises, Compared((32, 78), (10, 60), difference=-0.24), interval=(-0.4, -0.1)
+    )
     first = (
         "(1) server errors (5xx) of score fell from 1.8 % of 4 242 calls to 0.0 % of 601 calls; with the same mix of calls -1.8 points "
         "(interval -2.4 to -1.3 points, 95.1 %): a fall is shown."
@@ -146,10 +188,19 @@ def test_any_of_says_which_part_shows_it_and_which_does_harm():
     )
 
     def whole(state, *parts):
-        return spoken(finding_sentence(Finding(any_of(falls, rises), state, None, None, LEVEL, 0.5, 0.5, parts=parts)))
+        return spoken(
+            finding_sentence(
+                Finding(any_of(falls, rises), state, None, None, LEVEL, 0.5, 0.5, parts=parts)
+            )
+        )
 
-    assert whole("met", fell, harmed) == f"Of 2 alternatives one is enough, and one is shown, but another got worse. {first} {second}"
-    assert whole("met", fell, replace(harmed, state="undecided")).startswith("Of 2 alternatives one is enough, and one is shown. (1)")
+    assert (
+        whole("met", fell, harmed)
+        == f"Of 2 alternatives one is enough, and one is shown, but another got worse. {first} {second}"
+    )
+    assert whole("met", fell, replace(harmed, state="undecided")).startswith(
+        "Of 2 alternatives one is enough, and one is shown. (1)"
+    )
     starts = {
         "worse": "Of 2 alternatives one would be enough, and every one moved the wrong way. (1)",
         "not_met": "Of 2 alternatives one would be enough, and every one is ruled out or worse. (1)",
@@ -173,8 +224,14 @@ def test_a_scanned_number_says_that_nobody_asked_and_when_it_began():
         f"{numbers}: worse, beyond what chance does among all numbers scanned, from hour 5 after the deploy on."
     )
     better = finding("undecided", scanned, new, interval=(0.09, 0.22))
-    assert spoken(finding_sentence(replace(better, p_adjusted=0.01))) == f"{numbers}: better, beyond what chance does among all numbers scanned."
-    assert spoken(finding_sentence(better)) == f"{numbers}: within what chance does among all numbers scanned."
+    assert (
+        spoken(finding_sentence(replace(better, p_adjusted=0.01)))
+        == f"{numbers}: better, beyond what chance does among all numbers scanned."
+    )
+    assert (
+        spoken(finding_sentence(better))
+        == f"{numbers}: within what chance does among all numbers scanned."
+    )
     assert spoken(finding_sentence(replace(better, smallest_visible=0.18))) == (
         f"{numbers}: within what chance does among all numbers scanned; a change of 18.0 points would have been seen in 4 of 5 cases."
     )
@@ -190,7 +247,14 @@ def test_a_mix_that_covers_only_part_of_the_calls_is_said():
 
 def test_a_value_that_stayed_is_said_once():
     same = Compared((0, 400), (0, 100), difference=0.0, value_ends=(0.0, 0.029))
-    cron = claim("below", "cron_over_budget_rate", feature=None, source="background-job/*", limit=0.05, budget_ms=240_000)
+    cron = claim(
+        "below",
+        "cron_over_budget_rate",
+        feature=None,
+        source="background-job/*",
+        limit=0.05,
+        budget_ms=240_000,
+    )
     assert sentence("met", cron, same) == (
         "minutes over the cron's budget of background-job/* stayed at 0.0 % (400 minutes with calls before, 100 after); "
         "with 95 % confidence below 2.9 %: the limit of 5.0 % holds."
@@ -214,26 +278,50 @@ def test_the_place_in_words(place, words):
 
 def test_a_class_of_the_user_has_its_own_name():
     said = claim("falls", "quota_gone_rate", feature="step3")
-    assert sentence("met", said, FELL).startswith("quota gone errors of step3 fell from 89.9 % of 888 calls")
+    assert sentence("met", said, FELL).startswith(
+        "quota gone errors of step3 fell from 89.9 % of 888 calls"
+    )
 
 
 def test_every_metric_has_words_and_no_jargon():
     for metric in known_metrics().values():
-        text = sentence("met", claim("falls", metric.name, feature="step3"), FELL, interval=(-0.86, -0.64), metric=metric)
+        text = sentence(
+            "met",
+            claim("falls", metric.name, feature="step3"),
+            FELL,
+            interval=(-0.86, -0.64),
+            metric=metric,
+        )
         assert text.startswith(f"{metric.words} of step3 fell from ")
-        assert not any(word in text for word in ("_rate", "_mean", "significant", "p-value", "rmst", "nan", "None"))
+        assert not any(
+            word in text
+            for word in ("_rate", "_mean", "significant", "p-value", "rmst", "nan", "None")
+        )
 
 
 def test_a_reason_takes_the_numbers_without_the_meaning():
     assert spoken(short_clause(finding("met", FALLS, FELL, interval=(-0.86, -0.64)))) == (
         "timeouts of step3 fell from 89.9 % of 888 calls to 14.4 % of 160 calls (interval of the change -86.0 to -64.0 points, 95.1 %)"
     )
-    assert spoken(short_clause(finding("not_met", ZERO, Compared((0, 283), (1, 39), difference=0.02), event_hour=2))) == (
-        f"{OF}: 1 in 39 calls after the deploy (none in 283 before)"
-    )
-    assert spoken(short_clause(finding("no_data", FALLS, Compared((12, 174), (1, 23), difference=0.0)))) == (
+    assert spoken(
+        short_clause(
+            finding("not_met", ZERO, Compared((0, 283), (1, 39), difference=0.02), event_hour=2)
+        )
+    ) == (f"{OF}: 1 in 39 calls after the deploy (none in 283 before)")
+    assert spoken(
+        short_clause(finding("no_data", FALLS, Compared((12, 174), (1, 23), difference=0.0)))
+    ) == (
         "timeouts of step3: 174 calls before and 23 after are too few to say anything, 30 on each side are needed"
     )
     part = finding("met", FALLS, FELL, interval=(-0.86, -0.64))
-    whole = Finding(any_of(FALLS, FALLS), "met", None, None, LEVEL, 0.5, 0.5, parts=(replace(part, state="undecided"), part))
+    whole = Finding(
+        any_of(FALLS, FALLS),
+        "met",
+        None,
+        None,
+        LEVEL,
+        0.5,
+        0.5,
+        parts=(replace(part, state="undecided"), part),
+    )
     assert short_clause(whole) == short_clause(part)

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analysis.decision.caveats import Caveat
-from analysis.decision.needed import Needed
+from analysis.decision.power import Needed
 from tests.decision.given import OF, ZERO, Compared, sentence
 from tests.decision.making import claim
 
-SLOWER = Compared((888_000, 400), (990_000, 400), difference=250.0, ends=(180.0, 320.0), value_ends=(2_390.0, 2_560.0))
+SLOWER = Compared(
+    (888_000, 400),
+    (990_000, 400),
+    difference=250.0,
+    ends=(180.0, 320.0),
+    value_ends=(2_390.0, 2_560.0),
+)
 ROSE = "mean time of a call of step3 rose from 2.22 s (400 calls) to 2.48 s (400 calls); "
 
 
@@ -36,11 +42,15 @@ def test_stays_zero_that_does_not_count_says_why():
 
 def test_a_part_of_an_alternative_is_as_sure_as_it_was_decided():
     none = Compared((38, 1565), (0, 231), difference=-0.024)
-    assert "with 97.5 % confidence below 1.6 %, less than the 2.4 % of before" in sentence("met", ZERO, none, one_sided=0.025)
+    assert "with 97.5 % confidence below 1.6 %, less than the 2.4 % of before" in sentence(
+        "met", ZERO, none, one_sided=0.025
+    )
 
 
 def test_stays_zero_undecided_says_what_could_hide():
-    assert sentence("undecided", ZERO, Compared((5, 283), (0, 39), difference=-0.02), needed=Needed(17.4)) == (
+    assert sentence(
+        "undecided", ZERO, Compared((5, 283), (0, 39), difference=-0.02), needed=Needed(17.4)
+    ) == (
         f"{OF}: none in 39 calls after the deploy (5 in 283 before): with 95 % confidence only below 7.4 %, which does not rule out the 1.8 % "
         "of before; to decide that takes about 18 h from the deploy at today's traffic."
     )
@@ -79,7 +89,9 @@ def test_no_worse():
     assert sentence("worse", said, SLOWER, interval=(448.0, 500.0)) == (
         f"{ROSE}{same_mix} (interval +448 ms to +500 ms, 95.1 %): worse than asked {asked}, past the bound of this look."
     )
-    assert sentence("undecided", said, SLOWER, interval=(180.0, 480.0), smallest_visible=251.0, needed=Needed(6)) == (
+    assert sentence(
+        "undecided", said, SLOWER, interval=(180.0, 480.0), smallest_visible=251.0, needed=Needed(6)
+    ) == (
         f"{ROSE}{same_mix} (interval +180 ms to +480 ms, 95.1 %): whether that is no worse than asked {asked} is open; "
         "a value 251 ms away from it would have been told apart in 4 of 5 cases; to decide that takes about 6 h from the deploy at today's traffic."
     )
@@ -104,8 +116,14 @@ def test_a_bound_that_does_not_agree_with_the_decision_is_not_shown():
 def test_below():
     said = claim("below", "latency_mean", feature=None, limit=2500, source="background-job/*")
     rose = "mean time of a call of background-job/* rose from 2.22 s (400 calls) to 2.48 s (400 calls); "
-    assert sentence("met", said, SLOWER) == f"{rose}with 95 % confidence below 2.56 s: the limit of 2.50 s holds."
-    assert sentence("not_met", said, SLOWER) == f"{rose}with 95 % confidence above 2.39 s: the limit of 2.50 s is broken."
+    assert (
+        sentence("met", said, SLOWER)
+        == f"{rose}with 95 % confidence below 2.56 s: the limit of 2.50 s holds."
+    )
+    assert (
+        sentence("not_met", said, SLOWER)
+        == f"{rose}with 95 % confidence above 2.39 s: the limit of 2.50 s is broken."
+    )
     assert sentence("worse", said, SLOWER) == (
         f"{rose}after the deploy between 2.39 s and 2.56 s (95.1 %): the limit of 2.50 s is broken, past the bound of this look."
     )

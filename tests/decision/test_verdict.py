@@ -11,27 +11,44 @@ from analysis.counts import LatencyCounts
 from analysis.decision.checks import Check
 from analysis.decision.cliffs import find_cliffs, moved_cliffs
 from analysis.decision.findings import Finding
-from analysis.decision.needed import Needed
+from analysis.decision.power import Needed
 from analysis.decision.verdict import EXIT_CODES, MovedCliff, Verdict, decide_verdict
 from analysis.statistics.cliff import Cliff
 from tests.decision.given import LEVEL, Compared, finding
 from tests.decision.making import any_of, claim, spoken
 
 FELL = Compared((798, 888), (23, 160), difference=-0.755)
-STEP3, SIGNATURE = claim("falls", feature="step3", by=0.5, name="step 3"), claim("falls", feature="signature", name="signature")
-COST = claim("below", "latency_mean", feature=None, source="background-job/*", limit=30_000, name="cost")
-CRON = claim("below", "cron_over_budget_rate", feature=None, source="background-job/*", limit=0.05, name="cron", critical=True)
+STEP3, SIGNATURE = (
+    claim("falls", feature="step3", by=0.5, name="step 3"),
+    claim("falls", feature="signature", name="signature"),
+)
+COST = claim(
+    "below", "latency_mean", feature=None, source="background-job/*", limit=30_000, name="cost"
+)
+CRON = claim(
+    "below",
+    "cron_over_budget_rate",
+    feature=None,
+    source="background-job/*",
+    limit=0.05,
+    name="cron",
+    critical=True,
+)
 TIMEOUTS = "timeouts of step3 fell from 89.9 % of 888 calls to 14.4 % of 160 calls (interval of the change -86.0 to -64.0 points, 95.1 %)"
 ROSE = "timeouts of step3 rose from 14.4 % of 160 calls to 89.9 % of 888 calls (interval of the change +64.0 to +86.0 points, 95.1 %)"
 OVER = "minutes over the cron's budget of background-job/* rose from 2.0 % of 400 minutes with calls to 12.0 % of 100 minutes with calls"
-DEARER = "mean time of a call of background-job/* rose from 8.20 s (400 calls) to 31.0 s (100 calls)"
+DEARER = (
+    "mean time of a call of background-job/* rose from 8.20 s (400 calls) to 31.0 s (100 calls)"
+)
 LASTS = "the last 6 h alone confirm it"
 
 
 def step3(state, **fields):
     harmed = state == "worse"
     numbers = Compared(FELL.post, FELL.baseline, difference=0.755) if harmed else FELL
-    return finding(state, STEP3, numbers, interval=(0.64, 0.86) if harmed else (-0.86, -0.64), **fields)
+    return finding(
+        state, STEP3, numbers, interval=(0.64, 0.86) if harmed else (-0.86, -0.64), **fields
+    )
 
 
 def signature(state, **fields):
@@ -46,11 +63,18 @@ def cron(state):
     return finding(state, CRON, Compared((8, 400), (12, 100), difference=0.1))
 
 
-def verdict(expectations=(), guardrails=(), *, checks=(), moved=(), sustained=False, last=True, remark=LASTS):
+def verdict(
+    expectations=(), guardrails=(), *, checks=(), moved=(), sustained=False, last=True, remark=LASTS
+):
     decided = decide_verdict(
-        expectations=expectations, guardrails=guardrails, checks=checks, moved_cliffs=moved, is_sustained=sustained, is_last=last,
+        expectations=expectations,
+        guardrails=guardrails,
+        checks=checks,
+        moved_cliffs=moved,
+        is_sustained=sustained,
+        is_last=last,
         sustained_remark=remark,
-    )  # fmt: skip
+    )
     return decided.name, spoken(decided.reason)
 
 
@@ -68,18 +92,30 @@ def test_1_an_error_of_the_data_comes_before_everything():
     assert verdict([step3("met")], checks=[BROKEN, BROKEN, BROKEN], sustained=True)[1] == (
         "The data cannot carry a verdict: 12 rows repeat the id of another row; remove the copies (2 more checks fail)."
     )
-    assert verdict([step3("met")], checks=[Check("rows", "warning", "odd"), Check("edge", "no_opinion", "none")])[0] == "improved"
+    assert (
+        verdict(
+            [step3("met")],
+            checks=[Check("rows", "warning", "odd"), Check("edge", "no_opinion", "none")],
+        )[0]
+        == "improved"
+    )
 
 
 # ---- rule 2 ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("state", "word"), [("worse", "got worse"), ("not_met", "is broken")])
 def test_2_a_broken_critical_guardrail_rolls_back_although_everything_is_met(state, word):
-    assert verdict([step3("met")], [cron(state)], sustained=True) == ("roll_back", f"The critical guardrail 'cron' {word}: {OVER}.")
+    assert verdict([step3("met")], [cron(state)], sustained=True) == (
+        "roll_back",
+        f"The critical guardrail 'cron' {word}: {OVER}.",
+    )
 
 
 def test_2_an_expectation_that_got_worse_rolls_back_at_any_look():
     for last in (True, False):
-        assert verdict([signature("met"), step3("worse")], last=last) == ("roll_back", f"The expectation 'step 3' got worse: {ROSE}.")
+        assert verdict([signature("met"), step3("worse")], last=last) == (
+            "roll_back",
+            f"The expectation 'step 3' got worse: {ROSE}.",
+        )
 
 
 def test_2_comes_before_the_moved_cliff_and_names_what_else_is_broken():
@@ -95,11 +131,15 @@ def test_2_a_guardrail_that_is_not_critical_does_not_roll_back():
 
 # ---- rules 3 and 4 ---------------------------------------------------------------------------------------------------
 def test_3_sustained():
-    assert verdict([step3("met"), signature("met")], [cost("met"), cron("met")], sustained=True) == (
+    assert verdict(
+        [step3("met"), signature("met")], [cost("met"), cron("met")], sustained=True
+    ) == (
         "sustained",
         f"All 2 expectations are met: {TIMEOUTS}; the last 6 h alone confirm it.",
     )
-    assert verdict([step3("met")], [cost("undecided"), cron("met")], sustained=True, last=False) == (
+    assert verdict(
+        [step3("met")], [cost("undecided"), cron("met")], sustained=True, last=False
+    ) == (
         "sustained",
         f"The only expectation is met: {TIMEOUTS}; the last 6 h alone confirm it; not decided yet: 'cost'.",
     )
@@ -112,7 +152,12 @@ def test_3_every_critical_guardrail_must_be_met(state):
 
 def test_4_improved_names_the_guardrails_that_are_not_decided():
     early = "whether it lasts is asked once 6 h have passed, so far 4 h have"
-    assert verdict([step3("met"), signature("met")], [cost("undecided"), cron("no_data")], last=False, remark=early) == (
+    assert verdict(
+        [step3("met"), signature("met")],
+        [cost("undecided"), cron("no_data")],
+        last=False,
+        remark=early,
+    ) == (
         "improved",
         f"All 2 expectations are met: {TIMEOUTS}; whether it lasts is asked once 6 h have passed, so far 4 h have; "
         "not decided yet: 'cost', 'cron'.",
@@ -123,7 +168,10 @@ def test_4_a_moved_cliff_is_a_remark_when_everything_is_met():
     assert verdict([step3("met")], moved=[MOVED])[0] == "improved"
 
 
-@pytest.mark.parametrize(("state", "name"), [("met", "improved"), ("undecided", "keep_watching"), ("not_met", "keep_watching")])
+@pytest.mark.parametrize(
+    ("state", "name"),
+    [("met", "improved"), ("undecided", "keep_watching"), ("not_met", "keep_watching")],
+)
 def test_without_expectations_the_guardrails_must_be_met(state, name):
     assert verdict([], [cost(state)])[0] == name
 
@@ -132,7 +180,10 @@ def test_without_expectations_the_reason_speaks_of_guardrails():
     assert verdict([], [cost("met"), cron("met")])[1] == (
         f"No expectation is declared and all 2 guardrails are met: {DEARER}; the last 6 h alone confirm it."
     )
-    assert verdict([], [cost("undecided")], last=False)[1] == "No expectation is declared, and not every guardrail is decided yet."
+    assert (
+        verdict([], [cost("undecided")], last=False)[1]
+        == "No expectation is declared, and not every guardrail is decided yet."
+    )
 
 
 # ---- rule 5 ----------------------------------------------------------------------------------------------------------
@@ -141,7 +192,10 @@ def test_5_not_met_at_the_last_look():
         "not_fixed",
         f"The fix did not work (1 of 2 expectations is met): 'step 3' is not met, {TIMEOUTS}.",
     )
-    assert verdict([step3("not_met")], [cost("undecided")])[1] == f"The fix did not work: 'step 3' is not met, {TIMEOUTS}."
+    assert (
+        verdict([step3("not_met")], [cost("undecided")])[1]
+        == f"The fix did not work: 'step 3' is not met, {TIMEOUTS}."
+    )
 
 
 def test_5_a_moved_cliff_says_where_it_is_now():
@@ -158,7 +212,11 @@ def test_5_not_before_the_last_look():
 
 # ---- rule 6 ----------------------------------------------------------------------------------------------------------
 def test_6_keep_watching_says_how_many_hours():
-    found = [step3("met"), signature("undecided", needed=Needed(11.2)), signature("no_data", needed=Needed(3.0))]
+    found = [
+        step3("met"),
+        signature("undecided", needed=Needed(11.2)),
+        signature("no_data", needed=Needed(3.0)),
+    ]
     assert verdict(found, last=False) == (
         "keep_watching",
         "1 of 3 expectations is met, open: 'signature', 'signature'; to decide that takes about 12 h from the deploy at today's traffic.",
@@ -172,7 +230,9 @@ def test_6_says_when_hours_alone_will_not_do():
     assert verdict([step3("met"), signature("undecided")], last=False)[1] == (
         "1 of 2 expectations is met, open: 'signature'; at today's traffic not even a year would decide it."
     )
-    assert verdict([step3("undecided", needed=Needed(30)), signature("no_data")], last=False)[1] == (
+    assert verdict([step3("undecided", needed=Needed(30)), signature("no_data")], last=False)[
+        1
+    ] == (
         "0 of 2 expectations are met, open: 'step 3', 'signature'; to decide that takes about 30 h from the deploy at today's traffic, "
         "and for 'signature' no number of hours is in sight."
     )
@@ -190,7 +250,14 @@ def test_6_a_broken_guardrail_stands_in_the_way():
 
 
 def test_every_verdict_has_its_exit_code():
-    assert EXIT_CODES == {"improved": 0, "sustained": 0, "roll_back": 1, "keep_watching": 3, "not_fixed": 4, "untrusted": 5}
+    assert EXIT_CODES == {
+        "improved": 0,
+        "sustained": 0,
+        "roll_back": 1,
+        "keep_watching": 3,
+        "not_fixed": 4,
+        "untrusted": 5,
+    }
     assert [Verdict(name, "").exit_code for name in EXIT_CODES] == list(EXIT_CODES.values())
 
 
@@ -214,22 +281,40 @@ def cliff(at_ms):
     ],
 )
 def test_a_cliff_has_moved_when_it_is_later_and_its_claim_failed(state, before, after, moves):
-    cliffs = {arm: {"step3": cliff(at_ms)} if at_ms else {} for arm, at_ms in (("baseline", before), ("post", after))}
-    assert moved_cliffs(cliffs, [step3(state)]) == ((MovedCliff("step3", before, after),) if moves else ())
-    assert moved_cliffs(cliffs, [replace(step3(state), claim=claim("falls", "error_rate", feature="step3"))]) == ()
+    cliffs = {
+        arm: {"step3": cliff(at_ms)} if at_ms else {}
+        for arm, at_ms in (("baseline", before), ("post", after))
+    }
+    assert moved_cliffs(cliffs, [step3(state)]) == (
+        (MovedCliff("step3", before, after),) if moves else ()
+    )
+    assert (
+        moved_cliffs(
+            cliffs, [replace(step3(state), claim=claim("falls", "error_rate", feature="step3"))]
+        )
+        == ()
+    )
 
 
 def test_a_cliff_is_looked_for_in_parts_and_patterns_too_and_named_once():
-    cliffs = {"baseline": {"step3": cliff(20_000), "other": cliff(1000)}, "post": {"step3": cliff(45_000), "other": cliff(1000)}}
+    cliffs = {
+        "baseline": {"step3": cliff(20_000), "other": cliff(1000)},
+        "post": {"step3": cliff(45_000), "other": cliff(1000)},
+    }
     part = replace(step3("not_met"), claim=claim("falls", feature="step*"))
-    whole = Finding(any_of(part.claim, part.claim), "not_met", None, None, LEVEL, 0.5, 0.5, parts=(part, part))
+    whole = Finding(
+        any_of(part.claim, part.claim), "not_met", None, None, LEVEL, 0.5, 0.5, parts=(part, part)
+    )
     assert moved_cliffs(cliffs, [whole, part]) == (MovedCliff("step3", 20_000, 45_000),)
 
 
 def test_only_timeouts_and_unknown_errors_make_a_cliff():
     def counts(outcome):
         rows = [(0, 900 + 7 * n, 1) for n in range(300)] + [(outcome, 4502, 9)]
-        table = [{"feature": "f", "source": "s", "outcome": code, "latency_ms": ms, "calls": n} for code, ms, n in rows]
+        table = [
+            {"feature": "f", "source": "s", "outcome": code, "latency_ms": ms, "calls": n}
+            for code, ms, n in rows
+        ]
         return LatencyCounts.of(pd.DataFrame(table))
 
     assert find_cliffs(counts(1))["f"].at_ms == 4502

@@ -15,14 +15,20 @@ from tests.decision.making import arm, arms, calls, spoken
 def with_bins(one):
     """The same calls by hour and latency bin; every latency of these tests is a bin's edge."""
     rows = one.hourly.rows
-    return replace(one, bins=HourlyBins.of(rows.assign(bin_ms=rows["latency_ms"] // rows["calls"].clip(lower=1))))
+    return replace(
+        one,
+        bins=HourlyBins.of(rows.assign(bin_ms=rows["latency_ms"] // rows["calls"].clip(lower=1))),
+    )
 
 
 def day(slow_per_hour):
     """100 calls an hour: some of 38 s, the others of 10 s. Before the deploy everything was cut off at 20 s."""
     slow = np.asarray(slow_per_hour)
     before = calls(-168, 0, per_hour=100, timeout=20, failed_ms=20_000, latency_ms=10_000)
-    after = [calls(0, 24, per_hour=100 - slow, latency_ms=10_000), calls(0, 24, per_hour=slow, latency_ms=38_000, source="slow")]
+    after = [
+        calls(0, 24, per_hour=100 - slow, latency_ms=10_000),
+        calls(0, 24, per_hour=slow, latency_ms=38_000, source="slow"),
+    ]
     return arms(arm(-168, 0, before), with_bins(arm(0, 24, *after)))
 
 
@@ -45,15 +51,23 @@ def test_everything_answered_within_the_cap():
     answer = what_if(day([0] * 24), "f", 9_000)
     assert answer["cut_off_share"]["value"] == 1.0
     beyond = what_if(day([0] * 24), "f", 10_000)
-    assert spoken(beyond["sentence"]).startswith("A cap of 10.0 s on f would cut off 0.0 % of the calls (0.0 % to 0.15 %, n = 2 400)")
+    assert spoken(beyond["sentence"]).startswith(
+        "A cap of 10.0 s on f would cut off 0.0 % of the calls (0.0 % to 0.15 %, n = 2 400)"
+    )
 
 
 # ---- the sentence, whole ---------------------------------------------------------------------------------------------
 ANSWER = {
-    "feature": "draft.verify", "cap_ms": 30_000.0, "own_cap_ms": 45_000.0, "calls": 900, "identifiable": True, "level": 0.95,
-    "cut_off_share": {"value": 0.31, "low": 0.25, "high": 0.37}, "saved_ms_per_call": {"value": 4420.0, "low": -50.0, "high": 4800.0},
+    "feature": "draft.verify",
+    "cap_ms": 30_000.0,
+    "own_cap_ms": 45_000.0,
+    "calls": 900,
+    "identifiable": True,
+    "level": 0.95,
+    "cut_off_share": {"value": 0.31, "low": 0.25, "high": 0.37},
+    "saved_ms_per_call": {"value": 4420.0, "low": -50.0, "high": 4800.0},
     "saved_ms_per_success": {"value": -21_300.0, "low": -25_000.0, "high": -18_000.0},
-}  # fmt: skip
+}
 
 
 def test_what_a_shorter_cap_would_do():
@@ -65,7 +79,9 @@ def test_what_a_shorter_cap_would_do():
 
 def test_without_a_success_no_time_per_good_answer_is_told():
     nothing = {"value": None, "low": None, "high": None}
-    assert spoken(what_if_sentence(ANSWER | {"saved_ms_per_success": nothing})).endswith("save 4.42 s per call (-50 ms to 4.80 s).")
+    assert spoken(what_if_sentence(ANSWER | {"saved_ms_per_success": nothing})).endswith(
+        "save 4.42 s per call (-50 ms to 4.80 s)."
+    )
 
 
 def test_beyond_the_own_cap_nothing_is_known():

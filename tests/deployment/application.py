@@ -55,9 +55,19 @@ class Application:
         return Reply(404, {"error": "not found"})
 
     def _run_cron(self) -> Reply:
-        with contextlib.closing(self.database.connect()) as connection, connection.cursor() as cursor:
+        with (
+            contextlib.closing(self.database.connect()) as connection,
+            connection.cursor() as cursor,
+        ):
             if self.lock != "broken" and not _try_lock(cursor):
-                return Reply(content={"success": True, "skipped": True, "reason": "locked", "timestamp": "2026-02-02T23:11:00Z"})
+                return Reply(
+                    content={
+                        "success": True,
+                        "skipped": True,
+                        "reason": "locked",
+                        "timestamp": "2026-02-02T23:11:00Z",
+                    }
+                )
             self.runs.append(time.monotonic())
             time.sleep(self.work_s)
             if self.dispatch_only:
@@ -68,10 +78,18 @@ class Application:
         """Write the row of a call that began after the request came, whatever clock the test runs on."""
         time.sleep(0.3)
         with contextlib.suppress(psycopg2.OperationalError):  # the test may be over
-            self.write_call(status="success", latency_ms=50, ended_at=asked_at + timedelta(seconds=0.3))
+            self.write_call(
+                status="success", latency_ms=50, ended_at=asked_at + timedelta(seconds=0.3)
+            )
 
     def write_call(
-        self, *, status: str, latency_ms: int, feature: str | None = None, ago_s: float = 0.0, ended_at: datetime | None = None
+        self,
+        *,
+        status: str,
+        latency_ms: int,
+        feature: str | None = None,
+        ago_s: float = 0.0,
+        ended_at: datetime | None = None,
     ) -> None:
         ended_at = (ended_at or clock.now()).replace(tzinfo=None)
         self.database.execute(
@@ -97,6 +115,9 @@ def run_application(database: Database) -> Iterator[Application]:
 
 @contextlib.contextmanager
 def somebody_holds_the_lock(database: Database) -> Iterator[None]:
-    with contextlib.closing(psycopg2.connect(database.url)) as connection, connection.cursor() as cursor:
+    with (
+        contextlib.closing(psycopg2.connect(database.url)) as connection,
+        connection.cursor() as cursor,
+    ):
         assert _try_lock(cursor)
         yield

@@ -108,5 +108,7 @@ def application(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("NPM_CONFIG_USERCONFIG", str(tmp_path / "npmrc"))  # npm warns of what stands in the desk's own
+    monkeypatch.setenv(
+        "NPM_CONFIG_USERCONFIG", str(tmp_path / "npmrc")
+    )  # npm warns of what stands in the desk's own
     return make_project(tmp_path)

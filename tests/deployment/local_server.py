@@ -59,7 +59,9 @@ def run_server() -> Iterator[LocalServer]:
     http = _Server(("127.0.0.1", 0), _handler_of(server))
     http.daemon_threads = True
     server.url = f"http://127.0.0.1:{http.server_address[1]}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(
+        target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
         yield server
@@ -77,13 +79,19 @@ def _handler_of(server: LocalServer) -> type[BaseHTTPRequestHandler]:
         def _respond(self) -> None:
             parts = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), dict(self.headers), body)
+            asked = Asked(
+                self.command, parts.path, dict(parse_qsl(parts.query)), dict(self.headers), body
+            )
             server.asked.append(asked)
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 self._send(server.answer(asked))
 
         def _send(self, reply: Reply) -> None:
-            content = reply.content if isinstance(reply.content, bytes) else json.dumps(reply.content).encode()
+            content = (
+                reply.content
+                if isinstance(reply.content, bytes)
+                else json.dumps(reply.content).encode()
+            )
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)

@@ -20,7 +20,13 @@ def make_project(tmp_path: Path) -> Path:
     folder = tmp_path / "app"
     (folder / "prisma").mkdir(parents=True)
     (folder / "package.json").write_text(
-        json.dumps({"name": "app", "private": True, "scripts": {"lint": "node lint.js", "build": "node build.js"}})
+        json.dumps(
+            {
+                "name": "app",
+                "private": True,
+                "scripts": {"lint": "node lint.js", "build": "node build.js"},
+            }
+        )
     )
     (folder / "index.js").write_text("var answer = 42;\nvar question = 6;\n")
     (folder / "lint.js").write_text(LINT)
@@ -34,6 +40,17 @@ def make_project(tmp_path: Path) -> Path:
 
 
 def git(folder, *arguments: str) -> str:
-    names = ["-c", "user.name=t", "-c", "user.email=t", "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false"]
-    done = subprocess.run(["git", "-C", str(folder), *names, *arguments], check=True, capture_output=True, text=True)
+    names = [
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t",
+        "-c",
+        "commit.gpgsign=false",
+        "-c",
+        "tag.gpgsign=false",
+    ]
+    done = subprocess.run(
+        ["git", "-C", str(folder), *names, *arguments], check=True, capture_output=True, text=True
+    )
     return done.stdout.strip()

@@ -46,7 +46,9 @@ timeout = "4s"
 
 
 def run(settings, **arguments):
-    arguments.setdefault("count_completed", lambda feature, since: count_completed(settings, feature, since))
+    arguments.setdefault(
+        "count_completed", lambda feature, since: count_completed(settings, feature, since)
+    )
     return smoke.run_smokes(settings, **arguments)
 
 

@@ -38,7 +38,12 @@ class Desk:
     def rollout(self, *arguments: str, ends_with: int | tuple[int, ...] = 0) -> str:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
-            [sys.executable, "-m", "analysis", *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=240
+            [sys.executable, "-m", "analysis", *arguments],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
         )
         self.printed += done.stdout + done.stderr
         expected = (ends_with,) if isinstance(ends_with, int) else ends_with
@@ -56,7 +61,9 @@ def desk(make_settings, project) -> Desk:
 def take_windows(desk: Desk, windows: str) -> None:
     """Plan fewer looks, because every report is a notebook that runs."""
     config = desk.folder / "rollout.toml"
-    config.write_text(config.read_text().replace('windows = ["1h", "4h", "24h"]', f"windows = {windows}"))
+    config.write_text(
+        config.read_text().replace('windows = ["1h", "4h", "24h"]', f"windows = {windows}")
+    )
 
 
 def begin(desk: Desk, world: World) -> None:
@@ -75,17 +82,26 @@ def test_a_good_rollout_by_commands(desk, clock_file, database, application):
     world.advance_to(DEPLOY + HOUR + DUE)
     desk.rollout("report", "--due", ends_with=(0, 3))
     world.advance_to(DEPLOY + 4 * HOUR + DUE)
-    assert json.loads(desk.rollout("report", "--due", "--json", ends_with=(0, 3)))["verdict"] in ("keep_watching", "improved")
+    assert json.loads(desk.rollout("report", "--due", "--json", ends_with=(0, 3)))["verdict"] in (
+        "keep_watching",
+        "improved",
+    )
     world.advance_to(DEPLOY + 24 * HOUR + DUE)
     assert desk.rollout("watch").startswith("verdict: sustained")
     handoff = json.loads(desk.rollout("handoff", "--json"))
-    assert (handoff["is_complete"], handoff["missing"], handoff["verdict"]) == (True, [], "sustained")
+    assert (handoff["is_complete"], handoff["missing"], handoff["verdict"]) == (
+        True,
+        [],
+        "sustained",
+    )
     outputs = desk.folder / "outputs" / "phase"
     for label in ("1h", "4h", "24h"):
         assert (outputs / "windows" / label / "report.html").exists()
     assert (outputs / "index.html").exists()
     assert (outputs / "handoff.html").exists()
-    kept = "".join(path.read_text(errors="replace") for path in outputs.rglob("*") if path.is_file())
+    kept = "".join(
+        path.read_text(errors="replace") for path in outputs.rglob("*") if path.is_file()
+    )
     for planted in (SECRET, database.url, "planted"):
         assert planted not in kept + desk.printed
 

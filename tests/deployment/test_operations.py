@@ -28,8 +28,12 @@ def home(tmp_path: Path) -> Path:
     folder = tmp_path / "rollout"
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / "outputs").mkdir()
-    (folder / "rollout.toml").write_text(TOML.format(deployed_at="deployed_at = 2026-02-02T23:10:16Z", more=""))
-    (folder / ".venv" / "bin" / "rollout").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m analysis "$@"\n')
+    (folder / "rollout.toml").write_text(
+        TOML.format(deployed_at="deployed_at = 2026-02-02T23:10:16Z", more="")
+    )
+    (folder / ".venv" / "bin" / "rollout").write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m analysis "$@"\n'
+    )
     (folder / ".venv" / "bin" / "rollout").chmod(0o755)
     (tmp_path / "clock.txt").write_text("2026-02-02T23:40:00Z")
     (folder / ".env").write_text(
@@ -39,11 +43,23 @@ def home(tmp_path: Path) -> Path:
 
 
 def run_in(
-    home: Path, script: str, *, shell: tuple[str, ...] = ("sh",), folder: Path | None = None, **more: str
+    home: Path,
+    script: str,
+    *,
+    shell: tuple[str, ...] = ("sh",),
+    folder: Path | None = None,
+    **more: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run a script with nothing in the environment but HOME and PATH."""
     environment = {"HOME": str(home), "PATH": os.environ["PATH"], **more}
-    return subprocess.run([*shell, "-c", script], cwd=folder or home, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [*shell, "-c", script],
+        cwd=folder or home,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 # ---- cron ------------------------------------------------------------------------------------------------------------
@@ -65,7 +81,13 @@ def workflow() -> dict:
 
 
 def test_the_workflow_is_one(workflow):
-    assert workflow.keys() == {"name", True, "permissions", "concurrency", "jobs"}  # YAML 1.1 reads `on` as true
+    assert workflow.keys() == {
+        "name",
+        True,
+        "permissions",
+        "concurrency",
+        "jobs",
+    }  # YAML 1.1 reads `on` as true
     assert workflow[True] == {"schedule": [{"cron": "*/15 * * * *"}], "workflow_dispatch": None}
     (job,) = workflow["jobs"].values()
     assert job.keys() == {"runs-on", "timeout-minutes", "steps"}
@@ -75,11 +97,16 @@ def test_the_workflow_is_one(workflow):
         if "uses" in step:
             assert re.fullmatch(r"actions/[a-z-]+(/[a-z]+)?@v\d+", step["uses"])
         else:
-            assert subprocess.run(["bash", "-n", "-c", step["run"]], capture_output=True).returncode == 0
+            assert (
+                subprocess.run(["bash", "-n", "-c", step["run"]], capture_output=True).returncode
+                == 0
+            )
     uses = [step.get("uses", "").split("@")[0] for step in job["steps"]]
     assert uses.index("actions/cache/restore") < uses.index("actions/cache/save")
     always = {step["uses"].split("@")[0] for step in job["steps"] if step.get("if") == "always()"}
-    assert always == {"actions/cache/save", "actions/upload-artifact"}, "a red run keeps its ledger too"
+    assert always == {"actions/cache/save", "actions/upload-artifact"}, (
+        "a red run keeps its ledger too"
+    )
 
 
 def looks_step(workflow) -> str:
@@ -87,18 +114,33 @@ def looks_step(workflow) -> str:
     return next(step["run"] for step in job["steps"] if step.get("name") == "looks that are due")
 
 
-@pytest.mark.parametrize(("code", "ends_with"), [(0, 0), (1, 1), (2, 2), (3, 0), (4, 4), (5, 5), (70, 70)])
-def test_a_run_is_green_while_it_waits_and_red_when_somebody_must_look(home, workflow, code, ends_with):
+@pytest.mark.parametrize(
+    ("code", "ends_with"), [(0, 0), (1, 1), (2, 2), (3, 0), (4, 4), (5, 5), (70, 70)]
+)
+def test_a_run_is_green_while_it_waits_and_red_when_somebody_must_look(
+    home, workflow, code, ends_with
+):
     command = home / "rollout" / ".venv" / "bin" / "rollout"
     command.write_text(f'#!/bin/sh\necho "$@" > asked.txt\nexit {code}\n')
-    done = run_in(home, looks_step(workflow), shell=("bash", "--noprofile", "--norc", "-eo", "pipefail"), folder=home / "rollout")
+    done = run_in(
+        home,
+        looks_step(workflow),
+        shell=("bash", "--noprofile", "--norc", "-eo", "pipefail"),
+        folder=home / "rollout",
+    )
     assert done.returncode == ends_with
     assert (home / "rollout" / "asked.txt").read_text() == "report --due --github\n"
 
 
 def test_the_real_command_waits_there(home, workflow):
     more = dict(line.split("=", 1) for line in (home / "rollout" / ".env").read_text().splitlines())
-    done = run_in(home, looks_step(workflow), shell=("bash", "--noprofile", "--norc", "-eo", "pipefail"), folder=home / "rollout", **more)
+    done = run_in(
+        home,
+        looks_step(workflow),
+        shell=("bash", "--noprofile", "--norc", "-eo", "pipefail"),
+        folder=home / "rollout",
+        **more,
+    )
     assert done.returncode == 0
     assert "due" in done.stderr + done.stdout
 
@@ -108,7 +150,9 @@ def test_what_the_workflow_names_is_there(workflow):
     install = next(step["run"] for step in job["steps"] if step.get("name") == "install")
     assert "requirements.lock" in install
     assert (ROOT / "requirements.lock").exists()
-    assert "hatchling==" in (ROOT / "requirements.lock").read_text(), "the editable install builds without isolation"
+    assert "hatchling==" in (ROOT / "requirements.lock").read_text(), (
+        "the editable install builds without isolation"
+    )
 
 
 # ---- every command of the page is one --------------------------------------------------------------------------------

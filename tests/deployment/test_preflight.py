@@ -58,8 +58,14 @@ def test_lint_and_build_of_an_npm_project(make_settings, project):
     recorded = events_of(settings)
     assert recorded[0].pop("seconds") > 0
     assert recorded[0] == {
-        "name": "lint", "state": "passed", "exit_code": 0, "warnings": 2, "reason": None, "commit": report.commit, "tools": dict(report.tools),
-    }  # fmt: skip
+        "name": "lint",
+        "state": "passed",
+        "exit_code": 0,
+        "warnings": 2,
+        "reason": None,
+        "commit": report.commit,
+        "tools": dict(report.tools),
+    }
     assert [event["name"] for event in recorded] == ["lint", "build"]
 
 
@@ -67,10 +73,14 @@ def test_a_failing_command_stops_the_rest(make_settings, project):
     (project / "index.js").write_text("debugger;\n")
     settings = make_settings(STEPS)
     report = run_preflight(settings)
-    with pytest.raises(StepFailed, match="preflight step 'lint' failed: it ended with exit code 1; not run: build") as caught:
+    with pytest.raises(
+        StepFailed, match="preflight step 'lint' failed: it ended with exit code 1; not run: build"
+    ) as caught:
         report.check()
     assert caught.value.exit_code == 6
-    assert [(event["name"], event["state"], event["exit_code"]) for event in events_of(settings)] == [("lint", "failed", 1)]
+    assert [
+        (event["name"], event["state"], event["exit_code"]) for event in events_of(settings)
+    ] == [("lint", "failed", 1)]
     assert not (project / "dist.js").exists()
     assert report.commit.endswith("+changes")
 
@@ -92,10 +102,15 @@ def test_a_changed_schema_is_told_and_not_pushed(make_settings, project, how):
         (project / "prisma" / "schema.prisma").write_text("model Call { id String }\n")
     if how == "committed":
         git(project, "commit", "-q", "-am", "schema")
-    settings = make_settings(text.replace('base_ref = "main"', 'base_ref = "main"\nschema_command = "touch pushed"'))
+    settings = make_settings(
+        text.replace('base_ref = "main"', 'base_ref = "main"\nschema_command = "touch pushed"')
+    )
     report = run_preflight(settings)
     file = "prisma/more.prisma" if how == "added" else "prisma/schema.prisma"
-    assert report.schema_push == f"{file} changed since main: the schema push is due; run 'touch pushed' there"
+    assert (
+        report.schema_push
+        == f"{file} changed since main: the schema push is due; run 'touch pushed' there"
+    )
     assert not (project / "pushed").exists()
     assert events_of(settings, "schema_push_due")[0]["command"] == "touch pushed"
     report.check()
@@ -111,8 +126,12 @@ def test_what_changed_on_the_base_since_does_not_count(make_settings, project):
 
 @pytest.mark.parametrize("base", ["origin/nowhere", "--output=stolen"])
 def test_a_base_that_git_does_not_know_is_said(make_settings, project, base):
-    report = run_preflight(make_settings(STEPS.replace('base_ref = "main"', f'base_ref = "{base}"')))
-    assert report.schema_push.startswith(f"git cannot compare prisma/schema.prisma with {base}; look yourself")
+    report = run_preflight(
+        make_settings(STEPS.replace('base_ref = "main"', f'base_ref = "{base}"'))
+    )
+    assert report.schema_push.startswith(
+        f"git cannot compare prisma/schema.prisma with {base}; look yourself"
+    )
     assert not (project / "stolen").exists()
 
 
@@ -123,7 +142,11 @@ def one(run: str, *, timeout: str = "20s", more: str = "") -> str:
 
 def test_a_command_that_hangs_is_ended_with_its_children(make_settings, tmp_path):
     began = time.monotonic()
-    report = run_preflight(make_settings(one("(trap '' TERM; sleep 300) & echo $! > child.pid; sleep 300", timeout="500ms")))
+    report = run_preflight(
+        make_settings(
+            one("(trap '' TERM; sleep 300) & echo $! > child.pid; sleep 300", timeout="500ms")
+        )
+    )
     assert time.monotonic() - began < 10
     assert report.steps[0].reason == "it did not end within its limit of 0.5 s"
     assert report.steps[0].exit_code is None
@@ -144,7 +167,10 @@ def is_running(process: int) -> bool:
 
 def test_output_is_shown_while_it_comes(make_settings):
     seen = []
-    run_preflight(make_settings(one("echo early; sleep 0.6; echo late")), show=lambda line: seen.append((line, time.monotonic())))
+    run_preflight(
+        make_settings(one("echo early; sleep 0.6; echo late")),
+        show=lambda line: seen.append((line, time.monotonic())),
+    )
     times = dict(seen)
     assert times["late"] - times["early"] > 0.4
 
@@ -157,7 +183,10 @@ def test_a_child_that_keeps_the_output_open_does_not_hold_it_up(make_settings):
 
 def test_a_secret_in_the_output_is_hidden_and_never_kept(make_settings, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://anna:planted-7Kq@db/app")
-    settings, lines = make_settings(one("echo url $DATABASE_URL; printf 'bin\\377ary\\n'; exit 3")), []
+    settings, lines = (
+        make_settings(one("echo url $DATABASE_URL; printf 'bin\\377ary\\n'; exit 3")),
+        [],
+    )
     report = run_preflight(settings, show=lines.append)
     assert "(line hidden: URL with credentials)" in lines
     assert "bin\ufffdary" in lines
@@ -167,7 +196,10 @@ def test_a_secret_in_the_output_is_hidden_and_never_kept(make_settings, monkeypa
 
 
 def test_a_command_that_is_not_there(make_settings):
-    assert run_preflight(make_settings(one("no-such-program --x"))).steps[0].reason == "it ended with exit code 127"
+    assert (
+        run_preflight(make_settings(one("no-such-program --x"))).steps[0].reason
+        == "it ended with exit code 127"
+    )
 
 
 def test_a_command_that_waits_for_input_gets_none(make_settings):
@@ -179,18 +211,26 @@ def test_its_folder(make_settings, tmp_path):
     lines = []
     run_preflight(make_settings(one("pwd", more='cwd = "web"')), show=lines.append)
     assert lines[1].endswith("/web")
-    assert "its folder 'nowhere' is not in the checkout" in run_preflight(make_settings(one("pwd", more='cwd = "nowhere"'))).steps[0].reason
+    assert (
+        "its folder 'nowhere' is not in the checkout"
+        in run_preflight(make_settings(one("pwd", more='cwd = "nowhere"'))).steps[0].reason
+    )
 
 
 def test_no_checkout_and_no_command_are_said(make_settings):
-    with pytest.raises(WrongUse, match=re.escape("[application].checkout = 'nowhere' is no folder")):
+    with pytest.raises(
+        WrongUse, match=re.escape("[application].checkout = 'nowhere' is no folder")
+    ):
         run_preflight(make_settings('[application]\ncheckout = "nowhere"\n' + one("true")))
     with pytest.raises(WrongUse, match=re.escape("has no [[preflight]]")):
         run_preflight(make_settings())
 
 
 def test_outside_git_there_is_no_commit(make_settings, tmp_path):
-    if subprocess.run(["git", "-C", str(tmp_path), "rev-parse"], capture_output=True).returncode == 0:
+    if (
+        subprocess.run(["git", "-C", str(tmp_path), "rev-parse"], capture_output=True).returncode
+        == 0
+    ):
         pytest.skip("the temporary folder lies in a checkout")
     assert run_preflight(make_settings(one("true"))).commit is None
 
@@ -201,7 +241,16 @@ def test_outside_git_there_is_no_commit(make_settings, tmp_path):
         ([], 0),
         (["all good", "0 warnings"], 0),
         (["npm warn deprecated a", "npm WARN old b"], 2),
-        (["Warning: slow", "[warn] x", "⚠ Compiled with remarks", "no forewarning here", "warnings.js was built"], 3),
+        (
+            [
+                "Warning: slow",
+                "[warn] x",
+                "⚠ Compiled with remarks",
+                "no forewarning here",
+                "warnings.js was built",
+            ],
+            3,
+        ),
         (["a.js: 1:1 warning x", "✖ 2 problems (1 error, 1 warning)"], 1),
         (["\x1b[33mWarning\x1b[39m: x"], 1),
         (["webpack compiled with 4 warnings"], 4),

@@ -41,9 +41,14 @@ def test_what_the_ledger_keeps(make_settings, application):
     answers = facts.pop("answers")
     assert facts.pop("seconds") > 0
     assert facts == {
-        "name": "two close calls, one is locked out", "kind": "overlap", "environment": "production", "state": "passed",
-        "reason": "1 of 2 calls matched, as expected", "notes": [], "url": "${APP_URL}/api/cron/background-jobs",
-    }  # fmt: skip
+        "name": "two close calls, one is locked out",
+        "kind": "overlap",
+        "environment": "production",
+        "state": "passed",
+        "reason": "1 of 2 calls matched, as expected",
+        "notes": [],
+        "url": "${APP_URL}/api/cron/background-jobs",
+    }
     assert sorted(answer["matched"] for answer in answers) == [False, True]
     assert all(answer.keys() == {"status", "seconds", "bytes", "matched"} for answer in answers)
 
@@ -63,30 +68,45 @@ def test_a_race_that_was_missed_is_tried_again_and_said(make_settings, server, m
         with lock:
             seen.append(asked)
             locked = len(seen) == 4
-        return Reply(content={"success": True, "skipped": True, "reason": "locked"} if locked else {"success": True})
+        return Reply(
+            content={"success": True, "skipped": True, "reason": "locked"}
+            if locked
+            else {"success": True}
+        )
 
     server.answer = answer
     (result,) = run(make_settings(OVERLAP)).results
     assert result.passed
-    assert result.notes[0].startswith("try 1: 0 of 2 calls matched, expected 1; all were open together for ")
+    assert result.notes[0].startswith(
+        "try 1: 0 of 2 calls matched, expected 1; all were open together for "
+    )
     assert result.notes[-1] == "it came out right at try 2 of 3"
 
 
 def test_a_race_that_cannot_be_forced_fails_and_says_so(make_settings, server, monkeypatch):
-    monkeypatch.setattr(smoke, "SHORTEST_MEETING_S", 30.0)  # on a busy machine even short calls meet for a while
+    monkeypatch.setattr(
+        smoke, "SHORTEST_MEETING_S", 30.0
+    )  # on a busy machine even short calls meet for a while
     monkeypatch.setenv("APP_URL", server.url)
     monkeypatch.setenv("CRON_SECRET", SECRET)
     server.answer = lambda asked: Reply(content={"success": True})
-    assert "the race could not be forced: the calls are too short to meet" in the_failure(run(make_settings(OVERLAP)))
+    assert "the race could not be forced: the calls are too short to meet" in the_failure(
+        run(make_settings(OVERLAP))
+    )
 
 
 def test_a_lock_that_somebody_else_holds_is_told_apart(make_settings, application, database):
     with somebody_holds_the_lock(database):
-        assert "2 of 2 calls matched, expected 1, in 3 tries; something else holds the lock" in the_failure(run(make_settings(OVERLAP)))
+        assert (
+            "2 of 2 calls matched, expected 1, in 3 tries; something else holds the lock"
+            in the_failure(run(make_settings(OVERLAP)))
+        )
 
 
 def test_a_call_that_fails_is_no_race(make_settings, application):
-    replies = iter([Reply(500), Reply(content={"success": True, "skipped": True, "reason": "locked"})])
+    replies = iter(
+        [Reply(500), Reply(content={"success": True, "skipped": True, "reason": "locked"})]
+    )
     lock = threading.Lock()
 
     def answer(asked):
@@ -99,7 +119,11 @@ def test_a_call_that_fails_is_no_race(make_settings, application):
 
 def test_ten_calls_of_which_nine_are_locked_out(make_settings, application):
     application.work_s = 1.0
-    report = run(make_settings(OVERLAP.replace("calls = 2", "calls = 10").replace("matches = 1", "matches = 9")))
+    report = run(
+        make_settings(
+            OVERLAP.replace("calls = 2", "calls = 10").replace("matches = 1", "matches = 9")
+        )
+    )
     assert report.passed
     assert len(application.runs) == 1
 
@@ -126,7 +150,9 @@ def test_a_call_that_does_not_count(make_settings, application, row):
 
 def test_without_a_trigger_it_waits_for_whoever_does_it(make_settings, application):
     text = '[[smoke]]\nname = "by hand"\nkind = "completes"\nfeature = "draft.verify.email.step3"\ntimeout = "4s"'
-    threading.Timer(0.3, application.write_call, kwargs={"status": "success", "latency_ms": 20}).start()
+    threading.Timer(
+        0.3, application.write_call, kwargs={"status": "success", "latency_ms": 20}
+    ).start()
     (result,) = run(make_settings(text)).results
     assert result.passed
     assert result.reason.startswith("1 completed call of draft.verify.email.step3 after 0.")
@@ -145,10 +171,16 @@ def test_a_database_that_cannot_be_asked_fails_the_check(make_settings, applicat
 
 
 # ---- preview ---------------------------------------------------------------------------------------------------------
-def test_a_preview_is_asked_where_it_was_recorded(make_settings, application, tmp_path, monkeypatch):
+def test_a_preview_is_asked_where_it_was_recorded(
+    make_settings, application, tmp_path, monkeypatch
+):
     monkeypatch.delenv("APP_URL")
     monkeypatch.delenv("TRACE")
-    settings = make_settings(CRON + REFUSES.replace("?trace=${TRACE}", "") + COMPLETES.replace("kind", 'environment = "production"\nkind'))
+    settings = make_settings(
+        CRON
+        + REFUSES.replace("?trace=${TRACE}", "")
+        + COMPLETES.replace("kind", 'environment = "production"\nkind')
+    )
     with pytest.raises(WrongUse, match="no preview deployment with a URL is recorded"):
         run(settings, environment="preview")
     listed = tmp_path / "listed.txt"
@@ -156,7 +188,8 @@ def test_a_preview_is_asked_where_it_was_recorded(make_settings, application, tm
     record_deploy(settings, origin="vercel-cli", argument=str(listed), environment="preview")
     report = run(settings, environment="preview")
     assert [(result.name, result.passed, result.environment) for result in report.results] == [
-        ("cron runs with its secret", True, "preview"), ("cron refuses a call without secret", True, "preview"),
-    ]  # fmt: skip
+        ("cron runs with its secret", True, "preview"),
+        ("cron refuses a call without secret", True, "preview"),
+    ]
     with pytest.raises(WrongUse, match="needs the environment variable APP_URL"):
         run(settings)

@@ -28,14 +28,21 @@ def test_a_broken_lock_fails(make_settings, application):
         "two runs at once are possible"
     )
     assert len(application.runs) == 6
-    assert report.results[0].notes[0].startswith("try 1: 0 of 2 calls matched, expected 1; all were open together for ")
+    assert (
+        report.results[0]
+        .notes[0]
+        .startswith("try 1: 0 of 2 calls matched, expected 1; all were open together for ")
+    )
 
 
 def test_a_200_without_a_secret_fails(make_settings, application):
     application.asks_for_secret = False
     report = run(make_settings(CRON + REFUSES))
     assert [result.passed for result in report.results] == [True, False]
-    assert the_failure(report) == "smoke check 'cron refuses a call without secret' failed: answered 200, expected 401"
+    assert (
+        the_failure(report)
+        == "smoke check 'cron refuses a call without secret' failed: answered 200, expected 401"
+    )
 
 
 def test_a_slow_one_fails_by_its_own_limit(make_settings, application):
@@ -43,7 +50,9 @@ def test_a_slow_one_fails_by_its_own_limit(make_settings, application):
     began = time.monotonic()
     report = run(make_settings(CRON.replace('"5s"', '"400ms"') + REFUSES))
     assert time.monotonic() - began < 1.8
-    assert the_failure(report) == ("smoke check 'cron runs with its secret' failed: gave no whole answer within its limit of 0.4 s")
+    assert the_failure(report) == (
+        "smoke check 'cron runs with its secret' failed: gave no whole answer within its limit of 0.4 s"
+    )
     assert report.results[1].passed
 
 
@@ -66,7 +75,9 @@ def test_an_application_that_is_down_fails(make_settings, application, monkeypat
 def test_a_cut_connection_fails(make_settings, server, monkeypatch):
     monkeypatch.setenv("APP_URL", server.url)
     server.answer = lambda asked: Reply(content=b"{" + b" " * 300, cut_after=20)
-    assert "cut the connection before its answer was whole" in the_failure(run(make_settings(get("/"))))
+    assert "cut the connection before its answer was whole" in the_failure(
+        run(make_settings(get("/")))
+    )
 
 
 def test_an_unknown_host_fails(make_settings, monkeypatch):
@@ -82,15 +93,25 @@ def test_an_unknown_host_fails(make_settings, monkeypatch):
             {"success": False, "token": SECRET},
             "answered 200, but success is not true",
         ),
-        ("expect_json = {success = true}", {"token": SECRET}, "answered 200, but success is missing"),
+        (
+            "expect_json = {success = true}",
+            {"token": SECRET},
+            "answered 200, but success is missing",
+        ),
         ("expect_json = {success = true}", {"success": 1}, "answered 200, but success is not true"),
-        ("expect_json = {a = {b = [1, {c = 2}]}}", {"a": {"b": [1, {"c": 3}]}}, "answered 200, but a.b[1].c is not 2"),
+        (
+            "expect_json = {a = {b = [1, {c = 2}]}}",
+            {"a": {"b": [1, {"c": 3}]}},
+            "answered 200, but a.b[1].c is not 2",
+        ),
         ("expect_json = {a = 1}", b"<html>planted</html>", "answered something that is not JSON"),
         ("expect_json = {a = 1}", [1], "answered 200, but the answer is no JSON object"),
         ("expect_status = [201, 204]", {}, "answered 200, expected 201 or 204"),
     ],
 )
-def test_an_answer_that_is_not_as_expected(make_settings, server, monkeypatch, more, content, reason):
+def test_an_answer_that_is_not_as_expected(
+    make_settings, server, monkeypatch, more, content, reason
+):
     monkeypatch.setenv("APP_URL", server.url)
     server.answer = lambda asked: Reply(content=content)
     assert the_failure(run(make_settings(get("/", more)))) == f"smoke check 'one' failed: {reason}"
@@ -119,24 +140,41 @@ def test_an_endless_answer_is_left(make_settings, server, monkeypatch):
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed(make_settings, application, server):
-    application.server.answer = lambda asked: Reply(302, headers={"Location": f"{server.url}/login"})
+    application.server.answer = lambda asked: Reply(
+        302, headers={"Location": f"{server.url}/login"}
+    )
     assert "answered 302, expected 200 or 202" in the_failure(run(make_settings(CRON)))
     assert server.asked == []
 
 
 # ---- what must not be told -------------------------------------------------------------------------------------------
-def test_a_variable_that_is_not_set_is_named_before_anything_is_sent(make_settings, application, monkeypatch):
+def test_a_variable_that_is_not_set_is_named_before_anything_is_sent(
+    make_settings, application, monkeypatch
+):
     monkeypatch.delenv("TRACE")
-    with pytest.raises(WrongUse, match="'cron refuses a call without secret' needs the environment variable TRACE; set it"):
+    with pytest.raises(
+        WrongUse,
+        match="'cron refuses a call without secret' needs the environment variable TRACE; set it",
+    ):
         run(make_settings(CRON + REFUSES))
     assert application.server.asked == []
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("CRON_SECRET", "planted\r\nX-Evil: 1"), ("CRON_SECRET", "plänted"), ("APP_URL", "ftp://planted"), ("APP_URL", "planted"), ("APP_URL", "http://user:planted@127.0.0.1"), ("APP_URL", "http://planted:99999"), ("APP_URL", "http://planted host")],
-)  # fmt: skip
-def test_a_value_that_cannot_be_sent_is_not_told(make_settings, application, monkeypatch, variable, value):
+    [
+        ("CRON_SECRET", "planted\r\nX-Evil: 1"),
+        ("CRON_SECRET", "plänted"),
+        ("APP_URL", "ftp://planted"),
+        ("APP_URL", "planted"),
+        ("APP_URL", "http://user:planted@127.0.0.1"),
+        ("APP_URL", "http://planted:99999"),
+        ("APP_URL", "http://planted host"),
+    ],
+)
+def test_a_value_that_cannot_be_sent_is_not_told(
+    make_settings, application, monkeypatch, variable, value
+):
     monkeypatch.setenv(variable, value)
     settings = make_settings(CRON)
     sentence = the_failure(run(settings))
@@ -175,4 +213,9 @@ def test_the_trigger_is_the_moment_that_counts(make_settings, application, clock
     clock_file.set("2026-02-02T23:10:16.500Z")
     application.write_call(status="success", latency_ms=0)
     assert count_completed(make_settings(), "draft.verify.email.step3", clock.now()) == 1
-    assert count_completed(make_settings(), "draft.verify.email.step3", clock.now() + timedelta(milliseconds=1)) == 0
+    assert (
+        count_completed(
+            make_settings(), "draft.verify.email.step3", clock.now() + timedelta(milliseconds=1)
+        )
+        == 0
+    )

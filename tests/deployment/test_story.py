@@ -75,7 +75,9 @@ def begin(settings, world) -> None:
         assert rollout.baseline.calls > 0
     world.advance_to(DEPLOY + timedelta(minutes=2))
     assert record_deploy(settings, at=DEPLOY).role == "first"
-    smoke.run_smokes(settings, count_completed=lambda feature, since: count_completed(settings, feature, since)).check()
+    smoke.run_smokes(
+        settings, count_completed=lambda feature, since: count_completed(settings, feature, since)
+    ).check()
 
 
 def verdict_at(settings, world, instant) -> str:
@@ -86,7 +88,9 @@ def verdict_at(settings, world, instant) -> str:
     return report.made[0].verdict
 
 
-def test_a_good_rollout_from_preflight_to_hand_over(make_settings, clock_file, database, application, project):
+def test_a_good_rollout_from_preflight_to_hand_over(
+    make_settings, clock_file, database, application, project
+):
     settings = make_settings(STORY)
     world = World(database, clock_file, make_rows())
     begin(settings, world)
@@ -96,15 +100,24 @@ def test_a_good_rollout_from_preflight_to_hand_over(make_settings, clock_file, d
     assert not find_handoff(settings).is_complete
     assert verdict_at(settings, world, DEPLOY + 24 * HOUR + DUE) == "sustained"
     handoff = find_handoff(settings)
-    assert (handoff.is_complete, handoff.exit_code, handoff.missing, handoff.steps_back) == (True, 0, (), ())
+    assert (handoff.is_complete, handoff.exit_code, handoff.missing, handoff.steps_back) == (
+        True,
+        0,
+        (),
+        (),
+    )
     events = [event.event for event in open_ledger(settings).read().events]
     assert events == ["preflight"] * 2 + ["deploy"] + ["smoke"] * 4 + ["look"] * 3
-    kept = "".join(path.read_text(errors="replace") for path in settings.outputs.rglob("*") if path.is_file())
+    kept = "".join(
+        path.read_text(errors="replace") for path in settings.outputs.rglob("*") if path.is_file()
+    )
     for planted in (SECRET, database.url):
         assert planted not in kept
 
 
-def test_a_bad_one_is_rolled_back_by_a_knob_and_mended(make_settings, clock_file, database, application, project):
+def test_a_bad_one_is_rolled_back_by_a_knob_and_mended(
+    make_settings, clock_file, database, application, project
+):
     settings = make_settings(STORY)
     world = World(database, clock_file, make_rows(slow_cron=(1, 5)))
     begin(settings, world)
@@ -114,8 +127,9 @@ def test_a_bad_one_is_rolled_back_by_a_knob_and_mended(make_settings, clock_file
     assert (standing.is_over, standing.last.exit_code) == (True, 1)
     handoff = find_handoff(settings)
     assert [step.what for step in handoff.steps_back] == [
-        "turn BACKGROUND_JOB_CRON_LIMIT from 20 to 10", "put the build before the deploy back",
-    ]  # fmt: skip
+        "turn BACKGROUND_JOB_CRON_LIMIT from 20 to 10",
+        "put the build before the deploy back",
+    ]
     world.advance_to(DEPLOY + 4 * HOUR + timedelta(minutes=30))
     turned = set_knob(settings, "BACKGROUND_JOB_CRON_LIMIT", "10")
     assert (turned.stage.number, turned.stage.start) == (2, DEPLOY + 5 * HOUR)
@@ -124,8 +138,19 @@ def test_a_bad_one_is_rolled_back_by_a_knob_and_mended(make_settings, clock_file
     assert verdict_at(settings, world, DEPLOY + 29 * HOUR + DUE) == "sustained"
     handoff = find_handoff(settings)
     assert handoff.is_complete
-    assert handoff.state.startswith("stage 2 (BACKGROUND_JOB_CRON_LIMIT 20 -> 10), sustained at the look of 24h")
-    result = json.loads((settings.outputs / "stage-2" / "windows" / "24h" / "result.json").read_text())
-    assert (result["look"]["start"], result["look"]["end"]) == ("2026-02-03T04:10:16Z", "2026-02-04T04:10:16Z")
-    assert [mark.text for mark in stages.find_marks(settings)] == ["BACKGROUND_JOB_CRON_LIMIT 20 -> 10"]
-    assert [event.facts["verdict"] for event in open_ledger(settings).read().of("look")][1] == "roll_back"
+    assert handoff.state.startswith(
+        "stage 2 (BACKGROUND_JOB_CRON_LIMIT 20 -> 10), sustained at the look of 24h"
+    )
+    result = json.loads(
+        (settings.outputs / "stage-2" / "windows" / "24h" / "result.json").read_text()
+    )
+    assert (result["look"]["start"], result["look"]["end"]) == (
+        "2026-02-03T04:10:16Z",
+        "2026-02-04T04:10:16Z",
+    )
+    assert [mark.text for mark in stages.find_marks(settings)] == [
+        "BACKGROUND_JOB_CRON_LIMIT 20 -> 10"
+    ]
+    assert [event.facts["verdict"] for event in open_ledger(settings).read().of("look")][
+        1
+    ] == "roll_back"

@@ -14,23 +14,37 @@ TOKEN = "vcp-planted-7Hq2LmX9"
 FIRST_MS = 1770073816000  # 2026-02-02T23:10:16Z
 
 
-def entry(number: int, *, state: str = "READY", target: str | None = "production", **more: object) -> dict[str, object]:
+def entry(
+    number: int, *, state: str = "READY", target: str | None = "production", **more: object
+) -> dict[str, object]:
     """A deployment as /v6/deployments lists it; a higher number is older."""
     created = FIRST_MS - number * 3_600_000
-    listed = {"uid": f"dpl_{number}", "url": f"app-{number}.vercel.app", "created": created - 60_000, "ready": created}
+    listed = {
+        "uid": f"dpl_{number}",
+        "url": f"app-{number}.vercel.app",
+        "created": created - 60_000,
+        "ready": created,
+    }
     listed |= {"state": state, "target": target, "meta": {"githubCommitSha": f"{number:040x}"}}
     return listed | {"creator": {"email": "dev" + "@" + "firm.com"}} | more
 
 
 def page(*entries: dict[str, object], following: int | None = None) -> Reply:
-    return Reply(content={"deployments": list(entries), "pagination": {"count": len(entries), "next": following, "prev": 1}})
+    return Reply(
+        content={
+            "deployments": list(entries),
+            "pagination": {"count": len(entries), "next": following, "prev": 1},
+        }
+    )
 
 
 @pytest.fixture
 def settings(make_settings, server, monkeypatch):
     monkeypatch.setenv("VERCEL_TOKEN", TOKEN)
     monkeypatch.setattr(vercel, "FIRST_WAIT_S", 0.01)
-    return make_settings(f'[deployment]\nproject_id = "prj_1"\nteam_id = "team_1"\napi_url = "{server.url}"')
+    return make_settings(
+        f'[deployment]\nproject_id = "prj_1"\nteam_id = "team_1"\napi_url = "{server.url}"'
+    )
 
 
 # ---- what is asked and what is read ----------------------------------------------------------------------------------
@@ -83,7 +97,9 @@ def test_the_order_of_the_list_does_not_matter(settings, server):
 
 
 def test_a_staged_build_that_nobody_visits_is_not_the_deploy(settings, server):
-    server.answer_in_turn(page(entry(1, readySubstate="STAGED"), entry(2, readySubstate="PROMOTED"), entry(3)))
+    server.answer_in_turn(
+        page(entry(1, readySubstate="STAGED"), entry(2, readySubstate="PROMOTED"), entry(3))
+    )
     assert vercel.find_newest(settings).deployment_id == "dpl_2"
 
 
@@ -95,25 +111,54 @@ def test_a_preview_has_no_target(settings, server):
 
 @pytest.mark.parametrize(
     "strange",
-    [{"uid": "dpl 1; rm -rf"}, {"uid": 7}, {"url": "javascript:alert(1)"}, {"meta": None}, *({"ready": ready} for ready in ("soon", True, 9e99, 1770073816))],
+    [
+        {"uid": "dpl 1; rm -rf"},
+        {"uid": 7},
+        {"url": "javascript:alert(1)"},
+        {"meta": None},
+        *({"ready": ready} for ready in ("soon", True, 9e99, 1770073816)),
+    ],
 )
 def test_a_value_of_a_strange_shape_is_left_out(settings, server, strange):
     server.answer_in_turn(page(entry(1, **strange)))
     found = vercel.find_newest(settings)
-    assert strange.keys() <= {key for key, value in (("uid", found.deployment_id), ("url", found.url), ("meta", found.commit), ("ready", found.effective_at)) if value is None}  # fmt: skip
+    assert strange.keys() <= {
+        key
+        for key, value in (
+            ("uid", found.deployment_id),
+            ("url", found.url),
+            ("meta", found.commit),
+            ("ready", found.effective_at),
+        )
+        if value is None
+    }
 
 
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("status", "body", "sentence"),
     [
-        (401, {"error": {"code": "forbidden"}}, "Vercel does not know the token in VERCEL_TOKEN (401); make a new one"),
-        (403, {"error": {"code": "forbidden", "message": "Not authorized", "invalidToken": True}}, "does not know the token in VERCEL_TOKEN (403)"),
-        (403, {"error": {"code": "forbidden"}}, "the token in VERCEL_TOKEN may not see this project (403); check [deployment].project_id"),
+        (
+            401,
+            {"error": {"code": "forbidden"}},
+            "Vercel does not know the token in VERCEL_TOKEN (401); make a new one",
+        ),
+        (
+            403,
+            {"error": {"code": "forbidden", "message": "Not authorized", "invalidToken": True}},
+            "does not know the token in VERCEL_TOKEN (403)",
+        ),
+        (
+            403,
+            {"error": {"code": "forbidden"}},
+            "the token in VERCEL_TOKEN may not see this project (403); check [deployment].project_id",
+        ),
         (404, {"error": {"code": "not_found"}}, "may not see this project (404)"),
     ],
-)  # fmt: skip
-def test_a_refusal_says_what_to_mend_and_is_not_tried_again(settings, server, status, body, sentence):
+)
+def test_a_refusal_says_what_to_mend_and_is_not_tried_again(
+    settings, server, status, body, sentence
+):
     server.answer_in_turn(Reply(status, body))
     with pytest.raises(WrongUse) as caught:
         vercel.find_newest(settings)
@@ -123,10 +168,21 @@ def test_a_refusal_says_what_to_mend_and_is_not_tried_again(settings, server, st
 
 def test_a_429_waits_as_long_as_it_says(settings, server, monkeypatch):
     waited = []
-    monkeypatch.setattr(vercel, "_wait", lambda state, wait=vercel._wait: waited.append(wait(state)) or 0.0)
-    server.answer_in_turn(Reply(429, headers={"Retry-After": "7"}), Reply(429, headers={"Retry-After": "900"}), Reply(429), page(entry(1)))
+    monkeypatch.setattr(
+        vercel, "_wait", lambda state, wait=vercel._wait: waited.append(wait(state)) or 0.0
+    )
+    server.answer_in_turn(
+        Reply(429, headers={"Retry-After": "7"}),
+        Reply(429, headers={"Retry-After": "900"}),
+        Reply(429),
+        page(entry(1)),
+    )
     assert vercel.find_newest(settings).deployment_id == "dpl_1"
-    assert waited == [7.0, vercel.LONGEST_WAIT_S, pytest.approx(0.04, rel=0.25)]  # a quarter more or less by chance
+    assert waited == [
+        7.0,
+        vercel.LONGEST_WAIT_S,
+        pytest.approx(0.04, rel=0.25),
+    ]  # a quarter more or less by chance
 
 
 def test_an_answer_that_never_ends_is_given_up(settings, server, monkeypatch):
@@ -134,7 +190,9 @@ def test_an_answer_that_never_ends_is_given_up(settings, server, monkeypatch):
     monkeypatch.setattr(vercel, "LONGEST_ANSWER_S", 0.3)
     monkeypatch.setattr(vercel, "TRIES", 2)
     server.answer = lambda asked: Reply(content=b" " * 500 + b"{}", drip_s=0.05)
-    with pytest.raises(StepFailed, match="gave no whole answer within the limits of time and length, 2 times"):
+    with pytest.raises(
+        StepFailed, match="gave no whole answer within the limits of time and length, 2 times"
+    ):
         vercel.find_newest(settings)
     server.answer = lambda asked: Reply(content=b" " * (vercel.MOST_BYTES + 1) + b"{}")
     with pytest.raises(StepFailed, match="gave no whole answer"):
@@ -150,10 +208,13 @@ def test_a_429_with_a_date_waits_until_then(settings, clock_file):
 @pytest.mark.parametrize(
     "broken",
     [
-        Reply(500), Reply(503, b"<html>busy</html>"), Reply(200, {"deployments": [{"uid": "x" * 500}]}, cut_after=20),
-        Reply(200, b"", cut_after=0, headers={"Connection": "close"}), Reply(200, b"not json"),
+        Reply(500),
+        Reply(503, b"<html>busy</html>"),
+        Reply(200, {"deployments": [{"uid": "x" * 500}]}, cut_after=20),
+        Reply(200, b"", cut_after=0, headers={"Connection": "close"}),
+        Reply(200, b"not json"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_answer_is_tried_again(settings, server, broken):
     server.answer_in_turn(broken, broken, page(entry(1)))
     assert vercel.find_newest(settings).deployment_id == "dpl_1"
@@ -163,7 +224,10 @@ def test_a_broken_answer_is_tried_again(settings, server, broken):
 @pytest.mark.parametrize(
     ("broken", "sentence"),
     [
-        (Reply(502), "Vercel answered 502, 4 times; run the command again later, or give --at TIME"),
+        (
+            Reply(502),
+            "Vercel answered 502, 4 times; run the command again later, or give --at TIME",
+        ),
         (Reply(429), "Vercel answered 429, 4 times"),
         (
             Reply(200, {"deployments": ["x" * 500]}, cut_after=20),
@@ -263,12 +327,21 @@ def write_table(tmp_path: Path, age: str, duration: str = "1m") -> Path:
 
 @pytest.mark.parametrize(
     ("age", "duration", "ready"),
-    [("45s", "30s", "23:10:01"), ("12m", "2m", "23:00:16"), ("3m", "--", "23:07:16"), ("3m", "?", "23:07:16")],
+    [
+        ("45s", "30s", "23:10:01"),
+        ("12m", "2m", "23:00:16"),
+        ("3m", "--", "23:07:16"),
+        ("3m", "?", "23:07:16"),
+    ],
 )
 def test_a_printed_table_of_minutes_gives_the_instant(tmp_path, age, duration, ready):
     found = read_cli(write_table(tmp_path, age, duration))
     assert found.effective_at == datetime.fromisoformat(f"2026-02-02T{ready}+00:00")
-    assert (found.url, found.origin, found.deployment_id) == ("https://app-9xk2.vercel.app", "vercel-cli", None)
+    assert (found.url, found.origin, found.deployment_id) == (
+        "https://app-9xk2.vercel.app",
+        "vercel-cli",
+        None,
+    )
     assert "the file's time less the printed age" in found.note
 
 
@@ -303,13 +376,17 @@ def test_its_json(tmp_path, wrapped):
 
     path = tmp_path / "listed.json"
     entries = [entry(3), entry(1, state=None, readyState="READY"), entry(2)]
-    path.write_text(json.dumps({"deployments": entries, "contextName": "team"} if wrapped else entries))
+    path.write_text(
+        json.dumps({"deployments": entries, "contextName": "team"} if wrapped else entries)
+    )
     found = read_cli(path)
     assert (found.deployment_id, found.previous_id) == ("dpl_1", "dpl_2")
     assert found.effective_at == datetime(2026, 2, 2, 22, 10, 16, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", "7", '{"deployments": 5}', "[[1]]", "no table"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "null", "7", '{"deployments": 5}', "[[1]]", "no table"]
+)
 def test_a_file_that_holds_nothing(tmp_path, text):
     path = tmp_path / "listed.txt"
     path.write_text(text)
@@ -318,5 +395,8 @@ def test_a_file_that_holds_nothing(tmp_path, text):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(WrongUse, match=r"cannot read 'nowhere.txt': No such file or directory; save what 'vercel list' printed"):
+    with pytest.raises(
+        WrongUse,
+        match=r"cannot read 'nowhere.txt': No such file or directory; save what 'vercel list' printed",
+    ):
         read_cli(tmp_path / "nowhere.txt")

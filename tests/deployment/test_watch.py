@@ -9,7 +9,15 @@ from analysis.deployment.deployment import record_deploy
 from analysis.deployment.watch import find_standing, look_folder, run_due, watch
 from analysis.errors import NotYetDue, RolloutError, WrongUse
 from analysis.history.ledger import open_ledger
-from tests.deployment.watched import DEPLOY, DEPLOYED, GOOD_STORY, looks_in, result_of, whole_looks, writing_looks
+from tests.deployment.watched import (
+    DEPLOY,
+    DEPLOYED,
+    GOOD_STORY,
+    looks_in,
+    result_of,
+    whole_looks,
+    writing_looks,
+)
 
 HOUR = timedelta(hours=1)
 
@@ -40,7 +48,10 @@ def test_a_look_is_due_at_its_end_and_settle(settings, clock_file, after, due, c
 
 
 def test_before_a_deploy_nothing_is_watched(make_settings, clock_file):
-    with pytest.raises(WrongUse, match=r"no deploy is known; set \[rollout\].deployed_at or run 'rollout deploy --at TIME'"):
+    with pytest.raises(
+        WrongUse,
+        match=r"no deploy is known; set \[rollout\].deployed_at or run 'rollout deploy --at TIME'",
+    ):
         watch(make_settings(), lambda look: {})
 
 
@@ -58,14 +69,26 @@ def test_a_round_makes_what_is_due_and_records_it_once(settings, clock_file):
     assert (early.made, early.exit_code) == ((), 3)
     clock_file.advance(5 * HOUR)
     report = run_due(settings, run_look)
-    assert [(look.label, look.verdict, look.exit_code) for look in report.made] == [("1h", "keep_watching", 3), ("4h", "improved", 0)]
+    assert [(look.label, look.verdict, look.exit_code) for look in report.made] == [
+        ("1h", "keep_watching", 3),
+        ("4h", "improved", 0),
+    ]
     assert (report.exit_code, report.standing.coming.label) == (0, "24h")
     again = run_due(settings, run_look)
     assert (again.made, again.exit_code) == ((), 0)
     clock_file.advance(30 * HOUR)
     assert run_due(settings, run_look).standing.is_over
     assert looks_in(settings) == [
-        ("look", 1, "1h", DEPLOYED, "2026-02-03T00:10:16Z", "keep_watching", 3, "1h says keep_watching"),
+        (
+            "look",
+            1,
+            "1h",
+            DEPLOYED,
+            "2026-02-03T00:10:16Z",
+            "keep_watching",
+            3,
+            "1h says keep_watching",
+        ),
         ("look", 1, "4h", DEPLOYED, "2026-02-03T03:10:16Z", "improved", 0, "4h says improved"),
         ("look", 1, "24h", DEPLOYED, "2026-02-03T23:10:16Z", "sustained", 0, "24h says sustained"),
     ]
@@ -92,10 +115,21 @@ def test_a_look_that_fails_is_recorded_and_tried_at_the_next_round(settings, clo
 
     report = run_due(settings, run_look)
     assert ([look.label for look in report.made], report.exit_code) == (["4h"], 70)
-    assert looks_in(settings)[0] == ("look_failed", 1, "1h", None, None, None, 70, "the database did not answer")
+    assert looks_in(settings)[0] == (
+        "look_failed",
+        1,
+        "1h",
+        None,
+        None,
+        None,
+        70,
+        "the database did not answer",
+    )
     broken.clear()
     assert [look.label for look in run_due(settings, run_look).made] == ["1h"]
-    assert run_due(settings, run_look).exit_code == 0, "the newest verdict is the 4 h one, whichever was made last"
+    assert run_due(settings, run_look).exit_code == 0, (
+        "the newest verdict is the 4 h one, whichever was made last"
+    )
 
 
 def test_an_unexpected_error_is_told_by_its_kind_alone(settings, clock_file):
@@ -131,8 +165,14 @@ def test_a_result_that_is_not_whole_is_made_again(settings, clock_file, spoil):
         (look_folder(settings, look) / "report.html").unlink()
     else:
         text = result.read_text()
-        result.write_text(text[:50] if spoil == "half" else text.replace("2026-02-02T23:10:16Z", "2026-02-02T22:10:16Z"))
-    assert run_due(settings, lambda look: result_of(look, "roll_back")).made[0].verdict == "roll_back"
+        result.write_text(
+            text[:50]
+            if spoil == "half"
+            else text.replace("2026-02-02T23:10:16Z", "2026-02-02T22:10:16Z")
+        )
+    assert (
+        run_due(settings, lambda look: result_of(look, "roll_back")).made[0].verdict == "roll_back"
+    )
 
 
 def test_a_corrected_deploy_is_looked_at_anew(make_settings, clock_file):
@@ -141,7 +181,9 @@ def test_a_corrected_deploy_is_looked_at_anew(make_settings, clock_file):
     clock_file.advance(3 * HOUR)
     run_due(settings, writing_looks(settings, GOOD_STORY))
     record_deploy(settings, at=DEPLOY + timedelta(minutes=10), correct=True)
-    assert [look.label for look in run_due(settings, writing_looks(settings, GOOD_STORY)).made] == ["1h"]
+    assert [look.label for look in run_due(settings, writing_looks(settings, GOOD_STORY)).made] == [
+        "1h"
+    ]
     assert looks_in(settings)[-1][3] == "2026-02-02T23:20:16Z"
 
 

@@ -15,7 +15,16 @@ from analysis.deployment.watch import find_standing, watch
 from analysis.errors import RolloutError, WrongUse
 from analysis.history.knobs import set_knob
 from analysis.history.ledger import open_ledger
-from tests.deployment.watched import DEPLOY, DEPLOYED, GOOD_STORY, looks_in, result_of, watch_in_a_process, whole_looks, writing_looks
+from tests.deployment.watched import (
+    DEPLOY,
+    DEPLOYED,
+    GOOD_STORY,
+    looks_in,
+    result_of,
+    watch_in_a_process,
+    whole_looks,
+    writing_looks,
+)
 
 HOUR = timedelta(hours=1)
 KNOB = '[[knob]]\nwhen = "timeouts drop"\nenv = "CAP_MS"\nfrom = 45000\nto = 30000'
@@ -46,7 +55,9 @@ def running_clock(clock_file):
 def test_it_waits_for_each_look_and_ends_with_the_last_verdict(settings, running_clock):
     said = []
     running_clock.start()
-    last = watch(settings, writing_looks(settings, GOOD_STORY | {"24h": "not_fixed"}), say=said.append)
+    last = watch(
+        settings, writing_looks(settings, GOOD_STORY | {"24h": "not_fixed"}), say=said.append
+    )
     assert (last.label, last.verdict, last.exit_code) == ("24h", "not_fixed", 4)
     assert whole_looks(settings) == ["1 1h", "1 4h", "1 24h"]
     assert said[0] == "window 1h: 2026-02-02T23:10:16Z to 2026-02-03T00:10:16Z"
@@ -70,7 +81,9 @@ def test_it_stops_at_a_roll_back_and_goes_on_after_a_knob(make_settings, clock_f
     assert (settings.outputs / "stage-2" / "windows" / "24h" / "result.json").exists()
 
 
-def test_a_knob_turned_while_it_waits_begins_a_new_stage(make_settings, clock_file, running_clock, monkeypatch):
+def test_a_knob_turned_while_it_waits_begins_a_new_stage(
+    make_settings, clock_file, running_clock, monkeypatch
+):
     monkeypatch.setattr(watching, "NAP", timedelta(seconds=0.05))
     settings = make_settings(KNOB, deployed_at=DEPLOYED)
     run = writing_looks(settings, GOOD_STORY)
@@ -97,14 +110,20 @@ def test_a_look_that_fails_is_tried_again_later_each_time(settings, clock_file, 
 
     clock_file.advance(2 * HOUR)
     stop = threading.Event()
-    thread = threading.Thread(target=lambda: [clock_file.advance(timedelta(seconds=2)) for _ in iter(lambda: stop.wait(0.005), True)])
+    thread = threading.Thread(
+        target=lambda: [
+            clock_file.advance(timedelta(seconds=2)) for _ in iter(lambda: stop.wait(0.005), True)
+        ]
+    )
     thread.start()
     try:
         assert watch(settings, run_look).verdict == "sustained"
     finally:
         stop.set()
         thread.join()
-    pauses = [(later - earlier).total_seconds() for (_, earlier), (_, later) in itertools.pairwise(tried)]
+    pauses = [
+        (later - earlier).total_seconds() for (_, earlier), (_, later) in itertools.pairwise(tried)
+    ]
     assert [label for label, _ in tried] == ["1h"] * 4
     assert [round(pause / 30) for pause in pauses] == [1, 2, 4]
     assert [entry[0] for entry in looks_in(settings)] == ["look_failed"] * 3 + ["look"]
@@ -134,7 +153,9 @@ def test_a_mistake_in_the_file_ends_the_watch_at_once(settings, clock_file):
 def start_watch(settings, clock_file, takes_s: float = 0.03) -> multiprocessing.Process:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["analysis.deployment.watch", "tests.deployment.watched"])
-    process = context.Process(target=watch_in_a_process, args=(settings.path, clock_file.path, takes_s))
+    process = context.Process(
+        target=watch_in_a_process, args=(settings.path, clock_file.path, takes_s)
+    )
     process.start()
     return process
 
@@ -154,9 +175,13 @@ def fresh(make_settings, clock_file):
     return settings
 
 
-def test_killed_at_fifty_instants_it_ends_as_if_undisturbed(make_settings, clock_file, running_clock):
+def test_killed_at_fifty_instants_it_ends_as_if_undisturbed(
+    make_settings, clock_file, running_clock
+):
     running_clock.start()
-    finish(start_watch(fresh(make_settings, clock_file), clock_file))  # starts the server that forks the others
+    finish(
+        start_watch(fresh(make_settings, clock_file), clock_file)
+    )  # starts the server that forks the others
     lasts_s = 60.0
     for _ in range(3):
         settings = fresh(make_settings, clock_file)
@@ -180,7 +205,9 @@ def test_killed_at_fifty_instants_it_ends_as_if_undisturbed(make_settings, clock
             folder = settings.outputs / "windows" / label
             assert json.loads((folder / "result.json").read_text())["verdict"] == verdict
             assert (folder / "report.html").exists()
-        assert sorted(whole_looks(settings)) == sorted(set(whole_looks(settings))), f"a whole look was made again, instant {number}"
+        assert sorted(whole_looks(settings)) == sorted(set(whole_looks(settings))), (
+            f"a whole look was made again, instant {number}"
+        )
     assert was_killed >= 30, f"a run took {lasts_s:.2f} s, and many ended before they were killed"
 
 

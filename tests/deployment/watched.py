@@ -25,12 +25,26 @@ def result_of(look: PlannedLook, verdict: str, **more: Any) -> dict[str, Any]:
     """The parts of result.json that the deployment reads."""
     window = {"window": look.label, "start": iso(look.window.start), "end": iso(look.window.end)}
     window |= {"number": look.number, "planned": look.planned, "bound": 3.0}
-    empty = {"expectations": [], "guardrails": [], "exploratory": [], "advice": [], "checks": [], "cliffs": []}
-    said = {"verdict": verdict, "reason": f"{look.label} says {verdict}", "deployed_at": DEPLOYED, "look": window}
+    empty = {
+        "expectations": [],
+        "guardrails": [],
+        "exploratory": [],
+        "advice": [],
+        "checks": [],
+        "cliffs": [],
+    }
+    said = {
+        "verdict": verdict,
+        "reason": f"{look.label} says {verdict}",
+        "deployed_at": DEPLOYED,
+        "look": window,
+    }
     return said | empty | more
 
 
-def writing_looks(settings: Settings, story: Mapping[str, str], *, takes_s: float = 0.0) -> Callable[[PlannedLook], Mapping[str, Any]]:
+def writing_looks(
+    settings: Settings, story: Mapping[str, str], *, takes_s: float = 0.0
+) -> Callable[[PlannedLook], Mapping[str, Any]]:
     """Looks that write their page and result as a report does, and note that they were whole."""
 
     def run_look(look: PlannedLook) -> Mapping[str, Any]:
@@ -50,7 +64,13 @@ def looks_in(settings: Settings) -> list[tuple]:
     """The look events without the moment they were written."""
     events = open_ledger(settings).read().of("look", "look_failed")
     return [
-        (event.event, *(event.facts.get(key) for key in ("stage", "window", "start", "end", "verdict", "exit_code", "reason")))
+        (
+            event.event,
+            *(
+                event.facts.get(key)
+                for key in ("stage", "window", "start", "end", "verdict", "exit_code", "reason")
+            ),
+        )
         for event in events
     ]
 

@@ -54,11 +54,17 @@ def make_rows(*, slow_cron: tuple[int, int] | None = None, seed: int = 7) -> pd.
     is_feature = np.arange(hours.size) % 2 == 0
     is_post = hours >= 0
     times_out = is_feature & (random.random(hours.size) < np.where(is_post, 0.08, 0.7))
-    latency_ms = np.where(times_out, 20_050 + random.integers(0, 100, hours.size), random.gamma(6, 900, hours.size).astype(int) + 300)
+    latency_ms = np.where(
+        times_out,
+        20_050 + random.integers(0, 100, hours.size),
+        random.gamma(6, 900, hours.size).astype(int) + 300,
+    )
     if slow_cron:
         in_trouble = ~is_feature & (hours >= slow_cron[0]) & (hours < slow_cron[1])
         latency_ms = np.where(in_trouble, 250_000, latency_ms)
-    started = pd.Timestamp(DEPLOY) + pd.to_timedelta(hours * 3600.0 + offset_s, unit="s").round("ms")
+    started = pd.Timestamp(DEPLOY) + pd.to_timedelta(hours * 3600.0 + offset_s, unit="s").round(
+        "ms"
+    )
     rows = pd.DataFrame(
         {
             "featureId": np.where(is_feature, FEATURE, OTHER),

@@ -56,7 +56,9 @@ def postgres_place(home: Path) -> Iterator[Place]:
 
 
 @pytest.fixture
-def rollout(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+def rollout(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Done]:
     """Run a command in this process: rollout(place, "compare", "--json")."""
     from analysis.cli import main
 
@@ -79,7 +81,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             module = Path(report.nodeid.partition("::")[0]).stem
             if report.when != "call" or "tests/faults/" not in report.nodeid or module not in AREAS:
                 continue
-            row = rows.setdefault(AREAS[module], dict.fromkeys((*COUNTED, "survived", "seconds"), 0))
+            row = rows.setdefault(
+                AREAS[module], dict.fromkeys((*COUNTED, "survived", "seconds"), 0)
+            )
             row["seconds"] += report.duration
             for name, value in report.user_properties:
                 if name in COUNTED:
@@ -93,7 +97,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     heads = ("faults tried", "survived", "inputs tried", "values planted", "leaks found", "seconds")
     rows["all"] = {name: sum(row[name] for row in rows.values()) for name in names}
     lines = ["| area | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
-    lines += [f"| {area} | " + " | ".join(f"{row[name]:,.0f}" for name in names) + " |" for area, row in rows.items()]
+    lines += [
+        f"| {area} | " + " | ".join(f"{row[name]:,.0f}" for name in names) + " |"
+        for area, row in rows.items()
+    ]
     terminalreporter.write_line("")
     for line in (*lines, "", *sorted(measured)):
         terminalreporter.write_line(line)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.telemetry.simulate_series import simulate_series
+from analysis.sample.series import simulate_series
 
 ROOT = Path(__file__).parents[2]
 WATCHER = Path(__file__).with_name("watcher")
@@ -111,20 +111,34 @@ class Place:
         with contextlib.ExitStack() as opened:
             answer = opened.enter_context(Path(out).open("w")) if out else subprocess.PIPE
             return subprocess.Popen(
-                [sys.executable, *program, *arguments], cwd=self.folder, env=known,
-                stdout=answer, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, preexec_fn=partial(_as_in_a_terminal, limits),
-            )  # fmt: skip
+                [sys.executable, *program, *arguments],
+                cwd=self.folder,
+                env=known,
+                stdout=answer,
+                stderr=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                preexec_fn=partial(_as_in_a_terminal, limits),
+            )
 
     def environment_of(self, fault: str = "") -> dict[str, str]:
         """What a command finds in its environment: nothing of the tests' own but where programs are."""
         temporary = self.folder / "tmp"
         for folder in (temporary, self.kept):
             folder.mkdir(exist_ok=True)
-        inherited = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")}
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if key in ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")
+        }
         return inherited | {
-            "HOME": str(self.home), "TMPDIR": str(temporary), "KEPT": str(self.kept), "FAULT": fault,
-            "PYTHONPATH": os.pathsep.join((str(WATCHER), str(ROOT))), "OPENBLAS_NUM_THREADS": "1",
-        }  # fmt: skip
+            "HOME": str(self.home),
+            "TMPDIR": str(temporary),
+            "KEPT": str(self.kept),
+            "FAULT": fault,
+            "PYTHONPATH": os.pathsep.join((str(WATCHER), str(ROOT))),
+            "OPENBLAS_NUM_THREADS": "1",
+        }
 
     def run(self, *arguments: str, longest_s: float = 240, **how: object) -> Done:
         """Run a command to its end; one that hangs is an error."""
@@ -146,10 +160,18 @@ class Place:
 
     def whole_files(self) -> dict[str, bytes]:
         """What lies in outputs/, without what changes with each run; a half-written file is an error."""
-        files = {path.relative_to(self.folder).as_posix(): path for path in (self.folder / "outputs").rglob("*") if path.is_file()}
+        files = {
+            path.relative_to(self.folder).as_posix(): path
+            for path in (self.folder / "outputs").rglob("*")
+            if path.is_file()
+        }
         halves = [name for name in files if ".tmp" in name]
         assert not halves, halves
-        return {name: path.read_bytes() for name, path in files.items() if not name.endswith((".lock", "index.html", "failed.html"))}
+        return {
+            name: path.read_bytes()
+            for name, path in files.items()
+            if not name.endswith((".lock", "index.html", "failed.html"))
+        }
 
     def nothing_left_in_tmp(self) -> bool:
         """See that no scratch folder is left."""
@@ -163,7 +185,9 @@ def _as_in_a_terminal(limits: Callable[[], None] | None) -> None:
         limits()
 
 
-def wait_for(process: subprocess.Popen[str], *, longest_s: float, began: float | None = None) -> Done:
+def wait_for(
+    process: subprocess.Popen[str], *, longest_s: float, began: float | None = None
+) -> Done:
     began = time.monotonic() if began is None else began
     try:
         out, err = process.communicate(timeout=longest_s)
@@ -177,8 +201,12 @@ def wait_for(process: subprocess.Popen[str], *, longest_s: float, began: float |
 def simple_calls(*, calls_per_hour: float = 12, seed: int = 1) -> pd.DataFrame:
     """Four days before and five hours after the deploy; alpha timed out before it."""
     shared = {"calls_per_hour": calls_per_hour, "days_before": 4, "hours_after": 5}
-    alpha = simulate_series(**shared, seed=seed, feature_id="alpha", timeout_rate_before=0.4, timeout_rate_after=0.02)
-    rows = pd.concat([alpha, simulate_series(**shared, seed=seed + 1, feature_id="beta")], ignore_index=True)
+    alpha = simulate_series(
+        **shared, seed=seed, feature_id="alpha", timeout_rate_before=0.4, timeout_rate_after=0.02
+    )
+    rows = pd.concat(
+        [alpha, simulate_series(**shared, seed=seed + 1, feature_id="beta")], ignore_index=True
+    )
     rows["id"] = [f"row-{number}" for number in range(len(rows))]
     texts = [name for name in rows.columns if isinstance(rows[name].dtype, pd.CategoricalDtype)]
     return rows.astype(dict.fromkeys(texts, "object"))
@@ -186,12 +214,18 @@ def simple_calls(*, calls_per_hour: float = 12, seed: int = 1) -> pd.DataFrame:
 
 def write_calls(path: Path, rows: pd.DataFrame) -> None:
     """Write calls as Parquet, empty columns as texts."""
-    empty = {name: "string" for name in rows.columns if rows[name].isna().all() and not name.endswith("Tokens")}
+    empty = {
+        name: "string"
+        for name in rows.columns
+        if rows[name].isna().all() and not name.endswith("Tokens")
+    }
     rows.astype(empty).to_parquet(path, index=False)
 
 
 @contextmanager
-def temporary_place(home: Path, *, config: str | None = None, rows: pd.DataFrame | None = None) -> Iterator[Place]:
+def temporary_place(
+    home: Path, *, config: str | None = None, rows: pd.DataFrame | None = None
+) -> Iterator[Place]:
     """A place with a short path, so that a kernel's sockets fit in it."""
     folder = Path(tempfile.mkdtemp(prefix="rf-"))
     try:

@@ -92,19 +92,29 @@ def found_in(content: str, values: Iterable[str]) -> list[str]:
     """The values of which a text holds anything: the whole, a word of it, or its MD5; as it is, or as JSON, HTML or a URL writes it."""
     views, plain = _views(content), content.casefold()
     words = {word for view in views for word in _WORD.findall(view)}
-    return [value for value in values if not words.isdisjoint(_telling_words(value)) or value.casefold() in plain]
+    return [
+        value
+        for value in values
+        if not words.isdisjoint(_telling_words(value)) or value.casefold() in plain
+    ]
 
 
 def _views(content: str) -> set[str]:
     views = {content, _ESCAPED.sub(lambda match: chr(int(match[1], 16)), content)}
-    views |= {html.unescape(view) for view in views} | {unquote(view) for view in views if "%" in view}
+    views |= {html.unescape(view) for view in views} | {
+        unquote(view) for view in views if "%" in view
+    }
     return {view.casefold() for view in views}
 
 
 @cache
 def _telling_words(value: str) -> frozenset[str]:
     """The words that nobody else writes, and the value's MD5."""
-    words = {word for word in _WORD.findall(value.casefold()) if word not in _ANYBODYS and (len(word) > 6 or not word.isascii())}
+    words = {
+        word
+        for word in _WORD.findall(value.casefold())
+        if word not in _ANYBODYS and (len(word) > 6 or not word.isascii())
+    }
     return frozenset({*words, hashlib.md5(value.encode()).hexdigest()})
 
 
@@ -114,7 +124,12 @@ def texts_below(*folders: Path) -> Iterator[tuple[Path, str]]:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
                 content = path.read_bytes()
-                yield path, _parquet_text(content) if content[:4] == b"PAR1" == content[-4:] else content.decode("utf-8", "replace")
+                yield (
+                    path,
+                    _parquet_text(content)
+                    if content[:4] == b"PAR1" == content[-4:]
+                    else content.decode("utf-8", "replace"),
+                )
                 yield path, str(path)
 
 

@@ -22,7 +22,7 @@ MESSAGES = (
     "socket closed for {} while the stream was reset by the proxy",
     "{}",
     "invalid api key {}: access denied",
-    "<b>{}</b> & \"{}\" could not be parsed\r\n\t{}",
+    '<b>{}</b> & "{}" could not be parsed\r\n\t{}',
     "vendor trouble " + "z" * 9_000 + " {}",
 )
 TENANTS = 6
@@ -94,16 +94,22 @@ def plant_calls(planter: Planter) -> pd.DataFrame:
     rows = simple_calls()
     tenants = [planter.either() for _ in range(TENANTS)]
     rows["clientId"] = [tenants[number % TENANTS] for number in range(len(rows))]
-    rows["source"] = [("background-job/post", "api/hook", None)[number % 3] for number in range(len(rows))]
+    rows["source"] = [
+        ("background-job/post", "api/hook", None)[number % 3] for number in range(len(rows))
+    ]
     for number in range(0, len(rows), 23):
         rows.loc[number, "id"] = f"{planter.either()} {number}"
         rows.loc[number + 1, "leadId"] = planter.either()
-        rows.loc[number + 2, "metadata"] = json.dumps({"user": planter.name(), "note": planter.secret()}, ensure_ascii=bool(number % 2))
+        rows.loc[number + 2, "metadata"] = json.dumps(
+            {"user": planter.name(), "note": planter.secret()}, ensure_ascii=bool(number % 2)
+        )
         rows.loc[number + 3, "promptKey"] = planter.either()
         rows.loc[number + 4, "apiType"] = planter.either()
     fails = rows.index[rows["status"] == "error"]
     for number, at in enumerate(fails):
         if number % 3:
             template = MESSAGES[number % len(MESSAGES)]
-            rows.loc[at, "errorMessage"] = template.format(*(planter.either() for _ in range(template.count("{}"))))
+            rows.loc[at, "errorMessage"] = template.format(
+                *(planter.either() for _ in range(template.count("{}")))
+            )
     return rows

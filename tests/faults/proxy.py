@@ -29,7 +29,9 @@ class Proxy:
         self.silent = threading.Event()
         self.refuses_options = False
         self.connections = 0
-        self.url = parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{self._listening.getsockname()[1]}").geturl()
+        self.url = parts._replace(
+            netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{self._listening.getsockname()[1]}"
+        ).geturl()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:

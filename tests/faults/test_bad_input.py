@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from analysis.cli.options import instant
 from analysis.clock import CLOCK_VARIABLE, iso, parse_instant
 from analysis.config import load_settings
+from analysis.counting.load import Grid, load_latency_counts
+from analysis.counting.written_rows import load_trust, load_written
 from analysis.deployment.handoff import find_handoff
 from analysis.deployment.listing import read_cli
 from analysis.deployment.vercel import find_newest
@@ -25,10 +27,8 @@ from analysis.leaks import scan
 from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import Grid, load_latency_counts
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, SHIPPED, load_mapping
 from analysis.telemetry.queries import Queries
-from analysis.telemetry.written import load_trust, load_written
 from analysis.window import Window, format_duration, parse_duration
 from tests.deployment.local_server import Reply, run_server
 from tests.faults.place import CONFIG, DUCKDB, ROOT, simple_calls
@@ -40,12 +40,87 @@ LONGEST_S = 20.0  # of processor time, for one input
 MOST_BYTES = 300_000_000  # that all inputs of a test together may add to the process
 DEPLOY = datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC)
 NASTY = (
-    "", " ", "\0", "\n", "'", '"', "\\", "[", "]", "{", "}", "#", "=", ",", ";", "--", "$$", "%", "{}", "\ufeff", "\u2028", "\u202e", "🙂", "é",
-    "0", "-1", "1e400", "nan", "inf", "0x10", "9" * 50, "9" * 5_000, "1_000", "true", "null", "2026-02-30T25:61:61Z", "0001-01-01T00:00:00Z",
-    "9999-12-31T23:59:59Z", "2026-02-02T23:10:16", "4h", "0s", "-4h", "1h1h1h1h1h1h1h", "9" * 9 + "w", "*", "[*]", "a.b.c", "../../etc/passwd", "/dev/zero",
-    "${HOME}", "http://", "[" * 300, "(" * 300, "[" * 100_000, "a" * 20_000, "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"), "<script>", "&#64;",
-)  # fmt: skip
-NASTY_TOML = ('""', "''", "-1", "0", "1e400", "nan", "inf", "9" * 30, "true", "[]", "{}", "[[]]", "2026-02-02", "23:10:16", "2026-02-02T23:10:16", '"*"', '"\\u0000"', '"' + "x" * 3000 + '"', "{a = {b = {}}}", '["", 1]')  # fmt: skip
+    "",
+    " ",
+    "\0",
+    "\n",
+    "'",
+    '"',
+    "\\",
+    "[",
+    "]",
+    "{",
+    "}",
+    "#",
+    "=",
+    ",",
+    ";",
+    "--",
+    "$$",
+    "%",
+    "{}",
+    "\ufeff",
+    "\u2028",
+    "\u202e",
+    "🙂",
+    "é",
+    "0",
+    "-1",
+    "1e400",
+    "nan",
+    "inf",
+    "0x10",
+    "9" * 50,
+    "9" * 5_000,
+    "1_000",
+    "true",
+    "null",
+    "2026-02-30T25:61:61Z",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+    "2026-02-02T23:10:16",
+    "4h",
+    "0s",
+    "-4h",
+    "1h1h1h1h1h1h1h",
+    "9" * 9 + "w",
+    "*",
+    "[*]",
+    "a.b.c",
+    "../../etc/passwd",
+    "/dev/zero",
+    "${HOME}",
+    "http://",
+    "[" * 300,
+    "(" * 300,
+    "[" * 100_000,
+    "a" * 20_000,
+    "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
+    "<script>",
+    "&#64;",
+)
+NASTY_TOML = (
+    '""',
+    "''",
+    "-1",
+    "0",
+    "1e400",
+    "nan",
+    "inf",
+    "9" * 30,
+    "true",
+    "[]",
+    "{}",
+    "[[]]",
+    "2026-02-02",
+    "23:10:16",
+    "2026-02-02T23:10:16",
+    '"*"',
+    '"\\u0000"',
+    '"' + "x" * 3000 + '"',
+    "{a = {b = {}}}",
+    '["", 1]',
+)
 
 
 @pytest.fixture
@@ -59,7 +134,13 @@ def try_all(tally, monkeypatch, tmp_path):
         tried = 0
         most = max(5, int(INPUTS * share))
 
-        @settings(max_examples=most, derandomize=INPUTS == FEW, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=most,
+            derandomize=INPUTS == FEW,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
         @given(strategy)
         def each(value):
             nonlocal tried
@@ -99,13 +180,25 @@ def changed_text(draw, texts, *, nasty=NASTY):
         lines = text.split("\n")
         at = draw(st.integers(0, len(lines) - 1))
         place = draw(st.integers(0, len(text)))
-        match draw(st.sampled_from(("cut", "insert", "replace", "line out", "line twice", "line elsewhere", "shuffle"))):
+        match draw(
+            st.sampled_from(
+                ("cut", "insert", "replace", "line out", "line twice", "line elsewhere", "shuffle")
+            )
+        ):
             case "cut":
                 text = text[:place]
             case "insert":
-                text = text[:place] + draw(st.sampled_from(nasty) | st.text(max_size=20)) + text[place:]
+                text = (
+                    text[:place]
+                    + draw(st.sampled_from(nasty) | st.text(max_size=20))
+                    + text[place:]
+                )
             case "replace":
-                text = text[:place] + draw(st.sampled_from(nasty) | st.text(max_size=20)) + text[place + draw(st.integers(1, 30)) :]
+                text = (
+                    text[:place]
+                    + draw(st.sampled_from(nasty) | st.text(max_size=20))
+                    + text[place + draw(st.integers(1, 30)) :]
+                )
             case "line out":
                 text = "\n".join(lines[:at] + lines[at + 1 :])
             case "line twice":
@@ -122,7 +215,11 @@ def changed_text(draw, texts, *, nasty=NASTY):
 def changed_values(draw, text, values=NASTY_TOML):
     """A good TOML file with other values after some of its `=`."""
     lines = text.split("\n")
-    settable = [number for number, line in enumerate(lines) if " = " in line and not line.lstrip().startswith("#")]
+    settable = [
+        number
+        for number, line in enumerate(lines)
+        if " = " in line and not line.lstrip().startswith("#")
+    ]
     for number in draw(st.lists(st.sampled_from(settable), min_size=1, max_size=3)):
         key = lines[number].partition(" = ")[0]
         lines[number] = f"{key} = {draw(st.sampled_from(values))}"
@@ -130,8 +227,15 @@ def changed_values(draw, text, values=NASTY_TOML):
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.sampled_from(NASTY),
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=12), inner, max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=30)
+    | st.sampled_from(NASTY),
+    lambda inner: (
+        st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=12), inner, max_size=5)
+    ),
     max_leaves=12,
 )
 
@@ -144,10 +248,18 @@ def test_rollout_toml(tmp_path, try_all):
     path = tmp_path / "rollout.toml"
 
     def check(content):
-        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
+        path.write_bytes(
+            content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+        )
         told(lambda: load_settings(path))
 
-    try_all(changed_text([EXAMPLE]) | changed_values(EXAMPLE) | st.text(max_size=300) | st.binary(max_size=300), check)
+    try_all(
+        changed_text([EXAMPLE])
+        | changed_values(EXAMPLE)
+        | st.text(max_size=300)
+        | st.binary(max_size=300),
+        check,
+    )
 
 
 def test_rollout_toml_to_the_end(place, rollout, try_all):
@@ -168,15 +280,63 @@ def test_rollout_toml_to_the_end(place, rollout, try_all):
 
 # ---- mapping files -----------------------------------------------------------------------------------------------------
 MAPPINGS = [path.read_text(encoding="utf-8") for path in SHIPPED.glob("*.toml")]
-TOKENS = ('"latencyMs"', "a", "1", "'x'", "+", "-", "*", "/", "(", ")", "[1]", "::int", "CASE WHEN", "THEN", "END", "LOWER(", "CAST(", "AS", "NULL", "AND", "NOT",
-          "->>", "#>>", "AT TIME ZONE", "INTERVAL '1 day'", "IS", ",", ".", ":x", "?", "$1", "{", "}", "--", "/*", "\\", "||", "IN", "BETWEEN", "LIKE", "~", "EXTRACT(", "FROM", "@")  # fmt: skip
+TOKENS = (
+    '"latencyMs"',
+    "a",
+    "1",
+    "'x'",
+    "+",
+    "-",
+    "*",
+    "/",
+    "(",
+    ")",
+    "[1]",
+    "::int",
+    "CASE WHEN",
+    "THEN",
+    "END",
+    "LOWER(",
+    "CAST(",
+    "AS",
+    "NULL",
+    "AND",
+    "NOT",
+    "->>",
+    "#>>",
+    "AT TIME ZONE",
+    "INTERVAL '1 day'",
+    "IS",
+    ",",
+    ".",
+    ":x",
+    "?",
+    "$1",
+    "{",
+    "}",
+    "--",
+    "/*",
+    "\\",
+    "||",
+    "IN",
+    "BETWEEN",
+    "LIKE",
+    "~",
+    "EXTRACT(",
+    "FROM",
+    "@",
+)
 GRID = Grid(DEPLOY, timedelta(seconds=90))
 HOURS = GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1)))
 
 
 @st.composite
 def mapping_with_an_expression(draw):
-    sql = " ".join(draw(st.lists(st.sampled_from(TOKENS), max_size=40))) if draw(st.booleans()) else draw(st.sampled_from(NASTY))
+    sql = (
+        " ".join(draw(st.lists(st.sampled_from(TOKENS), max_size=40)))
+        if draw(st.booleans())
+        else draw(st.sampled_from(NASTY))
+    )
     sql = sql * draw(st.sampled_from((1, 1, 1, 30, 400)))
     key = draw(st.sampled_from((*CANONICAL_COLUMNS, "where", "indexed", "table", "dialect")))
     lines = [f"{name} = {json.dumps(sql if name == key else name)}" for name in CANONICAL_COLUMNS]
@@ -195,7 +355,9 @@ def test_a_mapping(tmp_path, try_all):
             for dialect in ("postgres", "duckdb"):
                 told(partial(statement.sql, dialect))
 
-    try_all(changed_text(MAPPINGS) | mapping_with_an_expression() | changed_values(MAPPINGS[0]), check)
+    try_all(
+        changed_text(MAPPINGS) | mapping_with_an_expression() | changed_values(MAPPINGS[0]), check
+    )
 
 
 # ---- CSV ---------------------------------------------------------------------------------------------------------------
@@ -203,19 +365,27 @@ def test_csv(place, try_all):
     file = place.folder / "calls.csv"
     place.config.write_text(CONFIG.format(source=DUCKDB.replace("parquet", "csv")))
     rows = simple_calls().tail(40)
-    good = [rows.to_csv(index=False), rows.to_csv(index=False, sep=";"), rows.head(0).to_csv(index=False)]
+    good = [
+        rows.to_csv(index=False),
+        rows.to_csv(index=False, sep=";"),
+        rows.head(0).to_csv(index=False),
+    ]
     window = Window(DEPLOY, DEPLOY + timedelta(hours=4))
 
     def count():
         engine = open_engine(load_settings(place.config))
         try:
             load_trust(engine, GRID, window)
-            return load_latency_counts(engine, GRID, [window]), load_written(engine, GRID, window).names
+            return load_latency_counts(engine, GRID, [window]), load_written(
+                engine, GRID, window
+            ).names
         finally:
             engine.close()
 
     def check(content):
-        file.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
+        file.write_bytes(
+            content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+        )
         told(count)
 
     try_all(changed_text(good) | st.text(max_size=200) | st.binary(max_size=200), check, share=0.5)
@@ -227,19 +397,58 @@ def written(home):
     """A rollout that was looked at: its ledger and one result."""
     from tests.faults.place import temporary_place
 
-    with temporary_place(home, config=CONFIG.format(source=DUCKDB) + KNOB, rows=simple_calls()) as place:
+    with temporary_place(
+        home, config=CONFIG.format(source=DUCKDB) + KNOB, rows=simple_calls()
+    ) as place:
         done = place.run("compare", "--json", "--window", "1h")
         assert done.code in (0, 1, 3, 4), done.err
         result = json.loads(done.out)
-        look = {"window": "1h", "stage": 1, "start": result["look"]["start"], "end": result["look"]["end"], "verdict": result["verdict"], "reason": "x"}
+        look = {
+            "window": "1h",
+            "stage": 1,
+            "start": result["look"]["start"],
+            "end": result["look"]["end"],
+            "verdict": result["verdict"],
+            "reason": "x",
+        }
         facts = [
-            {"event": "deploy", "environment": "production", "role": "first", "stage": False, "effective_at": iso(DEPLOY), "origin": "--at"},
-            {"event": "look", **look}, {"event": "smoke", "name": "it answers", "state": "passed", "environment": "production", "reason": None},
-            {"event": "preflight", "name": "lint", "state": "passed", "seconds": 1.5, "warnings": 0, "commit": "abc1234"},
-            {"event": "knob", "name": "CAP", "from": 20000, "to": 10000, "effective_at": "2026-02-03T02:00:00Z", "stage": True},
+            {
+                "event": "deploy",
+                "environment": "production",
+                "role": "first",
+                "stage": False,
+                "effective_at": iso(DEPLOY),
+                "origin": "--at",
+            },
+            {"event": "look", **look},
+            {
+                "event": "smoke",
+                "name": "it answers",
+                "state": "passed",
+                "environment": "production",
+                "reason": None,
+            },
+            {
+                "event": "preflight",
+                "name": "lint",
+                "state": "passed",
+                "seconds": 1.5,
+                "warnings": 0,
+                "commit": "abc1234",
+            },
+            {
+                "event": "knob",
+                "name": "CAP",
+                "from": 20000,
+                "to": 10000,
+                "effective_at": "2026-02-03T02:00:00Z",
+                "stage": True,
+            },
             {"event": "look_failed", "window": "4h", "stage": 1, "reason": "x", "exit_code": 70},
-        ]  # fmt: skip
-        events = [{"schema": 1, "at": "2026-02-03T09:00:00Z", "who": "on call", **fact} for fact in facts]
+        ]
+        events = [
+            {"schema": 1, "at": "2026-02-03T09:00:00Z", "who": "on call", **fact} for fact in facts
+        ]
         yield place, events, result
 
 
@@ -253,7 +462,11 @@ def changed_objects(draw, objects):
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.sampled_from(found)) if isinstance(found, list) else found
         while draw(st.booleans()):
-            inside = [value for value in (place.values() if isinstance(place, dict) else place) if isinstance(value, (dict, list)) and value]
+            inside = [
+                value
+                for value in (place.values() if isinstance(place, dict) else place)
+                if isinstance(value, (dict, list)) and value
+            ]
             if not inside:
                 break
             place = draw(st.sampled_from(inside))
@@ -271,11 +484,16 @@ def test_a_ledger(written, try_all):
     """What cannot be read is told by its line; the hand-over and the index are made, or it is said in one sentence why not."""
     place, events, _ = written
     file = place.outputs / "ledger.jsonl"
-    lines = st.builds(lambda found: "\n".join(json.dumps(event) for event in found) + "\n", changed_objects(events))
+    lines = st.builds(
+        lambda found: "\n".join(json.dumps(event) for event in found) + "\n",
+        changed_objects(events),
+    )
     good = "\n".join(json.dumps(event) for event in events) + "\n"
 
     def check(content):
-        file.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
+        file.write_bytes(
+            content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+        )
         settings = load_settings(place.config)
         told(lambda: as_recorded(settings))
         told(lambda: write_handoff(settings, find_handoff(settings).as_json()))
@@ -290,7 +508,9 @@ def test_an_earlier_result(written, try_all):
     place, events, result = written
     folder = place.outputs / "windows" / "1h"
     folder.mkdir(parents=True, exist_ok=True)
-    (place.outputs / "ledger.jsonl").write_text("\n".join(json.dumps(event) for event in events) + "\n")
+    (place.outputs / "ledger.jsonl").write_text(
+        "\n".join(json.dumps(event) for event in events) + "\n"
+    )
     settings = load_settings(place.config)
 
     def check(content):
@@ -303,9 +523,25 @@ def test_an_earlier_result(written, try_all):
 
 # ---- what Vercel lists ---------------------------------------------------------------------------------------------------
 ENTRIES = [
-    {"uid": "dpl_2", "url": "app-2.vercel.app", "created": 1770073700000, "ready": 1770073816000, "state": "READY", "target": "production", "meta": {"githubCommitSha": "abc1234"}},
-    {"uid": "dpl_1", "url": "app-1.vercel.app", "created": 1770000000000, "ready": 1770000100000, "state": "READY", "target": "production", "meta": {}},
-]  # fmt: skip
+    {
+        "uid": "dpl_2",
+        "url": "app-2.vercel.app",
+        "created": 1770073700000,
+        "ready": 1770073816000,
+        "state": "READY",
+        "target": "production",
+        "meta": {"githubCommitSha": "abc1234"},
+    },
+    {
+        "uid": "dpl_1",
+        "url": "app-1.vercel.app",
+        "created": 1770000000000,
+        "ready": 1770000100000,
+        "state": "READY",
+        "target": "production",
+        "meta": {},
+    },
+]
 TABLE = """Vercel CLI 44.0.0
 > Deployments for app
   Age     Deployment                     Status      Environment     Duration
@@ -319,12 +555,20 @@ def test_what_vercel_list_prints(tmp_path, try_all):
     listed = changed_objects(ENTRIES).map(json.dumps)
 
     def check(content):
-        file.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
+        file.write_bytes(
+            content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+        )
         found = told(lambda: read_cli(file))
         if found is not None and found.effective_at is not None:
             parse_instant(iso(found.effective_at))
 
-    try_all(listed | changed_text([TABLE, json.dumps(ENTRIES), json.dumps({"deployments": ENTRIES})]) | JSON.map(json.dumps) | st.binary(max_size=200), check)
+    try_all(
+        listed
+        | changed_text([TABLE, json.dumps(ENTRIES), json.dumps({"deployments": ENTRIES})])
+        | JSON.map(json.dumps)
+        | st.binary(max_size=200),
+        check,
+    )
 
 
 def test_what_vercel_answers(place, try_all, monkeypatch):
@@ -332,7 +576,10 @@ def test_what_vercel_answers(place, try_all, monkeypatch):
     monkeypatch.setattr("analysis.deployment.vercel.TRIES", 1)
     monkeypatch.setattr("analysis.deployment.vercel.LONGEST_WAIT_S", 0.0)
     with run_server() as server:
-        place.config.write_text(place.config.read_text() + f'[deployment]\nproject_id = "prj_x"\napi_url = "{server.url}"\n')
+        place.config.write_text(
+            place.config.read_text()
+            + f'[deployment]\nproject_id = "prj_x"\napi_url = "{server.url}"\n'
+        )
         settings = load_settings(place.config)
 
         def check(content):
@@ -351,20 +598,37 @@ def test_durations(try_all):
             assert timedelta(0) <= length <= timedelta(days=3650)
             assert abs(parse_duration(format_duration(length)) - length) < timedelta(milliseconds=1)
 
-    pieces = st.lists(st.tuples(st.integers(0, 10**10), st.sampled_from(("ms", "s", "m", "h", "d", "w", "y", "", "H", " ")))).map(
-        lambda found: "".join(f"{number}{unit}" for number, unit in found)
+    pieces = st.lists(
+        st.tuples(
+            st.integers(0, 10**10),
+            st.sampled_from(("ms", "s", "m", "h", "d", "w", "y", "", "H", " ")),
+        )
+    ).map(lambda found: "".join(f"{number}{unit}" for number, unit in found))
+    try_all(
+        st.text(max_size=30)
+        | pieces
+        | st.sampled_from(NASTY)
+        | changed_text(["1h30m", "90s", "0.5h", "2d"]),
+        check,
     )
-    try_all(st.text(max_size=30) | pieces | st.sampled_from(NASTY) | changed_text(["1h30m", "90s", "0.5h", "2d"]), check)
 
 
 def test_times(try_all):
     def check(text):
         found = told(lambda: instant(text))
         if found is not None:
-            assert parse_instant(iso(found)) == found.replace(microsecond=found.microsecond // 1000 * 1000)
+            assert parse_instant(iso(found)) == found.replace(
+                microsecond=found.microsecond // 1000 * 1000
+            )
 
     times = st.datetimes(timezones=st.timezones() | st.none()).map(lambda time: time.isoformat())
-    try_all(st.text(max_size=30) | times | st.sampled_from(NASTY) | changed_text(["2026-02-02T23:10:16Z", "2026-02-02T23:10:16.123+05:45"]), check)
+    try_all(
+        st.text(max_size=30)
+        | times
+        | st.sampled_from(NASTY)
+        | changed_text(["2026-02-02T23:10:16Z", "2026-02-02T23:10:16.123+05:45"]),
+        check,
+    )
 
 
 def test_arguments(place, rollout, try_all):
@@ -379,10 +643,23 @@ def test_arguments(place, rollout, try_all):
         assert "internal error" not in done.err, done.err
 
     commands = [
-        ("compare", "--window", "{}"), ("compare", "--from={}", "--to={}"), ("whatif", "--cap={}", "--", "alpha"), ("whatif", "--cap", "5s", "--", "{}"), ("sql", "--", "{}"),
-        ("deploy", "--at={}"), ("deploy", "--from={}", "--", "x"), ("knob", "set", "--", "{}", "{}"), ("compare", "--config={}"), ("{}",), ("smoke", "--environment={}"),
-    ]  # fmt: skip
-    texts = st.sampled_from([text for text in NASTY if len(text) < 5000]) | st.text(max_size=40) | changed_text(["2026-02-03T00:10:16Z", "4h", "alpha"])
+        ("compare", "--window", "{}"),
+        ("compare", "--from={}", "--to={}"),
+        ("whatif", "--cap={}", "--", "alpha"),
+        ("whatif", "--cap", "5s", "--", "{}"),
+        ("sql", "--", "{}"),
+        ("deploy", "--at={}"),
+        ("deploy", "--from={}", "--", "x"),
+        ("knob", "set", "--", "{}", "{}"),
+        ("compare", "--config={}"),
+        ("{}",),
+        ("smoke", "--environment={}"),
+    ]
+    texts = (
+        st.sampled_from([text for text in NASTY if len(text) < 5000])
+        | st.text(max_size=40)
+        | changed_text(["2026-02-03T00:10:16Z", "4h", "alpha"])
+    )
     try_all(st.tuples(st.sampled_from(commands), texts), check, share=0.6)
 
 

@@ -37,13 +37,25 @@ def check_nothing_lost(place, before):
 
 
 # ---- full ------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", [pytest.param("summary.md", marks=WHOLE), pytest.param("result.json", marks=WHOLE), "notebook.ipynb", "report.html"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("summary.md", marks=WHOLE),
+        pytest.param("result.json", marks=WHOLE),
+        "notebook.ipynb",
+        "report.html",
+    ],
+)
 def test_a_disk_that_is_full_at_some_point_of_a_report(whole_place, tally, name):
     """RLIMIT_FSIZE for the command and its kernel, so low that this file no longer fits."""
     before = whole_place.whole_files()
     limit = len(before[f"outputs/small/windows/4h/{name}"]) * 9 // 10
-    done = whole_place.run("report", "--window", "4h", limits=file_size_limit(limit)).is_told(70, "run again")
-    assert any(words in done.last_line for words in (FULL, "free space", "see to it")), done.last_line
+    done = whole_place.run("report", "--window", "4h", limits=file_size_limit(limit)).is_told(
+        70, "run again"
+    )
+    assert any(words in done.last_line for words in (FULL, "free space", "see to it")), (
+        done.last_line
+    )
     check_nothing_lost(whole_place, before)
     tally(faults=1)
 
@@ -59,7 +71,9 @@ def test_a_disk_that_is_full_while_the_baseline_is_frozen(place, tally):
 def test_a_disk_that_is_full_while_the_ledger_is_written(whole_place, tally):
     before = whole_place.whole_files()
     ledger = before["outputs/small/ledger.jsonl"]
-    whole_place.run(*AGAIN, limits=file_size_limit(len(ledger) + 9)).is_told(70, "cannot write", FULL)
+    whole_place.run(*AGAIN, limits=file_size_limit(len(ledger) + 9)).is_told(
+        70, "cannot write", FULL
+    )
     assert (whole_place.outputs / "ledger.jsonl").read_bytes() == ledger
     assert whole_place.run(*AGAIN).code == 0
     lines = (whole_place.outputs / "ledger.jsonl").read_bytes().splitlines()
@@ -68,7 +82,9 @@ def test_a_disk_that_is_full_while_the_ledger_is_written(whole_place, tally):
     tally(faults=1)
 
 
-@pytest.mark.parametrize("arguments", [("compare",), ("compare", "--json"), ("sql", "coverage"), ("handoff", "--json")])
+@pytest.mark.parametrize(
+    "arguments", [("compare",), ("compare", "--json"), ("sql", "coverage"), ("handoff", "--json")]
+)
 def test_an_answer_that_cannot_be_written(whole_place, tally, arguments):
     """stdout is a full disk: that is no success."""
     process = whole_place.start(*arguments, out="/dev/full")
@@ -84,10 +100,17 @@ def without_the_rights_of_root():
 
 
 AGAIN = ("deploy", "--at", "2026-02-02T23:10:16Z", "--correct")
-COMMANDS = {"baseline": ("baseline",), "report": ("report", "--window", "4h"), "ledger": AGAIN, "handoff": ("handoff",)}
+COMMANDS = {
+    "baseline": ("baseline",),
+    "report": ("report", "--window", "4h"),
+    "ledger": AGAIN,
+    "handoff": ("handoff",),
+}
 
 
-@pytest.mark.parametrize("name", [pytest.param("baseline", marks=WHOLE), "report", "ledger", "handoff"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("baseline", marks=WHOLE), "report", "ledger", "handoff"]
+)
 def test_an_output_folder_that_is_read_only(whole_place, tally, name):
     before, paths = whole_place.whole_files(), list((whole_place.folder / "outputs").rglob("*"))
     for path in paths:
@@ -117,9 +140,20 @@ def test_an_input_that_may_not_be_read(whole_place, tally, name):
     tally(faults=1)
 
 
-@pytest.mark.parametrize("at", [
-    "open|.report.|1|", *(pytest.param(at, marks=WHOLE) for at in ("os.rename|report.html|1|", "os.rename|index.html|1|", "subprocess.Popen||1|")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "at",
+    [
+        "open|.report.|1|",
+        *(
+            pytest.param(at, marks=WHOLE)
+            for at in (
+                "os.rename|report.html|1|",
+                "os.rename|index.html|1|",
+                "subprocess.Popen||1|",
+            )
+        ),
+    ],
+)
 def test_the_output_folder_is_deleted_meanwhile(home, tally, at):
     """The report is made again, or it is told; nothing is half there, and the next run makes everything."""
     with temporary_place(home, rows=simple_calls()) as place:
@@ -131,11 +165,22 @@ def test_the_output_folder_is_deleted_meanwhile(home, tally, at):
         place.whole_files()
         assert place.nothing_left_in_tmp()
         assert place.run("baseline").code == 0
-        assert {"report.html", "result.json", "notebook.ipynb", "counts.parquet"} <= {path.name for path in (place.outputs / "baseline").iterdir()}
+        assert {"report.html", "result.json", "notebook.ipynb", "counts.parquet"} <= {
+            path.name for path in (place.outputs / "baseline").iterdir()
+        }
     tally(faults=1)
 
 
-@pytest.mark.parametrize("name", ["outputs", "outputs/small", "outputs/small/baseline", "outputs/small/.ledger.jsonl.lock", "outputs/small/ledger.jsonl"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "outputs",
+        "outputs/small",
+        "outputs/small/baseline",
+        "outputs/small/.ledger.jsonl.lock",
+        "outputs/small/ledger.jsonl",
+    ],
+)
 def test_something_is_in_the_way(place, tally, name):
     """A file where a folder belongs, or a folder where a file belongs."""
     there = place.folder / name
@@ -154,7 +199,12 @@ def test_something_is_in_the_way(place, tally, name):
 def test_no_more_files_may_be_open(whole_place, tally):
     before = whole_place.whole_files()
     for most in (64, 24):
-        done = whole_place.run("report", "--window", "4h", limits=lambda most=most: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most)))
+        done = whole_place.run(
+            "report",
+            "--window",
+            "4h",
+            limits=lambda most=most: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most)),
+        )
         if done.code not in VERDICTS:
             done.is_told(70)
             check_nothing_lost(whole_place, before)
@@ -168,12 +218,18 @@ def damages(content):
     yield "empty", b""
     yield "cut in half", content[: len(content) // 2]
     yield "without its end", content[:-1]
-    yield "zeros in it", content[: len(content) // 3] + bytes(500) + content[len(content) // 3 + 500 :]
+    yield (
+        "zeros in it",
+        content[: len(content) // 3] + bytes(500) + content[len(content) // 3 + 500 :],
+    )
     yield "another file", b"PAR1 but not really PAR1"
     yield "a text", b'{"format": 1}'
     for number in range(12):
         at = draw.randrange(len(content))
-        yield f"a flipped bit ({number})", content[:at] + bytes([content[at] ^ 1 << draw.randrange(8)]) + content[at + 1 :]
+        yield (
+            f"a flipped bit ({number})",
+            content[:at] + bytes([content[at] ^ 1 << draw.randrange(8)]) + content[at + 1 :],
+        )
 
 
 def test_a_frozen_baseline_that_is_damaged(whole_place, rollout, tally):
@@ -189,7 +245,11 @@ def test_a_frozen_baseline_that_is_damaged(whole_place, rollout, tally):
             done = rollout(whole_place, "compare", "--json")
             tried += 1
             if done.out != right.out:
-                done.is_told(5, "the frozen baseline baseline/counts.parquet", "delete it while the rows exist, and run again")
+                done.is_told(
+                    5,
+                    "the frozen baseline baseline/counts.parquet",
+                    "delete it while the rows exist, and run again",
+                )
                 assert file.read_bytes() == damaged, what  # nobody but the user deletes a baseline
                 told += 1
     finally:
@@ -204,18 +264,32 @@ def test_a_frozen_baseline_that_is_damaged(whole_place, rollout, tally):
 def test_a_result_or_a_ledger_that_is_damaged(whole_place, tally):
     """An index and a hand-over are made all the same, and say what could not be read."""
     before = whole_place.whole_files()
-    result, ledger = whole_place.outputs / "windows" / "4h" / "result.json", whole_place.outputs / "ledger.jsonl"
+    result, ledger = (
+        whole_place.outputs / "windows" / "4h" / "result.json",
+        whole_place.outputs / "ledger.jsonl",
+    )
     tried = 0
     (result.parent / "failed.html").unlink(missing_ok=True)
-    for damaged in (b"", b"[1, 2]", b"\xff\xfe\x00", b"[" * 100_000, before["outputs/small/windows/4h/result.json"][:2000]):
+    for damaged in (
+        b"",
+        b"[1, 2]",
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        before["outputs/small/windows/4h/result.json"][:2000],
+    ):
         result.write_bytes(damaged)
-        ledger.write_bytes(before["outputs/small/ledger.jsonl"] + damaged.replace(b"\n", b" ") + b"\n")
+        ledger.write_bytes(
+            before["outputs/small/ledger.jsonl"] + damaged.replace(b"\n", b" ") + b"\n"
+        )
         done = whole_place.run("handoff", "--json")
         assert "Traceback" not in done.err
         assert "internal error" not in done.err, done.err
         assert json.loads(done.out)
         write_index(load_settings(whole_place.config))
-        assert "its result cannot be read; run the report again" in (whole_place.outputs / "index.html").read_text()
+        assert (
+            "its result cannot be read; run the report again"
+            in (whole_place.outputs / "index.html").read_text()
+        )
         tried += 1
     ledger.write_bytes(before["outputs/small/ledger.jsonl"])
     assert whole_place.run("report", "--window", "4h").code in VERDICTS
@@ -227,6 +301,13 @@ def test_the_command_is_killed_by_its_reader(whole_place, tally):
     """`rollout compare | head -c 1`: the end of a pipe is no error, and nothing is said about it."""
     environment = whole_place.environment_of()
     shell = f"{sys.executable} -m analysis sql hourly_counts | head -c 1"
-    done = subprocess.run(["sh", "-c", shell], cwd=whole_place.folder, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["sh", "-c", shell],
+        cwd=whole_place.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert (done.returncode, done.stderr, len(done.stdout)) == (0, "", 1)
     tally(faults=1)

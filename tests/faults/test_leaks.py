@@ -37,7 +37,11 @@ def planted_rows(planter):
 
 def secrets_of(planter):
     """The environment, whose values may no more be told than the table's."""
-    return {"CRON_SECRET": planter.secret("jwt"), "VERCEL_TOKEN": planter.secret("github token"), "OPENAI_API_KEY": planter.secret("openai key")}
+    return {
+        "CRON_SECRET": planter.secret("jwt"),
+        "VERCEL_TOKEN": planter.secret("github token"),
+        "OPENAI_API_KEY": planter.secret("openai key"),
+    }
 
 
 def leaks(place, said, values):
@@ -79,7 +83,9 @@ def test_nothing_planted_is_in_any_byte_of_any_command(home, planter, planted_ro
         server.answer = lambda asked: Reply(content=body)
         environment = {**secrets, "APP_URL": server.url}
         place.config.write_text(CONFIG.format(source=DUCKDB, api_url=server.url))
-        from_table = [value for value in planter.values if value not in (*secrets.values(), *body.values())]
+        from_table = [
+            value for value in planter.values if value not in (*secrets.values(), *body.values())
+        ]
         check_that_all_is_planted(planted_rows, from_table)
         said = {}
 
@@ -95,7 +101,14 @@ def test_nothing_planted_is_in_any_byte_of_any_command(home, planter, planted_ro
         run("doctor", "--json", code=(0, 5))
         assert "beta" in run("baseline", "--json", code=(0,)).out
         shown = run("report", "--window", "4h", "--json", code=verdicts).out
-        run("compare", "--from", "2026-02-02T23:10:16Z", "--to", "2026-02-03T01:10:16Z", code=verdicts)
+        run(
+            "compare",
+            "--from",
+            "2026-02-02T23:10:16Z",
+            "--to",
+            "2026-02-03T01:10:16Z",
+            code=verdicts,
+        )
         run("whatif", "alpha", "--cap", "5s", "--window", "4h", code=(0,))
         run("sql", "signatures", code=(0,))
         run("smoke", code=(6,))
@@ -109,16 +122,26 @@ def test_nothing_planted_is_in_any_byte_of_any_command(home, planter, planted_ro
         run("smoke", code=(6,), environment={**environment, "APP_URL": planter.secret("url")})
         run("whatif", planter.secret(), "--cap", "5s", code=(2,))
         run("report", "--window", planter.secret(), code=(2,))
-        run("report", "--window", "1h", code=(70,), program=("-c", edited_notebook(place, "window", SPY)))
+        run(
+            "report",
+            "--window",
+            "1h",
+            code=(70,),
+            program=("-c", edited_notebook(place, "window", SPY)),
+        )
         assert "KeyError" in said["report --window 1h"]
-        place.config.write_text(CONFIG.format(source=DUCKDB.replace("parquet", "csv"), api_url=server.url))
+        place.config.write_text(
+            CONFIG.format(source=DUCKDB.replace("parquet", "csv"), api_url=server.url)
+        )
         for name in ("status", "latencyMs", "createdAt"):
             broken = planted_rows.astype({name: "object"})
             for at in range(9):
                 broken.loc[at, name] = planter.either()
             broken.to_csv(place.folder / "calls.csv", index=False)
             run("compare" if name != "createdAt" else "doctor", code=(5,))
-        (place.folder / "calls.csv").write_text((place.folder / "calls.csv").read_text() + '"' + planter.name() + '",,"\n')
+        (place.folder / "calls.csv").write_text(
+            (place.folder / "calls.csv").read_text() + '"' + planter.name() + '",,"\n'
+        )
         run("compare", code=(2,))
 
         assert '"unknown_errors"' in said["baseline --json"]
@@ -136,11 +159,18 @@ def edited_notebook(place, name, *cells):
     path = place.folder / "notebooks" / f"{name}.ipynb"
     content = json.loads(path.read_text())
     for number, source in enumerate(cells):
-        cell = {"cell_type": "code", "id": f"own-{number}", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+        cell = {
+            "cell_type": "code",
+            "id": f"own-{number}",
+            "metadata": {},
+            "source": source,
+            "outputs": [],
+            "execution_count": None,
+        }
         content["cells"].insert(-1, cell)
     path.write_text(json.dumps(content))
     return (
-        "from pathlib import Path; import analysis.report.runs as runs; from analysis.cli import main; "
+        "from pathlib import Path; import analysis.report.notebook.runs as runs; from analysis.cli import main; "
         f"runs.NOTEBOOKS = Path({str(place.folder / 'notebooks')!r}); main()"
     )
 
@@ -158,10 +188,27 @@ def check_signatures(place):
 def test_nothing_planted_leaves_postgresql(home, planter, planted_rows, tally, postgres_server):
     values = planted_in(planted_rows, planter.values)
     assert len(values) > 300
-    config = CONFIG.format(source=POSTGRES + '\nmapping = "mine.toml"', api_url="https://api.vercel.com")
-    with postgres_server.fresh_database() as database, temporary_place(home, config=config) as place:
-        database.load_interactions(planted_rows.assign(metadata=[json.loads(note) if isinstance(note, str) else None for note in planted_rows["metadata"]]))
-        assert database.execute('SELECT COUNT(*) FROM "AIInteraction" WHERE "errorMessage" IS NOT NULL')[0][0] > 100
+    config = CONFIG.format(
+        source=POSTGRES + '\nmapping = "mine.toml"', api_url="https://api.vercel.com"
+    )
+    with (
+        postgres_server.fresh_database() as database,
+        temporary_place(home, config=config) as place,
+    ):
+        database.load_interactions(
+            planted_rows.assign(
+                metadata=[
+                    json.loads(note) if isinstance(note, str) else None
+                    for note in planted_rows["metadata"]
+                ]
+            )
+        )
+        assert (
+            database.execute(
+                'SELECT COUNT(*) FROM "AIInteraction" WHERE "errorMessage" IS NOT NULL'
+            )[0][0]
+            > 100
+        )
         environment = {"DATABASE_URL": database.url, "PGPASSWORD": planter.secret("github token")}
         password = database.url.split(":")[2].split("@")[0]
         said = {}
@@ -187,16 +234,28 @@ def test_nothing_planted_leaves_postgresql(home, planter, planted_rows, tally, p
 
 # ---- names that are shown -------------------------------------------------------------------------------------------
 RULES = {
-    "mail": "e-mail address", "phone": "phone number", "openai key": "key", "aws key": "key", "github token": "key", "jwt": "JWT",
-    "bearer": "bearer token", "url": "URL with credentials", "iban": "IBAN",
-}  # fmt: skip
+    "mail": "e-mail address",
+    "phone": "phone number",
+    "openai key": "key",
+    "aws key": "key",
+    "github token": "key",
+    "jwt": "JWT",
+    "bearer": "bearer token",
+    "url": "URL with credentials",
+    "iban": "IBAN",
+}
 
 
 QUICK = (("featureId", "mail"), ("source", "phone"), ("model", "aws key"))
-SLOW = [("featureId", kind) for kind in RULES if kind != "mail"] + [("source", "jwt"), ("model", "url")]
+SLOW = [("featureId", kind) for kind in RULES if kind != "mail"] + [
+    ("source", "jwt"),
+    ("model", "url"),
+]
 
 
-@pytest.mark.parametrize(("column", "kind"), [*QUICK, *(pytest.param(*case, marks=pytest.mark.faults) for case in SLOW)])
+@pytest.mark.parametrize(
+    ("column", "kind"), [*QUICK, *(pytest.param(*case, marks=pytest.mark.faults) for case in SLOW)]
+)
 def test_a_name_that_breaks_a_rule_is_refused(place, rollout, tally, column, kind):
     planter = Planter(seed=9)
     planted = planter.secret(kind)

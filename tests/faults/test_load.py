@@ -45,8 +45,17 @@ def looked_at(place):
     def write(outputs: Path, hours: int, planned: int) -> None:
         folder = outputs / "windows" / f"{hours}h"
         folder.mkdir(parents=True)
-        look = {"window": f"{hours}h", "start": DEPLOYED_AT, "end": iso(DEPLOY + timedelta(hours=hours)), "bound": 3.0, "number": hours, "planned": planned}
-        (folder / "result.json").write_text(json.dumps(result | {"look": look, "rollout": outputs.name}))
+        look = {
+            "window": f"{hours}h",
+            "start": DEPLOYED_AT,
+            "end": iso(DEPLOY + timedelta(hours=hours)),
+            "bound": 3.0,
+            "number": hours,
+            "planned": planned,
+        }
+        (folder / "result.json").write_text(
+            json.dumps(result | {"look": look, "rollout": outputs.name})
+        )
         (folder / "report.html").write_text("<html></html>")
 
     return write
@@ -63,10 +72,15 @@ def test_200_windows_of_one_rollout(place, looked_at, tally):
     for hours in range(1, 201):
         looked_at(place.outputs, hours, 200)
     windows = ", ".join(f'"{hours}h"' for hours in range(1, 201))
-    place.config.write_text(place.config.read_text().replace('windows = ["1h", "4h"]', f"windows = [{windows}]"))
+    place.config.write_text(
+        place.config.read_text().replace('windows = ["1h", "4h"]', f"windows = [{windows}]")
+    )
     seconds, grown = map(float, measured(place, INDEX).out.split())
     assert (place.outputs / "index.html").read_text().count('data-label="state"') == 200
-    tally(inputs=200, measured=f"index of 200 windows: {seconds:.2f} s of CPU, {grown:.0f} MB more after three of them")
+    tally(
+        inputs=200,
+        measured=f"index of 200 windows: {seconds:.2f} s of CPU, {grown:.0f} MB more after three of them",
+    )
     assert seconds < 2
     assert grown < 50
 
@@ -79,7 +93,10 @@ def test_50_rollouts_in_one_folder(place, looked_at, tally):
     seconds, grown = map(float, measured(place, INDEX).out.split())
     page = (place.outputs.parent / "index.html").read_text()
     assert sum(f'href="phase-{number}/index.html"' in page for number in range(49)) == 49
-    tally(inputs=50, measured=f"index of 50 rollouts: {seconds:.2f} s of CPU, {grown:.0f} MB more after three of them")
+    tally(
+        inputs=50,
+        measured=f"index of 50 rollouts: {seconds:.2f} s of CPU, {grown:.0f} MB more after three of them",
+    )
     assert seconds < 2
     assert grown < 50
 
@@ -105,7 +122,9 @@ def test_40_features_30_sources_300_tenants(home, tally):
         with temporary_place(home, config=CONFIG.format(source=DUCKDB)) as place:
             path = place.folder / "calls.parquet"
             duckdb.execute(MANY.format(rows=rows, step=102 * 3_600_000 / rows, path=path))
-            counted = duckdb.execute(f"""SELECT count(DISTINCT "featureId"), count(DISTINCT source), count(DISTINCT "clientId") FROM '{path}'""").fetchone()
+            counted = duckdb.execute(
+                f"""SELECT count(DISTINCT "featureId"), count(DISTINCT source), count(DISTINCT "clientId") FROM '{path}'"""
+            ).fetchone()
             assert counted == (40, 30, 300)
             began = time.monotonic()
             done = measured(place, COMPARE, "compare", "--window", "4h", "--json")
@@ -114,6 +133,9 @@ def test_40_features_30_sources_300_tenants(home, tally):
             seconds.append(time.monotonic() - began)
             peaks.append(float(done.err.split()[-1]))
     mb, s = (" and ".join(f"{value:,.0f}" for value in values) for values in (peaks, seconds))
-    tally(inputs=2, measured=f"compare, 40 features x 30 sources x 300 tenants, 400,000 and 1,600,000 calls: peak {mb} MB, {s} s")
+    tally(
+        inputs=2,
+        measured=f"compare, 40 features x 30 sources x 300 tenants, 400,000 and 1,600,000 calls: peak {mb} MB, {s} s",
+    )
     assert peaks[1] < 2.5 * peaks[0]
     assert peaks[1] < 3_000

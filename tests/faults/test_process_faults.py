@@ -12,7 +12,14 @@ import pandas as pd
 import pytest
 
 from analysis.clock import CLOCK_VARIABLE
-from tests.faults.place import CONFIG, POSTGRES, memory_limit, simple_calls, temporary_place, wait_for
+from tests.faults.place import (
+    CONFIG,
+    POSTGRES,
+    memory_limit,
+    simple_calls,
+    temporary_place,
+    wait_for,
+)
 from tests.faults.test_database_faults import SLOW
 from tests.faults.test_leaks import edited_notebook
 
@@ -39,20 +46,26 @@ def check_in_order(place, done, code):
 def check_nobody_is_left(place, *, within_s=10):
     """No kernel outlives its command."""
     ends_at = time.monotonic() + within_s
-    while left := [pid for pid in Path("/proc").iterdir() if pid.name.isdigit() and works_in(pid, place)]:
-        assert time.monotonic() < ends_at, [(pid.name, (pid / "cmdline").read_bytes()) for pid in left]
+    while left := [
+        pid for pid in Path("/proc").iterdir() if pid.name.isdigit() and works_in(pid, place)
+    ]:
+        assert time.monotonic() < ends_at, [
+            (pid.name, (pid / "cmdline").read_bytes()) for pid in left
+        ]
         time.sleep(0.05)
 
 
 def works_in(pid, place):
     with contextlib.suppress(OSError):
-        return str(place.folder).encode() in (pid / "cmdline").read_bytes() or (pid / "cwd").readlink().is_relative_to(place.folder)
+        return str(place.folder).encode() in (pid / "cmdline").read_bytes() or (
+            pid / "cwd"
+        ).readlink().is_relative_to(place.folder)
     return False
 
 
 # ---- asked to stop, in every phase -------------------------------------------------------------------------------------
 PHASES = {
-    "while it loads": ("import|analysis.report.runs|1|", signal.SIGINT),
+    "while it loads": ("import|analysis.report.notebook.runs|1|", signal.SIGINT),
     "while it reads rollout.toml": ("open|rollout.toml|1|", signal.SIGTERM),
     "while it starts the kernel": ("subprocess.Popen||1|", signal.SIGINT),
     "while it writes the page": ("open|.report.|1|", signal.SIGTERM),
@@ -89,7 +102,7 @@ def test_asked_to_stop_while_the_cells_run_and_then_a_second_run(whole_place, ta
 TOGETHER = """
 from analysis.cli.gate import gated
 from analysis.config import load_settings
-from analysis.report.runs import run_window_reports
+from analysis.report.notebook.runs import run_window_reports
 with gated():
     run_window_reports(load_settings("rollout.toml"), ["1h", "4h", "4h"])
 """
@@ -114,9 +127,17 @@ def test_asked_to_stop_while_two_reports_are_made(whole_place, tally):
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 def test_asked_to_stop_in_mid_query(home, request, tally, engine, number):
     """A driver waits in C, where no signal is heard; the command hears it all the same, and the server's query is ended."""
-    config = CONFIG.format(source=POSTGRES if engine == "postgres" else 'engine = "duckdb"\npath = "calls.parquet"\nmapping = "slow.toml"')
-    rows = simple_calls() if engine == "postgres" else pd.concat([simple_calls()] * 400)  # a query hears between two vectors of rows
-    with temporary_place(home, config=config.replace('timeout = "5s"', 'timeout = "5m"'), rows=rows) as place:
+    config = CONFIG.format(
+        source=POSTGRES
+        if engine == "postgres"
+        else 'engine = "duckdb"\npath = "calls.parquet"\nmapping = "slow.toml"'
+    )
+    rows = (
+        simple_calls() if engine == "postgres" else pd.concat([simple_calls()] * 400)
+    )  # a query hears between two vectors of rows
+    with temporary_place(
+        home, config=config.replace('timeout = "5s"', 'timeout = "5m"'), rows=rows
+    ) as place:
         if engine == "postgres":
             database = request.getfixturevalue("database")
             database.load_interactions(simple_calls())
@@ -125,10 +146,24 @@ def test_asked_to_stop_in_mid_query(home, request, tally, engine, number):
             running = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'rollout' AND state = 'active' AND query LIKE '%written_rows%'"
             wait_until(lambda: database.execute(running), process)
         else:
-            names = ("id", "clientId", "leadId", "source", "featureId", "model", "status", "errorMessage", "outputTokens", "totalTokens", "createdAt")
-            slow = "\"latencyMs\" + 0 * LIST_SUM(LIST_TRANSFORM(RANGE(CAST(5000 + \"latencyMs\" AS BIGINT)), x -> x % 7))"
+            names = (
+                "id",
+                "clientId",
+                "leadId",
+                "source",
+                "featureId",
+                "model",
+                "status",
+                "errorMessage",
+                "outputTokens",
+                "totalTokens",
+                "createdAt",
+            )
+            slow = '"latencyMs" + 0 * LIST_SUM(LIST_TRANSFORM(RANGE(CAST(5000 + "latencyMs" AS BIGINT)), x -> x % 7))'
             lines = [f"{name} = '\"{name}\"'" for name in names] + [f"latencyMs = '''{slow}'''"]
-            (place.folder / "slow.toml").write_text('dialect = "duckdb"\n[columns]\n' + "\n".join(lines))
+            (place.folder / "slow.toml").write_text(
+                'dialect = "duckdb"\n[columns]\n' + "\n".join(lines)
+            )
             process = place.start("compare")
             time.sleep(8)
             assert process.poll() is None, process.communicate()
@@ -162,7 +197,9 @@ def test_watch_asked_to_stop_while_it_waits(whole_place, tally):
 
 
 # ---- killed ------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("at", ["os.rename|result.json|1|", "os.rename|report.html|1|", "os.rename|index.html|1|"])
+@pytest.mark.parametrize(
+    "at", ["os.rename|result.json|1|", "os.rename|report.html|1|", "os.rename|index.html|1|"]
+)
 def test_killed_while_it_writes(whole_place, tally, at):
     """Each file is the old one or the new one, whole; what is left over under temporary names harms nobody."""
     before = whole_place.whole_files()
@@ -173,7 +210,9 @@ def test_killed_while_it_writes(whole_place, tally, at):
         path.unlink()
     assert whole_place.whole_files().keys() == before.keys()
     json.loads((whole_place.outputs / "baseline" / "result.json").read_text())
-    assert (whole_place.outputs / "baseline" / "report.html").read_text().rstrip().endswith("</html>")
+    assert (
+        (whole_place.outputs / "baseline" / "report.html").read_text().rstrip().endswith("</html>")
+    )
     for left in (whole_place.folder / "tmp").iterdir():
         shutil.rmtree(left)
     tally(faults=1)
@@ -181,7 +220,11 @@ def test_killed_while_it_writes(whole_place, tally, at):
 
 def test_killed_while_it_writes_the_ledger(whole_place, tally):
     """The line is there or not; the next command appends after it, and reads all."""
-    lines = (whole_place.outputs / "ledger.jsonl").read_bytes() if (whole_place.outputs / "ledger.jsonl").exists() else b""
+    lines = (
+        (whole_place.outputs / "ledger.jsonl").read_bytes()
+        if (whole_place.outputs / "ledger.jsonl").exists()
+        else b""
+    )
     at = ("deploy", "--at", "2026-02-02T23:10:16Z")
     assert whole_place.run(*at, fault="open|ledger.jsonl|2|SIGKILL").code == -signal.SIGKILL
     assert whole_place.run(*at).code == 0
@@ -196,7 +239,11 @@ def test_the_kernel_is_killed(whole_place, tally):
     process = whole_place.start("baseline")
     while "cell 3" not in (line := process.stderr.readline()):
         assert line, process.communicate()
-    kernels = [pid for pid in Path("/proc").iterdir() if pid.name.isdigit() and is_kernel_of(pid, whole_place)]
+    kernels = [
+        pid
+        for pid in Path("/proc").iterdir()
+        if pid.name.isdigit() and is_kernel_of(pid, whole_place)
+    ]
     assert len(kernels) == 1
     os.kill(int(kernels[0].name), signal.SIGKILL)
     wait_for(process, longest_s=30).is_told(70, "its kernel was killed (signal 9)", "free some")
@@ -208,7 +255,9 @@ def test_the_kernel_is_killed(whole_place, tally):
 
 def is_kernel_of(pid, place):
     with contextlib.suppress(OSError):
-        return f"analysis.report.kernel\0-f\0{place.folder}" in (pid / "cmdline").read_text()
+        return (
+            f"analysis.report.notebook.kernel\0-f\0{place.folder}" in (pid / "cmdline").read_text()
+        )
     return False
 
 
@@ -220,14 +269,17 @@ def test_out_of_memory(whole_place, tally, megabytes):
     if done.code != 0:
         done.is_told(70)
         assert whole_place.whole_files() == before
-    tally(faults=1, measured=f"baseline within {megabytes} MB of address space: {'whole' if done.code == 0 else done.last_line}")
+    tally(
+        faults=1,
+        measured=f"baseline within {megabytes} MB of address space: {'whole' if done.code == 0 else done.last_line}",
+    )
 
 
 READS = """
 import os, resource
 from pathlib import Path
-import analysis.decision.arms
-from analysis.telemetry.freeze import Frozen
+import analysis.counting.baseline
+from analysis.counting.frozen import Frozen
 in_use = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 for more in range(0, 240, 4):
     if os.fork():
@@ -259,7 +311,9 @@ def test_two_runs_into_the_same_window(whole_place, tally):
     first = whole_place.start("baseline", fault="open|.report.|1|pause")
     whole_place.wait_until_paused(first)
     second = whole_place.run("baseline")
-    second.is_told(3, "another 'rollout report' of baseline of small is running; let it work, or stop it first")
+    second.is_told(
+        3, "another 'rollout report' of baseline of small is running; let it work, or stop it first"
+    )
     whole_place.go_on()
     assert wait_for(first, longest_s=60).code == 0
     whole_place.whole_files()
@@ -319,7 +373,9 @@ def test_a_notebook_that_ends_early_fails_or_prints_a_secret(whole_place, tally)
         f"print({key[:5]!r} + {key[5:]!r})": "(rule: key)",
     }
     for source, words in cases.items():
-        done = whole_place.run("baseline", program=("-c", edited_notebook(whole_place, "baseline", source)))
+        done = whole_place.run(
+            "baseline", program=("-c", edited_notebook(whole_place, "baseline", source))
+        )
         done.is_told(70, words)
         assert whole_place.whole_files() == before
         assert key not in (whole_place.outputs / "baseline" / "failed.html").read_text() + done.err
@@ -327,12 +383,20 @@ def test_a_notebook_that_ends_early_fails_or_prints_a_secret(whole_place, tally)
     tally(faults=len(cases))
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    ("{}", "has no cells; restore it"), ("not a notebook", "cannot be read as a notebook; restore it"),
-    (json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}), "0 cells tagged 'parameters'"), (None, "is not there"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{}", "has no cells; restore it"),
+        ("not a notebook", "cannot be read as a notebook; restore it"),
+        (
+            json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}),
+            "0 cells tagged 'parameters'",
+        ),
+        (None, "is not there"),
+    ],
+)
 def test_a_notebook_that_is_none_any_more(place, rollout, monkeypatch, tally, content, words):
-    from analysis.report import runs
+    from analysis.report.notebook import runs
 
     shutil.copytree(runs.NOTEBOOKS, place.folder / "notebooks")
     monkeypatch.setattr(runs, "NOTEBOOKS", place.folder / "notebooks")

@@ -10,25 +10,25 @@ import pandas as pd
 import pytest
 
 from analysis.config import load_settings
+from analysis.counting.load import CronBudget, Grid, load_event_counts, load_hourly_counts
+from analysis.doctor.source import examine
 from analysis.errors import RolloutError, WrongUse
 from analysis.telemetry import queries
-from analysis.telemetry.doctor import examine
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import CronBudget, Grid, load_event_counts, load_hourly_counts
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
 from analysis.window import Window
 from tests.faults.place import POSTGRES, temporary_place
 
 PAYLOADS = (
-    "'; DROP TABLE \"AIInteraction\"; --",
+    '\'; DROP TABLE "AIInteraction"; --',
     '"; DELETE FROM "AIInteraction"; --',
     "' OR 1=1; UPDATE \"AIInteraction\" SET status='x'; --",
     "$$; COPY (SELECT 1) TO PROGRAM 'touch stolen'; $$",
-    "x'); INSERT INTO \"AIInteraction\" SELECT * FROM \"AIInteraction\"; SELECT ('",
+    'x\'); INSERT INTO "AIInteraction" SELECT * FROM "AIInteraction"; SELECT (\'',
     "\\'; SELECT pg_sleep(60); --",
     "%(start_at)s :start_at $start_at bound_parameter_start_at_ends_here %s {0}",
-    "ʼ; DROP TABLE \"AIInteraction\"; /* ",
-    "a\tb\u2028c\u0000; DELETE FROM \"AIInteraction\"",
+    'ʼ; DROP TABLE "AIInteraction"; /* ',
+    'a\tb\u2028c\u0000; DELETE FROM "AIInteraction"',
 )
 VALUES = """
 [rollout]
@@ -94,7 +94,9 @@ def mappings(payload):
     """Mapping files with the payload as an expression, as a condition, as a table and as the time column."""
     plain = {name: f'"{name}"' for name in CANONICAL_COLUMNS}
     for column in ("source", "latencyMs", "createdAt"):
-        yield "[columns]\n" + "\n".join(f"{name} = {toml(payload if name == column else sql)}" for name, sql in plain.items())
+        yield "[columns]\n" + "\n".join(
+            f"{name} = {toml(payload if name == column else sql)}" for name, sql in plain.items()
+        )
     columns = "[columns]\n" + "\n".join(f"{name} = {toml(sql)}" for name, sql in plain.items())
     for key in ("where", "table", "indexed", "dialect"):
         yield f"{key} = {toml(payload)}\n{columns}"
@@ -102,11 +104,19 @@ def mappings(payload):
 
 def state_of(place, database):
     """All that an injection could have changed."""
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in place.folder.glob("*") if path.suffix != ".toml" and path.is_file()}
+    files = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in place.folder.glob("*")
+        if path.suffix != ".toml" and path.is_file()
+    }
     if database is None:
         return files
-    rows = database.execute('SELECT count(*), md5(string_agg(a::text, \',\' ORDER BY "id")) FROM "AIInteraction" AS a')
-    tables = database.execute("SELECT count(*), string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+    rows = database.execute(
+        'SELECT count(*), md5(string_agg(a::text, \',\' ORDER BY "id")) FROM "AIInteraction" AS a'
+    )
+    tables = database.execute(
+        "SELECT count(*), string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    )
     return files, rows, tables
 
 
@@ -127,7 +137,12 @@ def test_an_injection_changes_nothing(request, place, rollout, monkeypatch, tall
     if engine == "postgres":
         database = request.getfixturevalue("database")
         database.load_interactions(duckdb.read_parquet(str(place.folder / "calls.parquet")).df())
-        for url in (database.url, f"{database.url}?schema={payload.replace(chr(0), '')}".replace("%", "%25").replace(" ", "%20")):
+        for url in (
+            database.url,
+            f"{database.url}?schema={payload.replace(chr(0), '')}".replace("%", "%25").replace(
+                " ", "%20"
+            ),
+        ):
             monkeypatch.setenv("DATABASE_URL", url)
             if url != database.url:
                 assert rollout(place, "doctor").code in ENDS
@@ -147,7 +162,11 @@ def test_an_injection_changes_nothing(request, place, rollout, monkeypatch, tall
     for name, config in configs(payload, source):
         place.config.write_text(config)
         see("compare" if name == "values" else "doctor")
-    place.config.write_text(VALUES.format(source=source + '\nmapping = "mine.toml"', payload='"x"', pattern='"x"', star='"*"'))
+    place.config.write_text(
+        VALUES.format(
+            source=source + '\nmapping = "mine.toml"', payload='"x"', pattern='"x"', star='"*"'
+        )
+    )
     for mapping in mappings(payload):
         (place.folder / "mine.toml").write_text(mapping)
         see("doctor")
@@ -170,24 +189,50 @@ def test_values_travel_as_parameters(request, place, monkeypatch, engine):
         database = request.getfixturevalue("database")
         database.load_interactions(rows)
         monkeypatch.setenv("DATABASE_URL", database.url)
-        place.config.write_text(place.config.read_text().replace('engine = "duckdb"\npath = "calls.parquet"', POSTGRES))
+        place.config.write_text(
+            place.config.read_text().replace('engine = "duckdb"\npath = "calls.parquet"', POSTGRES)
+        )
     else:
         rows.to_parquet(place.folder / "calls.parquet")
     before = state_of(place, database)
     settings = load_settings(place.config)
     deployed_at = settings.rollout.deployed_at
-    window, grid = Window(deployed_at, deployed_at + timedelta(hours=4)), Grid(deployed_at, timedelta(seconds=90))
+    window, grid = (
+        Window(deployed_at, deployed_at + timedelta(hours=4)),
+        Grid(deployed_at, timedelta(seconds=90)),
+    )
     with contextlib.closing(open_engine(settings)) as opened:
-        limits = pd.DataFrame({"feature": names, **dict.fromkeys(("tau_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms"), 1)})
+        limits = pd.DataFrame(
+            {
+                "feature": names,
+                **dict.fromkeys(("tau_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms"), 1),
+            }
+        )
         hourly = load_hourly_counts(opened, grid, window, limits)
         assert set(hourly.rows["feature"]) == set(names)
-        assert (hourly.rows["slower_p50"] == hourly.rows["timed_calls"]).all()  # each joined its own limit
-        events = load_event_counts(opened, grid, window, hourly=hourly, recovered=True, crons=[CronBudget("cron", 1, lambda feature, source: True)])
+        assert (
+            hourly.rows["slower_p50"] == hourly.rows["timed_calls"]
+        ).all()  # each joined its own limit
+        events = load_event_counts(
+            opened,
+            grid,
+            window,
+            hourly=hourly,
+            recovered=True,
+            crons=[CronBudget("cron", 1, lambda feature, source: True)],
+        )
         assert events.rows["y"].sum() > 0
     assert state_of(place, database) == before
 
 
-@pytest.mark.parametrize("text", ["COPY (SELECT 1 AS a) TO '{}' (FORMAT parquet, USE_TMP_FILE false)", "SELECT 1; SELECT 2", "CREATE TABLE t (a INT)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "COPY (SELECT 1 AS a) TO '{}' (FORMAT parquet, USE_TMP_FILE false)",
+        "SELECT 1; SELECT 2",
+        "CREATE TABLE t (a INT)",
+    ],
+)
 def test_duckdb_takes_one_select_even_when_the_parser_s_lock_is_open(place, monkeypatch, text):
     """The source is the one file that DuckDB may open, so that nothing but its own parser keeps COPY from writing over it."""
     calls = place.folder / "calls.parquet"
@@ -200,23 +245,45 @@ def test_duckdb_takes_one_select_even_when_the_parser_s_lock_is_open(place, monk
         def sql(self, dialect, *, placeholder=None):
             return text.format(calls)
 
-    with contextlib.closing(open_engine(load_settings(place.config))) as engine, pytest.raises(PermissionError, match="only one SELECT"):
+    with (
+        contextlib.closing(open_engine(load_settings(place.config))) as engine,
+        pytest.raises(PermissionError, match="only one SELECT"),
+    ):
         engine.fetch(Raw())
     assert calls.read_bytes() == before
 
 
-ACTS = ("pg_terminate_backend(1)", "pg_catalog.pg_sleep(60)", "dblink_exec('host=x', 'DELETE')", "lo_export(1, 'x')", "nextval('n')", "set_config('a', 'b', false)")
+ACTS = (
+    "pg_terminate_backend(1)",
+    "pg_catalog.pg_sleep(60)",
+    "dblink_exec('host=x', 'DELETE')",
+    "lo_export(1, 'x')",
+    "nextval('n')",
+    "set_config('a', 'b', false)",
+)
 """Functions that act: a read-only transaction lets the first three do so."""
 
 
-@pytest.mark.parametrize("sql", [*ACTS, *(f"CASE WHEN \"latencyMs\" > 0 THEN {sql} END" for sql in ACTS[:1]), "getenv('HOME')", "\"pg_sleep\"(60)"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *ACTS,
+        *(f'CASE WHEN "latencyMs" > 0 THEN {sql} END' for sql in ACTS[:1]),
+        "getenv('HOME')",
+        '"pg_sleep"(60)',
+    ],
+)
 def test_a_function_that_acts_reaches_no_database(place, sql):
     """Refused where a mapping is read, and once more before a text is sent."""
     with pytest.raises(PermissionError, match="only one SELECT"):
         queries.check_one_select(f"SELECT {sql} AS x FROM y", "postgres")
     lines = [f"{name} = {toml(sql if name == 'latencyMs' else name)}" for name in CANONICAL_COLUMNS]
     (place.folder / "mine.toml").write_text("[columns]\n" + "\n".join(lines))
-    place.config.write_text(VALUES.format(source=DUCKDB + '\nmapping = "mine.toml"', payload='"x"', pattern='"x"', star='"*"'))
+    place.config.write_text(
+        VALUES.format(
+            source=DUCKDB + '\nmapping = "mine.toml"', payload='"x"', pattern='"x"', star='"*"'
+        )
+    )
     with pytest.raises(WrongUse, match="latencyMs calls a function that does more than compute"):
         open_engine(load_settings(place.config))
 
@@ -226,20 +293,33 @@ def test_the_grant_that_doctor_prints_makes_a_reader(database, postgres_server, 
     from psycopg2 import errors
     from sqlalchemy.engine import make_url
 
-    database.execute('CREATE SCHEMA app; ALTER TABLE "AIInteraction" SET SCHEMA app; REVOKE ALL ON SCHEMA app FROM PUBLIC')
-    config = VALUES.format(source=POSTGRES + '\ntable = "app.AIInteraction"', payload='"x"', pattern='"x"', star='"*"')
+    database.execute(
+        'CREATE SCHEMA app; ALTER TABLE "AIInteraction" SET SCHEMA app; REVOKE ALL ON SCHEMA app FROM PUBLIC'
+    )
+    config = VALUES.format(
+        source=POSTGRES + '\ntable = "app.AIInteraction"', payload='"x"', pattern='"x"', star='"*"'
+    )
     with temporary_place(home, config=config) as place:
         monkeypatch.setenv("DATABASE_URL", database.url)
         database.execute("""INSERT INTO app."AIInteraction" ("id", "clientId", "featureId", "model", "apiType", "status", "latencyMs", "createdAt")
             VALUES ('1', 't', 'alpha', 'm', 'responses', 'success', 5, '2026-02-02')""")
-        line = next(line for line in examine(load_settings(place.config)) if line.name == "read only")
+        line = next(
+            line for line in examine(load_settings(place.config)) if line.name == "read only"
+        )
         assert line.state == "warning"
         grant = line.detail.partition("use a reader: ")[2]
         name = f"reader_{database.url[-6:]}"
         try:
-            for statement in filter(None, grant.replace("rollout_reader", name).replace("'...'", "'Reader-1'").split(";")):
+            for statement in filter(
+                None,
+                grant.replace("rollout_reader", name).replace("'...'", "'Reader-1'").split(";"),
+            ):
                 database.execute(statement)
-            url = make_url(database.url).set(username=name, password="Reader-1").render_as_string(hide_password=False)
+            url = (
+                make_url(database.url)
+                .set(username=name, password="Reader-1")
+                .render_as_string(hide_password=False)
+            )
             monkeypatch.setenv("DATABASE_URL", url)
             lines = {line.name: line for line in examine(load_settings(place.config))}
             assert lines["read only"].state == "ok", lines
@@ -253,8 +333,17 @@ def test_the_grant_that_doctor_prints_makes_a_reader(database, postgres_server, 
 def test_the_catalog_decides_what_a_table_is(database, monkeypatch, home):
     """A name that is not in the catalog reaches no query."""
     monkeypatch.setenv("DATABASE_URL", database.url)
-    for name in ('AIInteraction"; DROP TABLE "AIInteraction', "pg_catalog.pg_authid; --", "(SELECT 1)"):
-        config = VALUES.format(source=f"{POSTGRES}\ntable = {toml(name)}", payload='"x"', pattern='"x"', star='"*"')
-        with temporary_place(home, config=config) as place, pytest.raises(RolloutError, match=r"table|name"):
+    for name in (
+        'AIInteraction"; DROP TABLE "AIInteraction',
+        "pg_catalog.pg_authid; --",
+        "(SELECT 1)",
+    ):
+        config = VALUES.format(
+            source=f"{POSTGRES}\ntable = {toml(name)}", payload='"x"', pattern='"x"', star='"*"'
+        )
+        with (
+            temporary_place(home, config=config) as place,
+            pytest.raises(RolloutError, match=r"table|name"),
+        ):
             open_engine(load_settings(place.config))
     assert database.execute('SELECT count(*) FROM "AIInteraction"') == [(0,)]

@@ -18,12 +18,19 @@ def test_an_event_is_one_line_of_json(make_settings, clock_file):
     event = ledger.append("knob", {"name": "CAP", "from": 45000, "to": 30000})
     text = ledger.path.read_text(encoding="utf-8")
     assert json.loads(text) == {
-        "schema": 1, "at": "2026-02-02T23:10:16Z", "who": "on call", "event": "knob",
-        "name": "CAP", "from": 45000, "to": 30000,
-    }  # fmt: skip
+        "schema": 1,
+        "at": "2026-02-02T23:10:16Z",
+        "who": "on call",
+        "event": "knob",
+        "name": "CAP",
+        "from": 45000,
+        "to": 30000,
+    }
     assert text.endswith("\n")
     assert text.count("\n") == 1
-    assert event == Event(datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC), "on call", "knob", event.facts)
+    assert event == Event(
+        datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC), "on call", "knob", event.facts
+    )
     assert ledger.path == ledger.path.parents[2] / "outputs" / "phase" / "ledger.jsonl"
 
 
@@ -53,7 +60,17 @@ def test_no_ledger_yet_is_an_empty_history(make_settings):
 OF_NO_TEXT = b'{"schema": 1, "at": "2026-02-03T09:00:00Z", "who": null, "event": "smoke", "name": [], "state": "passed"}'
 
 
-@pytest.mark.parametrize("torn", [b'{"schema": 1, "at": "2026-02-0', b"\xff\xfe\x00", b"[1, 2]", b'{"event": "look"}', b"null", OF_NO_TEXT])
+@pytest.mark.parametrize(
+    "torn",
+    [
+        b'{"schema": 1, "at": "2026-02-0',
+        b"\xff\xfe\x00",
+        b"[1, 2]",
+        b'{"event": "look"}',
+        b"null",
+        OF_NO_TEXT,
+    ],
+)
 def test_a_torn_last_line_is_told_and_kept(make_settings, clock_file, torn):
     ledger = open_ledger(make_settings())
     ledger.append("look", {"number": 1})
@@ -72,7 +89,9 @@ def test_a_newer_ledger_is_refused(make_settings, clock_file):
     ledger = open_ledger(make_settings())
     ledger.append("look")
     ledger.path.write_text(ledger.path.read_text().replace('"schema": 1', '"schema": 2'))
-    with pytest.raises(WrongUse, match="line 1 of the ledger has schema 2, known is 1; install a newer rollout"):
+    with pytest.raises(
+        WrongUse, match="line 1 of the ledger has schema 2, known is 1; install a newer rollout"
+    ):
         ledger.read()
 
 
@@ -82,7 +101,10 @@ def test_an_event_that_this_version_does_not_know_is_kept(make_settings, clock_f
     assert ledger.read().events[0].facts == {"deep": {"list": [1, None]}}
 
 
-@pytest.mark.parametrize("secret", ["Bearer abcd1234efgh5678", "postgresql://anna:pw-123456@db/app", "anna" + "@" + "firm.com"])
+@pytest.mark.parametrize(
+    "secret",
+    ["Bearer abcd1234efgh5678", "postgresql://anna:pw-123456@db/app", "anna" + "@" + "firm.com"],
+)
 def test_a_secret_never_gets_in(make_settings, clock_file, secret):
     ledger = open_ledger(make_settings())
     with pytest.raises(LeakRefused):
@@ -105,7 +127,10 @@ def _write_many(path: Path, writer: int, count: int) -> None:
 
 def test_concurrent_writers_lose_nothing(tmp_path):
     path, writers, count = tmp_path / "ledger.jsonl", 6, 25
-    processes = [multiprocessing.get_context("spawn").Process(target=_write_many, args=(path, writer, count)) for writer in range(writers)]
+    processes = [
+        multiprocessing.get_context("spawn").Process(target=_write_many, args=(path, writer, count))
+        for writer in range(writers)
+    ]
     for process in processes:
         process.start()
     for process in processes:
@@ -114,7 +139,9 @@ def test_concurrent_writers_lose_nothing(tmp_path):
     history = Ledger(path).read()
     assert history.torn_lines == ()
     seen = [(event.facts["writer"], event.facts["number"]) for event in history.events]
-    assert sorted(seen) == [(writer, number) for writer in range(writers) for number in range(count)]
+    assert sorted(seen) == [
+        (writer, number) for writer in range(writers) for number in range(count)
+    ]
     for writer in range(writers):
         assert [number for one, number in seen if one == writer] == list(range(count))
     assert [event.at for event in history.events] == sorted(event.at for event in history.events)

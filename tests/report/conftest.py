@@ -11,9 +11,9 @@ import analysis
 from analysis.config import Settings, load_settings
 from analysis.judge import Look
 from analysis.report.index import write_index
-from analysis.report.runs import run_baseline_report, run_window_report
+from analysis.report.notebook.runs import run_baseline_report, run_window_report
 from analysis.report.sections import WindowSections
-from analysis.telemetry.simulate import simulate_phase_94, write_sample
+from analysis.sample.simulate import simulate_phase_94, write_sample
 
 ROOT = Path(__file__).parents[2]
 QUIET = {"tell": lambda line: None}
@@ -60,7 +60,11 @@ def written(example):
 @pytest.fixture
 def rollout(tmp_path, example_folder):
     """A folder of its own on the example's data: edit the file, then load it."""
-    text = (example_folder / "rollout.toml").read_text().replace("outputs/sample", f"{example_folder.as_posix()}/outputs/sample")
+    text = (
+        (example_folder / "rollout.toml")
+        .read_text()
+        .replace("outputs/sample", f"{example_folder.as_posix()}/outputs/sample")
+    )
     (tmp_path / "rollout.toml").write_text(text)
 
     def load(old="", new=""):

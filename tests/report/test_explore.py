@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.counting.scope import Scope
 from analysis.counts import LatencyCounts
-from analysis.decision.scope import Scope
 from analysis.errors import WrongUse
 from analysis.report.desk import VIEWS, Desk, look_of_pages, sortable
 from analysis.report.explore import CONFIG_VARIABLE, QUESTIONS, Feature, find_config, open_exploring
@@ -35,7 +35,9 @@ def test_features_hold_every_call(rollout):
     table, look = rollout.features(), rollout.seen()
     assert sum(row["baseline_calls"] for row in table.rows) == look.baseline.calls
     assert sum(row["post_calls"] for row in table.rows) == look.post.calls
-    assert [row["post_calls"] for row in table.rows] == sorted((row["post_calls"] for row in table.rows), reverse=True)
+    assert [row["post_calls"] for row in table.rows] == sorted(
+        (row["post_calls"] for row in table.rows), reverse=True
+    )
     step_3 = next(row for row in table.rows if row["feature"] == STEP_3)
     assert step_3["post_rate"] == pytest.approx(0.146, abs=0.01)
 
@@ -43,7 +45,11 @@ def test_features_hold_every_call(rollout):
 def test_sources_add_up_to_their_feature(rollout):
     feature = rollout.feature(STEP_3)
     found = {row["source"]: row["post_calls"] for row in feature.sources().rows}
-    assert set(found) == {"background-job/email-inbound-post-process", "action:message.regenerate_draft", "no source"}
+    assert set(found) == {
+        "background-job/email-inbound-post-process",
+        "action:message.regenerate_draft",
+        "no source",
+    }
     jobs = feature.source("background-job/*")
     assert jobs.n_calls[1] == found["background-job/email-inbound-post-process"]
     assert sum(found.values()) == feature.n_calls[1]
@@ -54,9 +60,17 @@ def test_every_question_has_an_answer(rollout):
     arguments = {"source": ("background-job/*",), "what_if": ("30s",), "compare": ("timeout_rate",)}
     for question in QUESTIONS:
         answer = getattr(feature, question)(*arguments.get(question, ()))
-        assert isinstance(answer, str) or hasattr(answer, "_repr_mimebundle_") or isinstance(answer, Feature), question
-    assert repr(feature).startswith("draft.verify.email.step3 from background-job/*, 24h: ask .cap, .cliff, .compare")
-    assert set(QUESTIONS) == {name for name in vars(Feature) if not name.startswith("_")} - {"n_calls"}
+        assert (
+            isinstance(answer, str)
+            or hasattr(answer, "_repr_mimebundle_")
+            or isinstance(answer, Feature)
+        ), question
+    assert repr(feature).startswith(
+        "draft.verify.email.step3 from background-job/*, 24h: ask .cap, .cliff, .compare"
+    )
+    assert set(QUESTIONS) == {name for name in vars(Feature) if not name.startswith("_")} - {
+        "n_calls"
+    }
 
 
 def test_the_same_numbers_as_the_judge(rollout, look):
@@ -72,16 +86,27 @@ def test_quantiles_say_what_cannot_be_known(rollout):
     rows = {row["q"]: row for row in rollout.feature(STEP_3).quantiles([0.5, 0.99]).rows}
     assert rows["p50"]["before"] == "not identifiable"
     assert rows["p50"]["after"].replace(THIN, " ").endswith(" s")
-    assert rows["p99"] == {"q": "p99", "before": "not identifiable", "after": "not identifiable", "change": "–"}
+    assert rows["p99"] == {
+        "q": "p99",
+        "before": "not identifiable",
+        "after": "not identifiable",
+        "change": "–",
+    }
 
 
 def test_a_feature_that_is_not_there_is_refused(rollout):
-    with pytest.raises(WrongUse, match=r"feature 'nope' is not in the data; it has calendar\.suggest_slots"):
+    with pytest.raises(
+        WrongUse, match=r"feature 'nope' is not in the data; it has calendar\.suggest_slots"
+    ):
         rollout.feature("nope")
 
 
 def test_a_table_is_sorted_by_any_column():
-    table = Table("t", (Column("a", "a"), Column("n", "n", "count")), ({"a": "x", "n": 1}, {"a": "b", "n": None}, {"a": "c", "n": 5}))
+    table = Table(
+        "t",
+        (Column("a", "a"), Column("n", "n", "count")),
+        ({"a": "x", "n": 1}, {"a": "b", "n": None}, {"a": "c", "n": 5}),
+    )
     assert [row["a"] for row in table.sorted_by("n").rows] == ["c", "x", "b"]
     assert [row["a"] for row in table.sorted_by("n", descending=False).rows] == ["x", "c", "b"]
     assert [row["a"] for row in table.sorted_by("a").top(2).rows] == ["b", "c"]
@@ -134,13 +159,22 @@ def test_a_table_with_a_drop_down_for_its_order(rollout):
 def test_a_change_redraws_quickly_on_ten_million_calls(look):
     rng = np.random.default_rng(7)
     groups = 500_000
-    rows = pd.DataFrame({
-        "feature": np.repeat([f"feature.{number}" for number in range(10)], groups // 10), "source": np.tile(["web", "job"], groups // 2),
-        "outcome": np.where(rng.random(groups) < 0.1, 1, 0), "latency_ms": np.tile(np.arange(groups // 10), 10), "calls": rng.integers(1, 40, groups),
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "feature": np.repeat([f"feature.{number}" for number in range(10)], groups // 10),
+            "source": np.tile(["web", "job"], groups // 2),
+            "outcome": np.where(rng.random(groups) < 0.1, 1, 0),
+            "latency_ms": np.tile(np.arange(groups // 10), 10),
+            "calls": rng.integers(1, 40, groups),
+        }
+    )
     large = LatencyCounts.of(rows)
     assert large.rows["calls"].sum() > 9_000_000
-    arms = replace(look.arms, baseline=replace(look.baseline, latency=large), post=replace(look.post, latency=large))
+    arms = replace(
+        look.arms,
+        baseline=replace(look.baseline, latency=large),
+        post=replace(look.post, latency=large),
+    )
     feature = Feature(replace(look, arms=arms), Scope("feature.3", "web"))
     for question in ("km", "latency", "cliff", "shift", "quantiles"):
         took = []
@@ -178,8 +212,21 @@ def test_the_file_is_found_above(tmp_path, monkeypatch):
 def test_a_notebook_runs_by_plain_papermill(name, example_folder, tmp_path):
     out = tmp_path / "out.ipynb"
     window = ["-p", "window", "4h"] if name == "window" else []
-    command = [sys.executable, "-m", "papermill", str(ROOT / "notebooks" / f"{name}.ipynb"), str(out), *window]
-    run = subprocess.run(command, cwd=example_folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(ROOT / "notebooks" / f"{name}.ipynb"),
+        str(out),
+        *window,
+    ]
+    run = subprocess.run(
+        command,
+        cwd=example_folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stderr[-2000:]
     notebook = nbformat.read(out, as_version=4)
     text = nbformat.writes(notebook)

@@ -6,9 +6,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from analysis.decision.scope import Scope
+from analysis.counting.scope import Scope
 from analysis.metrics import metric_named
-from analysis.report import captions
 from analysis.report.figures import claims as claim_figures
 from analysis.report.figures import hours as hour_figures
 from analysis.report.figures import ink
@@ -16,10 +15,22 @@ from analysis.report.figures import latency as latency_figures
 from analysis.report.figures.picture import make_picture
 from analysis.report.prepared import claims, hours, latency
 from analysis.report.prepared.values import Forest, LatencyCurves, Shift, ShiftPoint, Steps
-from analysis.report.sections.pictures import cap_picture, card_pictures, file_name, forest_picture, hourly_picture
+from analysis.report.sections.pictures import (
+    cap_picture,
+    card_pictures,
+    file_name,
+    forest_picture,
+    hourly_picture,
+)
+from analysis.text import captions
 from tests.report.example_look import finding, no_data, result
 
-FEATURES = ("draft.verify.email.step3", "signature.context", "followup.parse_proposed_times", "lead_scoring.score")
+FEATURES = (
+    "draft.verify.email.step3",
+    "signature.context",
+    "followup.parse_proposed_times",
+    "lead_scoring.score",
+)
 WORDS = captions.Words("Heading", "A <title> & more", "What it says.", "What it proves.")
 
 
@@ -47,7 +58,11 @@ def test_each_is_a_whole_svg_with_title_and_description(pictures):
 def test_names_and_ids_are_unique_on_a_page(pictures):
     names = [picture.name for picture in pictures]
     assert len(set(names)) == len(names)
-    ids = [found for picture in pictures for found in re.findall(r'\bid="([^"]+)"', picture._repr_html_())]
+    ids = [
+        found
+        for picture in pictures
+        for found in re.findall(r'\bid="([^"]+)"', picture._repr_html_())
+    ]
     assert len(set(ids)) == len(ids)
     for picture in pictures:
         used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', picture.svg))
@@ -83,7 +98,12 @@ def test_words_are_escaped():
 
 
 @pytest.mark.parametrize(
-    ("metric", "tick"), [("latency_mean", r">[\d.]+ s<"), ("error_rate", r">[\d.]+ %<"), ("total_tokens_mean", r">\d+<")]
+    ("metric", "tick"),
+    [
+        ("latency_mean", r">[\d.]+ s<"),
+        ("error_rate", r">[\d.]+ %<"),
+        ("total_tokens_mean", r">\d+<"),
+    ],
 )
 def test_an_hourly_figure_has_the_unit_of_its_metric(look, metric, tick):
     assert re.search(tick, hourly_picture(look, Scope(FEATURES[0]), metric_named(metric)).svg)
@@ -94,7 +114,15 @@ def test_names_are_safe():
 
 
 @pytest.mark.parametrize(
-    ("value_ms", "text"), [(1, "1 ms"), (999, "999 ms"), (1000, "1 s"), (20128, "20.1 s"), (45000, "45 s"), (300_000, "5 min")]
+    ("value_ms", "text"),
+    [
+        (1, "1 ms"),
+        (999, "999 ms"),
+        (1000, "1 s"),
+        (20128, "20.1 s"),
+        (45000, "45 s"),
+        (300_000, "5 min"),
+    ],
 )
 def test_ticks_of_time(value_ms, text):
     assert ink.short_time(value_ms) == text
@@ -107,11 +135,24 @@ EMPTY = Steps(np.array([]), np.array([]), 0)
 @pytest.mark.parametrize(
     ("draw", "prepared"),
     [
-        (claim_figures.draw_forest, claims.prepare_forest(result(expectations=[no_data()]), too_small=0.1)),
-        (claim_figures.draw_forest, claims.prepare_forest(result(expectations=[finding(interval=[-9.0, 9.0])]), too_small=0.1)),
+        (
+            claim_figures.draw_forest,
+            claims.prepare_forest(result(expectations=[no_data()]), too_small=0.1),
+        ),
+        (
+            claim_figures.draw_forest,
+            claims.prepare_forest(
+                result(expectations=[finding(interval=[-9.0, 9.0])]), too_small=0.1
+            ),
+        ),
         (latency_figures.draw_latency_curves, LatencyCurves(EMPTY, EMPTY, ())),
         (latency_figures.draw_shift, Shift((ShiftPoint(0.5, None, None, None),), 0, 0, 0.95)),
-        (latency_figures.draw_shift, Shift((ShiftPoint(0.5, 100.0, -50.0, None), ShiftPoint(0.9, None, None, None)), 9, 9, 0.95)),
+        (
+            latency_figures.draw_shift,
+            Shift(
+                (ShiftPoint(0.5, 100.0, -50.0, None), ShiftPoint(0.9, None, None, None)), 9, 9, 0.95
+            ),
+        ),
     ],
 )
 def test_a_figure_of_little(draw, prepared):

@@ -8,16 +8,47 @@ from analysis.report.handoff import handoff_page, write_handoff
 from tests.report.page_elements import Page
 
 CONTENT = {
-    "rollout": "phase-94", "title": "AI timeouts", "made_at": "2026-02-03T05:00:00Z", "state": "improved after 4h, 2 of 3 looks made", "verdict": "improved",
-    "exit_code": 0, "is_complete": False, "missing": ["the look of 24h is not made"], "would_change": ["timeouts drop: 14 % now, turns at 45 %"],
-    "steps_back": [{"kind": "environment", "what": "X_CAP 45000 -> 30000", "because": "it got <slower>.", "predicted": "A cap of 30 s cuts off 31 %.",
-                    "commands": ["vercel env rm X_CAP production", "vercel env add X_CAP production"], "undo": ["vercel env add X_CAP production"], "note": None}],
+    "rollout": "phase-94",
+    "title": "AI timeouts",
+    "made_at": "2026-02-03T05:00:00Z",
+    "state": "improved after 4h, 2 of 3 looks made",
+    "verdict": "improved",
+    "exit_code": 0,
+    "is_complete": False,
+    "missing": ["the look of 24h is not made"],
+    "would_change": ["timeouts drop: 14 % now, turns at 45 %"],
+    "steps_back": [
+        {
+            "kind": "environment",
+            "what": "X_CAP 45000 -> 30000",
+            "because": "it got <slower>.",
+            "predicted": "A cap of 30 s cuts off 31 %.",
+            "commands": ["vercel env rm X_CAP production", "vercel env add X_CAP production"],
+            "undo": ["vercel env add X_CAP production"],
+            "note": None,
+        }
+    ],
     "not_checked": ["smoke check 'b' was not run"],
-    "evidence": [{"step": "preflight: lint", "state": "passed", "at": "2026-02-02T22:00:00Z", "detail": "3 s", "href": None},
-                 {"step": "look 4h", "state": "improved", "at": None, "detail": "all met", "href": "windows/4h/report.html"}],
-    "changes": [{"at": "2026-02-03T01:00:00Z", "text": "X_CAP 45000 -> 30000"}], "valid_until": "2026-02-10T05:00:00Z",
+    "evidence": [
+        {
+            "step": "preflight: lint",
+            "state": "passed",
+            "at": "2026-02-02T22:00:00Z",
+            "detail": "3 s",
+            "href": None,
+        },
+        {
+            "step": "look 4h",
+            "state": "improved",
+            "at": None,
+            "detail": "all met",
+            "href": "windows/4h/report.html",
+        },
+    ],
+    "changes": [{"at": "2026-02-03T01:00:00Z", "text": "X_CAP 45000 -> 30000"}],
+    "valid_until": "2026-02-10T05:00:00Z",
     "next_due": ["24h", "2026-02-03T23:11:46Z"],
-}  # fmt: skip
+}
 EMPTY = CONTENT | {
     "verdict": None,
     "missing": [],
@@ -40,17 +71,31 @@ def test_everything_is_on_the_page():
     Page(page)
     text = words(page)
     for piece in (
-        "Improved", "improved after 4h, 2 of 3 looks made", "This is not a complete hand-over yet.", "Next: the look of 24h, due 2026-02-03 23:11:46 UTC.",
-        "Valid until 2026-02-10 05:00:00 UTC, or until the next deploy or turned knob.", "the look of 24h is not made", "preflight: lint",
-        "2026-02-03 01:00:00 UTC: X_CAP 45000 -&gt; 30000", "timeouts drop: 14 % now, turns at 45 %", "vercel env rm X_CAP production", "To undo it:",
-        "it got &lt;slower&gt;. A cap of 30 s cuts off 31 %.", "Nothing of it was run", "smoke check &#39;b&#39; was not run",
-    ):  # fmt: skip
+        "Improved",
+        "improved after 4h, 2 of 3 looks made",
+        "This is not a complete hand-over yet.",
+        "Next: the look of 24h, due 2026-02-03 23:11:46 UTC.",
+        "Valid until 2026-02-10 05:00:00 UTC, or until the next deploy or turned knob.",
+        "the look of 24h is not made",
+        "preflight: lint",
+        "2026-02-03 01:00:00 UTC: X_CAP 45000 -&gt; 30000",
+        "timeouts drop: 14 % now, turns at 45 %",
+        "vercel env rm X_CAP production",
+        "To undo it:",
+        "it got &lt;slower&gt;. A cap of 30 s cuts off 31 %.",
+        "Nothing of it was run",
+        "smoke check &#39;b&#39; was not run",
+    ):
         assert piece in text, piece
     assert 'href="windows/4h/report.html"' in page
 
 
 @pytest.mark.parametrize(
-    ("content", "word"), [(EMPTY, "No look yet"), (EMPTY | {"verdict": "sustained", "is_complete": True}, "This hand-over is complete.")]
+    ("content", "word"),
+    [
+        (EMPTY, "No look yet"),
+        (EMPTY | {"verdict": "sustained", "is_complete": True}, "This hand-over is complete."),
+    ],
 )
 def test_a_page_of_little(content, word):
     page = handoff_page(content)

@@ -30,7 +30,9 @@ def test_the_index_has_a_row_for_every_window(rollout, monkeypatch, tmp_path):
     stretch = settings.outputs / "windows" / "2026-02-03T021016Z--2026-02-03T061016Z"
     stretch.mkdir()
     (stretch / "failed.html").write_text("x")
-    (settings.outputs / "ledger.jsonl").write_text('{"schema": 1, "at": "2026-02-02T23:11:00Z", "event": "deploy", "who": "b"}\n{"torn')
+    (settings.outputs / "ledger.jsonl").write_text(
+        '{"schema": 1, "at": "2026-02-02T23:11:00Z", "event": "deploy", "who": "b"}\n{"torn'
+    )
     page = rollout_index(settings)
     text = re.sub(r"\s+", " ", re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL))
     assert "1h ! Due no report yet: rollout report --due" in text
@@ -46,15 +48,26 @@ def test_the_verdict_now_is_that_of_the_last_planned_look(rollout):
     early = result()["look"] | {"window": "1h", "end": "2026-02-03T00:10:16Z", "number": 1}
     put(settings, "1h", verdict="roll_back", look=early)
     put(settings, "4h", verdict="improved")
-    put(settings, "odd", verdict="not_fixed", look=result()["look"] | {"end": "2026-02-05T00:10:16Z", "planned": None, "number": None})
+    put(
+        settings,
+        "odd",
+        verdict="not_fixed",
+        look=result()["look"] | {"end": "2026-02-05T00:10:16Z", "planned": None, "number": None},
+    )
     assert "<title>Improved · phase-94</title>" in rollout_index(settings)
     write_index(settings)
     assert "Improved" in all_rollouts_index(settings.outputs.parent)
 
 
-@pytest.mark.parametrize(("verdict", "step"), [
-    ("sustained", "rollout handoff"), ("roll_back", "rollout handoff"), ("untrusted", "rollout doctor"), ("keep_watching", "rollout watch"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("verdict", "step"),
+    [
+        ("sustained", "rollout handoff"),
+        ("roll_back", "rollout handoff"),
+        ("untrusted", "rollout doctor"),
+        ("keep_watching", "rollout watch"),
+    ],
+)
 def test_the_index_says_what_to_do_now_and_that_it_is_no_trial(rollout, verdict, step):
     settings = rollout()
     put(settings, "4h", verdict=verdict)
@@ -67,7 +80,9 @@ def test_the_index_says_what_to_do_now_and_that_it_is_no_trial(rollout, verdict,
 @pytest.mark.parametrize("path", ["outputs/sample/calls.parquet", "calls.parquet"])
 def test_the_index_says_when_the_calls_are_made_up(rollout, path):
     settings = rollout()
-    settings = settings.model_copy(update={"source": settings.source.model_copy(update={"path": path})})
+    settings = settings.model_copy(
+        update={"source": settings.source.model_copy(update={"path": path})}
+    )
     assert "made-up" not in rollout_index(settings)
     put(settings, "4h")
     assert ("made-up sample data" in rollout_index(settings)) == path.startswith("outputs/sample")
@@ -75,7 +90,12 @@ def test_the_index_says_when_the_calls_are_made_up(rollout, path):
 
 def test_a_stored_knob_without_its_value_is_told_all_the_same(rollout):
     settings = rollout()
-    put(settings, "4h", verdict="roll_back", advice=[{"knob": "CAP_MS", "to": 5, "because": "of it"}])
+    put(
+        settings,
+        "4h",
+        verdict="roll_back",
+        advice=[{"knob": "CAP_MS", "to": 5, "because": "of it"}],
+    )
     assert "Turn back CAP_MS." in rollout_index(settings)
 
 
@@ -85,7 +105,15 @@ def test_a_rollout_without_a_look(rollout):
     assert "There is no rollout here yet" in all_rollouts_index(settings.folder)
 
 
-@pytest.mark.parametrize("changed", [{"look": {}}, {"deployed_at": None}, {"verdict": "fine"}, {"expectations": [{"finding": "met"}]}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"look": {}},
+        {"deployed_at": None},
+        {"verdict": "fine"},
+        {"expectations": [{"finding": "met"}]},
+    ],
+)
 def test_a_result_that_cannot_be_read_is_a_row(rollout, changed):
     settings = rollout()
     put(settings, "4h")
@@ -103,7 +131,12 @@ def test_a_guardrail_that_does_not_say_whether_it_is_critical_is_not(rollout):
 
 def test_names_are_escaped(rollout):
     settings = rollout()
-    put(settings, "4h", expectations=[finding(name="<script>alert(1)</script>")], reason="<b>bold</b>")
+    put(
+        settings,
+        "4h",
+        expectations=[finding(name="<script>alert(1)</script>")],
+        reason="<b>bold</b>",
+    )
     page = rollout_index(settings)
     assert "<script" not in page
     assert "<b>" not in page
@@ -117,7 +150,8 @@ def test_an_index_of_200_windows_and_50_rollouts_is_quick(rollout, tmp_path):
         put(
             settings,
             f"{hour + 1}h",
-            look=result()["look"] | {"window": f"{hour + 1}h", "end": end, "number": hour + 1, "planned": 200},
+            look=result()["look"]
+            | {"window": f"{hour + 1}h", "end": end, "number": hour + 1, "planned": 200},
             exploratory=large,
         )
     for number in range(50):
@@ -131,12 +165,24 @@ def test_an_index_of_200_windows_and_50_rollouts_is_quick(rollout, tmp_path):
 
 
 def test_the_summary_is_markdown(written):
-    text = summary_of(result(expectations=[finding(name="a | b <i>")])).replace("\N{NARROW NO-BREAK SPACE}", " ")
+    text = summary_of(result(expectations=[finding(name="a | b <i>")])).replace(
+        "\N{NARROW NO-BREAK SPACE}", " "
+    )
     assert text.splitlines()[0] == "## ✓ Improved: AI timeouts, 4h after the deploy"
-    assert "| a \\| b \\<i\\> | ✓ met | 80.0 % (80 of 100 calls) | 20.0 % (10 of 50 calls) | −60.0 points (−70.0 to −50.0 points) |" in text
+    assert (
+        "| a \\| b \\<i\\> | ✓ met | 80.0 % (80 of 100 calls) | 20.0 % (10 of 50 calls) | −60.0 points (−70.0 to −50.0 points) |"
+        in text
+    )
     assert "not a randomised trial" in text
-    assert summary_of(written["24h"].result) == written["24h"].page.with_name("summary.md").read_text()
-    assert written["baseline"].page.with_name("summary.md").read_text().startswith("## Baseline: AI timeouts")
+    assert (
+        summary_of(written["24h"].result) == written["24h"].page.with_name("summary.md").read_text()
+    )
+    assert (
+        written["baseline"]
+        .page.with_name("summary.md")
+        .read_text()
+        .startswith("## Baseline: AI timeouts")
+    )
 
 
 def test_the_step_summary_of_github(monkeypatch, tmp_path):

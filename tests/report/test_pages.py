@@ -10,9 +10,9 @@ import pytest
 import analysis
 from analysis import clock
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
-from analysis.report import runs
+from analysis.report.notebook import runs
+from analysis.report.notebook.runs import run_baseline_report, run_window_report, run_window_reports
 from analysis.report.page import figures_of, markdown_with_anchors
-from analysis.report.runs import run_baseline_report, run_window_report, run_window_reports
 from analysis.report.sections import WindowSections
 from tests.report.page_elements import Page
 
@@ -29,19 +29,38 @@ def page(request, written, example):
 
 def test_a_report_is_these_files(written, example):
     folder = example.outputs / "windows" / "24h"
-    assert sorted(path.name for path in folder.iterdir()) == ["figures", "notebook.ipynb", "report.html", "result.json", "summary.md"]
-    assert json.loads((folder / "result.json").read_text()) == json.loads(json.dumps(written["24h"].result))
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "figures",
+        "notebook.ipynb",
+        "report.html",
+        "result.json",
+        "summary.md",
+    ]
+    assert json.loads((folder / "result.json").read_text()) == json.loads(
+        json.dumps(written["24h"].result)
+    )
     assert written["24h"].page == folder / "report.html"
-    assert sorted(path.stem for path in (folder / "figures").iterdir()) == sorted(figures_of((folder / "report.html").read_text()))
+    assert sorted(path.stem for path in (folder / "figures").iterdir()) == sorted(
+        figures_of((folder / "report.html").read_text())
+    )
     assert (example.outputs / "baseline" / "report.html").exists()
 
 
 def test_a_page_asks_no_host(page):
     found = Page(page)
-    urls = [*found.values("src"), *(attrs["href"] for tag, attrs in found.elements if tag == "link")]
+    urls = [
+        *found.values("src"),
+        *(attrs["href"] for tag, attrs in found.elements if tag == "link"),
+    ]
     assert [url for url in urls if not url.startswith(("data:", "#"))] == []
     assert re.findall(r"@import|url\(\s*['\"]?(?!#)", page.replace("url(#", "url(#")) == []
-    assert {tag for tag, _ in found.elements} & {"script", "iframe", "object", "embed", "base"} == set()
+    assert {tag for tag, _ in found.elements} & {
+        "script",
+        "iframe",
+        "object",
+        "embed",
+        "base",
+    } == set()
     assert re.findall(r"https?://(?!www\.w3\.org/)", page) == []
 
 
@@ -50,12 +69,17 @@ def test_a_page_is_well_formed(page):
     assert found.open == []
     ids = found.values("id")
     assert len(ids) == len(set(ids))
-    assert [href for href in found.values("href") if href.startswith("#") and href[1:] not in ids] == []
+    assert [
+        href for href in found.values("href") if href.startswith("#") and href[1:] not in ids
+    ] == []
     for names in found.values("aria-labelledby"):
         assert set(names.split()) <= set(ids)
     assert found.headings[0] == 1
     assert found.headings.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(found.headings, found.headings[1:], strict=False))
+    assert all(
+        after <= before + 1
+        for before, after in zip(found.headings, found.headings[1:], strict=False)
+    )
     assert [tag for tag, _ in found.elements].count("main") == 1
 
 
@@ -95,18 +119,28 @@ def test_nothing_names_this_machine(written, example):
 
 
 def test_the_page_says_that_it_is_sample_data(written):
-    assert all("made-up sample data" in written[name].page.read_text() for name in ("baseline", "24h"))
+    assert all(
+        "made-up sample data" in written[name].page.read_text() for name in ("baseline", "24h")
+    )
 
 
 def test_the_notebook_is_whole(written):
     notebook = nbformat.read(written["24h"].page.with_name("notebook.ipynb"), as_version=4)
     nbformat.validate(notebook)
-    assert notebook.metadata["papermill"]["parameters"] == {"config": "rollout.toml", "window": "24h"}
-    assert all(not output.get("traceback") for cell in notebook.cells for output in cell.get("outputs", ()))
+    assert notebook.metadata["papermill"]["parameters"] == {
+        "config": "rollout.toml",
+        "window": "24h",
+    }
+    assert all(
+        not output.get("traceback") for cell in notebook.cells for output in cell.get("outputs", ())
+    )
 
 
 def test_an_exploratory_stretch(example):
-    start, end = datetime(2026, 2, 3, 2, 10, 16, tzinfo=UTC), datetime(2026, 2, 3, 6, 10, 16, tzinfo=UTC)
+    start, end = (
+        datetime(2026, 2, 3, 2, 10, 16, tzinfo=UTC),
+        datetime(2026, 2, 3, 6, 10, 16, tzinfo=UTC),
+    )
     written = run_window_report(example, None, start=start, end=end, **QUIET)
     assert written.page.parent.name == "2026-02-03T021016Z--2026-02-03T061016Z"
     assert written.result["look"]["planned"] is None
@@ -132,7 +166,9 @@ def test_a_failure_leaves_a_page_and_the_good_report(rollout, monkeypatch):
     folder = settings.outputs / "windows" / "24h"
     folder.mkdir(parents=True)
     (folder / "report.html").write_text("the good one")
-    monkeypatch.setattr(runs, "run_notebook", raise_(DataNotTrusted("row 7 holds <b>text</b> of anna@example.com")))
+    monkeypatch.setattr(
+        runs, "run_notebook", raise_(DataNotTrusted("row 7 holds <b>text</b> of anna@example.com"))
+    )
     with pytest.raises(DataNotTrusted):
         run_window_report(settings, "24h", **QUIET)
     assert sorted(path.name for path in folder.iterdir()) == ["failed.html", "report.html"]
@@ -173,14 +209,20 @@ def test_a_window_that_is_not_planned_is_refused_before_a_kernel_starts(rollout,
 
 
 def test_a_leak_stops_every_file(rollout, monkeypatch, written):
-    from analysis.report.runner import Executed
+    from analysis.report.notebook.runner import Executed
 
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# write to anna@example.com")])
-    monkeypatch.setattr(runs, "run_notebook", lambda *_, **__: Executed(notebook, written["24h"].result))
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("# write to anna@example.com")]
+    )
+    monkeypatch.setattr(
+        runs, "run_notebook", lambda *_, **__: Executed(notebook, written["24h"].result)
+    )
     settings = rollout()
     with pytest.raises(Exception, match="e-mail address"):
         run_window_report(settings, "24h", **QUIET)
-    assert [path.name for path in (settings.outputs / "windows" / "24h").iterdir()] == ["failed.html"]
+    assert [path.name for path in (settings.outputs / "windows" / "24h").iterdir()] == [
+        "failed.html"
+    ]
 
 
 def test_reports_at_once(rollout):
@@ -195,7 +237,11 @@ def test_reports_at_once(rollout):
 @pytest.mark.parametrize("deployed_at", ["2026-01-26T01:10:16Z", "2026-02-04T23:10:16Z"])
 def test_every_section_is_made_when_an_arm_has_no_calls(rollout, deployed_at):
     path = rollout().path
-    path.write_text(re.sub(r"(?s)exclude = \[.*?\n\]", "", path.read_text()).replace("2026-02-02T23:10:16Z", deployed_at))
+    path.write_text(
+        re.sub(r"(?s)exclude = \[.*?\n\]", "", path.read_text()).replace(
+            "2026-02-02T23:10:16Z", deployed_at
+        )
+    )
     look = analysis.open(path).look("4h")
     assert look.verdict.name == "untrusted"
     sections = WindowSections(look)
@@ -213,4 +259,6 @@ def test_every_section_is_made_when_an_arm_has_no_calls(rollout, deployed_at):
         "result",
     ):
         shown = getattr(sections, name)._repr_mimebundle_()
-        assert not re.search(r"\bnan\b|\bNone\b", re.sub(r"<[^>]+>", " ", shown.get("text/html", "")))
+        assert not re.search(
+            r"\bnan\b|\bNone\b", re.sub(r"<[^>]+>", " ", shown.get("text/html", ""))
+        )

@@ -3,7 +3,11 @@
 import pytest
 
 from analysis.errors import WrongUse
-from analysis.report.parameters import check_parameters, declared_parameters, imported_modules
+from analysis.report.notebook.parameters import (
+    check_parameters,
+    declared_parameters,
+    imported_modules,
+)
 from tests.report.notebooks import write_notebook
 
 
@@ -13,11 +17,29 @@ def notebook(tmp_path):
 
 
 def test_the_cell_is_read(notebook):
-    found = {name: (parameter.type_name, parameter.default) for name, parameter in declared_parameters(notebook).items()}
-    assert found == {"window": ("str", "4h"), "limit": ("int", 3), "fast": ("bool", False), "share": ("float", 0.5)}
+    found = {
+        name: (parameter.type_name, parameter.default)
+        for name, parameter in declared_parameters(notebook).items()
+    }
+    assert found == {
+        "window": ("str", "4h"),
+        "limit": ("int", 3),
+        "fast": ("bool", False),
+        "share": ("float", 0.5),
+    }
 
 
-@pytest.mark.parametrize("values", [{}, {"window": "24h"}, {"limit": 7, "fast": True}, {"share": 1}, {"share": -0.5}, {"window": "007"}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"window": "24h"},
+        {"limit": 7, "fast": True},
+        {"share": 1},
+        {"share": -0.5},
+        {"window": "007"},
+    ],
+)
 def test_good_values_pass(notebook, values):
     check_parameters(notebook, values)
 
@@ -25,7 +47,10 @@ def test_good_values_pass(notebook, values):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"windw": "4h"}, "notebook 'window.ipynb' has no parameter 'windw'; did you mean 'window'?"),
+        (
+            {"windw": "4h"},
+            "notebook 'window.ipynb' has no parameter 'windw'; did you mean 'window'?",
+        ),
         ({"window": 4}, "parameter 'window' must be of type str, not int"),
         ({"limit": "3"}, "parameter 'limit' must be of type int, not str"),
         ({"limit": True}, "parameter 'limit' must be of type int, not bool"),
@@ -43,13 +68,22 @@ def test_a_wrong_one_is_refused(notebook, values, sentence):
 
 @pytest.mark.parametrize(
     "value",
-    ["postgresql://anna:hunter2@db.example/app", "https://db.example", "duckdb:///x", "Bearer abcdef0123456789", "anna@example.com"],
+    [
+        "postgresql://anna:hunter2@db.example/app",
+        "https://db.example",
+        "duckdb:///x",
+        "Bearer abcdef0123456789",
+        "anna@example.com",
+    ],
 )
 def test_a_secret_or_url_is_refused_without_its_value(notebook, value):
     with pytest.raises(WrongUse) as refused:
         check_parameters(notebook, {"window": value})
     assert "url_env" in str(refused.value)
-    assert all(piece not in str(refused.value) for piece in ("hunter2", "db.example", "anna", "abcdef0123456789"))
+    assert all(
+        piece not in str(refused.value)
+        for piece in ("hunter2", "db.example", "anna", "abcdef0123456789")
+    )
 
 
 def test_a_secret_as_a_name_is_hidden(notebook):
@@ -62,7 +96,10 @@ def test_a_secret_as_a_name_is_hidden(notebook):
     ("parameters", "word"),
     [
         (None, "has 0 cells tagged 'parameters' instead of one"),
-        ("window = '4h'", "line 1 of the parameters of notebook 'odd.ipynb' is not 'name: type = value'"),
+        (
+            "window = '4h'",
+            "line 1 of the parameters of notebook 'odd.ipynb' is not 'name: type = value'",
+        ),
         ("window: str", "is not 'name: type = value'"),
         ("window: list = []", "with a type of str, int, float, bool"),
         ("window: str = open('x')", "is not 'name: type = value'"),
@@ -87,5 +124,11 @@ def test_a_file_that_is_no_notebook_is_refused(tmp_path):
 
 
 def test_the_imports_of_ours_are_known(tmp_path):
-    cells = ("import analysis\nimport pandas", "from analysis.report.sections import WindowSections\nx = 'from analysis.odd'")
-    assert imported_modules(write_notebook(tmp_path / "a.ipynb", *cells)) == ["analysis.judge", "analysis.report.sections"]
+    cells = (
+        "import analysis\nimport pandas",
+        "from analysis.report.sections import WindowSections\nx = 'from analysis.odd'",
+    )
+    assert imported_modules(write_notebook(tmp_path / "a.ipynb", *cells)) == [
+        "analysis.judge",
+        "analysis.report.sections",
+    ]

@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 
-from analysis.decision.scope import Scope
+from analysis.counting.scope import Scope
 from analysis.metrics import metric_named
-from analysis.report.prepared.claims import prepare_forest, prepare_looks, prepare_outcome_mix, relative_change, required_change, with_parts
+from analysis.report.prepared.claims import (
+    prepare_forest,
+    prepare_looks,
+    prepare_outcome_mix,
+    relative_change,
+    required_change,
+    with_parts,
+)
 from analysis.report.prepared.hours import prepare_hourly_rate, prepare_slowness
 from analysis.report.prepared.latency import (
     prepare_answer_curves,
@@ -25,7 +32,9 @@ def test_relative_change():
     assert relative_change(finding()) == pytest.approx((-0.75, -0.875, -0.625))
     assert relative_change(guardrail()) == pytest.approx((0.425, 0.3, 0.55))
     assert relative_change(no_data()) is None
-    assert relative_change(finding(difference=0.0, ratio=1.0, interval=[-0.2, 0.2])) == pytest.approx((0.0, -0.25, 0.25))
+    assert relative_change(
+        finding(difference=0.0, ratio=1.0, interval=[-0.2, 0.2])
+    ) == pytest.approx((0.0, -0.25, 0.25))
     assert relative_change(finding(difference=0.0, ratio=None)) is None
 
 
@@ -52,9 +61,19 @@ def test_required_change(found, required):
 
 def test_a_forest_has_a_row_for_each_part():
     forest = prepare_forest(
-        result(expectations=[finding(), finding(name="either", parts=[finding(), no_data(metric="recovered_rate")])]), too_small=0.1
+        result(
+            expectations=[
+                finding(),
+                finding(name="either", parts=[finding(), no_data(metric="recovered_rate")]),
+            ]
+        ),
+        too_small=0.1,
     )
-    assert [row.name for row in forest.rows] == ["timeouts drop", "either: timeouts", "either: failures made good within 10 minutes"]
+    assert [row.name for row in forest.rows] == [
+        "timeouts drop",
+        "either: timeouts",
+        "either: failures made good within 10 minutes",
+    ]
     assert [row.change for row in forest.rows] == [pytest.approx(-0.75), pytest.approx(-0.75), None]
 
 
@@ -68,7 +87,12 @@ def test_every_look_of_a_claim():
 
 
 def test_parts_keep_their_names():
-    assert [found["name"] for found in with_parts([finding(name="either", parts=[finding(), finding(metric="error_rate")])])] == [
+    assert [
+        found["name"]
+        for found in with_parts(
+            [finding(name="either", parts=[finding(), finding(metric="error_rate")])]
+        )
+    ] == [
         "either: timeouts",
         "either: failed calls",
     ]
@@ -98,7 +122,9 @@ def test_an_hourly_rate_adds_up_to_the_finding(look):
     prepared = prepare_hourly_rate(look, Scope(STEP_3), metric_named("timeout_rate"))
     found = look.result["expectations"][0]
     after = prepared.hours >= 0
-    assert np.nansum(prepared.rate[after] * prepared.calls[after]) == pytest.approx(found["post"]["events"])
+    assert np.nansum(prepared.rate[after] * prepared.calls[after]) == pytest.approx(
+        found["post"]["events"]
+    )
     assert prepared.n_post == found["post"]["calls"]
     assert prepared.marks[0].at == 0.0
     assert prepared.usual.size == prepared.hours.size
@@ -114,7 +140,10 @@ def test_curves_show_every_call_and_the_caps(look):
     curves = prepare_latency_curves(look, Scope(STEP_3))
     assert curves.baseline.n_calls == timed_calls(look.baseline, Scope(STEP_3))["calls"].sum()
     assert curves.baseline.y[-1] == pytest.approx(1.0)
-    assert [(cap.arm, round(cap.at / 1000)) for cap in curves.caps] == [("baseline", 20), ("post", 45)]
+    assert [(cap.arm, round(cap.at / 1000)) for cap in curves.caps] == [
+        ("baseline", 20),
+        ("post", 45),
+    ]
     answers = prepare_answer_curves(look, Scope(STEP_3))
     for curve in (answers.baseline, answers.post):
         at_band = np.interp(curve.band_x, curve.steps.x, curve.steps.y)
@@ -129,7 +158,9 @@ def test_curves_show_every_call_and_the_caps(look):
 
 def test_the_cliff_holds_every_call(look):
     bars = prepare_cliff(look, Scope(STEP_3))
-    assert bars.baseline_failed.sum() + bars.baseline_answered.sum() == pytest.approx(1, abs=0.011)  # the fastest 1 % lie before it
+    assert bars.baseline_failed.sum() + bars.baseline_answered.sum() == pytest.approx(
+        1, abs=0.011
+    )  # the fastest 1 % lie before it
     assert bars.edges_ms[-1] > timed_calls(look.post, Scope(STEP_3))["latency_ms"].max()
 
 
@@ -145,8 +176,12 @@ def test_the_cap_curve_agrees_with_whatif(look):
     curve = prepare_cap_curve(look, Scope(STEP_3))
     answer = look.what_if(STEP_3, curve.knobs[0].at)["cut_off_share"]
     assert curve.at_knobs[0] == (answer["value"], answer["low"], answer["high"])
-    assert np.interp(curve.knobs[0].at, curve.cap_ms, curve.cut_off) == pytest.approx(answer["value"], abs=0.03)
-    assert np.interp(curve.knobs[0].at, curve.cap_ms, curve.low) == pytest.approx(answer["low"], abs=0.03)
+    assert np.interp(curve.knobs[0].at, curve.cap_ms, curve.cut_off) == pytest.approx(
+        answer["value"], abs=0.03
+    )
+    assert np.interp(curve.knobs[0].at, curve.cap_ms, curve.low) == pytest.approx(
+        answer["low"], abs=0.03
+    )
     assert (np.diff(curve.cut_off) <= 1e-12).all()
 
 
@@ -161,6 +196,10 @@ def test_slowness_beside_untouched_features(look):
     assert prepared.hours[0] == -48
     assert prepared.hours[-1] == 23
     after = prepared.hours >= 0
-    assert np.nanmean(prepared.target[after]) == pytest.approx(look.result["guardrails"][0]["ratio"] - 1, abs=0.08)
+    assert np.nanmean(prepared.target[after]) == pytest.approx(
+        look.result["guardrails"][0]["ratio"] - 1, abs=0.08
+    )
     assert np.isfinite(prepared.untouched[after]).all()
-    assert prepare_slowness(look.expectations[3].parts[1].measured) is None  # without calls there is nothing
+    assert (
+        prepare_slowness(look.expectations[3].parts[1].measured) is None
+    )  # without calls there is nothing

@@ -1,9 +1,11 @@
 """The sentences of findings, methods, controls and the baseline, whole, from numbers made by hand; verdicts have a file of their own."""
 
-
 import pytest
 
-from analysis.report import baseline_prose, controls_prose, method, prose, verdict_prose
+from analysis.text import baseline as baseline_prose
+from analysis.text import controls_section as controls_prose
+from analysis.text import method, prose
+from analysis.text import verdict as verdict_prose
 from tests.report.example_look import finding, guardrail, no_data, plain, result
 
 
@@ -31,12 +33,18 @@ def test_what_was_asked(found, text):
     ("found", "text"),
     [
         (finding(), ""),
-        (finding(finding="undecided"), "a change of 8.0 points would have been seen in 4 of 5 cases"),
+        (
+            finding(finding="undecided"),
+            "a change of 8.0 points would have been seen in 4 of 5 cases",
+        ),
         (
             finding(finding="undecided", hours_needed=31),
             "a change of 8.0 points would have been seen in 4 of 5 cases",
         ),
-        (finding(finding="not_met", smallest_visible_change=-0.08), "a change of 8.0 points would have been seen in 4 of 5 cases"),
+        (
+            finding(finding="not_met", smallest_visible_change=-0.08),
+            "a change of 8.0 points would have been seen in 4 of 5 cases",
+        ),
         (no_data(), "no change could have been seen with so few calls"),
     ],
 )
@@ -48,10 +56,15 @@ def test_small_words():
     timeouts = {"baseline": {"calls": 6258, "events": 5647}, "post": {"calls": 90, "events": None}}
     assert plain(prose.calls_text(timeouts, "baseline")) == "5 647 of 6 258 calls"
     assert plain(prose.calls_text(timeouts, "post")) == "90 calls"
-    minutes = {"baseline": {"calls": 19584, "events": 3}, "among": {"what": "minutes with calls", "baseline": 7979, "post": 1185}}
+    minutes = {
+        "baseline": {"calls": 19584, "events": 3},
+        "among": {"what": "minutes with calls", "baseline": 7979, "post": 1185},
+    }
     assert plain(prose.calls_text(minutes, "baseline")) == "3 of 7 979 minutes with calls"
     assert plain(prose.interval_text(finding())) == "−70.0 to −50.0 points"
-    assert prose.interval_text(no_data()) == prose.interval_text(finding(interval=[None, 0.1])) == "–"
+    assert (
+        prose.interval_text(no_data()) == prose.interval_text(finding(interval=[None, 0.1])) == "–"
+    )
     assert prose.p_text(finding()) == "< 0.0001 (adjusted < 0.0001)"
     assert prose.p_text(guardrail(p_value=0.04)) == "0.040"
     assert prose.own_sentence(finding(name="a", sentence="a: it fell.")) == "it fell."
@@ -59,7 +72,10 @@ def test_small_words():
 
 
 def test_the_part_that_decides():
-    weak, strong = finding(finding="no_data", metric="recovered_rate"), finding(metric="http_5xx_rate")
+    weak, strong = (
+        finding(finding="no_data", metric="recovered_rate"),
+        finding(metric="http_5xx_rate"),
+    )
     assert prose.deciding_part(finding(parts=[weak, strong], finding="met")) is strong
     assert prose.deciding_part(finding(parts=[weak, strong], finding="undecided")) is weak
 
@@ -67,25 +83,46 @@ def test_the_part_that_decides():
 def test_the_baseline_in_words():
     content = result(published={"start": "2026-02-01T23:10:16Z", "end": "2026-02-02T23:10:16Z"})
     lines = [plain(line) for line in baseline_prose.baseline_lines(content)]
-    assert lines[0] == "12 345 calls started in the 7 days from 2026-01-26 23:10:16 UTC to 2026-02-02 23:10:16 UTC; 2 hours are left out."
+    assert (
+        lines[0]
+        == "12 345 calls started in the 7 days from 2026-01-26 23:10:16 UTC to 2026-02-02 23:10:16 UTC; 2 hours are left out."
+    )
     short = baseline_prose.baseline_lines(content | {"baseline": content["baseline"] | {"days": 1}})
     assert short[-1].startswith("With fewer than three days the spread of hours is known badly")
-    assert plain(baseline_prose.cliff_lines([{"feature": "a", "at_ms": 20128, "share_of_timeouts": 0.98}])[0]) == (
+    assert plain(
+        baseline_prose.cliff_lines([{"feature": "a", "at_ms": 20128, "share_of_timeouts": 0.98}])[0]
+    ) == (
         "a: 98.0 % of its timeouts lie within 2 % of 20.1 s (a timeout cliff: calls are cut off there)."
     )
-    assert baseline_prose.cliff_lines([]) == ["No feature has a timeout cliff: errors do not pile up at one latency."]
-    assert baseline_prose.exclusion_lines({"proposed_exclusions": []}) == ["No hour stands out as an incident."]
-    assert baseline_prose.exclusion_lines({"proposed_exclusions": ["2026-01-30T08:10:16Z"]})[0].endswith(
-        "add them to [baseline].exclude: 2026-01-30 08:10:16 UTC."
-    )
+    assert baseline_prose.cliff_lines([]) == [
+        "No feature has a timeout cliff: errors do not pile up at one latency."
+    ]
+    assert baseline_prose.exclusion_lines({"proposed_exclusions": []}) == [
+        "No hour stands out as an incident."
+    ]
+    assert baseline_prose.exclusion_lines({"proposed_exclusions": ["2026-01-30T08:10:16Z"]})[
+        0
+    ].endswith("add them to [baseline].exclude: 2026-01-30 08:10:16 UTC.")
 
 
 def test_what_the_looks_will_see():
-    row = {"name": "timeouts drop", "feature": "a", "source": None, "metric": "timeout_rate", "claim": "falls", "by": 0.5, "baseline": 0.9}
+    row = {
+        "name": "timeouts drop",
+        "feature": "a",
+        "source": None,
+        "metric": "timeout_rate",
+        "claim": "falls",
+        "by": 0.5,
+        "baseline": 0.9,
+    }
     rows = baseline_prose.power_rows(
         [
             row | {"window": window, "smallest_visible_change": seen, "calls_needed": needed}
-            for window, seen, needed in (("1h", None, None), ("4h", 1.26, 3000), ("24h", 0.046, 1234))
+            for window, seen, needed in (
+                ("1h", None, None),
+                ("4h", 1.26, 3000),
+                ("24h", 0.046, 1234),
+            )
         ]
     )
     assert [{key: plain(value) for key, value in row.items()} for row in rows] == [
@@ -127,7 +164,13 @@ def test_the_false_alarm_rate():
 
 
 @pytest.mark.parametrize(
-    ("path", "sample"), [("outputs/sample/*.parquet", True), ("outputs\\sample\\*.parquet", True), ("calls.csv", False), (None, False)]
+    ("path", "sample"),
+    [
+        ("outputs/sample/*.parquet", True),
+        ("outputs\\sample\\*.parquet", True),
+        ("calls.csv", False),
+        (None, False),
+    ],
 )
 def test_sample_data_is_known(path, sample):
     assert prose.is_sample(path) is sample
@@ -135,14 +178,29 @@ def test_sample_data_is_known(path, sample):
 
 # ---- controls --------------------------------------------------------------------------------------------------------
 CONTROLLED = {
-    "plain": {"difference": 80.0, "interval": [20.0, 140.0]}, "adjusted": {"difference": 120.0, "interval": [40.0, 200.0]}, "proportional": None,
-    "controls": {"features": ["b", "a"], "why_none": None, "sentence": "Plain +80 ms, adjusted +120 ms."}, "decided_by": "adjusted",
-}  # fmt: skip
+    "plain": {"difference": 80.0, "interval": [20.0, 140.0]},
+    "adjusted": {"difference": 120.0, "interval": [40.0, 200.0]},
+    "proportional": None,
+    "controls": {
+        "features": ["b", "a"],
+        "why_none": None,
+        "sentence": "Plain +80 ms, adjusted +120 ms.",
+    },
+    "decided_by": "adjusted",
+}
 
 
 def test_plain_and_adjusted_stand_side_by_side():
     rows = controls_prose.controls_rows(result(guardrails=[guardrail(**CONTROLLED)]))
-    assert [(row.name, *map(plain, (*row.plain, *row.adjusted, *row.proportional)), row.decided_by, row.sentence) for row in rows] == [
+    assert [
+        (
+            row.name,
+            *map(plain, (*row.plain, *row.adjusted, *row.proportional)),
+            row.decided_by,
+            row.sentence,
+        )
+        for row in rows
+    ] == [
         (
             "jobs stay affordable",
             "+80 ms",
@@ -158,14 +216,24 @@ def test_plain_and_adjusted_stand_side_by_side():
 
 
 def test_what_controls_are():
-    found = result(guardrails=[guardrail(**CONTROLLED)], calibration={"controls": {"pretended_deploys": 42, "false_alarms": 1}})
+    found = result(
+        guardrails=[guardrail(**CONTROLLED)],
+        calibration={"controls": {"pretended_deploys": 42, "false_alarms": 1}},
+    )
     lines = controls_prose.controls_lines(found)
-    assert lines[0].startswith("Features that no claim names were not touched by the deploy; those with calls enough to tell anything (the untouched ones) are a, b. What they do too is the provider's day")
-    assert lines[1] == "Their pace seemed to move once on 42 pretended deploys inside the baseline, where nothing was deployed."
+    assert lines[0].startswith(
+        "Features that no claim names were not touched by the deploy; those with calls enough to tell anything (the untouched ones) are a, b. What they do too is the provider's day"
+    )
+    assert (
+        lines[1]
+        == "Their pace seemed to move once on 42 pretended deploys inside the baseline, where nothing was deployed."
+    )
 
 
 def test_why_there_are_no_controls():
     none = {"controls": {"features": [], "why_none": "its model is not known", "sentence": None}}
     lines = controls_prose.controls_lines(result(guardrails=[guardrail(**none)]))
     assert lines == ["Nothing is held against untouched features: its model is not known."]
-    assert controls_prose.controls_lines(result()) == ["No claim is about something that the provider's pace can touch."]
+    assert controls_prose.controls_lines(result()) == [
+        "No claim is about something that the provider's pace can touch."
+    ]

@@ -6,8 +6,8 @@ import nbformat
 import pytest
 
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
-from analysis.report.failures import CellFailed, EndedEarly, KernelDied, TookTooLong
-from analysis.report.runner import run_notebook
+from analysis.report.notebook.failures import CellFailed, EndedEarly, KernelDied, TookTooLong
+from analysis.report.notebook.runner import run_notebook
 from tests.report.notebooks import PUBLISH, write_notebook
 
 QUIET = {"tell": lambda line: None}
@@ -32,9 +32,15 @@ def test_a_whole_run(folder, monkeypatch, capfd):
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     lines = []
-    notebook = write_notebook(folder / "good.ipynb", "import analysis, os\nprint(analysis.__version__, os.listdir('.'))", PUBLISH)
+    notebook = write_notebook(
+        folder / "good.ipynb",
+        "import analysis, os\nprint(analysis.__version__, os.listdir('.'))",
+        PUBLISH,
+    )
     before = notebook.read_bytes()
-    executed = run_notebook(notebook, {"window": "24h", "fast": True}, folder=folder, tell=lines.append)
+    executed = run_notebook(
+        notebook, {"window": "24h", "fast": True}, folder=folder, tell=lines.append
+    )
     assert executed.result == {"schema": 1, "window": "24h"}
     assert notebook.read_bytes() == before
     assert "good.ipynb" in executed.notebook.cells[4].outputs[0].text  # the cells work in `folder`
@@ -51,16 +57,20 @@ def test_a_whole_run(folder, monkeypatch, capfd):
     assert capfd.readouterr() == ("", "")  # no warning of ipykernel or papermill
 
 
-@pytest.mark.parametrize("cell", [
-    "bytearray(10**18)",
-    "raise ImportError('libodd.so: failed to map segment from shared object')",
-    "raise OSError(12, 'Cannot allocate memory')",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "bytearray(10**18)",
+        "raise ImportError('libodd.so: failed to map segment from shared object')",
+        "raise OSError(12, 'Cannot allocate memory')",
+    ],
+)
 def test_memory_that_is_short_is_told_however_it_is_said(folder, cell):
     short = fail(folder, cell, PUBLISH)
     assert (str(short), short.exit_code) == (
-        "notebook 'odd {x}' ran out of memory in cell 5 ('Question 0'); free some, or choose a shorter window, and run again", 70
-    )  # fmt: skip
+        "notebook 'odd {x}' ran out of memory in cell 5 ('Question 0'); free some, or choose a shorter window, and run again",
+        70,
+    )
 
 
 def test_an_exit_code_is_told(folder):
@@ -82,7 +92,9 @@ def test_a_killed_kernel_is_told(folder):
 def test_sys_exit_is_no_success(folder, code):
     ended = fail(folder, f"import sys\nsys.exit({code})", PUBLISH)
     assert isinstance(ended, EndedEarly)
-    assert str(ended).startswith("notebook 'odd {x}' ended early, in cell 5 ('Question 0'), without its result")
+    assert str(ended).startswith(
+        "notebook 'odd {x}' ended early, in cell 5 ('Question 0'), without its result"
+    )
 
 
 def test_a_last_cell_without_a_result_is_no_success(folder):
@@ -96,11 +108,18 @@ def test_a_result_in_an_earlier_cell_does_not_count(folder):
 def test_a_cell_that_takes_too_long_is_stopped(folder):
     late = fail(folder, "import time\ntime.sleep(60)", PUBLISH, limit=timedelta(seconds=4))
     assert isinstance(late, TookTooLong)
-    assert str(late) == "notebook 'odd {x}' was stopped after 4s in cell 5 ('Question 0'); is the database slow, or the window very long?"
+    assert (
+        str(late)
+        == "notebook 'odd {x}' was stopped after 4s in cell 5 ('Question 0'); is the database slow, or the window very long?"
+    )
 
 
 def test_an_error_of_ours_comes_through(folder):
-    failed = fail(folder, "from analysis.errors import DataNotTrusted\nraise DataNotTrusted('row 7 is odd;\\n mend it')", PUBLISH)
+    failed = fail(
+        folder,
+        "from analysis.errors import DataNotTrusted\nraise DataNotTrusted('row 7 is odd;\\n mend it')",
+        PUBLISH,
+    )
     assert type(failed) is DataNotTrusted
     assert (str(failed), failed.exit_code) == ("row 7 is odd; mend it", 5)
     assert failed.log[-1].startswith("cell 5 (Question 0): stopped here")
@@ -108,7 +127,9 @@ def test_an_error_of_ours_comes_through(folder):
 
 def test_an_error_of_ours_with_a_name_of_its_own_keeps_its_exit_code(folder):
     failed = fail(
-        folder, "from analysis.errors import RolloutError\nclass Odd(RolloutError):\n    exit_code = 42\nraise Odd('it is odd')", PUBLISH
+        folder,
+        "from analysis.errors import RolloutError\nclass Odd(RolloutError):\n    exit_code = 42\nraise Odd('it is odd')",
+        PUBLISH,
     )
     assert (str(failed), failed.exit_code) == ("it is odd", 42)
 
@@ -140,7 +161,11 @@ def test_a_syntax_error_is_told(folder):
 
 
 def test_an_error_inside_the_package_names_its_place(folder):
-    failed = fail(folder, "from analysis.clock import iso\nfrom datetime import datetime\niso(datetime(2026, 1, 1))", PUBLISH)
+    failed = fail(
+        folder,
+        "from analysis.clock import iso\nfrom datetime import datetime\niso(datetime(2026, 1, 1))",
+        PUBLISH,
+    )
     assert any("analysis/clock.py line" in line for line in failed.log)
 
 

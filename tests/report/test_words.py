@@ -12,7 +12,18 @@ from analysis.report.sections import BaselineSections
 from analysis.report.summary import summary_of
 
 NEAR = 900  # letters: what a reader has before his eyes at once
-WINDOW = ("verdict", "expectations", "features", "guardrails", "controls", "what_if", "scan", "checks", "method", "false_alarms")
+WINDOW = (
+    "verdict",
+    "expectations",
+    "features",
+    "guardrails",
+    "controls",
+    "what_if",
+    "scan",
+    "checks",
+    "method",
+    "false_alarms",
+)
 BASELINE = ("summary", "latency", "errors", "cliffs", "by_hour", "power", "unknown")
 EXPLAINED = {
     r"\bguardrails?\b": "what must not get worse",
@@ -45,13 +56,27 @@ EXPLAINED = {
     "timeout cliff": "calls are cut off there",
     "signature keeps": "only words that are known to hold no data",
 }
-NEVER = (r"significan", r"\b\w+_rate\b", r"\blatency_mean\b", r"\bslower_than_p\d", r"\brmst\b", r"\bnan\b", r"\bNone\b", r"p-value", r"\b0\.000\b")
+NEVER = (
+    r"significan",
+    r"\b\w+_rate\b",
+    r"\blatency_mean\b",
+    r"\bslower_than_p\d",
+    r"\brmst\b",
+    r"\bnan\b",
+    r"\bNone\b",
+    r"p-value",
+    r"\b0\.000\b",
+)
 
 
 def text_of(markup: str) -> str:
     """What a reader sees of it, figures by their words."""
     bare = re.sub(r"<(style|title|desc)[^>]*>.*?</\1>", " ", markup, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", bare)).replace("\N{NARROW NO-BREAK SPACE}", " "))
+    return re.sub(
+        r"\s+",
+        " ",
+        html.unescape(re.sub(r"<[^>]+>", " ", bare)).replace("\N{NARROW NO-BREAK SPACE}", " "),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +94,26 @@ def test_a_word_of_the_trade_is_explained_where_it_first_stands(texts):
     for page, text in texts.items():
         for word, explanation in EXPLAINED.items():
             found = re.search(word, text)
-            if found and not re.search(explanation, text[max(0, found.start() - NEAR) : found.end() + NEAR]) and page != "summary":
-                missing.append(f"{page}: {found[0]!r} at {text[max(0, found.start() - 60) : found.end() + 30]!r}")
+            if (
+                found
+                and not re.search(
+                    explanation, text[max(0, found.start() - NEAR) : found.end() + NEAR]
+                )
+                and page != "summary"
+            ):
+                missing.append(
+                    f"{page}: {found[0]!r} at {text[max(0, found.start() - 60) : found.end() + 30]!r}"
+                )
     assert missing == []
 
 
 def test_nothing_is_called_significant_and_no_column_is_named(texts):
-    found = [(page, hit[0]) for page, text in texts.items() for word in NEVER for hit in re.finditer(word, text)]
+    found = [
+        (page, hit[0])
+        for page, text in texts.items()
+        for word in NEVER
+        for hit in re.finditer(word, text)
+    ]
     assert found == []
 
 

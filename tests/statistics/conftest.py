@@ -45,7 +45,9 @@ def noisy_arms_fixture():
             y, n = (v.reshape(strata, repeats, length) for v in sums)
             with np.errstate(invalid="ignore", divide="ignore"):
                 yy = np.where(n > 0, 1.5 * y * y / n, 0.0)
-            return ArmTotals(y=y, n=n, yy=yy, yn=y, nn=n, usable=np.ones((repeats, length), dtype=bool))
+            return ArmTotals(
+                y=y, n=n, yy=yy, yn=y, nn=n, usable=np.ones((repeats, length), dtype=bool)
+            )
 
         return arm((y[:, :cut], n[:, :cut]), days, 24), arm((y[:, cut:], n[:, cut:]), 1, hours)
 

@@ -11,20 +11,33 @@ def calls(seed, *, cap, errors, successes, jitter=40, needed=lambda rng, n: rng.
     rng = np.random.default_rng(seed)
     fast = np.minimum(needed(rng, successes), cap - 1).round()
     slow = (cap + rng.exponential(jitter, errors)).round()
-    return np.concatenate((fast, slow)), np.repeat([0, 1], [successes, errors]), np.repeat([1, 0], [successes, errors])
+    return (
+        np.concatenate((fast, slow)),
+        np.repeat([0, 1], [successes, errors]),
+        np.repeat([1, 0], [successes, errors]),
+    )
 
 
 # by hand
 
 
 def test_by_hand():
-    found = find_cliff([1000, 4500, 4502, 4503, 9000], errors=[1, 2, 5, 2, 0], successes=[300, 0, 0, 1, 1])
-    assert (found.at_ms, found.n_errors, found.share_of_errors, found.n_beyond) == (4502.0, 9, 0.9, 1)
+    found = find_cliff(
+        [1000, 4500, 4502, 4503, 9000], errors=[1, 2, 5, 2, 0], successes=[300, 0, 0, 1, 1]
+    )
+    assert (found.at_ms, found.n_errors, found.share_of_errors, found.n_beyond) == (
+        4502.0,
+        9,
+        0.9,
+        1,
+    )
     assert found.p_value < 1e-12
 
 
 def test_nearly_only_errors_are_not_compared_with_successes():
-    assert find_cliff([20_100, 19_000], errors=[98, 0], successes=[0, 2]) == Cliff(20_100.0, 98, 1.0, 0, None)
+    assert find_cliff([20_100, 19_000], errors=[98, 0], successes=[0, 2]) == Cliff(
+        20_100.0, 98, 1.0, 0, None
+    )
 
 
 # slow double
@@ -32,7 +45,9 @@ def test_nearly_only_errors_are_not_compared_with_successes():
 
 def slow_cliff(latency, errors, successes):
     """Try every latency of an error."""
-    best = max(((errors[abs(latency - c) <= 0.02 * c]).sum() for c in latency[errors > 0]), default=0)
+    best = max(
+        ((errors[abs(latency - c) <= 0.02 * c]).sum() for c in latency[errors > 0]), default=0
+    )
     return best
 
 
@@ -100,5 +115,7 @@ def test_a_slow_provider_is_no_cliff():
 def test_the_published_cliffs_are_found_every_time(cap, errors, successes):
     """9 errors at 4502 ms beside 386 successes up to 4474 ms; 682 at 20.1 s beside 82 successes."""
     for seed in range(50):
-        found = find_cliff(*calls(seed, cap=cap, errors=errors, successes=successes, jitter=cap / 300))
+        found = find_cliff(
+            *calls(seed, cap=cap, errors=errors, successes=successes, jitter=cap / 300)
+        )
         assert found.at_ms == pytest.approx(cap, rel=0.02)

@@ -58,13 +58,17 @@ def test_against_a_fixed_limit():
 
 def test_limit_test_and_post_bound_agree(noisy_arms):
     found = compare(*noisy_arms(7, 24), indicator=False)
-    assert found.p_value_against(found.post_interval(0.90)[1], alternative="less") == pytest.approx(0.05)
+    assert found.p_value_against(found.post_interval(0.90)[1], alternative="less") == pytest.approx(
+        0.05
+    )
 
 
 def test_interval_and_p_agree(noisy_arms):
     found = compare(*noisy_arms(7, 4, post_factor=1.2), indicator=False)
     level = 1 - found.p_value()
-    assert min(abs(bound) for bound in found.interval(level)) == pytest.approx(0, abs=1e-6 * found.baseline_value)
+    assert min(abs(bound) for bound in found.interval(level)) == pytest.approx(
+        0, abs=1e-6 * found.baseline_value
+    )
 
 
 def test_a_rise_is_measured_at_its_own_level(noisy_arms):
@@ -73,7 +77,9 @@ def test_a_rise_is_measured_at_its_own_level(noisy_arms):
     low, high = found.interval()
     assert high - found.difference > 1.2 * (found.difference - low) > 0
     assert high - found.difference == pytest.approx(
-        stats.t.isf(0.025, found.df) * np.sqrt(found.ratio**2 * found.spread.post + found.spread.baseline), rel=1e-9
+        stats.t.isf(0.025, found.df)
+        * np.sqrt(found.ratio**2 * found.spread.post + found.spread.baseline),
+        rel=1e-9,
     )
 
 
@@ -85,7 +91,9 @@ def test_swapping_arms_turns_the_difference():
     there = compare(before, after, indicator=True)
     back = compare(after, before, indicator=True)
     assert back.difference == pytest.approx(-there.difference, rel=1e-12)
-    assert np.log(back.p_value()) == pytest.approx(np.log(there.p_value()), rel=0.1), "each is asked at its own baseline's rate"
+    assert np.log(back.p_value()) == pytest.approx(np.log(there.p_value()), rel=0.1), (
+        "each is asked at its own baseline's rate"
+    )
 
 
 def test_shift_moves_both_values_alike(noisy_arms):
@@ -94,9 +102,19 @@ def test_shift_moves_both_values_alike(noisy_arms):
 
     def later(arm):
         y = arm.y + 500 * arm.n
-        return ArmTotals(y=y, n=arm.n, yy=arm.yy + 1000 * arm.y + 250_000 * arm.n, yn=y, nn=arm.nn, usable=arm.usable)
+        return ArmTotals(
+            y=y,
+            n=arm.n,
+            yy=arm.yy + 1000 * arm.y + 250_000 * arm.n,
+            yn=y,
+            nn=arm.nn,
+            usable=arm.usable,
+        )
 
-    first, moved = compare(before, after, indicator=False), compare(later(before), later(after), indicator=False)
+    first, moved = (
+        compare(before, after, indicator=False),
+        compare(later(before), later(after), indicator=False),
+    )
     assert moved.baseline_value == pytest.approx(first.baseline_value + 500, rel=1e-12)
     assert moved.difference == pytest.approx(first.difference, rel=1e-9)
     assert moved.variance == pytest.approx(first.variance, rel=1e-6)
@@ -105,7 +123,10 @@ def test_shift_moves_both_values_alike(noisy_arms):
 def test_scaled_counts_keep_values_and_hourly_variance(noisy_arms):
     """Ten times the calls at the same hourly movements: the hours decide, not the calls."""
     before, after = noisy_arms(7, 4)
-    tenfold = [ArmTotals(**{k: 10 * getattr(arm, k) for k in SUMS}, usable=arm.usable) for arm in (before, after)]
+    tenfold = [
+        ArmTotals(**{k: 10 * getattr(arm, k) for k in SUMS}, usable=arm.usable)
+        for arm in (before, after)
+    ]
     first, more = compare(before, after, indicator=False), compare(*tenfold, indicator=False)
     assert more.difference == pytest.approx(first.difference, rel=1e-9)
     assert more.variance == pytest.approx(first.variance, rel=1e-9)
@@ -115,7 +136,10 @@ def test_an_empty_hour_moves_no_value(noisy_arms):
     before, after = noisy_arms(7, 4)
     pad = {k: np.pad(getattr(after, k), ((0, 0), (0, 0), (0, 1))) for k in SUMS}
     longer = ArmTotals(**pad, usable=np.array([[True] * 4 + [False]]))
-    first, padded = compare(before, after, indicator=False), compare(before, longer, indicator=False)
+    first, padded = (
+        compare(before, after, indicator=False),
+        compare(before, longer, indicator=False),
+    )
     assert padded.difference == pytest.approx(first.difference, rel=1e-12)
     assert padded.post_n == first.post_n
 
@@ -127,20 +151,40 @@ def test_an_empty_arm():
     none = ArmTotals.of_events(np.zeros((1, 1, 4)), np.zeros((1, 1, 4)))
     before, _ = noisy_rate(7, 4, before=0.5, after=0.5)
     found = compare(before, none, indicator=True)
-    assert (found.method, found.p_value(), found.interval(), found.difference) == (NOTHING, 1.0, (-1.0, 1.0), None)
-    assert (found.p_value_against(0.1), found.post_interval(), found.crude_post_value) == (1.0, (0.0, 1.0), None)
+    assert (found.method, found.p_value(), found.interval(), found.difference) == (
+        NOTHING,
+        1.0,
+        (-1.0, 1.0),
+        None,
+    )
+    assert (found.p_value_against(0.1), found.post_interval(), found.crude_post_value) == (
+        1.0,
+        (0.0, 1.0),
+        None,
+    )
 
 
 def test_disjoint_strata():
-    before = ArmTotals.of_events(np.ones((2, 1, 24)) * [[[1]], [[0]]], np.ones((2, 1, 24)) * [[[9]], [[0]]])
-    after = ArmTotals.of_events(np.ones((2, 1, 4)) * [[[0]], [[1]]], np.ones((2, 1, 4)) * [[[0]], [[9]]])
+    before = ArmTotals.of_events(
+        np.ones((2, 1, 24)) * [[[1]], [[0]]], np.ones((2, 1, 24)) * [[[9]], [[0]]]
+    )
+    after = ArmTotals.of_events(
+        np.ones((2, 1, 4)) * [[[0]], [[1]]], np.ones((2, 1, 4)) * [[[0]], [[9]]]
+    )
     found = compare(before, after, indicator=True)
-    assert (found.method, found.coverage, found.crude_post_value) == (NOTHING, 0.0, pytest.approx(1 / 9))
+    assert (found.method, found.coverage, found.crude_post_value) == (
+        NOTHING,
+        0.0,
+        pytest.approx(1 / 9),
+    )
 
 
 def test_no_alarm_where_a_slowdown_touches_whole_hours(noisy_arms):
     """Monte Carlo, 200 pairs of windows without a change: independent calls would alarm in most of them."""
-    p = [compare(*noisy_arms(3, 4, seed=seed, calls=400), indicator=False).p_value() for seed in range(200)]
+    p = [
+        compare(*noisy_arms(3, 4, seed=seed, calls=400), indicator=False).p_value()
+        for seed in range(200)
+    ]
     assert np.mean(np.array(p) < 0.05) <= 0.09  # .05 and 2.5 Monte-Carlo errors
 
 
@@ -149,9 +193,16 @@ def test_no_alarm_where_a_slowdown_touches_whole_hours(noisy_arms):
 
 @st.composite
 def arms(draw):
-    strata, repeats, hours = draw(st.integers(1, 3)), draw(st.integers(1, 8)), draw(st.integers(1, 30))
+    strata, repeats, hours = (
+        draw(st.integers(1, 3)),
+        draw(st.integers(1, 8)),
+        draw(st.integers(1, 30)),
+    )
     seed, indicator = draw(st.integers(0, 2**32 - 1)), draw(st.booleans())
-    calls, share = draw(st.sampled_from([0.02, 0.5, 5, 1000])), draw(st.sampled_from([0.0, 0.01, 0.3, 0.99, 1.0]))
+    calls, share = (
+        draw(st.sampled_from([0.02, 0.5, 5, 1000])),
+        draw(st.sampled_from([0.0, 0.01, 0.3, 0.99, 1.0])),
+    )
     rng = np.random.default_rng(seed)
 
     def arm(shape):
@@ -174,7 +225,14 @@ def test_every_answer_is_a_number(pair, scale, level):
     p = [found.p_value(scale=scale, alternative=a) for a in ("two-sided", "less", "greater")]
     p += [found.p_value_against(0.1, alternative=a) for a in ("two-sided", "less", "greater")]
     assert all(0 <= one <= 1 for one in p)
-    numbers = [found.baseline_value, found.post_value, found.difference, found.ratio, found.variance, found.df]
+    numbers = [
+        found.baseline_value,
+        found.post_value,
+        found.difference,
+        found.ratio,
+        found.variance,
+        found.df,
+    ]
     numbers += [
         found.crude_difference,
         found.coverage,
@@ -189,7 +247,9 @@ def test_every_answer_is_a_number(pair, scale, level):
         low, high = found.interval(level, scale=scale)
         assert low <= found.post_value - scale * found.baseline_value <= high
         p = found.p_value(scale=scale)
-        no_rate_lies_there = indicator and scale * found.baseline_value > 1  # of 100 % before and after, p is the cautious one
+        no_rate_lies_there = (
+            indicator and scale * found.baseline_value > 1
+        )  # of 100 % before and after, p is the cautious one
         if found.counts is None and not no_rate_lies_there and abs(p - (1 - level)) > 1e-6:
             assert (low > 0 or high < 0) == (p < 1 - level)
         low, high = found.post_interval(level)
@@ -204,8 +264,14 @@ def test_the_order_of_strata_does_not_matter(pair, random):
     before, after, indicator = pair
     order = list(range(before.y.shape[0]))
     random.shuffle(order)
-    moved = [ArmTotals(**{k: getattr(arm, k)[order] for k in SUMS}, usable=arm.usable) for arm in (before, after)]
-    first, second = compare(before, after, indicator=indicator), compare(*moved, indicator=indicator)
+    moved = [
+        ArmTotals(**{k: getattr(arm, k)[order] for k in SUMS}, usable=arm.usable)
+        for arm in (before, after)
+    ]
+    first, second = (
+        compare(before, after, indicator=indicator),
+        compare(*moved, indicator=indicator),
+    )
     assert second.method == first.method
     assert second.p_value() == pytest.approx(first.p_value(), rel=1e-6, abs=1e-12)
 
@@ -223,7 +289,9 @@ def hourly_rate(p, n, days):
     )
 
 
-@pytest.mark.parametrize(("before", "after", "scale"), [(0.8, 31, 1.0), (0.25, 0, 0.5), (0.25, 0, 1.0)])
+@pytest.mark.parametrize(
+    ("before", "after", "scale"), [(0.8, 31, 1.0), (0.25, 0, 0.5), (0.25, 0, 1.0)]
+)
 def test_a_rate_of_none_or_all_of_few_calls_is_no_certainty(before, after, scale):
     """31 calls after a steady week of 300 an hour: the t rule says no more than twice what the exact binomial test says."""
     steady = np.full(168, 300 * before)
@@ -234,15 +302,23 @@ def test_a_rate_of_none_or_all_of_few_calls_is_no_certainty(before, after, scale
     low, high = found.post_interval(0.95)
     assert high - low > 0.1
     against = found.p_value_against(0.08, alternative="less")
-    assert after or against == pytest.approx(stats.binomtest(0, 31, 0.08, alternative="less").pvalue, abs=0.05)
+    assert after or against == pytest.approx(
+        stats.binomtest(0, 31, 0.08, alternative="less").pvalue, abs=0.05
+    )
 
 
 @pytest.mark.parametrize(("before", "factor"), [(0.9, 0.45 * 0.55 / 0.09), (0.5, 1.0), (0.3, 1.0)])
 def test_half_of_a_rate_near_one_moves_more_than_the_rate_itself(before, factor):
     """By hand: the variance of a rate goes by q (1 - q), which at .45 is 2.75 times that at .9; it is never taken to be less."""
-    spread = compare(*noisy_rate(7, 24, before=before, after=before / 2, seed=2), indicator=True).spread
-    hours_only = replace(spread, rate=before, independent_post=0.0, independent_baseline=0.0, post_calls=np.inf)
-    assert hours_only.variance(0.5) == pytest.approx(factor * spread.post + 0.25 * spread.baseline, rel=1e-12)
+    spread = compare(
+        *noisy_rate(7, 24, before=before, after=before / 2, seed=2), indicator=True
+    ).spread
+    hours_only = replace(
+        spread, rate=before, independent_post=0.0, independent_baseline=0.0, post_calls=np.inf
+    )
+    assert hours_only.variance(0.5) == pytest.approx(
+        factor * spread.post + 0.25 * spread.baseline, rel=1e-12
+    )
 
 
 def test_interval_and_p_agree_for_a_rate_too():
@@ -258,8 +334,14 @@ def test_post_hours_without_a_like_are_not_compared(noisy_arms):
     before, after = noisy_arms(7, 24)
     nights = np.broadcast_to(np.arange(24) < 6, (7, 24))
     days = compare(before.without(nights), after, indicator=False)
-    only = compare(before.without(nights), after.without(np.arange(24)[None, :] < 6), indicator=False)
-    assert (days.difference, days.post_n, days.p_value()) == (only.difference, only.post_n, only.p_value())
+    only = compare(
+        before.without(nights), after.without(np.arange(24)[None, :] < 6), indicator=False
+    )
+    assert (days.difference, days.post_n, days.p_value()) == (
+        only.difference,
+        only.post_n,
+        only.p_value(),
+    )
     every = compare(before.without(nights), after, indicator=False, every_post_hour=True)
     assert every.post_n == after.n.sum() > days.post_n
 
@@ -282,10 +364,14 @@ def test_a_stratum_whose_calls_all_fail_is_not_left_out():
     """Time per success: n counts successes, and one source has none after the deploy. Its time must not vanish."""
     hours = np.ones((1, 7, 24))
     n = np.concatenate([60 * hours, 60 * hours])
-    before = ArmTotals(y=1100 * n, n=n, yy=1100**2 * n, yn=1100 * n, nn=n, usable=np.ones((7, 24), bool))
+    before = ArmTotals(
+        y=1100 * n, n=n, yy=1100**2 * n, yn=1100 * n, nn=n, usable=np.ones((7, 24), bool)
+    )
     y = np.stack([np.full((1, 24), 60 * 1100.0), np.full((1, 24), 60 * 20_000.0)])
     good = np.stack([np.full((1, 24), 60.0), np.zeros((1, 24))])
-    after = ArmTotals(y=y, n=good, yy=y * 1100, yn=1100 * good, nn=good, usable=np.ones((1, 24), bool))
+    after = ArmTotals(
+        y=y, n=good, yy=y * 1100, yn=1100 * good, nn=good, usable=np.ones((1, 24), bool)
+    )
     found = compare(before, after, indicator=False)
     assert found.post_value == pytest.approx((60 * 1100 + 60 * 20_000) / 60)
     assert found.coverage == 1.0

@@ -18,7 +18,9 @@ from analysis.statistics.totals import ArmTotals, standardise
 # ---- calls -----------------------------------------------------------------------------------------------------------
 
 
-def draw_calls(seed, *, repeats, cycle, hours, features=4, shared=0.8, effect=1.0, provider=1.0, rate=14.0):
+def draw_calls(
+    seed, *, repeats, cycle, hours, features=4, shared=0.8, effect=1.0, provider=1.0, rate=14.0
+):
     """Single calls: (feature, stratum, repeat or -1 after the deploy, hour, latency). Feature 0 is the target."""
     rng = np.random.default_rng(seed)
     length = repeats * cycle + hours
@@ -30,10 +32,22 @@ def draw_calls(seed, *, repeats, cycle, hours, features=4, shared=0.8, effect=1.
         log_pace = math.sqrt(shared) * drift[features] + math.sqrt(1 - shared) * drift[feature]
         for t in range(length):
             is_post = t >= repeats * cycle
-            pace = math.exp(log_pace[t]) * (provider if is_post else 1.0) * (effect if is_post and not feature else 1.0)
+            pace = (
+                math.exp(log_pace[t])
+                * (provider if is_post else 1.0)
+                * (effect if is_post and not feature else 1.0)
+            )
             for _ in range(rng.poisson(rate * (1 + 0.5 * math.cos(t * math.pi / 12)))):
                 stratum = int(rng.integers(2))
-                latency = float(np.floor(1000 * (feature + 1) * (1 + stratum) * pace * math.exp(0.4 * rng.standard_normal())))
+                latency = float(
+                    np.floor(
+                        1000
+                        * (feature + 1)
+                        * (1 + stratum)
+                        * pace
+                        * math.exp(0.4 * rng.standard_normal())
+                    )
+                )
                 place = (-1, t - repeats * cycle) if is_post else (t // cycle, t % cycle)
                 calls.append((feature, stratum, *place, latency))
     return calls
@@ -47,13 +61,17 @@ def arms_of(calls, feature, *, repeats, cycle, hours, usable=None):
         sums, place = (after, (0, hour)) if repeat < 0 else (before, (repeat, hour))
         for row, value in enumerate((y, 1.0, y * y, y, 1.0)):
             sums[(row, stratum, *place)] += value
-    return ArmTotals(*before, usable=usable), ArmTotals(*after, usable=np.ones((1, hours), dtype=bool))
+    return ArmTotals(*before, usable=usable), ArmTotals(
+        *after, usable=np.ones((1, hours), dtype=bool)
+    )
 
 
 def by_product(calls, *, repeats, cycle, hours, usable=None, features=4):
     shape = {"repeats": repeats, "cycle": cycle, "hours": hours, "usable": usable}
     target, *others = (arms_of(calls, feature, **shape) for feature in range(features))
-    index = slowness_index([weigh_control(str(number), *arms) for number, arms in enumerate(others, start=1)])
+    index = slowness_index(
+        [weigh_control(str(number), *arms) for number, arms in enumerate(others, start=1)]
+    )
     plain = compare(*target, indicator=False)
     return plain, index, compare_adjusted(plain, standardise(*target), index)
 
@@ -66,15 +84,21 @@ class ByRows:
 
     def __init__(self, calls, *, repeats, cycle, hours, usable=None, features=4):
         self.repeats, self.cycle, self.hours = repeats, cycle, hours
-        self.there = [(r, h) for r in range(repeats) for h in range(cycle) if usable is None or usable[r, h]]
+        self.there = [
+            (r, h) for r in range(repeats) for h in range(cycle) if usable is None or usable[r, h]
+        ]
         self.after = [(-1, h) for h in range(hours)]
         self.times_matched = defaultdict(int)
         for h in range(hours):
             self.times_matched[h % cycle] += 1
         keep = set(self.there) | set(self.after)
-        self.calls = [[c for c in calls if c[0] == f and (c[2], c[3]) in keep] for f in range(features)]
+        self.calls = [
+            [c for c in calls if c[0] == f and (c[2], c[3]) in keep] for f in range(features)
+        ]
         self.factor = [self.overlap(f) for f in range(features)]
-        self.mean = [self.total(f, self.there, 4) / self.total(f, self.there) for f in range(features)]
+        self.mean = [
+            self.total(f, self.there, 4) / self.total(f, self.there) for f in range(features)
+        ]
         self.index = self.make_index(range(1, features))
 
     def overlap(self, feature):
@@ -88,7 +112,11 @@ class ByRows:
         w = {s: nb[s] * np_[s] / (nb[s] + np_[s]) for s in both}
         total = sum(w.values())
         return {
-            s: (w[s] / total / nb[s] * sum(nb[b] for b in both), w[s] / total / np_[s] * sum(np_[b] for b in both)) for s in both
+            s: (
+                w[s] / total / nb[s] * sum(nb[b] for b in both),
+                w[s] / total / np_[s] * sum(np_[b] for b in both),
+            )
+            for s in both
         }
 
     def weight(self, feature, call):
@@ -97,7 +125,9 @@ class ByRows:
     def total(self, feature, places, column=None):
         places = set(places)
         return sum(
-            self.weight(feature, c) * (1 if column is None else c[column]) for c in self.calls[feature] if (c[2], c[3]) in places
+            self.weight(feature, c) * (1 if column is None else c[column])
+            for c in self.calls[feature]
+            if (c[2], c[3]) in places
         )
 
     def per_hour(self, feature, value=lambda call: 1.0):
@@ -129,7 +159,10 @@ class ByRows:
                 mass = sum(n[p] for p in group)
                 x0 = sum(n[p] * self.index[p] for p in group) / mass
                 e0 = sum(n[p] * (y[p] / n[p] / self.mean[0] - 1) for p in group) / mass
-                top += sum(n[p] * (self.index[p] - x0) * (y[p] / n[p] / self.mean[0] - 1 - e0) for p in group)
+                top += sum(
+                    n[p] * (self.index[p] - x0) * (y[p] / n[p] / self.mean[0] - 1 - e0)
+                    for p in group
+                )
                 bottom += sum(n[p] * (self.index[p] - x0) ** 2 for p in group)
             return top / bottom
 
@@ -145,7 +178,10 @@ class ByRows:
         b, se = self.slope()
         n = self.per_hour(0)
         matched = [p for p in self.there if self.times_matched[p[1]]]
-        nb, npost = sum(n[p] * self.times_matched[p[1]] for p in matched), sum(n[p] for p in self.after)
+        nb, npost = (
+            sum(n[p] * self.times_matched[p[1]] for p in matched),
+            sum(n[p] for p in self.after),
+        )
         before = sum(n[p] * self.times_matched[p[1]] * self.index[p] for p in matched) / nb
         dx = sum(n[p] * self.index[p] for p in self.after) / npost - before
         r = self.mean[0]
@@ -154,12 +190,30 @@ class ByRows:
             return call[4] - b * r * (self.index[call[2], call[3]] - before)
 
         y = self.per_hour(0, lowered)
-        base, post = sum(y[p] * self.times_matched[p[1]] for p in matched) / nb, sum(y[p] for p in self.after) / npost
+        base, post = (
+            sum(y[p] * self.times_matched[p[1]] for p in matched) / nb,
+            sum(y[p] for p in self.after) / npost,
+        )
         v, df = self.variance(y, n, base=base, post=post)
-        v = max(v, sum(self.independent(lowered, places, times) for places, times in ((self.after, False), (matched, True))))
+        v = max(
+            v,
+            sum(
+                self.independent(lowered, places, times)
+                for places, times in ((self.after, False), (matched, True))
+            ),
+        )
         v += (se**2 + 0.25**2 * b**2) * (r * dx) ** 2
         p = 2 * stats.t.sf(abs(post - base) / math.sqrt(v), df)
-        return {"slope": b, "se": se, "expected": dx, "base": base, "post": post, "variance": v, "df": df, "p": p}
+        return {
+            "slope": b,
+            "se": se,
+            "expected": dx,
+            "base": base,
+            "post": post,
+            "variance": v,
+            "df": df,
+            "p": p,
+        }
 
     def variance(self, y, n, *, base, post):
         length, days = self.hours, self.repeats * self.cycle / 24
@@ -167,7 +221,10 @@ class ByRows:
             return self.cosines(y, n, base=base, post=post)
         assert days >= 3
         length = 12 if days < 5 and length > 12 else min(length, self.cycle)
-        line, there = [(r, h) for r in range(self.repeats) for h in range(self.cycle)], set(self.there)
+        line, there = (
+            [(r, h) for r in range(self.repeats) for h in range(self.cycle)],
+            set(self.there),
+        )
         by_phase, sizes, windows = defaultdict(list), [], 0
         for start in range(len(line) - length + 1):
             window = line[start : start + length]
@@ -194,14 +251,22 @@ class ByRows:
         def long_run(series):
             total = 0.0
             for j in range(1, count + 1):
-                c = [math.sqrt(2 / length) * math.cos(math.pi * j * (t + 0.5) / length) for t in range(length)]
+                c = [
+                    math.sqrt(2 / length) * math.cos(math.pi * j * (t + 0.5) / length)
+                    for t in range(length)
+                ]
                 total += sum(a * e for a, e in zip(c, series, strict=True)) ** 2
             return length * total / count
 
         matched = [p for p in self.there if self.times_matched[p[1]]]
-        v_post = long_run([y[p] - post * n[p] for p in self.after]) / sum(n[p] for p in self.after) ** 2
+        v_post = (
+            long_run([y[p] - post * n[p] for p in self.after]) / sum(n[p] for p in self.after) ** 2
+        )
         days = [[(r, h) for h in range(length)] for r in range(self.repeats)]
-        v_base = sum(long_run([y[p] - base * n[p] for p in day]) for day in days) / sum(n[p] for p in matched) ** 2
+        v_base = (
+            sum(long_run([y[p] - base * n[p] for p in day]) for day in days)
+            / sum(n[p] for p in matched) ** 2
+        )
         v = v_post + v_base
         return v, v**2 / (v_post**2 / count + v_base**2 / (count * self.repeats))
 
@@ -209,7 +274,9 @@ class ByRows:
         """Variance of a ratio of independent weighted calls."""
         places = set(places)
         rows = [
-            (self.weight(0, c) * (self.times_matched[c[3]] if repeated else 1), value(c)) for c in self.calls[0] if (c[2], c[3]) in places
+            (self.weight(0, c) * (self.times_matched[c[3]] if repeated else 1), value(c))
+            for c in self.calls[0]
+            if (c[2], c[3]) in places
         ]
         n, nn = sum(w for w, _ in rows), sum(w * w for w, _ in rows)
         r = sum(w * v for w, v in rows) / n
@@ -228,7 +295,12 @@ CASES = {
     "seven days, four hours": {"repeats": 7, "cycle": 24, "hours": 4},
     "three days, a day": {"repeats": 3, "cycle": 24, "hours": 24},
     "longer than the cycle": {"repeats": 5, "cycle": 24, "hours": 30},
-    "an incident in the baseline": {"repeats": 5, "cycle": 24, "hours": 6, "usable": an_incident(5, 24, 2)},
+    "an incident in the baseline": {
+        "repeats": 5,
+        "cycle": 24,
+        "hours": 6,
+        "usable": an_incident(5, 24, 2),
+    },
     "one day": {"repeats": 1, "cycle": 24, "hours": 24},
     "two days": {"repeats": 2, "cycle": 24, "hours": 13},
     "two weeks": {"repeats": 2, "cycle": 168, "hours": 24},
@@ -239,14 +311,29 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_agrees_with_the_double_on_single_calls(name, seed):
     case = CASES[name]
-    calls = draw_calls(seed, **{key: case[key] for key in ("repeats", "cycle", "hours")}, provider=1.1, rate=5.0 if case["cycle"] == 168 else 14.0)
+    calls = draw_calls(
+        seed,
+        **{key: case[key] for key in ("repeats", "cycle", "hours")},
+        provider=1.1,
+        rate=5.0 if case["cycle"] == 168 else 14.0,
+    )
     _, index, adjusted = by_product(calls, **case)
     slow = ByRows(calls, **case)
     expected = slow.adjusted()
     comparison, slope = adjusted.comparison, adjusted.slope
-    found = {"slope": slope.value, "se": slope.se, "expected": adjusted.expected, "base": comparison.baseline_value,
-             "post": comparison.post_value, "variance": comparison.variance, "df": comparison.df, "p": comparison.p_value()}  # fmt: skip
+    found = {
+        "slope": slope.value,
+        "se": slope.se,
+        "expected": adjusted.expected,
+        "base": comparison.baseline_value,
+        "post": comparison.post_value,
+        "variance": comparison.variance,
+        "df": comparison.df,
+        "p": comparison.p_value(),
+    }
     assert found == pytest.approx(expected, rel=1e-10, abs=1e-10)
     assert slope.value > 0
-    assert [index.baseline[place] for place in slow.there] == pytest.approx([slow.index[place] for place in slow.there], rel=1e-10)
+    assert [index.baseline[place] for place in slow.there] == pytest.approx(
+        [slow.index[place] for place in slow.there], rel=1e-10
+    )
     assert list(index.post) == pytest.approx([slow.index[place] for place in slow.after], rel=1e-10)

@@ -73,7 +73,9 @@ def test_merge_swap_shift_and_scale():
     assert [one.low_ms for one in there] == pytest.approx([-one.high_ms for one in back])
     later = latency_sample(after.latency_ms + 70, after.calls)
     moved = shift_function(before, later)
-    assert [one.difference_ms - 70 for one in moved] == pytest.approx([one.difference_ms for one in there])
+    assert [one.difference_ms - 70 for one in moved] == pytest.approx(
+        [one.difference_ms for one in there]
+    )
     tenfold = latency_sample(before.latency_ms, before.calls * 1000)
     assert tenfold.n_calls == 18_000
     assert np.array_equal(ecdf(tenfold), ecdf(before))
@@ -83,7 +85,9 @@ def test_merge_swap_shift_and_scale():
 
 def test_bands_hold_the_difference_and_widen_with_inflation():
     rng = np.random.default_rng(0)
-    before, after = (latency_sample(rng.gamma(2, 900, 500).round(), np.ones(500, int)) for _ in range(2))
+    before, after = (
+        latency_sample(rng.gamma(2, 900, 500).round(), np.ones(500, int)) for _ in range(2)
+    )
     for plain, wide in zip(
         shift_function(before, after),
         shift_function(before, after, baseline_inflation=3.0, post_inflation=3.0),
@@ -99,7 +103,10 @@ def test_band_covers_the_true_shift():
     for _ in range(200):
         before = latency_sample(rng.gamma(2, 900, 400).round(), np.ones(400, int))
         after = latency_sample(rng.gamma(2, 900, 400).round() + 300, np.ones(400, int))
-        missed += any(not one.low_ms <= 300 <= one.high_ms for one in shift_function(before, after, q=(0.1, 0.5, 0.9)))
+        missed += any(
+            not one.low_ms <= 300 <= one.high_ms
+            for one in shift_function(before, after, q=(0.1, 0.5, 0.9))
+        )
     assert missed <= 200 * 0.09
 
 
@@ -135,7 +142,9 @@ def test_one_call_and_three_million_ties():
 def test_a_quantile_beyond_the_cap_is_not_identifiable():
     """60 % of the calls fail at the cap of 20 s: the median is only known to be at least that."""
     shares = [(0.8, 0.9), (0.55, 0.65)]
-    assert quantile_interval([10_000, 20_000], shares, q=0.5) == QuantileInterval(0.5, 20_000.0, None)
+    assert quantile_interval([10_000, 20_000], shares, q=0.5) == QuantileInterval(
+        0.5, 20_000.0, None
+    )
 
 
 def test_counts_are_checked():

@@ -24,7 +24,9 @@ from analysis.statistics.totals import ArmTotals, standardise
 def spread_events(events, trials, hours, repeats=1):
     """A rate whose events and trials are spread over the hours as evenly as whole calls allow."""
     cells = repeats * hours
-    even = lambda total: np.diff(np.round(np.linspace(0, total, cells + 1))).reshape(1, repeats, hours)  # noqa: E731
+    even = lambda total: np.diff(np.round(np.linspace(0, total, cells + 1))).reshape(
+        1, repeats, hours
+    )
     return ArmTotals.of_events(even(events), even(trials))
 
 
@@ -37,7 +39,13 @@ def rate_comparison(baseline, post, hours=24, days=1):
 
 @pytest.mark.parametrize(
     ("baseline_events", "post_events", "rate", "exact"),
-    [(19, 19, 0.01, True), (113, 0, 0.02, True), (0, 25, 0.0, True), (20, 20, 0.02, False), (5, 5, 0.2, False)],
+    [
+        (19, 19, 0.01, True),
+        (113, 0, 0.02, True),
+        (0, 25, 0.0, True),
+        (20, 20, 0.02, False),
+        (5, 5, 0.2, False),
+    ],
 )
 def test_when_rates_are_decided_exactly(baseline_events, post_events, rate, exact):
     assert use_exact(baseline_events, post_events, rate) is exact
@@ -59,14 +67,22 @@ def test_even_events_are_never_underdispersed():
 
 def test_margin_shrinks_events_or_trials():
     """(1 - d) shrinks the baseline's events; (1 + m) its trials, so that nobody counts events that were not there."""
-    assert fisher_p(RateCounts(40, 1000, 10, 1000, 1.0), scale=0.5) == pytest.approx(fisher_p(RateCounts(20, 1000, 10, 1000, 1.0)))
-    assert fisher_p(RateCounts(40, 1000, 10, 1000, 1.0), scale=2.0) == pytest.approx(fisher_p(RateCounts(40, 500, 10, 1000, 1.0)))
+    assert fisher_p(RateCounts(40, 1000, 10, 1000, 1.0), scale=0.5) == pytest.approx(
+        fisher_p(RateCounts(20, 1000, 10, 1000, 1.0))
+    )
+    assert fisher_p(RateCounts(40, 1000, 10, 1000, 1.0), scale=2.0) == pytest.approx(
+        fisher_p(RateCounts(40, 500, 10, 1000, 1.0))
+    )
 
 
 def test_rounding_never_makes_evidence():
     """9.9 v 3.1 after phi becomes 9 v 4; 3.1 v 9.9 becomes 4 v 9."""
-    assert fisher_p(RateCounts(19.8, 1000, 6.2, 1000, 2.0)) == fisher_p(RateCounts(9, 500, 4, 500, 1.0))
-    assert fisher_p(RateCounts(6.2, 1000, 19.8, 1000, 2.0)) == fisher_p(RateCounts(4, 500, 9, 500, 1.0))
+    assert fisher_p(RateCounts(19.8, 1000, 6.2, 1000, 2.0)) == fisher_p(
+        RateCounts(9, 500, 4, 500, 1.0)
+    )
+    assert fisher_p(RateCounts(6.2, 1000, 19.8, 1000, 2.0)) == fisher_p(
+        RateCounts(4, 500, 9, 500, 1.0)
+    )
 
 
 def test_one_event_of_great_weight_stays_one_event():
@@ -89,7 +105,9 @@ def test_fisher_equals_scipy():
         for alternative in ("two-sided", "less", "greater"):
             table = [[k_post, n_post - k_post], [k_base, n_base - k_base]]
             expected = stats.fisher_exact(table, alternative=alternative).pvalue
-            found = fisher_p(RateCounts(k_base, n_base, k_post, n_post, 1.0), alternative=alternative)
+            found = fisher_p(
+                RateCounts(k_base, n_base, k_post, n_post, 1.0), alternative=alternative
+            )
             assert found == pytest.approx(expected, rel=1e-11)
 
 
@@ -97,13 +115,18 @@ def test_limit_equals_the_binomial_test():
     for k, n, limit in [(0, 40, 0.05), (3, 100, 0.1), (40, 40, 0.5), (17, 60, 0.2)]:
         for alternative in ("less", "greater"):
             expected = stats.binomtest(k, n, limit, alternative=alternative).pvalue
-            assert limit_p(k, n, limit=limit, alternative=alternative) == pytest.approx(expected, rel=1e-12)
+            assert limit_p(k, n, limit=limit, alternative=alternative) == pytest.approx(
+                expected, rel=1e-12
+            )
 
 
 def test_bounds_equal_scipy():
     for k, n in [(0, 5), (1, 9), (9, 9), (12, 800)]:
         expected = stats.binomtest(k, n).proportion_ci(0.95, method="exact")
-        assert rate_bounds(k, n) == (pytest.approx(expected.low, abs=1e-12), pytest.approx(expected.high, rel=1e-12))
+        assert rate_bounds(k, n) == (
+            pytest.approx(expected.low, abs=1e-12),
+            pytest.approx(expected.high, rel=1e-12),
+        )
 
 
 def test_one_stratum_keeps_its_counts():
@@ -117,7 +140,9 @@ def test_one_stratum_keeps_its_counts():
 
 
 def test_swapped_arms_give_the_same_p():
-    assert fisher_p(RateCounts(3, 90, 12, 70, 1.0)) == pytest.approx(fisher_p(RateCounts(12, 70, 3, 90, 1.0)), rel=1e-12)
+    assert fisher_p(RateCounts(3, 90, 12, 70, 1.0)) == pytest.approx(
+        fisher_p(RateCounts(12, 70, 3, 90, 1.0)), rel=1e-12
+    )
 
 
 def test_overdispersion_takes_evidence_away():
@@ -141,17 +166,26 @@ def test_bound_and_limit_test_agree():
     """The one-sided 95 % upper bound is where the test against the limit has p = .05, also for fractional counts."""
     for k, n, phi in [(0, 60, 1.0), (2, 300, 1.0), (7, 500, 1.7)]:
         upper = rate_bounds(k, n, phi=phi, level=0.90)[1]
-        assert limit_p(k, n, limit=upper, phi=phi, alternative="less") == pytest.approx(0.05, rel=1e-6)
+        assert limit_p(k, n, limit=upper, phi=phi, alternative="less") == pytest.approx(
+            0.05, rel=1e-6
+        )
 
 
 def missed(rates, calls, level):
     """How often the interval of the difference lies wholly above the truth, and wholly below it: over all events that can come."""
-    ranges = [np.arange(stats.binom.ppf(1e-7, n, p), stats.binom.ppf(1 - 1e-7, n, p) + 1) for p, n in zip(rates, calls, strict=True)]
-    chances = [stats.binom.pmf(events, n, p) for events, p, n in zip(ranges, rates, calls, strict=True)]
+    ranges = [
+        np.arange(stats.binom.ppf(1e-7, n, p), stats.binom.ppf(1 - 1e-7, n, p) + 1)
+        for p, n in zip(rates, calls, strict=True)
+    ]
+    chances = [
+        stats.binom.pmf(events, n, p) for events, p, n in zip(ranges, rates, calls, strict=True)
+    ]
     above = below = 0.0
     for k_base, chance_base in zip(ranges[0], chances[0], strict=True):
         for k_post, chance_post in zip(ranges[1], chances[1], strict=True):
-            low, high = difference_bounds(RateCounts(k_base, calls[0], k_post, calls[1], 1.0), level=level)
+            low, high = difference_bounds(
+                RateCounts(k_base, calls[0], k_post, calls[1], 1.0), level=level
+            )
             above += chance_base * chance_post * (low > rates[1] - rates[0])
             below += chance_base * chance_post * (high < rates[1] - rates[0])
     return above, below
@@ -159,7 +193,13 @@ def missed(rates, calls, level):
 
 @pytest.mark.parametrize("level", [0.95, 0.9987], ids=["a single look", "an early look"])
 @pytest.mark.parametrize(
-    ("rates", "calls"), [((0.0243, 0.0243), (1565, 231)), ((0.1, 0.1), (600, 40)), ((0.01, 0.03), (500, 70)), ((0.018, 0.005), (789, 119))]
+    ("rates", "calls"),
+    [
+        ((0.0243, 0.0243), (1565, 231)),
+        ((0.1, 0.1), (600, 40)),
+        ((0.01, 0.03), (500, 70)),
+        ((0.018, 0.005), (789, 119)),
+    ],
 )
 def test_the_interval_of_a_difference_holds_the_truth(rates, calls, level):
     """A normal interval misses the first in .007 and the second in .013 of early looks where .0013 is meant, by too great a fall."""
@@ -171,10 +211,17 @@ def test_the_interval_of_a_difference_holds_the_truth(rates, calls, level):
 def test_a_scale_asks_of_the_scaled_baseline():
     """At half the baseline: the same as a baseline that knows as much and has half the rate."""
     low, high = difference_bounds(RateCounts(40, 2000, 5, 700, 1.3), scale=0.5)
-    (base_low, base_high), (post_low, post_high) = rate_bounds(40, 2000, phi=1.3), rate_bounds(5, 700, phi=1.3)
+    (base_low, base_high), (post_low, post_high) = (
+        rate_bounds(40, 2000, phi=1.3),
+        rate_bounds(5, 700, phi=1.3),
+    )
     centre = 5 / 700 - 0.5 * 40 / 2000
-    assert high - centre == pytest.approx(np.hypot(post_high - 5 / 700, 0.5 * (40 / 2000 - base_low)), rel=1e-12)
-    assert centre - low == pytest.approx(np.hypot(5 / 700 - post_low, 0.5 * (base_high - 40 / 2000)), rel=1e-12)
+    assert high - centre == pytest.approx(
+        np.hypot(post_high - 5 / 700, 0.5 * (40 / 2000 - base_low)), rel=1e-12
+    )
+    assert centre - low == pytest.approx(
+        np.hypot(5 / 700 - post_low, 0.5 * (base_high - 40 / 2000)), rel=1e-12
+    )
 
 
 def test_a_known_baseline_leaves_the_interval_of_the_post_rate():

@@ -83,16 +83,22 @@ def test_p_must_be_a_probability(wrong):
 
 def test_benjamini_hochberg_published():
     """Benjamini & Hochberg 1995, step-up; equals scipy.stats.false_discovery_control and R's p.adjust(method = "BH")."""
-    assert benjamini_hochberg(PUBLISHED) == pytest.approx([0.02, 0.06, 0.02, 0.048, 0.02, 0.045], rel=1e-12)
+    assert benjamini_hochberg(PUBLISHED) == pytest.approx(
+        [0.02, 0.06, 0.02, 0.048, 0.02, 0.045], rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_benjamini_hochberg_equals_scipy(seed):
     rng = np.random.default_rng(seed)
     p = np.round(rng.uniform(size=seed * 7) ** 3, 3)  # with ties, zeros and ones
-    assert benjamini_hochberg(p) == pytest.approx(list(false_discovery_control(p)) if p.size else [], rel=1e-12)
+    assert benjamini_hochberg(p) == pytest.approx(
+        list(false_discovery_control(p)) if p.size else [], rel=1e-12
+    )
 
 
 def test_holm_published():
     """Holm 1979 on the same six; equals R's p.adjust(method = "holm")."""
-    assert [one.p_adjusted for one in holm(PUBLISHED)] == pytest.approx([0.03, 0.09, 0.035, 0.09, 0.04, 0.09], rel=1e-9)
+    assert [one.p_adjusted for one in holm(PUBLISHED)] == pytest.approx(
+        [0.03, 0.09, 0.035, 0.09, 0.04, 0.09], rel=1e-9
+    )

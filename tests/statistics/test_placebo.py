@@ -18,7 +18,9 @@ def numbered(days):
 # by hand
 
 
-@pytest.mark.parametrize(("days", "hours", "count"), [(7, 4, 42), (7, 24, 37), (3, 1, 18), (2, 24, 7)])
+@pytest.mark.parametrize(
+    ("days", "hours", "count"), [(7, 4, 42), (7, 24, 37), (3, 1, 18), (2, 24, 7)]
+)
 def test_how_many(days, hours, count):
     assert len(list(pretended_deploys(numbered(days), hours=hours))) == count
 
@@ -60,7 +62,10 @@ def test_false_alarms_are_few_where_nothing_changed(noisy_arms):
         replay(
             noisy_arms(7, 1, seed=seed)[0],
             hours=4,
-            alarm=lambda d: compare(d.baseline, d.post, indicator=False, first_hour=d.first_hour).p_value() < 0.05,
+            alarm=lambda d: (
+                compare(d.baseline, d.post, indicator=False, first_hour=d.first_hour).p_value()
+                < 0.05
+            ),
         )
         for seed in range(10)
     ]

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.statistics.comparison import compare
-from analysis.statistics.power import calls_needed, critical_t, hours_needed, smallest_visible_change
+from analysis.statistics.power import (
+    calls_needed,
+    critical_t,
+    hours_needed,
+    smallest_visible_change,
+)
 from analysis.statistics.sequential import z_value
 
 # by hand
@@ -15,7 +20,9 @@ from analysis.statistics.sequential import z_value
 
 def test_normal_by_hand():
     """(1.96 + .8416) * .1."""
-    assert smallest_visible_change(0.01, np.inf, bound=1.959964) == pytest.approx(0.280159, abs=1e-6)
+    assert smallest_visible_change(0.01, np.inf, bound=1.959964) == pytest.approx(
+        0.280159, abs=1e-6
+    )
 
 
 def test_critical_t_is_where_p_meets_the_bound():
@@ -50,12 +57,17 @@ def test_hours_equal_trying_every_hour(effect, hours):
 def test_more_noise_fewer_days_higher_bound_need_more(variance, df, bound):
     change = smallest_visible_change(variance, df, bound=bound)
     assert change > 0
-    assert smallest_visible_change(4 * variance, df, bound=bound) == pytest.approx(2 * change, rel=1e-9)
+    assert smallest_visible_change(4 * variance, df, bound=bound) == pytest.approx(
+        2 * change, rel=1e-9
+    )
     assert smallest_visible_change(variance, df, bound=bound + 0.1) > change
 
 
 def test_more_hours_never_need_less_effect():
-    needed = [hours_needed((0.01, 0.0001), 20, bound=2.0, effect=e, hours=4) for e in (0.4, 0.2, 0.1, 0.05)]
+    needed = [
+        hours_needed((0.01, 0.0001), 20, bound=2.0, effect=e, hours=4)
+        for e in (0.4, 0.2, 0.1, 0.05)
+    ]
     assert needed == sorted(needed)
 
 
@@ -83,5 +95,9 @@ def test_power_is_what_it_says(noisy_arms):
             for c in (compare(*noisy_arms(7, 4, seed=s), indicator=False) for s in range(40))
         ]
     )
-    hits = [compare(*noisy_arms(7, 4, seed=s, post_factor=1 - visible), indicator=False).p_value() < 0.05 for s in range(150)]
+    hits = [
+        compare(*noisy_arms(7, 4, seed=s, post_factor=1 - visible), indicator=False).p_value()
+        < 0.05
+        for s in range(150)
+    ]
     assert 0.68 <= np.mean(hits) <= 0.97

@@ -55,11 +55,18 @@ def test_equals_scipy_and_all_pairs(baseline, post):
 def test_swap_shift_and_scale():
     before, after = of([10, 25, 31, 40]), of([11, 52, 60, 70, 90])
     there, back = rank_shift(before, after), rank_shift(after, before)
-    assert (back.shift_ms, back.low_ms, back.high_ms) == (-there.shift_ms, -there.high_ms, -there.low_ms)
+    assert (back.shift_ms, back.low_ms, back.high_ms) == (
+        -there.shift_ms,
+        -there.high_ms,
+        -there.low_ms,
+    )
     assert back.p_value == pytest.approx(there.p_value, rel=1e-12)
     later = rank_shift(before, of([111, 152, 160, 170, 190]))
     assert later.shift_ms == there.shift_ms + 100
-    assert rank_shift(of([20, 50, 62, 80]), of([22, 104, 120, 140, 180])).shift_ms == 2 * there.shift_ms
+    assert (
+        rank_shift(of([20, 50, 62, 80]), of([22, 104, 120, 140, 180])).shift_ms
+        == 2 * there.shift_ms
+    )
 
 
 # edges
@@ -78,7 +85,10 @@ def test_all_tied():
 
 def test_three_million_ties_do_not_overflow():
     """t^3 passes 2^63 above 2,097,151 equal latencies: the tie term is cubed in float64."""
-    found = rank_shift(latency_sample([20_000, 20_128], [10, 3_000_000]), latency_sample([20_128, 20_200], [3_000_000, 10]))
+    found = rank_shift(
+        latency_sample([20_000, 20_128], [10, 3_000_000]),
+        latency_sample([20_128, 20_200], [3_000_000, 10]),
+    )
     expected = 3e6 * 3e6 / 2 + 3e6 * 10 + 10 * 3e6 + 100
     assert found.u == pytest.approx(expected)
     assert 0 < found.p_value < 1

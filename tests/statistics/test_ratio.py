@@ -24,7 +24,11 @@ def slow_placebo(arms, length, repeats):
     windows = [s for s in range(y.size - length + 1) if usable[s : s + length].all()]
     squares, df = 0.0, 0
     for phase in range(cycle):
-        mine = [(y[s : s + length].sum(), n[s : s + length].sum()) for s in windows if s % cycle == phase]
+        mine = [
+            (y[s : s + length].sum(), n[s : s + length].sum())
+            for s in windows
+            if s % cycle == phase
+        ]
         ratio = sum(a for a, _ in mine) / sum(b for _, b in mine)
         squares += sum((a - ratio * b) ** 2 for a, b in mine)
         df += len(mine) - 1
@@ -65,13 +69,18 @@ def test_cosine_degrees_of_freedom_are_satterthwaite(noisy_arms, days, hours):
     assert spread.method == COSINE
     b_post, b_base = max(2, hours // 4), max(2, min(hours, 24) // 4)
     v = spread.post + spread.baseline
-    assert spread.df() == pytest.approx(v**2 / (spread.post**2 / b_post + spread.baseline**2 / (b_base * days)))
+    assert spread.df() == pytest.approx(
+        v**2 / (spread.post**2 / b_post + spread.baseline**2 / (b_base * days))
+    )
 
 
 def test_weekly_cycle_counts_weeks(noisy_arms):
     """Three weeks, 24 h: df = floor(168 / 24) * (3 - 1) = 14, and the baseline part is a third of the post part."""
     before, after = noisy_arms(21, 24)
-    weekly = ArmTotals(**{k: getattr(before, k).reshape(1, 3, 168) for k in ("y", "n", "yy", "yn", "nn")}, usable=np.ones((3, 168)))
+    weekly = ArmTotals(
+        **{k: getattr(before, k).reshape(1, 3, 168) for k in ("y", "n", "yy", "yn", "nn")},
+        usable=np.ones((3, 168)),
+    )
     spread = measure_spread(standardise(weekly, after))
     assert (spread.method, spread.df()) == (PLACEBO, 14)
     assert spread.post / spread.baseline == pytest.approx(3)
@@ -94,7 +103,10 @@ def test_a_margin_below_one_keeps_the_post_variance(noisy_arms):
 # slow doubles and the expansion oracle
 
 
-@pytest.mark.parametrize(("days", "hours", "length"), [(7, 1, 1), (7, 4, 4), (7, 24, 24), (3, 24, 12), (2, 3, 3), (3, 13, 12)])
+@pytest.mark.parametrize(
+    ("days", "hours", "length"),
+    [(7, 1, 1), (7, 4, 4), (7, 24, 24), (3, 24, 12), (2, 3, 3), (3, 13, 12)],
+)
 def test_placebo_windows_equal_the_slow_double(noisy_arms, days, hours, length):
     arms = standardise(*noisy_arms(days, hours, strata=3, seed=days))
     spread, (s2, df) = measure_spread(arms), slow_placebo(arms, length, days)
@@ -139,15 +151,22 @@ def test_cosine_rule_equals_the_slow_double(noisy_arms):
 
     def variance(e):
         hours, b = e.size, max(2, e.size // 4)
-        c = [[np.sqrt(2 / hours) * np.cos(np.pi * j * (t + 0.5) / hours) for t in range(hours)] for j in range(1, b + 1)]
+        c = [
+            [np.sqrt(2 / hours) * np.cos(np.pi * j * (t + 0.5) / hours) for t in range(hours)]
+            for j in range(1, b + 1)
+        ]
         return hours * np.mean([sum(w * x for w, x in zip(row, e, strict=True)) ** 2 for row in c])
 
     post_ratio = arms.post.y.sum() / arms.post.n.sum()
     y, n = arms.baseline.y[:, :8], arms.baseline.n[:, :8]
     base_ratio = y.sum() / n.sum()
     spread = measure_spread(arms)
-    assert spread.post == pytest.approx(variance(arms.post.y - post_ratio * arms.post.n) / arms.post.n.sum() ** 2)
-    assert spread.baseline == pytest.approx(sum(variance(y[d] - base_ratio * n[d]) for d in range(2)) / n.sum() ** 2)
+    assert spread.post == pytest.approx(
+        variance(arms.post.y - post_ratio * arms.post.n) / arms.post.n.sum() ** 2
+    )
+    assert spread.baseline == pytest.approx(
+        sum(variance(y[d] - base_ratio * n[d]) for d in range(2)) / n.sum() ** 2
+    )
 
 
 def test_floor_equals_welch_on_the_calls(arm_of_calls):
@@ -156,12 +175,20 @@ def test_floor_equals_welch_on_the_calls(arm_of_calls):
     before, after = rng.integers(100, 900, 300), rng.integers(100, 900, 200)
 
     def make(y):
-        return arm_of_calls(y, np.ones(y.size), repeat=np.zeros(y.size, int), hour=np.arange(y.size) % 4, shape=(1, 1, 4))
+        return arm_of_calls(
+            y,
+            np.ones(y.size),
+            repeat=np.zeros(y.size, int),
+            hour=np.arange(y.size) % 4,
+            shape=(1, 1, 4),
+        )
 
     spread = measure_spread(standardise(make(before), make(after)))
     welch = stats.ttest_ind(after, before, equal_var=False)
     floor = spread.independent_post + spread.independent_baseline
-    assert (after.mean() - before.mean()) / np.sqrt(floor) == pytest.approx(welch.statistic, rel=1e-12)
+    assert (after.mean() - before.mean()) / np.sqrt(floor) == pytest.approx(
+        welch.statistic, rel=1e-12
+    )
     assert spread.independent_post == pytest.approx(np.var(after, ddof=1) / after.size, rel=1e-12)
 
 
@@ -179,9 +206,14 @@ def test_variance_scales_with_the_square_of_the_unit(noisy_arms):
     before, after = noisy_arms(7, 4)
 
     def in_seconds(arm):
-        return ArmTotals(y=arm.y / 1e3, n=arm.n, yy=arm.yy / 1e6, yn=arm.yn / 1e3, nn=arm.nn, usable=arm.usable)
+        return ArmTotals(
+            y=arm.y / 1e3, n=arm.n, yy=arm.yy / 1e6, yn=arm.yn / 1e3, nn=arm.nn, usable=arm.usable
+        )
 
-    ms, s = compare(before, after, indicator=False), compare(in_seconds(before), in_seconds(after), indicator=False)
+    ms, s = (
+        compare(before, after, indicator=False),
+        compare(in_seconds(before), in_seconds(after), indicator=False),
+    )
     assert s.variance == pytest.approx(ms.variance / 1e6, rel=1e-9)
     assert s.p_value() == pytest.approx(ms.p_value(), rel=1e-9)
 
@@ -217,7 +249,9 @@ def test_nearly_everything_excluded(noisy_arms):
     rest[0, 2] = False
     found = compare(before.without(rest), after, indicator=False)
     assert found.method == TOO_SHORT
-    assert (found.p_value(), found.interval()) == (1.0, (-np.inf, np.inf)), "no test of independent calls decides instead"
+    assert (found.p_value(), found.interval()) == (1.0, (-np.inf, np.inf)), (
+        "no test of independent calls decides instead"
+    )
 
 
 def test_all_calls_alike(arm_of_calls):
@@ -228,6 +262,9 @@ def test_all_calls_alike(arm_of_calls):
         return ArmTotals(y=v * n, n=n, yy=v * v * n, yn=v * n, nn=n, usable=np.ones(n.shape[1:]))
 
     same = compare(flat(20128.0, n), flat(20128.0, n[:, :1, :4]), indicator=False)
-    assert (same.p_value(), same.difference) == (pytest.approx(1, abs=0.2), pytest.approx(0, abs=1e-9))
+    assert (same.p_value(), same.difference) == (
+        pytest.approx(1, abs=0.2),
+        pytest.approx(0, abs=1e-9),
+    )
     other = compare(flat(20128.0, n), flat(45000.0, n[:, :1, :4]), indicator=False)
     assert other.p_value() < 1e-9

@@ -9,16 +9,19 @@ from analysis.statistics.root import find_root
 
 
 # ---- by hand ---------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("function", "low", "high", "root"), [
-    (lambda x: x**2 - 2, 0.0, 2.0, np.sqrt(2)),
-    (lambda x: 2 - x**2, 0.0, 2.0, np.sqrt(2)),
-    (lambda x: x, -1.0, 3.0, 0.0),
-    (lambda x: x - 3, 0.0, 3.0, 3.0),
-    (lambda x: x, 0.0, 3.0, 0.0),
-    (lambda x: x**3, -1.0, 4.0, 0.0),
-    (lambda x: -1.0 if x < 0.3 else 1.0, 0.0, 1.0, 0.3),
-    (lambda x: x - 1e9, 0.0, 2e9, 1e9),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("function", "low", "high", "root"),
+    [
+        (lambda x: x**2 - 2, 0.0, 2.0, np.sqrt(2)),
+        (lambda x: 2 - x**2, 0.0, 2.0, np.sqrt(2)),
+        (lambda x: x, -1.0, 3.0, 0.0),
+        (lambda x: x - 3, 0.0, 3.0, 3.0),
+        (lambda x: x, 0.0, 3.0, 0.0),
+        (lambda x: x**3, -1.0, 4.0, 0.0),
+        (lambda x: -1.0 if x < 0.3 else 1.0, 0.0, 1.0, 0.3),
+        (lambda x: x - 1e9, 0.0, 2e9, 1e9),
+    ],
+)
 def test_a_root(function, low, high, root):
     assert find_root(function, low, high) == pytest.approx(root, rel=2e-12, abs=2e-12)
 
@@ -37,4 +40,6 @@ def test_it_finds_what_brentq_finds(share, sigma, kink):
 
     if excess(0.0) > 0:
         high = 40 * sigma + 4
-        assert find_root(excess, 0.0, high) == pytest.approx(brentq(excess, 0.0, high, xtol=1e-13, rtol=1e-13), abs=1e-9 * sigma + 2e-12)
+        assert find_root(excess, 0.0, high) == pytest.approx(
+            brentq(excess, 0.0, high, xtol=1e-13, rtol=1e-13), abs=1e-9 * sigma + 2e-12
+        )

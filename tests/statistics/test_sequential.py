@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from analysis.statistics.sequential import alpha_needed, bounds, level_of, obrien_fleming, quadratic, z_value
+from analysis.statistics.sequential import (
+    alpha_needed,
+    bounds,
+    level_of,
+    obrien_fleming,
+    quadratic,
+    z_value,
+)
 
 HOURLY = tuple(hour / 24 for hour in range(1, 25))
 
@@ -35,14 +42,18 @@ def test_simulated_paths_cross_with_probability_alpha():
     rng = np.random.default_rng(1)
     z = np.cumsum(rng.standard_normal((100_000, 24)), axis=1) / np.sqrt(np.arange(1, 25))
     crossed = (np.abs(z) > bounds(HOURLY, 0.05)).cumsum(axis=1) > 0
-    assert crossed.mean(axis=0)[[5, 11, 23]] == pytest.approx(0.05 * np.array([6, 12, 24]) ** 2 / 576, abs=0.0025)
+    assert crossed.mean(axis=0)[[5, 11, 23]] == pytest.approx(
+        0.05 * np.array([6, 12, 24]) ** 2 / 576, abs=0.0025
+    )
 
 
 # laws
 
 
 def test_later_looks_do_not_change_earlier_bounds():
-    assert bounds((0.1, 0.5, 1.0))[:2] == pytest.approx(bounds((0.1, 0.5, 0.7, 0.9, 1.0))[:2], rel=1e-12)
+    assert bounds((0.1, 0.5, 1.0))[:2] == pytest.approx(
+        bounds((0.1, 0.5, 0.7, 0.9, 1.0))[:2], rel=1e-12
+    )
 
 
 def test_smaller_alpha_needs_more():
@@ -53,7 +64,9 @@ def test_smaller_alpha_needs_more():
 @pytest.mark.parametrize("alpha", [1e-8, 0.003, 0.05, 0.4])
 def test_alpha_needed_inverts_the_bounds(times, alpha):
     for look in {0, len(times) - 1}:
-        assert alpha_needed(times, look, bounds(times, alpha)[look]) == pytest.approx(alpha, rel=1e-3)
+        assert alpha_needed(times, look, bounds(times, alpha)[look]) == pytest.approx(
+            alpha, rel=1e-3
+        )
 
 
 # edges
@@ -100,5 +113,7 @@ def test_obrien_fleming_constants():
 
 def test_quadratic_spending():
     """alpha t^2 at 1, 4, 12, 24 h (Kim & DeMets 1987): the bounds this package's documentation names."""
-    assert bounds((1 / 24, 4 / 24, 12 / 24, 1.0), 0.05) == pytest.approx((3.92, 3.21, 2.53, 2.02), abs=5e-3)
+    assert bounds((1 / 24, 4 / 24, 12 / 24, 1.0), 0.05) == pytest.approx(
+        (3.92, 3.21, 2.53, 2.02), abs=5e-3
+    )
     assert quadratic(0.5, 0.05) == 0.0125

@@ -15,7 +15,11 @@ def sample(seed, groups=60, cap=None):
     time = np.sort(rng.choice(np.arange(100, 20_000), groups, replace=False)).astype(float)
     answered, failed = rng.integers(0, 9, groups), rng.integers(0, 4, groups)
     if cap:
-        time, answered, failed = np.append(time, cap), np.append(answered, 0), np.append(failed * 0, 40)
+        time, answered, failed = (
+            np.append(time, cap),
+            np.append(answered, 0),
+            np.append(failed * 0, 40),
+        )
     return time, answered, failed
 
 
@@ -47,7 +51,9 @@ def test_a_longer_cap_keeps_the_curve_before_the_old_one():
         seen = np.minimum(needed, cap)
         curves.append(kaplan_meier(seen, (needed <= cap).astype(int), (needed > cap).astype(int)))
     before, after = curves
-    assert survival_at(after, 20_000).value == pytest.approx(survival_at(before, 20_000).value, rel=1e-12)
+    assert survival_at(after, 20_000).value == pytest.approx(
+        survival_at(before, 20_000).value, rel=1e-12
+    )
     assert rmst(after, 20_000).value == pytest.approx(rmst(before, 20_000).value, rel=1e-12)
 
 
@@ -57,14 +63,20 @@ def test_a_longer_cap_keeps_the_curve_before_the_old_one():
 @pytest.mark.parametrize("seed", range(5))
 def test_equals_scipy_exactly(seed):
     time, answered, failed = sample(seed)
-    curve, oracle = kaplan_meier(time, answered, failed), stats.ecdf(expand(time, answered, failed)).sf
+    curve, oracle = (
+        kaplan_meier(time, answered, failed),
+        stats.ecdf(expand(time, answered, failed)).sf,
+    )
     assert np.array_equal(curve.time_ms, oracle.quantiles)
     assert np.array_equal(curve.survival, oracle.probabilities)
 
 
 def test_log_log_interval_equals_scipy():
     time, answered, failed = sample(7)
-    curve, oracle = kaplan_meier(time, answered, failed), stats.ecdf(expand(time, answered, failed)).sf
+    curve, oracle = (
+        kaplan_meier(time, answered, failed),
+        stats.ecdf(expand(time, answered, failed)).sf,
+    )
     expected = oracle.confidence_interval(0.9, method="log-log")
     inside = np.flatnonzero((curve.survival > 0) & (curve.survival < 1))
     for i in inside[::7]:
@@ -80,7 +92,9 @@ def test_without_cut_offs_everything_is_a_plain_mean():
     found = rmst(kaplan_meier(time, answered, answered * 0), 9000, level=0.95)
     kept = np.minimum(calls, 9000)
     assert found.value == pytest.approx(kept.mean(), rel=1e-12)
-    assert found.high - found.value == pytest.approx(stats.norm.isf(0.025) * kept.std() / np.sqrt(kept.size), rel=1e-9)
+    assert found.high - found.value == pytest.approx(
+        stats.norm.isf(0.025) * kept.std() / np.sqrt(kept.size), rel=1e-9
+    )
 
 
 def test_what_if_equals_the_calls_themselves():
@@ -94,7 +108,9 @@ def test_what_if_equals_the_calls_themselves():
     assert found.cut_off_share.value == pytest.approx(np.mean(calls > cap), rel=1e-12)
     saved = calls - cut
     assert found.saved_ms_per_call.value == pytest.approx(saved.mean(), rel=1e-12)
-    assert found.saved_ms_per_call.high - saved.mean() == pytest.approx(z * saved.std() / np.sqrt(calls.size), rel=1e-9)
+    assert found.saved_ms_per_call.high - saved.mean() == pytest.approx(
+        z * saved.std() / np.sqrt(calls.size), rel=1e-9
+    )
     now, then = calls.sum() / done.sum(), cut.sum() / kept.sum()
     assert found.saved_ms_per_success.value == pytest.approx(now - then, rel=1e-12)
     influence = (calls - now * done) / done.mean() - (cut - then * kept) / kept.mean()
@@ -106,10 +122,15 @@ def test_what_if_equals_the_calls_themselves():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 3), st.integers(0, 3)), max_size=12), st.randoms())
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 3), st.integers(0, 3)), max_size=12),
+    st.randoms(),
+)
 def test_curve_laws(rows, random):
     """Falls from at most 1 to at least 0; order and splitting of groups do not matter; intervals hold their value."""
-    time, answered, failed = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+    time, answered, failed = (
+        (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+    )
     curve = kaplan_meier(time, answered, failed)
     assert np.all(np.diff(curve.survival, prepend=1.0) <= 0)
     assert np.all(curve.survival >= 0)
@@ -136,8 +157,14 @@ def test_inflation_widens_only():
 
 def test_time_unit():
     time, answered, failed = sample(4)
-    ms, s = rmst(kaplan_meier(time, answered, failed), 9000), rmst(kaplan_meier(time / 1e3, answered, failed), 9)
-    assert (s.value * 1e3, s.low * 1e3) == (pytest.approx(ms.value, rel=1e-12), pytest.approx(ms.low, rel=1e-12))
+    ms, s = (
+        rmst(kaplan_meier(time, answered, failed), 9000),
+        rmst(kaplan_meier(time / 1e3, answered, failed), 9),
+    )
+    assert (s.value * 1e3, s.low * 1e3) == (
+        pytest.approx(ms.value, rel=1e-12),
+        pytest.approx(ms.low, rel=1e-12),
+    )
 
 
 # edges
@@ -155,7 +182,11 @@ def test_beyond_the_own_cap_is_not_identifiable():
 def test_without_any_cut_off_a_longer_cap_cuts_nothing():
     curve = kaplan_meier([100, 200], [50, 50], [0, 0])
     found = what_if_cap(curve, 500)
-    assert (found.identifiable, found.cut_off_share.value, found.saved_ms_per_call.value) == (True, 0.0, 0.0)
+    assert (found.identifiable, found.cut_off_share.value, found.saved_ms_per_call.value) == (
+        True,
+        0.0,
+        0.0,
+    )
     assert 0 < found.cut_off_share.high <= 1
 
 

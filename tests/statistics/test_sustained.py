@@ -13,11 +13,20 @@ def arms(post_rates, *, before=0.9, calls=40, days=3, seed=0):
     n = np.full((1, days, 24), float(calls))
     baseline = ArmTotals.of_events(rng.binomial(calls, before, n.shape).astype(float), n)
     rates = np.asarray(post_rates).reshape(1, 1, -1)
-    return baseline, ArmTotals.of_events(rng.binomial(calls, rates).astype(float), np.full(rates.shape, float(calls)))
+    return baseline, ArmTotals.of_events(
+        rng.binomial(calls, rates).astype(float), np.full(rates.shape, float(calls))
+    )
 
 
 def ask(pair, *, hours=6, better="less", crossed=True, critical=True):
-    return check_sustained(*pair, hours=hours, indicator=True, better=better, crossed=crossed, critical_guardrails_met=critical)
+    return check_sustained(
+        *pair,
+        hours=hours,
+        indicator=True,
+        better=better,
+        crossed=crossed,
+        critical_guardrails_met=critical,
+    )
 
 
 # by hand
@@ -25,7 +34,12 @@ def ask(pair, *, hours=6, better="less", crossed=True, critical=True):
 
 def test_a_fix_that_lasts():
     found = ask(arms([0.2] * 12))
-    assert (found.holds, found.trailing_better, found.share_of_hours_better, found.evidence_asked) == (True, True, 1.0, True)
+    assert (
+        found.holds,
+        found.trailing_better,
+        found.share_of_hours_better,
+        found.evidence_asked,
+    ) == (True, True, 1.0, True)
 
 
 def test_a_relapse_is_not_sustained_although_the_whole_window_is_better():
@@ -90,5 +104,7 @@ def test_too_early():
 
 def test_no_calls_in_the_trailing_hours():
     baseline, post = arms([0.2] * 6)
-    silent = ArmTotals.of_events(np.pad(post.y, ((0, 0), (0, 0), (0, 6))), np.pad(post.n, ((0, 0), (0, 0), (0, 6))))
+    silent = ArmTotals.of_events(
+        np.pad(post.y, ((0, 0), (0, 0), (0, 6))), np.pad(post.n, ((0, 0), (0, 0), (0, 6)))
+    )
     assert not ask((baseline, silent)).holds

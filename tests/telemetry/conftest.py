@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis.sample.simulate import simulate_phase_94, write_sample
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.simulate import simulate_phase_94, write_sample
 from tests.spark_server import run_spark
 from tests.telemetry.nasty_calls import nasty_calls
 from tests.telemetry.stores import settings_of, store
@@ -24,7 +24,9 @@ pattern = "^[^a-z]+$"
 @pytest.fixture
 def postgres(database, tmp_path, monkeypatch):
     database.execute("CREATE SEQUENCE numbers")
-    engine = open_engine(store("postgres", nasty_calls(), tmp_path, database=database, monkeypatch=monkeypatch))
+    engine = open_engine(
+        store("postgres", nasty_calls(), tmp_path, database=database, monkeypatch=monkeypatch)
+    )
     yield engine
     engine.close()
 
@@ -66,7 +68,9 @@ def both(remote, sample, nasty, tmp_path_factory):
     for name, rows in (("sample", sample), ("nasty", nasty)):
         for engine, where in (("spark", f'remote = "{remote}"'), ("duckdb", "")):
             folder = tmp_path_factory.mktemp(f"{name}-{engine}")
-            settings = settings_of(folder, f'engine = "{engine}"\npath = "{rows}/*.parquet"\n{where}', more=CLASSES)
+            settings = settings_of(
+                folder, f'engine = "{engine}"\npath = "{rows}/*.parquet"\n{where}', more=CLASSES
+            )
             opened.setdefault(name, []).append(open_engine(settings))
     yield opened
     for engine in (engine for pair in opened.values() for engine in pair):

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from analysis.telemetry.load import Grid
-from analysis.telemetry.simulate import DEPLOYED_AT
+from analysis.counting.load import Grid
+from analysis.sample.simulate import DEPLOYED_AT
 from analysis.window import Window
 
 DAYS = 3

@@ -2,8 +2,8 @@
 
 from datetime import UTC, timedelta
 
+from analysis.counting.load import Grid
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import Grid
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT
 from tests.telemetry.stores import settings_of

@@ -78,7 +78,9 @@ def load_store(name: str, rows: pd.DataFrame, database: Database) -> None:
     columns = ", ".join(f'"{column}"' for column in rows)
     with closing(database.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(DDL[name])
-        cursor.copy_expert(rf"""COPY "{TABLES[name]}" ({columns}) FROM STDIN (FORMAT csv, NULL '\N')""", text)
+        cursor.copy_expert(
+            rf"""COPY "{TABLES[name]}" ({columns}) FROM STDIN (FORMAT csv, NULL '\N')""", text
+        )
         cursor.execute(f'ANALYZE "{TABLES[name]}"')
 
 
@@ -102,9 +104,18 @@ def litellm_rows(calls: pd.DataFrame) -> pd.DataFrame:
             "request_duration_ms": calls["latencyMs"].astype("Int64").mask(is_old),
             "model": calls["model"],
             "model_group": "mail",
-            "metadata": [_litellm_metadata(*row) for row in zip(calls["errorMessage"].where(calls["errorMessage"].notna(), None), is_error, strict=True)],
+            "metadata": [
+                _litellm_metadata(*row)
+                for row in zip(
+                    calls["errorMessage"].where(calls["errorMessage"].notna(), None),
+                    is_error,
+                    strict=True,
+                )
+            ],
             "cache_hit": np.where(at % 2 == 0, "False", "None"),
-            "request_tags": [_tags(feature, number) for number, feature in enumerate(calls["featureId"])],
+            "request_tags": [
+                _tags(feature, number) for number, feature in enumerate(calls["featureId"])
+            ],
             "team_id": calls["clientId"].mask(pd.Series(at % 11 == 0), ""),
             "messages": json.dumps({"text": SECRET}),
             "response": json.dumps({"text": SECRET}),
@@ -120,7 +131,11 @@ def litellm_rows(calls: pd.DataFrame) -> pd.DataFrame:
 
 def _tags(feature: str, number: int) -> str:
     agents = ["User-Agent: openai", "User-Agent: openai/2.1"]
-    return json.dumps([agents, [*agents, feature], [feature, "env:production", *agents]][0 if number % 13 == 0 else number % 2 + 1])
+    return json.dumps(
+        [agents, [*agents, feature], [feature, "env:production", *agents]][
+            0 if number % 13 == 0 else number % 2 + 1
+        ]
+    )
 
 
 def _litellm_metadata(message: str | None, is_error: bool) -> str:
@@ -133,8 +148,21 @@ def _litellm_metadata(message: str | None, is_error: bool) -> str:
         kind, code = "APIConnectionError", "500"
     else:
         code = text[:3] if text[:3].isdigit() else ""
-        kind, text = {"429": "RateLimitError", "500": "InternalServerError", "503": "ServiceUnavailableError"}.get(code, "BadRequestError"), text[4:] if code else text
-    information = {"error_code": code, "error_class": kind, "llm_provider": "openai", "error_message": f"litellm.{kind}: {text}" if kind == "Timeout" else text, "traceback": SECRET}
+        kind, text = (
+            {
+                "429": "RateLimitError",
+                "500": "InternalServerError",
+                "503": "ServiceUnavailableError",
+            }.get(code, "BadRequestError"),
+            text[4:] if code else text,
+        )
+    information = {
+        "error_code": code,
+        "error_class": kind,
+        "llm_provider": "openai",
+        "error_message": f"litellm.{kind}: {text}" if kind == "Timeout" else text,
+        "traceback": SECRET,
+    }
     return json.dumps({"status": "failure", "error_information": information})
 
 
@@ -156,7 +184,9 @@ def langfuse_rows(calls: pd.DataFrame) -> pd.DataFrame:
             "metadata": json.dumps({"text": SECRET}),
             "parent_observation_id": "parent",
             "level": np.where(is_error, "ERROR", np.where(at % 9 == 0, "WARNING", "DEFAULT")),
-            "status_message": calls["errorMessage"].mask(pd.Series(~is_error & (at % 9 == 0)), "slower than usual"),
+            "status_message": calls["errorMessage"].mask(
+                pd.Series(~is_error & (at % 9 == 0)), "slower than usual"
+            ),
             "created_at": ended + pd.to_timedelta(at % 120, unit="s"),
             "model": calls["model"],
             "input": json.dumps({"text": SECRET}),
@@ -166,7 +196,9 @@ def langfuse_rows(calls: pd.DataFrame) -> pd.DataFrame:
             "total_tokens": calls["totalTokens"].fillna(0),
         }
     )
-    spans = rows[at % 4 == 0].assign(type="SPAN", level="ERROR", status_message="Request timed out.")
+    spans = rows[at % 4 == 0].assign(
+        type="SPAN", level="ERROR", status_message="Request timed out."
+    )
     events = rows[at % 10 == 1].assign(type="EVENT", end_time=pd.NaT)
     unfinished = rows[at % 20 == 3].assign(end_time=pd.NaT)
     return _with_new_ids(rows, spans, events, unfinished, column="id")
@@ -190,18 +222,32 @@ def plain_litellm(rows: pd.DataFrame) -> pd.DataFrame:
         ms = row["request_duration_ms"]
         if ms is None:
             ms = round((row["endTime"] - row["startTime"]).total_seconds() * 1000)
-        own_tags = [tag for tag in json.loads(row["request_tags"]) if not tag.startswith("User-Agent:")]
+        own_tags = [
+            tag for tag in json.loads(row["request_tags"]) if not tag.startswith("User-Agent:")
+        ]
         information = metadata["error_information"] or {}
-        words = {"Timeout": "Request timed out.", "APIConnectionError": "Connection error."}.get(information.get("error_class"))
+        words = {"Timeout": "Request timed out.", "APIConnectionError": "Connection error."}.get(
+            information.get("error_class")
+        )
         code = information.get("error_code")
-        calls.append({
-            "id": row["request_id"], "clientId": row["team_id"] or "(no team)", "leadId": row["session_id"], "source": row["call_type"],
-            "featureId": own_tags[0] if own_tags else row["model_group"], "model": row["model"], "latencyMs": int(ms),
-            "status": "error" if failed else "success",
-            "errorMessage": (words or f"{code} {information['error_message']}".strip()) if failed else None,
-            "outputTokens": None if failed else row["completion_tokens"] or None, "totalTokens": None if failed else row["total_tokens"] or None,
-            "createdAt": row["startTime"] + pd.Timedelta(milliseconds=int(ms)),
-        })  # fmt: skip
+        calls.append(
+            {
+                "id": row["request_id"],
+                "clientId": row["team_id"] or "(no team)",
+                "leadId": row["session_id"],
+                "source": row["call_type"],
+                "featureId": own_tags[0] if own_tags else row["model_group"],
+                "model": row["model"],
+                "latencyMs": int(ms),
+                "status": "error" if failed else "success",
+                "errorMessage": (words or f"{code} {information['error_message']}".strip())
+                if failed
+                else None,
+                "outputTokens": None if failed else row["completion_tokens"] or None,
+                "totalTokens": None if failed else row["total_tokens"] or None,
+                "createdAt": row["startTime"] + pd.Timedelta(milliseconds=int(ms)),
+            }
+        )
     return _frame(calls)
 
 
@@ -212,14 +258,22 @@ def plain_langfuse(rows: pd.DataFrame) -> pd.DataFrame:
         if row["type"] != "GENERATION" or row["end_time"] is None:
             continue
         failed = row["level"] == "ERROR"
-        calls.append({
-            "id": row["id"], "clientId": row["project_id"], "leadId": row["trace_id"], "source": None,
-            "featureId": row["name"] or "(no name)", "model": row["model"],
-            "latencyMs": round((row["end_time"] - row["start_time"]).total_seconds() * 1000),
-            "status": "error" if failed else "success", "errorMessage": row["status_message"] if failed else None,
-            "outputTokens": None if failed else row["completion_tokens"] or None, "totalTokens": None if failed else row["total_tokens"] or None,
-            "createdAt": row["end_time"],
-        })  # fmt: skip
+        calls.append(
+            {
+                "id": row["id"],
+                "clientId": row["project_id"],
+                "leadId": row["trace_id"],
+                "source": None,
+                "featureId": row["name"] or "(no name)",
+                "model": row["model"],
+                "latencyMs": round((row["end_time"] - row["start_time"]).total_seconds() * 1000),
+                "status": "error" if failed else "success",
+                "errorMessage": row["status_message"] if failed else None,
+                "outputTokens": None if failed else row["completion_tokens"] or None,
+                "totalTokens": None if failed else row["total_tokens"] or None,
+                "createdAt": row["end_time"],
+            }
+        )
     return _frame(calls)
 
 
@@ -228,6 +282,13 @@ def _plain(rows: pd.DataFrame) -> list[dict]:
 
 
 def _frame(calls: list[dict]) -> pd.DataFrame:
-    frame = pd.DataFrame(calls).astype(dict.fromkeys(("latencyMs", "outputTokens", "totalTokens"), "Int64"))
+    frame = pd.DataFrame(calls).astype(
+        dict.fromkeys(("latencyMs", "outputTokens", "totalTokens"), "Int64")
+    )
     frame["createdAt"] = pd.to_datetime(frame["createdAt"]).astype("datetime64[ms]")
-    return frame.astype(dict.fromkeys(("id", "clientId", "leadId", "source", "featureId", "model", "status", "errorMessage"), "str"))
+    return frame.astype(
+        dict.fromkeys(
+            ("id", "clientId", "leadId", "source", "featureId", "model", "status", "errorMessage"),
+            "str",
+        )
+    )

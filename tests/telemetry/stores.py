@@ -28,14 +28,26 @@ claim = "falls"
 """
 
 
-def settings_of(folder: Path, source: str, *, more: str = "", deployed_at: str = "2026-02-02T23:10:16.789Z") -> Settings:
+def settings_of(
+    folder: Path, source: str, *, more: str = "", deployed_at: str = "2026-02-02T23:10:16.789Z"
+) -> Settings:
     """Write a rollout.toml with that [source] and load it."""
     path = folder / "rollout.toml"
-    path.write_text(_CONFIG.format(source=source, more=more, deployed_at=deployed_at), encoding="utf-8")
+    path.write_text(
+        _CONFIG.format(source=source, more=more, deployed_at=deployed_at), encoding="utf-8"
+    )
     return load_settings(path)
 
 
-def store(kind: str, rows: pd.DataFrame, folder: Path, *, database: Database | None = None, monkeypatch=None, more: str = "") -> Settings:
+def store(
+    kind: str,
+    rows: pd.DataFrame,
+    folder: Path,
+    *,
+    database: Database | None = None,
+    monkeypatch=None,
+    more: str = "",
+) -> Settings:
     """Put the rows into a store of that kind and say where they are."""
     if kind == "postgres":
         database.load_interactions(rows)

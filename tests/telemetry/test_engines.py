@@ -10,20 +10,28 @@ import psycopg2
 import pytest
 from sqlalchemy.engine import make_url
 
+from analysis.counting.load import load_latency_counts
+from analysis.counting.written_rows import load_trust
 from analysis.errors import RolloutError
 from analysis.telemetry import queries
 from analysis.telemetry.engines import database_url, open_engine, sqlalchemy_engine
-from analysis.telemetry.load import load_latency_counts
-from analysis.telemetry.written import load_trust
 from tests.telemetry.nasty_calls import nasty_calls
 from tests.telemetry.opened_engines import GRID, WIDE, Raw, one, with_url
 from tests.telemetry.stores import FILES, store
 
 WRITES = [
-    'INSERT INTO "AIInteraction" ("id") VALUES (\'x\')', 'UPDATE "AIInteraction" SET "status" = \'x\'', 'DELETE FROM "AIInteraction"',
-    'TRUNCATE "AIInteraction"', 'DROP TABLE "AIInteraction"', "CREATE TABLE other (a INT)", 'ALTER TABLE "AIInteraction" ADD COLUMN z INT',
-    "COPY \"AIInteraction\" FROM PROGRAM 'true'", "CREATE EXTENSION dblink", "SELECT nextval('numbers')", "SELECT lo_create(0)",
-]  # fmt: skip
+    'INSERT INTO "AIInteraction" ("id") VALUES (\'x\')',
+    'UPDATE "AIInteraction" SET "status" = \'x\'',
+    'DELETE FROM "AIInteraction"',
+    'TRUNCATE "AIInteraction"',
+    'DROP TABLE "AIInteraction"',
+    "CREATE TABLE other (a INT)",
+    'ALTER TABLE "AIInteraction" ADD COLUMN z INT',
+    "COPY \"AIInteraction\" FROM PROGRAM 'true'",
+    "CREATE EXTENSION dblink",
+    "SELECT nextval('numbers')",
+    "SELECT lo_create(0)",
+]
 
 
 def test_duckdb_draws_no_progress_into_a_notebook(tmp_path):
@@ -35,21 +43,37 @@ from analysis.config import load_settings
 from analysis.telemetry.engines import open_engine
 print(open_engine(load_settings(sys.argv[1]))._connection.execute("SELECT current_setting('enable_progress_bar')").fetchone())
 """
-    done = subprocess.run([sys.executable, "-c", program, str(settings.path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(settings.path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout == "(False,)\n"
 
 
 # ---- read only: the database's own refusal ---------------------------------------------------------------------------
 @pytest.mark.parametrize("text", WRITES)
 def test_postgres_refuses_to_write(postgres, database, text, monkeypatch):
-    before = database.execute('SELECT count(*), md5(string_agg(a::text, \',\' ORDER BY "id")) FROM "AIInteraction" AS a')
+    before = database.execute(
+        'SELECT count(*), md5(string_agg(a::text, \',\' ORDER BY "id")) FROM "AIInteraction" AS a'
+    )
     said = []
     explain = sqlalchemy_engine.explain_refusal
-    monkeypatch.setattr(sqlalchemy_engine, "explain_refusal", lambda error, doing: said.append(error) or explain(error, doing))
+    monkeypatch.setattr(
+        sqlalchemy_engine,
+        "explain_refusal",
+        lambda error, doing: said.append(error) or explain(error, doing),
+    )
     with pytest.raises(RolloutError, match="refused because the transaction is read-only"):
         postgres.fetch(Raw(text))
     assert said[0].orig.pgcode == "25006"  # read_only_sql_transaction, PostgreSQL's own words
-    assert database.execute('SELECT count(*), md5(string_agg(a::text, \',\' ORDER BY "id")) FROM "AIInteraction" AS a') == before
+    assert (
+        database.execute(
+            'SELECT count(*), md5(string_agg(a::text, \',\' ORDER BY "id")) FROM "AIInteraction" AS a'
+        )
+        == before
+    )
 
 
 def test_postgres_stays_read_only_when_the_start_up_option_is_lost(database, tmp_path, monkeypatch):
@@ -75,20 +99,36 @@ def test_duckdb_refuses_to_write(tmp_path, kind):
     settings = store(kind, nasty_calls(), tmp_path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     engine = open_engine(settings)
-    refused = ["COPY telemetry_source TO '{0}/stolen.csv'", "COPY (SELECT 1) TO '{0}/calls.parquet'", "ATTACH '{0}/new.duckdb'",
-               "EXPORT DATABASE '{0}/all'", "SELECT * FROM read_text('/etc/hostname')", "SET enable_external_access = true",
-               "SET allowed_paths = ['/']", "INSTALL httpfs"]  # fmt: skip
+    refused = [
+        "COPY telemetry_source TO '{0}/stolen.csv'",
+        "COPY (SELECT 1) TO '{0}/calls.parquet'",
+        "ATTACH '{0}/new.duckdb'",
+        "EXPORT DATABASE '{0}/all'",
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SET enable_external_access = true",
+        "SET allowed_paths = ['/']",
+        "INSTALL httpfs",
+    ]
     if kind == "duckdb":
-        refused += ['INSERT INTO attached."AIInteraction" SELECT * FROM attached."AIInteraction"', 'DROP TABLE attached."AIInteraction"',
-                    'DELETE FROM attached."AIInteraction"', "CREATE TABLE attached.other (a INT)"]  # fmt: skip
+        refused += [
+            'INSERT INTO attached."AIInteraction" SELECT * FROM attached."AIInteraction"',
+            'DROP TABLE attached."AIInteraction"',
+            'DELETE FROM attached."AIInteraction"',
+            "CREATE TABLE attached.other (a INT)",
+        ]
     for text in refused:
-        with pytest.raises(duckdb.Error, match=r"read-only mode|disabled by configuration|has been locked|Cannot change|disallowed"):
+        with pytest.raises(
+            duckdb.Error,
+            match=r"read-only mode|disabled by configuration|has been locked|Cannot change|disallowed",
+        ):
             engine._connection.execute(text.format(tmp_path))
     engine.close()
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-@pytest.mark.parametrize("text", ["DELETE FROM telemetry_source", "SELECT 1; SELECT 2", "COPY telemetry_source TO 'x'"])
+@pytest.mark.parametrize(
+    "text", ["DELETE FROM telemetry_source", "SELECT 1; SELECT 2", "COPY telemetry_source TO 'x'"]
+)
 def test_the_parser_s_lock_stands_before_both(tmp_path, text):
     engine = open_engine(store("parquet", nasty_calls(), tmp_path))
     statement = engine.queries.statement("latency_counts", GRID.parameters(WIDE))
@@ -117,40 +157,92 @@ def test_the_test_server_really_runs(database):
 
 
 # ---- the URL ---------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("given", "driver", "query"), [
-    ("postgres://u@h/d", "postgresql+psycopg2", {}),
-    ("postgresql://u@h/d?schema=app&pgbouncer=true&connection_limit=1&pool_timeout=5&statement_cache_size=0&sslaccept=strict", "postgresql+psycopg2", {}),
-    ("postgresql://u@h/d?sslmode=require&application_name=x&connect_timeout=3&target_session_attrs=any", "postgresql+psycopg2",
-     {"sslmode": "require", "application_name": "x", "connect_timeout": "3", "target_session_attrs": "any"}),
-    ("postgresql+psycopg2://u@h/d?options=-c%20x%3D1", "postgresql+psycopg2", {}),  # options travel beside the URL
-    ("mysql+pymysql://u@h/d?charset=utf8", "mysql+pymysql", {"charset": "utf8"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "driver", "query"),
+    [
+        ("postgres://u@h/d", "postgresql+psycopg2", {}),
+        (
+            "postgresql://u@h/d?schema=app&pgbouncer=true&connection_limit=1&pool_timeout=5&statement_cache_size=0&sslaccept=strict",
+            "postgresql+psycopg2",
+            {},
+        ),
+        (
+            "postgresql://u@h/d?sslmode=require&application_name=x&connect_timeout=3&target_session_attrs=any",
+            "postgresql+psycopg2",
+            {
+                "sslmode": "require",
+                "application_name": "x",
+                "connect_timeout": "3",
+                "target_session_attrs": "any",
+            },
+        ),
+        (
+            "postgresql+psycopg2://u@h/d?options=-c%20x%3D1",
+            "postgresql+psycopg2",
+            {},
+        ),  # options travel beside the URL
+        ("mysql+pymysql://u@h/d?charset=utf8", "mysql+pymysql", {"charset": "utf8"}),
+    ],
+)
 def test_what_the_driver_gets(given, driver, query):
     url = database_url.driver_url(make_url(given))
     assert (url.drivername, dict(url.query)) == (driver, query)
 
 
-@pytest.mark.parametrize(("given", "arguments"), [
-    ("postgres://u@h/d", {"application_name": "rollout", "connect_timeout": 10, "options": "-c default_transaction_read_only=on"}),
-    ("postgres://u@h:6543/d", {"application_name": "rollout", "connect_timeout": 10}),
-    ("postgres://u@h:6543/d?connect_timeout=0", {"application_name": "rollout", "connect_timeout": 10}),  # 0 would wait for ever
-    ("postgres://u@h:7000/d?pgbouncer=true", {"application_name": "rollout", "connect_timeout": 10}),
-    ("postgres://u@h/d?connect_timeout=3&options=-c%20work_mem%3D64MB", {"application_name": "rollout", "options": "-c work_mem=64MB -c default_transaction_read_only=on"}),
-    ("mysql://u@h/d", {}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "arguments"),
+    [
+        (
+            "postgres://u@h/d",
+            {
+                "application_name": "rollout",
+                "connect_timeout": 10,
+                "options": "-c default_transaction_read_only=on",
+            },
+        ),
+        ("postgres://u@h:6543/d", {"application_name": "rollout", "connect_timeout": 10}),
+        (
+            "postgres://u@h:6543/d?connect_timeout=0",
+            {"application_name": "rollout", "connect_timeout": 10},
+        ),  # 0 would wait for ever
+        (
+            "postgres://u@h:7000/d?pgbouncer=true",
+            {"application_name": "rollout", "connect_timeout": 10},
+        ),
+        (
+            "postgres://u@h/d?connect_timeout=3&options=-c%20work_mem%3D64MB",
+            {
+                "application_name": "rollout",
+                "options": "-c work_mem=64MB -c default_transaction_read_only=on",
+            },
+        ),
+        ("mysql://u@h/d", {}),
+    ],
+)
 def test_what_goes_beside_the_url(given, arguments):
     assert database_url.connect_arguments(make_url(given)) == arguments
 
 
-@pytest.mark.parametrize("keys", ["schema=app", "schema=app&pgbouncer=true&connection_limit=1&sslmode=disable", "schema=we\"ird%20One"])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "schema=app",
+        "schema=app&pgbouncer=true&connection_limit=1&sslmode=disable",
+        'schema=we"ird%20One',
+    ],
+)
 def test_a_prisma_url_reads_its_own_schema(database, tmp_path, monkeypatch, keys):
     schema = "app" if "app" in keys else 'we"ird One'
     quoted = '"' + schema.replace('"', '""') + '"'
-    database.execute(f'CREATE SCHEMA {quoted}; CREATE TABLE {quoted}."AIInteraction" (LIKE public."AIInteraction")')
+    database.execute(
+        f'CREATE SCHEMA {quoted}; CREATE TABLE {quoted}."AIInteraction" (LIKE public."AIInteraction")'
+    )
     for number, where in enumerate(("public", quoted)):
         database.execute(f"""INSERT INTO {where}."AIInteraction" ("id", "clientId", "featureId", "model", "apiType", "latencyMs", "status", "createdAt")
             SELECT 'a' || n, 't', 'f', 'm', 'r', 5, 'success', '2026-02-03' FROM generate_series(1, {number + 1}) AS n""")
-    engine = with_url(monkeypatch, tmp_path, f"{database.url}?{keys}".replace("postgresql://", "postgres://"))
+    engine = with_url(
+        monkeypatch, tmp_path, f"{database.url}?{keys}".replace("postgresql://", "postgres://")
+    )
     assert load_trust(engine, GRID, WIDE)["written_rows"] == 2
     engine.close()
 
@@ -169,7 +261,9 @@ def test_the_session_s_zone_and_timestamptz_do_not_matter(database, tmp_path, mo
     plain = with_url(monkeypatch, tmp_path, database.url)
     as_stored = load_latency_counts(plain, GRID, [WIDE]), load_trust(plain, GRID, WIDE)
     plain.close()
-    database.execute("""ALTER TABLE "AIInteraction" ALTER "createdAt" TYPE TIMESTAMPTZ USING "createdAt" AT TIME ZONE 'UTC'""")
+    database.execute(
+        """ALTER TABLE "AIInteraction" ALTER "createdAt" TYPE TIMESTAMPTZ USING "createdAt" AT TIME ZONE 'UTC'"""
+    )
     zoned = with_url(monkeypatch, tmp_path, database.url)
     with_zone = load_latency_counts(zoned, GRID, [WIDE]), load_trust(zoned, GRID, WIDE)
     zoned.close()

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy
 from sqlalchemy.engine import make_url
 
+from analysis.counting.load import load_latency_counts
+from analysis.counting.written_rows import load_trust
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines import open_engine, sqlalchemy_engine
-from analysis.telemetry.load import load_latency_counts
-from analysis.telemetry.written import load_trust
 from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls, typed
 from tests.telemetry.opened_engines import GRID, WIDE, Raw, one, with_url
 from tests.telemetry.stores import store
@@ -39,7 +39,9 @@ def test_duckdb_ends_a_query_at_the_time_limit(tmp_path):
     engine._timeout = timedelta(seconds=0.5)
     started = time.monotonic()
     with pytest.raises(WrongUse, match=r"took longer than \[source\].timeout"):
-        engine.fetch(Raw("SELECT SUM(a.range * b.range % 7) FROM range(10000000) AS a, range(100000) AS b"))
+        engine.fetch(
+            Raw("SELECT SUM(a.range * b.range % 7) FROM range(10000000) AS a, range(100000) AS b")
+        )
     assert time.monotonic() - started < 10
     assert one(engine, "SELECT 1") == 1
     engine.close()
@@ -113,14 +115,26 @@ def _closed_port():
         return probe.getsockname()[1]
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    (lambda url: url.set(password=PASSWORD), "wrong user or password in the URL"),
-    (lambda url: url.set(username="nobody-here", password=PASSWORD), "wrong user or password in the URL"),
-    (lambda url: url.set(port=_closed_port(), password=PASSWORD), "nothing listens at the URL's host and port"),
-    (lambda url: url.set(host="no-such-host.invalid", password=PASSWORD), "the URL's host is not known"),
-    (lambda url: url.set(database="no-such-database"), "does not exist; check the URL"),
-    (lambda url: url.update_query_dict({"sslmode": "require"}), "the server has no TLS"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda url: url.set(password=PASSWORD), "wrong user or password in the URL"),
+        (
+            lambda url: url.set(username="nobody-here", password=PASSWORD),
+            "wrong user or password in the URL",
+        ),
+        (
+            lambda url: url.set(port=_closed_port(), password=PASSWORD),
+            "nothing listens at the URL's host and port",
+        ),
+        (
+            lambda url: url.set(host="no-such-host.invalid", password=PASSWORD),
+            "the URL's host is not known",
+        ),
+        (lambda url: url.set(database="no-such-database"), "does not exist; check the URL"),
+        (lambda url: url.update_query_dict({"sslmode": "require"}), "the server has no TLS"),
+    ],
+)
 def test_a_connection_that_fails(database, tmp_path, monkeypatch, change, sentence):
     url = change(make_url(database.url)).render_as_string(hide_password=False)
     with pytest.raises(WrongUse, match=sentence) as raised:
@@ -128,14 +142,20 @@ def test_a_connection_that_fails(database, tmp_path, monkeypatch, change, senten
     _shows_nothing_of(url, raised.value)
 
 
-@pytest.mark.parametrize(("url", "sentence"), [
-    ("", "the environment variable TEST_URL of .* is not set"),
-    (PASSWORD, "TEST_URL holds no database URL"),
-    (f"http://u:{PASSWORD}@h/d", "holds no PostgreSQL URL"),
-    (f"mysql://u:{PASSWORD}@h/d", "holds no PostgreSQL URL"),
-    (f"postgresql://u:{PASSWORD}@h:notaport/d", "holds no database URL"),
-    (f"postgresql://u:{PASSWORD}@[::1/d", "holds no database URL|host is not known|nothing listens"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("", "the environment variable TEST_URL of .* is not set"),
+        (PASSWORD, "TEST_URL holds no database URL"),
+        (f"http://u:{PASSWORD}@h/d", "holds no PostgreSQL URL"),
+        (f"mysql://u:{PASSWORD}@h/d", "holds no PostgreSQL URL"),
+        (f"postgresql://u:{PASSWORD}@h:notaport/d", "holds no database URL"),
+        (
+            f"postgresql://u:{PASSWORD}@[::1/d",
+            "holds no database URL|host is not known|nothing listens",
+        ),
+    ],
+)
 def test_a_variable_that_holds_no_url(tmp_path, monkeypatch, url, sentence):
     with pytest.raises(WrongUse, match=sentence) as raised:
         with_url(monkeypatch, tmp_path, url)
@@ -143,11 +163,14 @@ def test_a_variable_that_holds_no_url(tmp_path, monkeypatch, url, sentence):
     assert raised.value.__cause__ is None
 
 
-@pytest.mark.parametrize(("url", "sentence"), [
-    (f"prisma://u:{PASSWORD}@h/d", "whose driver is not installed"),
-    (f"oracle://u:{PASSWORD}@h/d", "whose driver is not installed|not known"),
-    ("sqlite://", "no table 'AIInteraction'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        (f"prisma://u:{PASSWORD}@h/d", "whose driver is not installed"),
+        (f"oracle://u:{PASSWORD}@h/d", "whose driver is not installed|not known"),
+        ("sqlite://", "no table 'AIInteraction'"),
+    ],
+)
 def test_other_databases_by_sqlalchemy(tmp_path, monkeypatch, url, sentence):
     with pytest.raises(WrongUse, match=sentence) as raised:
         with_url(monkeypatch, tmp_path, url, engine="sqlalchemy")
@@ -173,7 +196,11 @@ def test_a_role_without_select_and_one_with_it_alone(database, tmp_path, monkeyp
     name = f"reader_{os.getpid()}_{time.monotonic_ns()}"
     database.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
     try:
-        url = make_url(database.url).set(username=name, password=PASSWORD).render_as_string(hide_password=False)
+        url = (
+            make_url(database.url)
+            .set(username=name, password=PASSWORD)
+            .render_as_string(hide_password=False)
+        )
         engine = with_url(monkeypatch, tmp_path, url)  # the catalog is open to all
         with pytest.raises(WrongUse, match="the role lacks SELECT on the table; grant it"):
             load_trust(engine, GRID, WIDE)
@@ -186,20 +213,45 @@ def test_a_role_without_select_and_one_with_it_alone(database, tmp_path, monkeyp
 
 def test_a_server_that_cuts_the_connection(postgres, database):
     one(postgres, "SELECT 1")
-    database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rollout'")
+    database.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rollout'"
+    )
     with pytest.raises(RolloutError, match="was cut off") as raised:
         postgres.fetch(Raw("SELECT 1"))
     _shows_nothing_of(database.url, raised.value)
     assert one(postgres, "SELECT 1") == 1  # the next query connects anew
 
 
-@pytest.mark.parametrize(("change", "error", "sentence"), [
-    ('DROP TABLE "AIInteraction"', WrongUse, "the database has no table 'AIInteraction' that this role can see"),
-    ('ALTER TABLE "AIInteraction" DROP "leadId"', WrongUse, "table 'AIInteraction' has no column 'leadId'"),
-    ('ALTER TABLE "AIInteraction" ALTER "latencyMs" TYPE TEXT', WrongUse, "latencyMs is of type TEXT, which does not hold whole numbers"),
-    ('ALTER TABLE "AIInteraction" ALTER "latencyMs" TYPE FLOAT8', WrongUse, "latencyMs is of type DOUBLE PRECISION"),
-    ('ALTER TABLE "AIInteraction" ALTER "createdAt" DROP DEFAULT, ALTER "createdAt" TYPE TEXT', WrongUse, "createdAt is of type TEXT, which does not hold times"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "error", "sentence"),
+    [
+        (
+            'DROP TABLE "AIInteraction"',
+            WrongUse,
+            "the database has no table 'AIInteraction' that this role can see",
+        ),
+        (
+            'ALTER TABLE "AIInteraction" DROP "leadId"',
+            WrongUse,
+            "table 'AIInteraction' has no column 'leadId'",
+        ),
+        (
+            'ALTER TABLE "AIInteraction" ALTER "latencyMs" TYPE TEXT',
+            WrongUse,
+            "latencyMs is of type TEXT, which does not hold whole numbers",
+        ),
+        (
+            'ALTER TABLE "AIInteraction" ALTER "latencyMs" TYPE FLOAT8',
+            WrongUse,
+            "latencyMs is of type DOUBLE PRECISION",
+        ),
+        (
+            'ALTER TABLE "AIInteraction" ALTER "createdAt" DROP DEFAULT, ALTER "createdAt" TYPE TEXT',
+            WrongUse,
+            "createdAt is of type TEXT, which does not hold times",
+        ),
+    ],
+)
 def test_a_table_that_does_not_fit(database, tmp_path, monkeypatch, change, error, sentence):
     database.execute(change)
     with pytest.raises(error, match=sentence):
@@ -208,12 +260,31 @@ def test_a_table_that_does_not_fit(database, tmp_path, monkeypatch, change, erro
 
 def test_numbers_too_large_to_be_milliseconds(database, tmp_path, monkeypatch):
     """Nanoseconds in latencyMs: no traceback, no wrong sum."""
-    rows = typed([{"id": str(n), "clientId": "t", "leadId": None, "source": "s", "featureId": "f", "model": "m", "apiType": "r", "outputTokens": None,
-                   "totalTokens": None, "latencyMs": 2_000_000_000_000_000_000, "status": "success", "errorMessage": None,
-                   "createdAt": DEPLOYED_AT + timedelta(minutes=n)} for n in range(9)])  # fmt: skip
+    rows = typed(
+        [
+            {
+                "id": str(n),
+                "clientId": "t",
+                "leadId": None,
+                "source": "s",
+                "featureId": "f",
+                "model": "m",
+                "apiType": "r",
+                "outputTokens": None,
+                "totalTokens": None,
+                "latencyMs": 2_000_000_000_000_000_000,
+                "status": "success",
+                "errorMessage": None,
+                "createdAt": DEPLOYED_AT + timedelta(minutes=n),
+            }
+            for n in range(9)
+        ]
+    )
     database.execute('ALTER TABLE "AIInteraction" ALTER "latencyMs" TYPE BIGINT')
     for kind in ("parquet", "postgres"):
-        engine = open_engine(store(kind, rows, tmp_path, database=database, monkeypatch=monkeypatch))
+        engine = open_engine(
+            store(kind, rows, tmp_path, database=database, monkeypatch=monkeypatch)
+        )
         with pytest.raises(DataNotTrusted, match="numbers too large to be milliseconds"):
             load_latency_counts(engine, GRID, [WIDE])
         engine.close()

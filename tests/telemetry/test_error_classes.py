@@ -4,9 +4,9 @@ from datetime import UTC, timedelta
 
 import pytest
 
+from analysis.counting.load import Grid
 from analysis.metrics import OUTCOME_CODES, outcome_codes
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import Grid
 from analysis.telemetry.vocabulary import signature, vocabulary
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT, META, typed
@@ -19,16 +19,32 @@ DAY = Window(DEPLOY, DEPLOY + timedelta(days=1))
 # FACTS section 2, "Error messages seen in production", in its order; the suffix is the one it shows.
 PUBLISHED = [
     ("Request timed out.", "timeout"),
-    ("Post-process error: hit max_output_tokens (incomplete=max_output_tokens output_types=reasoning)", "max_output_tokens"),
-    ("Post-process error: hit max_output_tokens (incomplete=max_output_tokens output_types=reasoning)" + META, "max_output_tokens"),
+    (
+        "Post-process error: hit max_output_tokens (incomplete=max_output_tokens output_types=reasoning)",
+        "max_output_tokens",
+    ),
+    (
+        "Post-process error: hit max_output_tokens (incomplete=max_output_tokens output_types=reasoning)"
+        + META,
+        "max_output_tokens",
+    ),
     ("Response incomplete: max_output_tokens", "max_output_tokens"),
-    ("500 An error occurred while processing your request. Please include the request ID req_0a1b.", "http_5xx"),
-    ("503 upstream connect error or disconnect/reset before headers. reset reason: connection timeout", "http_5xx"),
+    (
+        "500 An error occurred while processing your request. Please include the request ID req_0a1b.",
+        "http_5xx",
+    ),
+    (
+        "503 upstream connect error or disconnect/reset before headers. reset reason: connection timeout",
+        "http_5xx",
+    ),
     ("429 Rate limit reached for gpt-5-mini on tokens per min", "rate_limit"),
     ("400 Unsupported value: 'none' is not supported with the 'gpt-5-mini' model.", "http_4xx"),
     ("400 content_filter: the response was filtered", "http_4xx"),
     ("Post-process error: failed to parse JSON (Unexpected end of JSON input)", "invalid_output"),
-    ("Post-process error: failed to parse JSON (Unexpected end of JSON input)" + META, "invalid_output"),
+    (
+        "Post-process error: failed to parse JSON (Unexpected end of JSON input)" + META,
+        "invalid_output",
+    ),
     ("Post-process error: schema violation (missing required property)", "invalid_output"),
     ("Post-process error: schema violation (missing required property)" + META, "invalid_output"),
     ("Post-process error: empty output_text", "invalid_output"),
@@ -40,7 +56,10 @@ PUBLISHED = [
 BY_RULE = [
     ("REQUEST TIMED OUT.", "timeout"),
     ("Error: Request timed out.\n  at fetch", "timeout"),
-    ("Post-process error: failed to parse JSON (Unexpected token: \"Request timed out.\")", "invalid_output"),
+    (
+        'Post-process error: failed to parse JSON (Unexpected token: "Request timed out.")',
+        "invalid_output",
+    ),
     ("Post-process error: 503 Service Unavailable", "http_5xx"),
     ("Post-process error: 429 Too Many Requests", "rate_limit"),
     ("502", "http_5xx"),
@@ -48,7 +67,7 @@ BY_RULE = [
     ("404 max_output_tokens", "http_4xx"),
     ("500\nRequest timed out.", "http_5xx"),
     ("max_output_tokens", "other"),
-    (" meta={\"max_output_tokens\":1}", "other"),
+    (' meta={"max_output_tokens":1}', "other"),
     ("", "other"),
     (None, "other"),
 ]
@@ -81,23 +100,53 @@ OWN = [
 @pytest.fixture(params=["parquet", "csv", "postgres"])
 def outcomes(request, tmp_path, monkeypatch):
     """A function from messages to the class that SQL gives each of them."""
+
     def ask(messages, *, more="", statuses=None):
-        rows = [_call(number, message, status) for number, (message, status) in enumerate(zip(messages, statuses or ["error"] * len(messages), strict=True))]
+        rows = [
+            _call(number, message, status)
+            for number, (message, status) in enumerate(
+                zip(messages, statuses or ["error"] * len(messages), strict=True)
+            )
+        ]
         database = request.getfixturevalue("database") if request.param == "postgres" else None
-        settings = store(request.param, typed(rows), tmp_path, database=database, monkeypatch=monkeypatch, more=more)
+        settings = store(
+            request.param,
+            typed(rows),
+            tmp_path,
+            database=database,
+            monkeypatch=monkeypatch,
+            more=more,
+        )
         engine = open_engine(settings)
         found = engine.fetch(engine.queries.statement("error_classes", GRID.parameters(DAY)))
         engine.close()
-        names = {code: name for name, code in outcome_codes(tuple(item.name for item in settings.error_classes)).items()}
+        names = {
+            code: name
+            for name, code in outcome_codes(
+                tuple(item.name for item in settings.error_classes)
+            ).items()
+        }
         return {int(row.feature): names[int(row.outcome)] for row in found.itertuples()}
 
     return ask
 
 
 def _call(number, message, status="error"):
-    return {"id": f"id-{number}", "clientId": "t", "leadId": None, "source": None, "featureId": str(number), "model": "m", "apiType": "r",
-            "outputTokens": None, "totalTokens": None, "latencyMs": 5, "status": status, "errorMessage": message,
-            "createdAt": DEPLOYED_AT + timedelta(minutes=number + 1)}  # fmt: skip
+    return {
+        "id": f"id-{number}",
+        "clientId": "t",
+        "leadId": None,
+        "source": None,
+        "featureId": str(number),
+        "model": "m",
+        "apiType": "r",
+        "outputTokens": None,
+        "totalTokens": None,
+        "latencyMs": 5,
+        "status": status,
+        "errorMessage": message,
+        "createdAt": DEPLOYED_AT + timedelta(minutes=number + 1),
+    }
 
 
 def _in_order(pairs):
@@ -120,22 +169,42 @@ def test_the_messages_seen_in_production(outcomes):
 
 # ---- laws ------------------------------------------------------------------------------------------------------------
 def test_a_success_has_no_class_whatever_its_message(outcomes):
-    assert outcomes(["Request timed out.", "Request timed out."], statuses=["success", "error"]) == {1: "timeout"}
+    assert outcomes(
+        ["Request timed out.", "Request timed out."], statuses=["success", "error"]
+    ) == {1: "timeout"}
 
 
 def test_the_plain_double_of_the_other_tests_agrees():
     names = {code: name for name, code in OUTCOME_CODES.items()}
     for message, name in PUBLISHED + BY_RULE:
-        assert (message, names[outcome_of({"status": "error", "errorMessage": message or None})]) == (message, name)
+        assert (
+            message,
+            names[outcome_of({"status": "error", "errorMessage": message or None})],
+        ) == (message, name)
 
 
 # ---- unknown messages leave as signatures ----------------------------------------------------------------------------
 def test_signatures_hold_allowed_words_only(tmp_path, database, monkeypatch):
-    messages = ["Socket closed for jane.exemplar@example.com", "socket: CLOSED (again)", "closedown websocket", "Jane Exemplar +49 30 5550199"]
+    messages = [
+        "Socket closed for jane.exemplar@example.com",
+        "socket: CLOSED (again)",
+        "closedown websocket",
+        "Jane Exemplar +49 30 5550199",
+    ]
     expected = [("closed … socket", 2), ("(no known word)", 2)]
-    rows = typed([_call(number, message) | {"featureId": "f"} for number, message in enumerate(messages)])
+    rows = typed(
+        [_call(number, message) | {"featureId": "f"} for number, message in enumerate(messages)]
+    )
     for kind in ("parquet", "postgres"):
-        engine = open_engine(store(kind, rows, tmp_path, database=database, monkeypatch=monkeypatch))
-        found = engine.fetch(engine.queries.statement("signatures", GRID.parameters(DAY), relations={"vocabulary": vocabulary()}))
-        assert [(signature(int(row.words)), int(row.errors)) for row in found.itertuples()][::-1] == expected
+        engine = open_engine(
+            store(kind, rows, tmp_path, database=database, monkeypatch=monkeypatch)
+        )
+        found = engine.fetch(
+            engine.queries.statement(
+                "signatures", GRID.parameters(DAY), relations={"vocabulary": vocabulary()}
+            )
+        )
+        assert [(signature(int(row.words)), int(row.errors)) for row in found.itertuples()][
+            ::-1
+        ] == expected
         engine.close()

@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.config import load_settings
+from analysis.counting.baseline import Baselines
+from analysis.counting.frozen import Frozen, fingerprint, read_facts, write_frozen
+from analysis.counting.load import Arm
 from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
-from analysis.decision.arms import Baselines
 from analysis.errors import DataNotTrusted, TookTooLong
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.freeze import Frozen, fingerprint, read_facts, write_frozen
-from analysis.telemetry.load import Arm
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
 from analysis.telemetry.origin import origin
 from analysis.window import Window
@@ -79,14 +79,24 @@ def test_the_second_use_reads_the_frozen_file_and_opens_no_database(settings):
     assert opened.times == 1
     assert_same(first, second)
     assert (first.calls, len(first.events.rows)) != (0, 0)
-    assert sorted(path.name for path in settings.outputs.rglob("*") if path.is_file()) == ["counts.parquet"]
+    assert sorted(path.name for path in settings.outputs.rglob("*") if path.is_file()) == [
+        "counts.parquet"
+    ]
 
 
 def test_nothing_personal_is_frozen(settings):
     path = Baselines(settings, DEPLOY).path
     Baselines(settings, DEPLOY).frozen(Opened(settings))
     content = path.read_bytes() + str(pq.read_table(path).to_pylist()).encode()
-    for hidden in ("tenant-north", "Ténant", "lead-a", "something else", "content_filter", "Rate limit", str(settings.folder)):
+    for hidden in (
+        "tenant-north",
+        "Ténant",
+        "lead-a",
+        "something else",
+        "content_filter",
+        "Rate limit",
+        str(settings.folder),
+    ):
         assert hidden.encode() not in content
 
 
@@ -100,31 +110,82 @@ def test_a_round_trip_loses_nothing(settings, tmp_path):
 
 def test_a_round_trip_of_nothing_of_na_and_of_the_largest_numbers(tmp_path):
     hour = Window(DEPLOY - timedelta(hours=1), DEPLOY)
-    empty = Arm(hour, (-1, 0), LatencyCounts.empty(), HourlyCounts.empty(), HourlyBins.empty(), EventCounts.empty(),
-                pd.DataFrame({"feature": pd.Series([], dtype="str"), **{name: pd.Series([], dtype="int64") for name in ("tau_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")}}),
-                {"written_rows": 0, "first_written_at": None})  # fmt: skip
+    empty = Arm(
+        hour,
+        (-1, 0),
+        LatencyCounts.empty(),
+        HourlyCounts.empty(),
+        HourlyBins.empty(),
+        EventCounts.empty(),
+        pd.DataFrame(
+            {
+                "feature": pd.Series([], dtype="str"),
+                **{
+                    name: pd.Series([], dtype="int64")
+                    for name in ("tau_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")
+                },
+            }
+        ),
+        {"written_rows": 0, "first_written_at": None},
+    )
     path = tmp_path / "counts.parquet"
     write_frozen(path, empty, made_from={})
     assert_same(read_frozen(path), empty)
-    largest = LatencyCounts.of(pd.DataFrame({"feature": ["f"], "source": [None], "outcome": [1], "latency_ms": [2**31 - 1], "calls": [2**63 - 1]}))
-    limits = pd.DataFrame({"feature": ["f", "g"], "tau_ms": [2**53 + 1, 1], "p50_ms": [None, 2], "p90_ms": 1, "p95_ms": 1, "p99_ms": 1}).astype({"feature": "str", "p50_ms": "Int64"})
-    full = replace(empty, latency=largest, limits=limits, excluded_hours=frozenset({-3}), models={"f": "m"},
-                   trust={"written_rows": 3, "last_written_at": datetime(2026, 2, 2, 1, 2, 3, 4000, tzinfo=UTC)})  # fmt: skip
+    largest = LatencyCounts.of(
+        pd.DataFrame(
+            {
+                "feature": ["f"],
+                "source": [None],
+                "outcome": [1],
+                "latency_ms": [2**31 - 1],
+                "calls": [2**63 - 1],
+            }
+        )
+    )
+    limits = pd.DataFrame(
+        {
+            "feature": ["f", "g"],
+            "tau_ms": [2**53 + 1, 1],
+            "p50_ms": [None, 2],
+            "p90_ms": 1,
+            "p95_ms": 1,
+            "p99_ms": 1,
+        }
+    ).astype({"feature": "str", "p50_ms": "Int64"})
+    full = replace(
+        empty,
+        latency=largest,
+        limits=limits,
+        excluded_hours=frozenset({-3}),
+        models={"f": "m"},
+        trust={
+            "written_rows": 3,
+            "last_written_at": datetime(2026, 2, 2, 1, 2, 3, 4000, tzinfo=UTC),
+        },
+    )
     write_frozen(path, full, made_from={})
     assert_same(read_frozen(path), full)
 
 
 # ---- laws: when it is made anew --------------------------------------------------------------------------------------
-@pytest.mark.parametrize("change", [
-    ('name = "recovers"', 'name = "recovers differently"', False),  # a name decides nothing
-    ("limit = 0.5", "limit = 0.4", False),
-    ("[monitoring]", "[monitoring]\nsettle = \"2m\"", True),
-    ("[monitoring]", "[baseline]\ndays = 1\n[monitoring]", True),
-    ("[monitoring]", "[baseline]\nexclude = [{from = 2026-02-02T20:00:00Z, to = 2026-02-02T20:30:00Z, why = \"x\"}]\n[monitoring]", True),
-    ("[source]", "warm_up = \"5m\"\n[source]", True),
-    ("[monitoring]", "[[error_class]]\nname = \"mine\"\ncontains = [\"x\"]\n[monitoring]", True),
-    ("23:10:16.789Z", "23:10:17Z", True),
-], ids=lambda change: change[1].replace("\n", " ")[:40])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        ('name = "recovers"', 'name = "recovers differently"', False),  # a name decides nothing
+        ("limit = 0.5", "limit = 0.4", False),
+        ("[monitoring]", '[monitoring]\nsettle = "2m"', True),
+        ("[monitoring]", "[baseline]\ndays = 1\n[monitoring]", True),
+        (
+            "[monitoring]",
+            '[baseline]\nexclude = [{from = 2026-02-02T20:00:00Z, to = 2026-02-02T20:30:00Z, why = "x"}]\n[monitoring]',
+            True,
+        ),
+        ("[source]", 'warm_up = "5m"\n[source]', True),
+        ("[monitoring]", '[[error_class]]\nname = "mine"\ncontains = ["x"]\n[monitoring]', True),
+        ("23:10:16.789Z", "23:10:17Z", True),
+    ],
+    ids=lambda change: change[1].replace("\n", " ")[:40],
+)
 def test_a_change_that_decides_the_counts_makes_it_anew(settings, change):
     opened = Opened(settings)
     Baselines(settings, DEPLOY).frozen(opened)
@@ -143,7 +204,9 @@ def test_a_source_file_that_was_written_again_is_counted_anew(settings):
     opened = Opened(settings)
     before = Baselines(settings, DEPLOY).frozen(opened).calls
     calls = nasty_calls()
-    calls[calls["featureId"] != "draft.verify"].to_parquet(settings.folder / "calls.parquet", index=False)
+    calls[calls["featureId"] != "draft.verify"].to_parquet(
+        settings.folder / "calls.parquet", index=False
+    )
     assert Baselines(settings, DEPLOY).frozen(opened).calls < before
     assert opened.times == 2
 
@@ -156,7 +219,10 @@ def exports(settings):
     for name, part in (("1", calls.iloc[::2]), ("2", calls.iloc[1::2])):
         part.to_parquet(settings.folder / f"calls-{name}.parquet", index=False)
     path = settings.folder / "rollout.toml"
-    path.write_text(path.read_text(encoding="utf-8").replace("calls.parquet", "calls-*.parquet"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("calls.parquet", "calls-*.parquet"),
+        encoding="utf-8",
+    )
     return load_settings(path)
 
 
@@ -194,7 +260,9 @@ def test_looking_at_the_rows_leaves_no_pieces(exports):
         fetch = engine.fetch
 
         def in_days(statement):
-            if statement.name == "written" and statement.parameters["written_before"] - statement.parameters["written_from"] > timedelta(days=1):
+            if statement.name == "written" and statement.parameters[
+                "written_before"
+            ] - statement.parameters["written_from"] > timedelta(days=1):
                 raise TookTooLong("too long")
             return fetch(statement)
 
@@ -204,14 +272,27 @@ def test_looking_at_the_rows_leaves_no_pieces(exports):
     Baselines(exports, DEPLOY).frozen(slow)
     shifted_calls(30).to_parquet(exports.folder / "calls-3.parquet", index=False)
     Baselines(exports, DEPLOY).frozen(slow)
-    assert [path.name for path in exports.outputs.rglob("*") if path.is_file()] == ["counts.parquet"]
+    assert [path.name for path in exports.outputs.rglob("*") if path.is_file()] == [
+        "counts.parquet"
+    ]
 
 
-@pytest.mark.parametrize("change", [
-    lambda folder: nasty_calls().iloc[::3].to_parquet(folder / "calls-3.parquet", index=False),  # came since, and holds rows of the baseline
-    lambda folder: (folder / "calls-2.parquet").rename(folder / "calls-3.parquet"),
-    lambda folder: nasty_calls().iloc[1::2].assign(errorMessage="connection error").to_parquet(folder / "calls-2.parquet", index=False),
-], ids=["rows came", "a file was renamed", "a file was written again"])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (
+            nasty_calls().iloc[::3].to_parquet(folder / "calls-3.parquet", index=False)
+        ),  # came since, and holds rows of the baseline
+        lambda folder: (folder / "calls-2.parquet").rename(folder / "calls-3.parquet"),
+        lambda folder: (
+            nasty_calls()
+            .iloc[1::2]
+            .assign(errorMessage="connection error")
+            .to_parquet(folder / "calls-2.parquet", index=False)
+        ),
+    ],
+    ids=["rows came", "a file was renamed", "a file was written again"],
+)
 def test_other_changes_of_the_export_files_have_it_counted_anew(exports, change):
     queries_asked(exports)
     change(exports.folder)
@@ -231,26 +312,42 @@ def test_deleted_rows_do_not_shorten_a_frozen_baseline(database, tmp_path, monke
     assert frozen.window.length == timedelta(days=7)
     database.execute("""DELETE FROM "AIInteraction" WHERE "createdAt" < '2026-01-30'""")
     assert_same(Baselines(opened.settings, DEPLOY).frozen(opened), frozen)
-    changed = Opened(settings_of(tmp_path, source, more='[[error_class]]\nname = "mine"\ncontains = ["x"]'))
-    with pytest.raises(DataNotTrusted, match=r"^\[\[error_class\]\] changed since .* \(before 2026-01-30T00:00:00Z\) are deleted meanwhile; undo the change, or delete baseline/counts.parquet"):
+    changed = Opened(
+        settings_of(tmp_path, source, more='[[error_class]]\nname = "mine"\ncontains = ["x"]')
+    )
+    with pytest.raises(
+        DataNotTrusted,
+        match=r"^\[\[error_class\]\] changed since .* \(before 2026-01-30T00:00:00Z\) are deleted meanwhile; undo the change, or delete baseline/counts.parquet",
+    ):
         Baselines(changed.settings, DEPLOY).frozen(changed)
-    assert_same(read_frozen(Baselines(opened.settings, DEPLOY).path), frozen)  # and the frozen one still stands
+    assert_same(
+        read_frozen(Baselines(opened.settings, DEPLOY).path), frozen
+    )  # and the frozen one still stands
     database.execute('TRUNCATE "AIInteraction"')
     with pytest.raises(DataNotTrusted, match="are deleted meanwhile"):
         Baselines(changed.settings, DEPLOY).frozen(changed)
 
 
 # ---- edges: damage ---------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("damage", [
-    lambda content: b"", lambda content: b"no parquet", lambda content: content[: len(content) // 2], lambda content: content[:-20] + b"x" * 20,
-    lambda content: b"x" * 60 + content[60:],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: b"no parquet",
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:-20] + b"x" * 20,
+        lambda content: b"x" * 60 + content[60:],
+    ],
+)
 def test_a_damaged_file_is_seen(settings, damage):
     baselines = Baselines(settings, DEPLOY)
     baselines.frozen(Opened(settings))
     damaged = damage(baselines.path.read_bytes())
     baselines.path.write_bytes(damaged)
-    with pytest.raises(DataNotTrusted, match=r"the frozen baseline baseline/counts.parquet is damaged; delete it while the rows exist"):
+    with pytest.raises(
+        DataNotTrusted,
+        match=r"the frozen baseline baseline/counts.parquet is damaged; delete it while the rows exist",
+    ):
         baselines.frozen(Opened(settings))
     assert baselines.path.read_bytes() == damaged  # nothing is thrown away behind one's back
 
@@ -268,7 +365,16 @@ def test_a_flipped_byte_is_seen_or_harmless(settings):
     assert seen > 20
 
 
-@pytest.mark.parametrize("facts", [b"[]", b"{}", b"not json", b'{"format": 0}', json.dumps({"format": 1, "fingerprint": "x"}).encode()])
+@pytest.mark.parametrize(
+    "facts",
+    [
+        b"[]",
+        b"{}",
+        b"not json",
+        b'{"format": 0}',
+        json.dumps({"format": 1, "fingerprint": "x"}).encode(),
+    ],
+)
 def test_a_file_that_is_no_frozen_baseline(settings, facts):
     baselines = Baselines(settings, DEPLOY)
     baselines.frozen(Opened(settings))
@@ -297,8 +403,16 @@ def test_what_a_file_says_of_itself_is_checked(settings):
     facts = read_facts(baselines.path)
     written_again(baselines.path, facts, with_its_digest=True)
     assert_same(read_frozen(baselines.path), arm)
-    without_bins = facts | {"row_groups": [[name, groups if name != "bins" else 0] for name, groups in facts["row_groups"]]}
-    for changed, with_its_digest in ((facts | {"hours": [-167, 0]}, False), (without_bins, False), (without_bins, True)):
+    without_bins = facts | {
+        "row_groups": [
+            [name, groups if name != "bins" else 0] for name, groups in facts["row_groups"]
+        ]
+    }
+    for changed, with_its_digest in (
+        (facts | {"hours": [-167, 0]}, False),
+        (without_bins, False),
+        (without_bins, True),
+    ):
         written_again(baselines.path, changed, with_its_digest=with_its_digest)
         with pytest.raises(DataNotTrusted, match="is damaged"):
             read_frozen(baselines.path)
@@ -308,8 +422,16 @@ def test_another_table_or_database_is_another_origin(tmp_path):
     columns = "\n".join(f"{name} = '\"{name}\"'" for name in CANONICAL_COLUMNS)
     found = []
     for table, variable in (("raw", "A"), ("clean", "A"), ("clean", "B")):
-        (tmp_path / "mine.toml").write_text(f'table = "{table}"\n[columns]\n{columns}', encoding="utf-8")
-        found.append(origin(settings_of(tmp_path, f'engine = "postgres"\nurl_env = "{variable}"\nmapping = "mine.toml"')))
+        (tmp_path / "mine.toml").write_text(
+            f'table = "{table}"\n[columns]\n{columns}', encoding="utf-8"
+        )
+        found.append(
+            origin(
+                settings_of(
+                    tmp_path, f'engine = "postgres"\nurl_env = "{variable}"\nmapping = "mine.toml"'
+                )
+            )
+        )
     assert len({json.dumps(one) for one in found}) == 3
 
 

@@ -10,16 +10,25 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.telemetry.doctor import examine
+from analysis.counting.load import load_hourly_bins, load_hourly_counts, load_latency_counts
+from analysis.counting.written_rows import load_trust
+from analysis.doctor.source import examine
+from analysis.sample.simulate import DEPLOYED_AT, simulate_phase_94
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import load_hourly_bins, load_hourly_counts, load_latency_counts
 from analysis.telemetry.mapping import SHIPPED
-from analysis.telemetry.simulate import DEPLOYED_AT, simulate_phase_94
-from analysis.telemetry.written import load_trust
 from analysis.window import Window
 from tests.postgres_server import Database
 from tests.telemetry.mapped import DAYS, GRID, SETTLE, WIDE, naive, source_of
-from tests.telemetry.other_stores import NEVER_READ, SECRET, TABLES, langfuse_rows, litellm_rows, load_store, plain_langfuse, plain_litellm
+from tests.telemetry.other_stores import (
+    NEVER_READ,
+    SECRET,
+    TABLES,
+    langfuse_rows,
+    litellm_rows,
+    load_store,
+    plain_langfuse,
+    plain_litellm,
+)
 from tests.telemetry.plain_counts import Calls, counted, plain_rows, trust_numbers
 from tests.telemetry.stores import settings_of
 
@@ -28,13 +37,20 @@ STORES = ("litellm", "langfuse-postgres")
 ROWS = {"litellm": litellm_rows, "langfuse-postgres": langfuse_rows}
 PLAIN = {"litellm": plain_litellm, "langfuse-postgres": plain_langfuse}
 STARTS = {"litellm": "startTime", "langfuse-postgres": "start_time"}
-NO_LIMITS = pd.DataFrame({name: pd.Series(dtype="object") for name in ("feature", "tau_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")})
+NO_LIMITS = pd.DataFrame(
+    {
+        name: pd.Series(dtype="object")
+        for name in ("feature", "tau_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")
+    }
+)
 
 
 @pytest.fixture(scope="module")
 def calls() -> pd.DataFrame:
     sample = simulate_phase_94()
-    return sample[sample["createdAt"] >= pd.Timestamp(WIDE.start.replace(tzinfo=None))].reset_index(drop=True)
+    return sample[sample["createdAt"] >= pd.Timestamp(WIDE.start.replace(tzinfo=None))].reset_index(
+        drop=True
+    )
 
 
 @dataclass
@@ -66,31 +82,60 @@ def engine(store, tmp_path, monkeypatch):
 # ---- shipped mappings against plain Python ---------------------------------------------------------------------------
 def test_counts_equal_a_plain_reading_of_the_store_s_rows(store, engine):
     meant = plain_rows(store.meant)
-    plain = Calls(meant, start=naive(WIDE.start), end=naive(WIDE.end), settle=SETTLE, deployed_at=naive(DEPLOYED_AT))
+    plain = Calls(
+        meant,
+        start=naive(WIDE.start),
+        end=naive(WIDE.end),
+        settle=SETTLE,
+        deployed_at=naive(DEPLOYED_AT),
+    )
     assert counted(load_latency_counts(engine, GRID, [WIDE])) == dict(plain.latency_counts())
     assert counted(load_hourly_counts(engine, GRID, WIDE, NO_LIMITS)) == plain.hourly({})
     assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=True)) == dict(plain.bins())
-    trusted = {key: naive(value) if isinstance(value, datetime) else value for key, value in load_trust(engine, GRID, WIDE).items()}
-    assert trusted == trust_numbers(meant, start=naive(WIDE.start), end=naive(WIDE.end), settle=SETTLE)
+    trusted = {
+        key: naive(value) if isinstance(value, datetime) else value
+        for key, value in load_trust(engine, GRID, WIDE).items()
+    }
+    assert trusted == trust_numbers(
+        meant, start=naive(WIDE.start), end=naive(WIDE.end), settle=SETTLE
+    )
     assert len(plain.calls) > 10_000
 
 
-def test_compare_gives_the_result_of_the_same_calls_in_the_canonical_table(store, tmp_path, monkeypatch):
+def test_compare_gives_the_result_of_the_same_calls_in_the_canonical_table(
+    store, tmp_path, monkeypatch
+):
     monkeypatch.setenv("STORE_URL", store.database.url)
     results = {}
-    for place, source in (("store", source_of(store.name)), ("canonical", 'engine = "duckdb"\npath = "calls.parquet"')):
+    for place, source in (
+        ("store", source_of(store.name)),
+        ("canonical", 'engine = "duckdb"\npath = "calls.parquet"'),
+    ):
         config = tmp_path / place / "rollout.toml"
         config.parent.mkdir()
         store.meant.to_parquet(config.parent / "calls.parquet", index=False)
-        text = (ROOT / "rollout.toml").read_text(encoding="utf-8").replace('settle = "90s"', 'settle = "2m"')
+        text = (
+            (ROOT / "rollout.toml")
+            .read_text(encoding="utf-8")
+            .replace('settle = "90s"', 'settle = "2m"')
+        )
         head, rest = re.split(r"(?s)\[source\].*?\[baseline\].*?(?=\[monitoring\])", text)
-        config.write_text(f"{head}[source]\n{source}\n[baseline]\ndays = {DAYS}\n{rest}", encoding="utf-8")
+        config.write_text(
+            f"{head}[source]\n{source}\n[baseline]\ndays = {DAYS}\n{rest}", encoding="utf-8"
+        )
         with analysis.open(config) as rollout:
             results[place] = rollout.look("24h").result
-    assert {place: result.pop("provenance")["engine"] for place, result in results.items()} == {"store": "postgres", "canonical": "duckdb"}
+    assert {place: result.pop("provenance")["engine"] for place, result in results.items()} == {
+        "store": "postgres",
+        "canonical": "duckdb",
+    }
     assert results["store"] == results["canonical"]
     assert results["store"]["verdict"] in ("improved", "sustained", "keep_watching")
-    step_3 = next(claim for claim in results["store"]["expectations"] if claim["feature"] == "draft.verify.email.step3")
+    step_3 = next(
+        claim
+        for claim in results["store"]["expectations"]
+        if claim["feature"] == "draft.verify.email.step3"
+    )
     assert step_3["finding"] == "met"
     assert SECRET not in str(results)
 
@@ -99,13 +144,22 @@ def test_createdat_is_the_end_of_the_call_and_the_start_the_store_s_own(store, e
     """A call of 20 s that began before the deploy and ended after it belongs to the baseline."""
     rows, meant, database = store.rows, store.meant, store.database
     relation = engine.queries.mapping.relation().sql(dialect="postgres")
-    found = database.execute(f'SELECT "id", "createdAt" - "latencyMs" * INTERVAL \'1 millisecond\' FROM {relation}')
+    found = database.execute(
+        f'SELECT "id", "createdAt" - "latencyMs" * INTERVAL \'1 millisecond\' FROM {relation}'
+    )
     starts = dict(zip(rows.iloc[:, 0], rows[STARTS[store.name]], strict=True))
     assert dict(found) == {key: starts[key].to_pydatetime() for key in meant["id"]}
-    across = meant[(meant["createdAt"] > pd.Timestamp(naive(DEPLOYED_AT))) & (meant["id"].map(starts) < pd.Timestamp(naive(DEPLOYED_AT)))]
+    across = meant[
+        (meant["createdAt"] > pd.Timestamp(naive(DEPLOYED_AT)))
+        & (meant["id"].map(starts) < pd.Timestamp(naive(DEPLOYED_AT)))
+    ]
     post = load_latency_counts(engine, GRID, [Window(DEPLOYED_AT, WIDE.end)]).rows["calls"].sum()
     assert len(across) > 0
-    assert post == (meant["id"].map(starts) >= pd.Timestamp(naive(DEPLOYED_AT))).sum() - (meant["id"].map(starts) >= pd.Timestamp(naive(WIDE.end))).sum()
+    assert (
+        post
+        == (meant["id"].map(starts) >= pd.Timestamp(naive(DEPLOYED_AT))).sum()
+        - (meant["id"].map(starts) >= pd.Timestamp(naive(WIDE.end))).sum()
+    )
 
 
 def test_prompts_and_answers_are_never_read(store, tmp_path, monkeypatch):
@@ -116,7 +170,10 @@ def test_prompts_and_answers_are_never_read(store, tmp_path, monkeypatch):
     database.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'reader-of-tests'")
     database.execute(f'GRANT SELECT ({readable}) ON "{TABLES[store.name]}" TO {role}')
     parts = urlsplit(database.url)
-    monkeypatch.setenv("STORE_URL", parts._replace(netloc=f"{role}:reader-of-tests@{parts.hostname}:{parts.port}").geturl())
+    monkeypatch.setenv(
+        "STORE_URL",
+        parts._replace(netloc=f"{role}:reader-of-tests@{parts.hostname}:{parts.port}").geturl(),
+    )
     try:
         reading = open_engine(settings_of(tmp_path, source_of(store.name)))
         assert load_latency_counts(reading, GRID, [WIDE]).rows["calls"].sum() > 10_000
@@ -125,14 +182,20 @@ def test_prompts_and_answers_are_never_read(store, tmp_path, monkeypatch):
         database.execute(f"DROP OWNED BY {role}")
         database.execute(f"DROP ROLE {role}")
     text = (SHIPPED / f"{store.name}.toml").read_text(encoding="utf-8").split("[columns]")[1]
-    assert not [column for column in NEVER_READ[store.name] if f'"{column}"' in text and column != "metadata"]
+    assert not [
+        column
+        for column in NEVER_READ[store.name]
+        if f'"{column}"' in text and column != "metadata"
+    ]
 
 
 def test_a_window_is_looked_up_by_the_store_s_index(store, engine):
     window = Window(DEPLOYED_AT, DEPLOYED_AT + timedelta(hours=1))
     statement = engine.queries.statement("latency_counts", GRID.parameters(window))
     plan = "\n".join(row[0] for row in store.database.execute("EXPLAIN " + statement.by_hand()))
-    assert f'("{STARTS[store.name]}" >= ' in plan.replace(f"({STARTS[store.name]} ", f'("{STARTS[store.name]}" ')
+    assert f'("{STARTS[store.name]}" >= ' in plan.replace(
+        f"({STARTS[store.name]} ", f'("{STARTS[store.name]}" '
+    )
     assert "Index" in plan
 
 
@@ -155,8 +218,14 @@ def test_doctor_shows_what_was_mapped_and_what_is_left_out(store, tmp_path, monk
 
 def test_doctor_guesses_seconds_and_names_the_key_that_mends_it(tmp_path):
     frame = simulate_phase_94().head(2_000)
-    frame.assign(latencyMs=(frame["latencyMs"] // 1000)).to_parquet(tmp_path / "calls.parquet", index=False)
-    line = next(line for line in examine(settings_of(tmp_path, 'engine = "duckdb"\npath = "calls.parquet"')) if line.name == "unit of latencyMs")
+    frame.assign(latencyMs=(frame["latencyMs"] // 1000)).to_parquet(
+        tmp_path / "calls.parquet", index=False
+    )
+    line = next(
+        line
+        for line in examine(settings_of(tmp_path, 'engine = "duckdb"\npath = "calls.parquet"'))
+        if line.name == "unit of latencyMs"
+    )
     assert line.state == "warning"
     assert "as if they were seconds" in line.detail
     assert "latency_unit" in line.detail

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from analysis.counting.load import LIMIT_COLUMNS, Grid
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import LIMIT_COLUMNS, Grid
 from analysis.telemetry.queries import Relation
 from analysis.window import Window
 from tests.telemetry.stores import settings_of
@@ -26,10 +26,16 @@ class Explained:
     """A statement as PostgreSQL runs it, answered by its plan."""
 
     def __init__(self, statement):
-        self.name, self.parameters, self._statement = f"plan of {statement.name}", statement.parameters, statement
+        self.name, self.parameters, self._statement = (
+            f"plan of {statement.name}",
+            statement.parameters,
+            statement,
+        )
 
     def sql(self, dialect, *, placeholder=None):
-        return "EXPLAIN (ANALYZE, FORMAT JSON) " + self._statement.sql(dialect, placeholder=placeholder)
+        return "EXPLAIN (ANALYZE, FORMAT JSON) " + self._statement.sql(
+            dialect, placeholder=placeholder
+        )
 
 
 @pytest.fixture
@@ -41,10 +47,16 @@ def plan_of(database, tmp_path, monkeypatch):
     engine = open_engine(settings_of(tmp_path, 'engine = "postgres"\nurl_env = "TEST_URL"'))
 
     def ask(name, window, seen=None):
-        limits = Relation(LIMIT_COLUMNS, [(f"feature.{n}", 3000, 900, 2000, 2500, 3000) for n in range(12)])
-        chosen = Relation({"feature": "TEXT", "source": "TEXT"}, [(f"feature.{n}", "job/1") for n in range(12)])
+        limits = Relation(
+            LIMIT_COLUMNS, [(f"feature.{n}", 3000, 900, 2000, 2500, 3000) for n in range(12)]
+        )
+        chosen = Relation(
+            {"feature": "TEXT", "source": "TEXT"}, [(f"feature.{n}", "job/1") for n in range(12)]
+        )
         joined = {"hourly_counts": {"limits": limits}, "cron_minutes": {"chosen": chosen}}.get(name)
-        statement = engine.queries.statement(name, GRID.parameters(window, seen=seen), relations=joined, ordered=False)
+        statement = engine.queries.statement(
+            name, GRID.parameters(window, seen=seen), relations=joined, ordered=False
+        )
         return list(_nodes(engine.fetch(Explained(statement)).iloc[0, 0][0]["Plan"]))
 
     yield ask
@@ -59,7 +71,9 @@ def _nodes(plan):
 
 def test_plans(plan_of):
     for name in QUERIES:
-        hour = [(node["Node Type"], node.get("Index Name", "")) for node in plan_of(name, HOUR_AFTER)]
+        hour = [
+            (node["Node Type"], node.get("Index Name", "")) for node in plan_of(name, HOUR_AFTER)
+        ]
         assert "Seq Scan" not in [kind for kind, _ in hour], (name, hour)
         assert any("createdAt" in index for _, index in hour), (name, hour)
         for node in plan_of(name, WEEK_BEFORE):
@@ -77,8 +91,13 @@ def test_a_window_that_grows_reads_its_new_hours_alone(plan_of):
 
 def rows_read(plan):
     """Rows of the table that its scans looked at, by all workers."""
-    scans = [node for node in plan if node["Node Type"] in ("Seq Scan", "Index Scan", "Bitmap Heap Scan")]
-    return sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
+    scans = [
+        node for node in plan if node["Node Type"] in ("Seq Scan", "Index Scan", "Bitmap Heap Scan")
+    ]
+    return sum(
+        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+        for node in scans
+    )
 
 
 def test_counts_are_made_in_memory_without_sorting(plan_of):
@@ -93,7 +112,13 @@ def test_no_row_is_reckoned_from_1970(tmp_path, database, monkeypatch):
     engine = open_engine(settings_of(tmp_path, 'engine = "postgres"\nurl_env = "TEST_URL"'))
     relations = {"hourly_counts": {"limits": Relation(LIMIT_COLUMNS, [])}}
     for name in ("written", "latency_counts", "hourly_counts", "hourly_bins", "recovered"):
-        text = engine.queries.statement(name, GRID.parameters(HOUR_AFTER), relations=relations.get(name), ordered=False).sql("postgres").upper()
+        text = (
+            engine.queries.statement(
+                name, GRID.parameters(HOUR_AFTER), relations=relations.get(name), ordered=False
+            )
+            .sql("postgres")
+            .upper()
+        )
         assert "DATE_TRUNC('HOUR'" in text or name in ("written", "latency_counts")
         assert not [word for word in ("EPOCH", "EXTRACT", "ORDER BY FEATURE") if word in text]
     engine.close()

@@ -6,7 +6,7 @@ import pytest
 
 import analysis
 from analysis.clock import CLOCK_VARIABLE
-from analysis.telemetry.simulate import simulate_phase_94
+from analysis.sample.simulate import simulate_phase_94
 from tests.telemetry.stores import STORES, store
 
 EXAMPLE = Path(__file__).parents[2] / "rollout.toml"
@@ -29,8 +29,15 @@ def results(tmp_path, database, monkeypatch):
         folder = tmp_path / kind
         folder.mkdir()
         settings = store(kind, rows, folder, database=database, monkeypatch=monkeypatch)
-        source = settings.path.read_text(encoding="utf-8").partition("[source]")[2].partition("[monitoring]")[0]
-        settings.path.write_text(f"{without_source(EXAMPLE.read_text(encoding='utf-8'))}\n[source]{source}", encoding="utf-8")
+        source = (
+            settings.path.read_text(encoding="utf-8")
+            .partition("[source]")[2]
+            .partition("[monitoring]")[0]
+        )
+        settings.path.write_text(
+            f"{without_source(EXAMPLE.read_text(encoding='utf-8'))}\n[source]{source}",
+            encoding="utf-8",
+        )
         with analysis.open(settings.path) as rollout:
             found[kind] = {window: rollout.look(window).result for window in WINDOWS}
     return found
@@ -38,7 +45,12 @@ def results(tmp_path, database, monkeypatch):
 
 def test_every_store_gives_the_same_result(results):
     sources = {kind: looks["24h"]["provenance"]["engine"] for kind, looks in results.items()}
-    assert sources == {"parquet": "duckdb", "csv": "duckdb", "duckdb": "duckdb", "postgres": "postgres"}
+    assert sources == {
+        "parquet": "duckdb",
+        "csv": "duckdb",
+        "duckdb": "duckdb",
+        "postgres": "postgres",
+    }
     for kind, looks in results.items():
         for window in WINDOWS:
             mine, first = looks[window], results["parquet"][window]

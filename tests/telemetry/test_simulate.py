@@ -5,19 +5,35 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.telemetry.sample_features import FEATURES, PUBLISHED
-from analysis.telemetry.simulate import simulate_phase_94, write_sample
+from analysis.sample.features import FEATURES, PUBLISHED
+from analysis.sample.simulate import simulate_phase_94, write_sample
 
 DEPLOY = pd.Timestamp("2026-02-02T23:10:16")
 DAY = pd.Timedelta("1D")
 STEP3, SIGNATURE = "draft.verify.email.step3", "signature.context"
-POST_PROCESS, REGENERATE = "background-job/email-inbound-post-process", "action:message.regenerate_draft"
+POST_PROCESS, REGENERATE = (
+    "background-job/email-inbound-post-process",
+    "action:message.regenerate_draft",
+)
 COLUMNS = {
-    "id": "str", "clientId": "str", "leadId": "str", "source": "str", "featureId": "str", "promptKey": "str",
-    "model": "str", "apiType": "str", "inputTokens": "Int64", "outputTokens": "Int64", "reasoningTokens": "Int64",
-    "totalTokens": "Int64", "latencyMs": "Int64", "status": "str", "errorMessage": "str", "metadata": "str",
+    "id": "str",
+    "clientId": "str",
+    "leadId": "str",
+    "source": "str",
+    "featureId": "str",
+    "promptKey": "str",
+    "model": "str",
+    "apiType": "str",
+    "inputTokens": "Int64",
+    "outputTokens": "Int64",
+    "reasoningTokens": "Int64",
+    "totalTokens": "Int64",
+    "latencyMs": "Int64",
+    "status": "str",
+    "errorMessage": "str",
+    "metadata": "str",
     "createdAt": "datetime64[ms]",
-}  # fmt: skip
+}
 
 # "FACTS" section 3: baseline of 24 h before 2026-02-02T23:10:16Z by createdAt; None where the published cell is blank.
 PUBLISHED_TABLE = [
@@ -55,7 +71,9 @@ ERROR_SHAPES = {  # "FACTS" section 2
 @pytest.fixture(scope="module")
 def sample() -> pd.DataFrame:
     rows = simulate_phase_94()
-    return rows.assign(startedAt=rows["createdAt"] - pd.to_timedelta(rows["latencyMs"].astype("int64"), unit="ms"))
+    return rows.assign(
+        startedAt=rows["createdAt"] - pd.to_timedelta(rows["latencyMs"].astype("int64"), unit="ms")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +83,9 @@ def published_day(sample) -> pd.DataFrame:
 
 def group_of(rows: pd.DataFrame, *, feature: str, source: str | None, status: str) -> np.ndarray:
     of_source = rows["source"].isna() if source is None else rows["source"] == source
-    return rows.loc[(rows["featureId"] == feature) & of_source & (rows["status"] == status), "latencyMs"].to_numpy("float64")
+    return rows.loc[
+        (rows["featureId"] == feature) & of_source & (rows["status"] == status), "latencyMs"
+    ].to_numpy("float64")
 
 
 def timeout_rate(rows: pd.DataFrame, feature: str) -> float:
@@ -73,7 +93,9 @@ def timeout_rate(rows: pd.DataFrame, feature: str) -> float:
 
 
 # ---- published values ------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("published", PUBLISHED_TABLE, ids=lambda row: f"{row[0]}, {row[1]}, {row[2]}")
+@pytest.mark.parametrize(
+    "published", PUBLISHED_TABLE, ids=lambda row: f"{row[0]}, {row[1]}, {row[2]}"
+)
 @pytest.mark.parametrize("seed", [94, 2])
 def test_the_day_before_the_deploy_is_the_published_one(published_day, published, seed):
     """Every cell of the table in FACTS section 3, percentiles by linear interpolation: exact, to the ms."""
@@ -84,15 +106,22 @@ def test_the_day_before_the_deploy_is_the_published_one(published_day, published
     latencies_ms = group_of(published_day, feature=feature, source=source, status=status)
     p50, p90, p95 = np.quantile(latencies_ms, [0.5, 0.9, 0.95])
     reached = [latencies_ms.size, latencies_ms.mean(), p50, p90, p95, latencies_ms.max()]
-    assert [None if cell is None else round(ours) for ours, cell in zip(reached, figures, strict=True)] == figures
+    assert [
+        None if cell is None else round(ours) for ours, cell in zip(reached, figures, strict=True)
+    ] == figures
 
 
 def test_the_totals_of_the_day_before_are_the_published_ones(published_day):
     """FACTS section 3: step 3 has 888 calls and 798 errors; parsing 3 truncated; scoring 5 of the classes 500 and 503."""
     errors = published_day[published_day["status"] == "error"]
     assert (published_day["featureId"] == STEP3).sum() == 888
-    assert errors["featureId"].value_counts().reindex([STEP3, SIGNATURE, "lead_scoring.score"]).tolist() == [798, 14, 5]
-    assert (errors.loc[errors["featureId"].isin([STEP3, SIGNATURE]), "errorMessage"] == "Request timed out.").all()
+    assert errors["featureId"].value_counts().reindex(
+        [STEP3, SIGNATURE, "lead_scoring.score"]
+    ).tolist() == [798, 14, 5]
+    assert (
+        errors.loc[errors["featureId"].isin([STEP3, SIGNATURE]), "errorMessage"]
+        == "Request timed out."
+    ).all()
     parsing = errors.loc[errors["featureId"] == "followup.parse_proposed_times"]
     assert parsing["errorMessage"].str.contains("max_output_tokens").tolist() == [True] * 3
     scoring = errors.loc[errors["featureId"] == "lead_scoring.score", "errorMessage"]
@@ -117,10 +146,22 @@ def test_the_rows_are_those_of_the_telemetry_table(sample):
     assert list(rows.columns) == list(COLUMNS)
     assert rows["createdAt"].is_monotonic_increasing
     assert rows["createdAt"].min() >= DEPLOY - 7 * DAY
-    assert DEPLOY + DAY + pd.Timedelta("1h") < rows["createdAt"].max() < DEPLOY + DAY + pd.Timedelta("2h")
+    assert (
+        DEPLOY + DAY + pd.Timedelta("1h")
+        < rows["createdAt"].max()
+        < DEPLOY + DAY + pd.Timedelta("2h")
+    )
     assert rows["id"].is_unique
-    assert rows["id"].str.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}").all()
-    assert rows[["clientId", "featureId", "model", "apiType", "latencyMs", "status", "createdAt"]].notna().all(axis=None)
+    assert (
+        rows["id"]
+        .str.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}")
+        .all()
+    )
+    assert (
+        rows[["clientId", "featureId", "model", "apiType", "latencyMs", "status", "createdAt"]]
+        .notna()
+        .all(axis=None)
+    )
     assert rows[["leadId", "source", "promptKey", "errorMessage", "metadata"]].isna().any().all()
     assert (rows["latencyMs"] >= 0).all()
     assert (rows["errorMessage"].notna() == (rows["status"] == "error")).all()
@@ -146,29 +187,44 @@ def test_every_shape_of_error_is_there(sample, shape):
 
 
 def test_no_error_has_an_unforeseen_shape(sample):
-    assert sample["errorMessage"].dropna().str.fullmatch("|".join(f"(?:{shape})" for shape in ERROR_SHAPES.values())).all()
+    assert (
+        sample["errorMessage"]
+        .dropna()
+        .str.fullmatch("|".join(f"(?:{shape})" for shape in ERROR_SHAPES.values()))
+        .all()
+    )
 
 
 def test_calls_are_in_flight_across_the_deploy(sample):
     in_flight = sample[(sample["startedAt"] < DEPLOY) & (sample["createdAt"] >= DEPLOY)]
     assert {STEP3, SIGNATURE, "draft.compose.email"} <= set(in_flight["featureId"])
     assert (in_flight["featureId"] == STEP3).sum() >= 4
-    old_cut = in_flight[(in_flight["featureId"] == STEP3) & (in_flight["errorMessage"] == "Request timed out.")]
+    old_cut = in_flight[
+        (in_flight["featureId"] == STEP3) & (in_flight["errorMessage"] == "Request timed out.")
+    ]
     assert len(old_cut) > 0
     assert (old_cut["latencyMs"] < 30_000).all()
 
 
 @pytest.mark.parametrize(
-    ("feature", "cap_before_ms", "cap_after_ms", "later_ms"), [(STEP3, 20_000, 45_000, 12_000), (SIGNATURE, 4_500, 10_000, 250)]
+    ("feature", "cap_before_ms", "cap_after_ms", "later_ms"),
+    [(STEP3, 20_000, 45_000, 12_000), (SIGNATURE, 4_500, 10_000, 250)],
 )
-def test_calls_are_cut_by_the_cap_of_the_code_that_ran(sample, feature, cap_before_ms, cap_after_ms, later_ms):
+def test_calls_are_cut_by_the_cap_of_the_code_that_ran(
+    sample, feature, cap_before_ms, cap_after_ms, later_ms
+):
     rows = sample[sample["featureId"] == feature]
-    for of_arm, cap_ms in ((rows["startedAt"] < DEPLOY, cap_before_ms), (rows["startedAt"] >= DEPLOY, cap_after_ms)):
+    for of_arm, cap_ms in (
+        (rows["startedAt"] < DEPLOY, cap_before_ms),
+        (rows["startedAt"] >= DEPLOY, cap_after_ms),
+    ):
         answered_ms = rows.loc[of_arm & (rows["status"] == "success"), "latencyMs"]
         cut_ms = rows.loc[of_arm & (rows["errorMessage"] == "Request timed out."), "latencyMs"]
         assert answered_ms.max() <= cap_ms + 20  # 20 ms: the longest published success is 20,020 ms
         assert (cut_ms <= cap_ms + later_ms).all()
-        assert feature == SIGNATURE or ((cut_ms >= cap_ms).mean() > 0.9 and (cut_ms <= cap_ms * 1.02).mean() > 0.9)
+        assert feature == SIGNATURE or (
+            (cut_ms >= cap_ms).mean() > 0.9 and (cut_ms <= cap_ms * 1.02).mean() > 0.9
+        )
 
 
 def test_the_fix_shows_and_the_rest_stays(sample):
@@ -177,17 +233,25 @@ def test_the_fix_shows_and_the_rest_stays(sample):
     assert 0.10 < timeout_rate(after, STEP3) < 0.18
     assert timeout_rate(after, SIGNATURE) < 0.25 * timeout_rate(before, SIGNATURE)
     changed = {STEP3, SIGNATURE, "followup.parse_proposed_times", "lead_scoring.score"}
-    medians = [arm[~arm["featureId"].isin(changed)].groupby("featureId")["latencyMs"].median() for arm in (before, after)]
+    medians = [
+        arm[~arm["featureId"].isin(changed)].groupby("featureId")["latencyMs"].median()
+        for arm in (before, after)
+    ]
     assert len(medians[0]) == 8
     assert (np.abs(np.log((medians[1] / medians[0]).astype(float))) < 0.12).all()
 
 
 def test_the_example_can_be_decided(sample):
     """Issue A: a dozen scoring failures and half a dozen truncated parses a day before; afterwards hardly any, and none."""
-    before, after = sample[sample["startedAt"] < DEPLOY - DAY], sample[sample["startedAt"] >= DEPLOY]
+    before, after = (
+        sample[sample["startedAt"] < DEPLOY - DAY],
+        sample[sample["startedAt"] >= DEPLOY],
+    )
     scoring, parsing = "lead_scoring.score", "followup.parse_proposed_times"
     failed = before[(before["featureId"] == scoring) & (before["status"] == "error")]
-    truncated = before["errorMessage"].str.contains("(?:hit|incomplete:) max_output_tokens", na=False)
+    truncated = before["errorMessage"].str.contains(
+        "(?:hit|incomplete:) max_output_tokens", na=False
+    )
     assert 8 <= len(failed) / 6 <= 18
     assert 4 <= (truncated & (before["featureId"] == parsing)).sum() / 6 <= 9
     assert ((after["featureId"] == scoring) & (after["status"] == "error")).sum() <= 1
@@ -204,9 +268,14 @@ def test_some_scoring_failures_are_made_good_by_a_repeated_job(sample):
 
 
 def test_background_jobs_stay_affordable(sample):
-    jobs = sample[sample["source"].str.startswith("background-job/", na=False) & (sample["startedAt"] >= DEPLOY)]
+    jobs = sample[
+        sample["source"].str.startswith("background-job/", na=False)
+        & (sample["startedAt"] >= DEPLOY)
+    ]
     assert jobs["latencyMs"].mean() < 30_000
-    assert (jobs.groupby(jobs["startedAt"].dt.floor("min"))["latencyMs"].sum() > 240_000).mean() < 0.01
+    assert (
+        jobs.groupby(jobs["startedAt"].dt.floor("min"))["latencyMs"].sum() > 240_000
+    ).mean() < 0.01
 
 
 def test_volumes_are_those_asked_for(sample):
@@ -225,11 +294,17 @@ def test_files_hold_the_rows_one_day_each_and_the_same_bytes_each_time(tmp_path)
     paths = write_sample(rows, tmp_path / "a")
     again = write_sample(rows, tmp_path / "b")
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [path.name for path in paths]
-    assert [path.name for path in paths][:2] == ["sample-2026-01-26.parquet", "sample-2026-01-27.parquet"]
+    assert [path.name for path in paths][:2] == [
+        "sample-2026-01-26.parquet",
+        "sample-2026-01-27.parquet",
+    ]
     assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
     read = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
     pd.testing.assert_frame_equal(read, rows, check_dtype=False)
     pattern = (tmp_path / "a" / "*.parquet").as_posix()
     kinds = duckdb.sql(f"DESCRIBE SELECT * FROM '{pattern}'").fetchall()
-    assert next(kind for name, kind, *_ in kinds if name == "createdAt") in {"TIMESTAMP", "TIMESTAMP_MS"}
+    assert next(kind for name, kind, *_ in kinds if name == "createdAt") in {
+        "TIMESTAMP",
+        "TIMESTAMP_MS",
+    }
     assert {kind for name, kind, *_ in kinds if name.endswith("Tokens")} == {"BIGINT"}

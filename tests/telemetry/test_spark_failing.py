@@ -12,7 +12,7 @@ import pytest
 
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.engines import spark_session as connecting
+from analysis.telemetry.engines.spark import session as connecting
 from tests.telemetry.nasty_calls import nasty_calls, typed
 from tests.telemetry.spark_sources import NASTY, spark_settings, write_calls
 from tests.telemetry.stores import settings_of
@@ -69,10 +69,17 @@ def test_a_column_that_is_missing_or_of_another_kind_is_named(session, tmp_path,
 @spark_only
 @pytest.mark.parametrize("bad", ["fast", "12.5", 12.5])
 def test_a_latency_that_is_no_whole_number_is_exit_5_with_its_row(session, tmp_path, bad):
-    source = write_calls(tmp_path, latency=(12.0, None, bad, 12.0) if bad == 12.5 else ("12", None, bad, ""))
-    with pytest.raises(DataNotTrusted, match=r"latencyMs of row 3 of calls\.parquet is not a whole number of milliseconds; mend the row"):
+    source = write_calls(
+        tmp_path, latency=(12.0, None, bad, 12.0) if bad == 12.5 else ("12", None, bad, "")
+    )
+    with pytest.raises(
+        DataNotTrusted,
+        match=r"latencyMs of row 3 of calls\.parquet is not a whole number of milliseconds; mend the row",
+    ):
         open_engine(spark_settings(tmp_path, source), spark=session)
-    session.read.parquet(str(tmp_path / "calls.parquet")).distinct().createOrReplaceTempView("calls_with_bad_rows")
+    session.read.parquet(str(tmp_path / "calls.parquet")).distinct().createOrReplaceTempView(
+        "calls_with_bad_rows"
+    )
     with pytest.raises(DataNotTrusted, match="latencyMs of one row is not"):
         open_engine(spark_settings(tmp_path, 'table = "calls_with_bad_rows"'), spark=session)
 
@@ -114,10 +121,19 @@ def test_a_delta_table_is_not_read_as_parquet(session, tmp_path):
 
 @spark_only
 def test_a_mapping_that_spark_cannot_run_is_named(session, nasty, tmp_path):
-    columns = "\n".join(f'{name} = \'"{name}"\'' for name in typed(nasty_calls().to_dict("records")).columns if name != "apiType")
-    (tmp_path / "own.toml").write_text("[columns]\n" + columns.replace("""'"leadId"'""", "'function_of_nobody(\"leadId\")'"))
+    columns = "\n".join(
+        f"{name} = '\"{name}\"'"
+        for name in typed(nasty_calls().to_dict("records")).columns
+        if name != "apiType"
+    )
+    (tmp_path / "own.toml").write_text(
+        "[columns]\n" + columns.replace("""'"leadId"'""", "'function_of_nobody(\"leadId\")'")
+    )
     with pytest.raises(WrongUse, match="knows no such function"):
-        open_engine(spark_settings(tmp_path, f'path = "{nasty}/calls.parquet"\nmapping = "own.toml"'), spark=session)
+        open_engine(
+            spark_settings(tmp_path, f'path = "{nasty}/calls.parquet"\nmapping = "own.toml"'),
+            spark=session,
+        )
 
 
 @spark_only
@@ -126,11 +142,19 @@ def test_a_query_over_the_time_limit_is_stopped(remote, nasty, tmp_path):
     with closing(open_engine(settings)) as engine:
         engine._session.timeout = timedelta(seconds=1)
         began = time.monotonic()
-        with pytest.raises(WrongUse, match=r"took longer than \[source\].timeout"), engine._session.reading("a slow query") as spark:
+        with (
+            pytest.raises(WrongUse, match=r"took longer than \[source\].timeout"),
+            engine._session.reading("a slow query") as spark,
+        ):
             spark.sql("SELECT COUNT(*) FROM RANGE(100000000000) WHERE SIN(id) > 2").toArrow()
         assert time.monotonic() - began < 20
         engine._session.timeout = timedelta(minutes=1)
-        assert engine.fetch(engine.queries.statement("written", NASTY[0].parameters(NASTY[1])))["written_rows"].sum() > 100
+        assert (
+            engine.fetch(engine.queries.statement("written", NASTY[0].parameters(NASTY[1])))[
+                "written_rows"
+            ].sum()
+            > 100
+        )
 
 
 @spark_only
@@ -139,7 +163,9 @@ def test_a_server_that_is_not_there_is_named_at_once(tmp_path):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     began = time.monotonic()
-    with pytest.raises(WrongUse, match=r"no Spark Connect server at \[source\].remote: nothing listens there"):
+    with pytest.raises(
+        WrongUse, match=r"no Spark Connect server at \[source\].remote: nothing listens there"
+    ):
         open_engine(spark_settings(tmp_path, 'table = "calls"', f"sc://127.0.0.1:{port}"))
     assert time.monotonic() - began < 5
 
@@ -147,17 +173,26 @@ def test_a_server_that_is_not_there_is_named_at_once(tmp_path):
 @spark_only
 def test_a_server_that_says_nothing_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(connecting, "CONNECT_TIMEOUT_S", 1.0)
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(WrongUse, match="no answer within 1 s"):
-        open_engine(spark_settings(tmp_path, 'table = "calls"', f"sc://127.0.0.1:{silent.getsockname()[1]}"))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(WrongUse, match="no answer within 1 s"),
+    ):
+        open_engine(
+            spark_settings(tmp_path, 'table = "calls"', f"sc://127.0.0.1:{silent.getsockname()[1]}")
+        )
 
 
 @spark_only
 def test_a_server_that_goes_away_is_one_sentence(remote, nasty, tmp_path):
     relay = Relay(remote)
-    with closing(open_engine(spark_settings(tmp_path, f'path = "{nasty}/calls.parquet"', relay.address))) as engine:
+    with closing(
+        open_engine(spark_settings(tmp_path, f'path = "{nasty}/calls.parquet"', relay.address))
+    ) as engine:
         relay.cut()
         began = time.monotonic()
-        with pytest.raises(RolloutError, match="the Spark server went away; run again when it is back"):
+        with pytest.raises(
+            RolloutError, match="the Spark server went away; run again when it is back"
+        ):
             engine.fetch(engine.queries.statement("written", NASTY[0].parameters(NASTY[1])))
     assert time.monotonic() - began < 60
 
@@ -177,7 +212,9 @@ def test_without_remote_and_master_both_ways_are_offered(tmp_path):
 
 def test_remote_and_master_together_are_refused(tmp_path):
     with pytest.raises(WrongUse, match="both remote and master"):
-        open_engine(spark_settings(tmp_path, 'table = "calls"\nmaster = "local[2]"', "sc://127.0.0.1:15002"))
+        open_engine(
+            spark_settings(tmp_path, 'table = "calls"\nmaster = "local[2]"', "sc://127.0.0.1:15002")
+        )
 
 
 @pytest.mark.parametrize("place", ['master = "local[2]"', 'remote = "sc://127.0.0.1:15002"'])
@@ -191,14 +228,20 @@ def test_without_pyspark_the_lock_is_named(tmp_path, monkeypatch, place):
 def test_an_address_takes_its_token_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("SPARK_TOKEN_OF_TEST", raising=False)
     with pytest.raises(WrongUse, match="the environment variable SPARK_TOKEN_OF_TEST of"):
-        open_engine(spark_settings(tmp_path, 'table = "calls"', "sc://127.0.0.1:15002/;token=${SPARK_TOKEN_OF_TEST}"))
+        open_engine(
+            spark_settings(
+                tmp_path, 'table = "calls"', "sc://127.0.0.1:15002/;token=${SPARK_TOKEN_OF_TEST}"
+            )
+        )
     monkeypatch.setenv("SPARK_TOKEN_OF_TEST", "abc")
     assert connecting._with_variables("sc://h/;token=${SPARK_TOKEN_OF_TEST}") == "sc://h/;token=abc"
 
 
 def test_a_session_for_another_engine_is_refused(tmp_path):
     with pytest.raises(WrongUse, match="a Spark session is given and"):
-        open_engine(settings_of(tmp_path, 'engine = "duckdb"\npath = "calls.parquet"'), spark=object())
+        open_engine(
+            settings_of(tmp_path, 'engine = "duckdb"\npath = "calls.parquet"'), spark=object()
+        )
 
 
 @spark_only

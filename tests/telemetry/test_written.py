@@ -5,10 +5,10 @@ from datetime import UTC, timedelta
 import pandas as pd
 import pytest
 
-from analysis.telemetry import written
+from analysis.counting import written_rows as written
+from analysis.counting.load import Grid
+from analysis.counting.written_rows import load_trust, load_written
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.load import Grid
-from analysis.telemetry.written import load_trust, load_written
 from analysis.window import Window
 from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls, typed
 from tests.telemetry.stores import store
@@ -23,11 +23,27 @@ def many_calls(*, first_minute=0, minutes=60):
     """A day of calls, evenly over some minutes of every hour."""
     each = MANY // 24
     written_at = [
-        DEPLOYED_AT.replace(minute=0, second=0) + timedelta(hours=1 + hour, minutes=first_minute + minutes * n / each) for hour in range(23) for n in range(each)
+        DEPLOYED_AT.replace(minute=0, second=0)
+        + timedelta(hours=1 + hour, minutes=first_minute + minutes * n / each)
+        for hour in range(23)
+        for n in range(each)
     ]
-    row = {"clientId": "t", "leadId": None, "source": None, "featureId": "f", "model": "m", "apiType": "r", "outputTokens": 1, "totalTokens": 2,
-           "latencyMs": 500, "status": "success", "errorMessage": None}  # fmt: skip
-    return typed([row | {"id": f"id-{number}", "createdAt": at} for number, at in enumerate(written_at)])
+    row = {
+        "clientId": "t",
+        "leadId": None,
+        "source": None,
+        "featureId": "f",
+        "model": "m",
+        "apiType": "r",
+        "outputTokens": 1,
+        "totalTokens": 2,
+        "latencyMs": 500,
+        "status": "success",
+        "errorMessage": None,
+    }
+    return typed(
+        [row | {"id": f"id-{number}", "createdAt": at} for number, at in enumerate(written_at)]
+    )
 
 
 def ids(rows, tmp_path, monkeypatch):
@@ -47,10 +63,15 @@ def test_a_part_of_each_hour_speaks_for_all_ids(tmp_path, monkeypatch):
     assert 450 < compared < 550
 
 
-@pytest.mark.parametrize("copied", [
-    lambda calls: pd.concat([calls, calls]),  # a file that is read twice
-    lambda calls: pd.concat([calls, calls[(calls["createdAt"].dt.hour == 5) & (calls["createdAt"].dt.minute < 20)]]),  # exports that overlap from the hour on
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "copied",
+    [
+        lambda calls: pd.concat([calls, calls]),  # a file that is read twice
+        lambda calls: pd.concat(
+            [calls, calls[(calls["createdAt"].dt.hour == 5) & (calls["createdAt"].dt.minute < 20)]]
+        ),  # exports that overlap from the hour on
+    ],
+)
 def test_a_copy_in_that_part_has_all_ids_counted(tmp_path, monkeypatch, copied):
     calls = many_calls()
     rows = copied(calls)
@@ -65,7 +86,16 @@ def test_all_ids_are_counted_where_that_part_holds_hardly_any(tmp_path, monkeypa
 
 def test_a_feature_has_the_model_of_most_of_its_rows(tmp_path):
     models = ["b", "b", "a", "a", "c", None, None, None]
-    rows = nasty_calls().head(8).assign(featureId="f", model=models, latencyMs=1, createdAt=pd.Timestamp(DEPLOYED_AT) + pd.Timedelta("1min"))
+    rows = (
+        nasty_calls()
+        .head(8)
+        .assign(
+            featureId="f",
+            model=models,
+            latencyMs=1,
+            createdAt=pd.Timestamp(DEPLOYED_AT) + pd.Timedelta("1min"),
+        )
+    )
     engine = open_engine(store("parquet", rows, tmp_path))
     found = load_written(engine, GRID, DAY)
     engine.close()

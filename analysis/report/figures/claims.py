@@ -24,7 +24,9 @@ def draw_forest(axes: Axes, prepared: Forest) -> None:
     for place, row in enumerate(rows):
         _draw_forest_row(axes, -place, row)
         name, at = fill(row.name, NAME_LETTERS), (FOREST_LOW, 0.27 - place)
-        axes.annotate(name, at, va="bottom", fontsize=ink.SMALL_PT, color=ink.INK, bbox=ink.halo()).set_in_layout(False)
+        axes.annotate(
+            name, at, va="bottom", fontsize=ink.SMALL_PT, color=ink.INK, bbox=ink.halo()
+        ).set_in_layout(False)
     axes.set_xlim(FOREST_LOW, FOREST_HIGH)
     axes.set_ylim(-len(rows) + 0.4, 0.75)
     axes.set_yticks([])
@@ -48,12 +50,36 @@ def draw_outcome_mix(axes: Axes, prepared: OutcomeMix) -> None:
         (-0.2, prepared.post, ink.AFTER, "after", prepared.n_post, "////"),
     ):
         label = ink.counted(name, n)
-        filled = {"facecolor": color} if hatch is None else {"facecolor": "none", "edgecolor": color, "hatch": hatch}
-        axes.barh(-place + shift, [share.value for share in values], height=0.36, linewidth=0.8, label=label, **filled)
+        filled = (
+            {"facecolor": color}
+            if hatch is None
+            else {"facecolor": "none", "edgecolor": color, "hatch": hatch}
+        )
+        axes.barh(
+            -place + shift,
+            [share.value for share in values],
+            height=0.36,
+            linewidth=0.8,
+            label=label,
+            **filled,
+        )
         for at, share in zip(-place + shift, values, strict=True):
-            axes.plot([share.low, share.high], [at, at], color=ink.INK, linewidth=1.0, solid_capstyle="butt")
-            axes.annotate(_percent(share.value), (share.high, at), xytext=(3, 0), textcoords="offset points", va="center",
-                          fontsize=ink.SMALL_PT, color=ink.INK)  # fmt: skip
+            axes.plot(
+                [share.low, share.high],
+                [at, at],
+                color=ink.INK,
+                linewidth=1.0,
+                solid_capstyle="butt",
+            )
+            axes.annotate(
+                _percent(share.value),
+                (share.high, at),
+                xytext=(3, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=ink.SMALL_PT,
+                color=ink.INK,
+            )
     axes.set_xlim(0, 1.12)
     axes.set_yticks(-place, prepared.classes)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
@@ -72,7 +98,10 @@ def _draw_forest_row(axes: Axes, y: float, row: ForestRow) -> None:
         direction = -1 if row.needs_fall else 1
         at = min(max(row.required, FOREST_LOW), FOREST_HIGH)
         axes.plot(
-            [at + 0.03 * direction, at, at, at + 0.03 * direction], [y + 0.2, y + 0.2, y - 0.2, y - 0.2], color=ink.GOOD, linewidth=1.4
+            [at + 0.03 * direction, at, at, at + 0.03 * direction],
+            [y + 0.2, y + 0.2, y - 0.2, y - 0.2],
+            color=ink.GOOD,
+            linewidth=1.4,
         )
     if row.change is None:
         axes.annotate(row.numbers, (0.02, y), va="center", fontsize=ink.SMALL_PT, color=ink.MUTED)
@@ -81,7 +110,14 @@ def _draw_forest_row(axes: Axes, y: float, row: ForestRow) -> None:
     axes.plot([low, high], [y, y], color=color, linewidth=1.8, solid_capstyle="butt")
     for end, cut in ((low, row.low < FOREST_LOW), (high, row.high > FOREST_HIGH)):
         if cut:
-            axes.plot([end], [y], marker="<" if end == low else ">", color=color, markersize=5, clip_on=False)
+            axes.plot(
+                [end],
+                [y],
+                marker="<" if end == low else ">",
+                color=color,
+                markersize=5,
+                clip_on=False,
+            )
     if FOREST_LOW <= row.change <= FOREST_HIGH:
         axes.plot([row.change], [y], marker=marker, color=color, markersize=6)
 

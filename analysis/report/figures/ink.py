@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import TightLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.decision.wording import MINUS, THIN, count
+from analysis.formatting import MINUS, THIN, count
 
 __all__ = ["THIN"]
 
@@ -19,12 +19,25 @@ AFTER_LINE = {"color": AFTER, "linestyle": (0, (5, 2)), "linewidth": 1.8}
 
 WIDTH_IN, HEIGHT_IN = 4.5, 2.7
 FONT_PT, SMALL_PT = 9.5, 8.5
-_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, *(1000 * s for s in (1, 2, 5, 10, 20, 30, 45, 60, 120, 300, 600, 1800, 3600)))
+_TICKS_MS = (
+    1,
+    2,
+    5,
+    10,
+    20,
+    50,
+    100,
+    200,
+    500,
+    *(1000 * s for s in (1, 2, 5, 10, 20, 30, 45, 60, 120, 300, 600, 1800, 3600)),
+)
 
 
 def new_axes(height_in: float = HEIGHT_IN, width_in: float = WIDTH_IN) -> tuple[Figure, Axes]:
     """An empty figure of our size."""
-    figure = Figure(figsize=(width_in, height_in), layout=TightLayoutEngine(pad=0.4))  # one pass; "constrained" takes two
+    figure = Figure(
+        figsize=(width_in, height_in), layout=TightLayoutEngine(pad=0.4)
+    )  # one pass; "constrained" takes two
     axes = figure.add_subplot()
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -103,9 +116,17 @@ def mark_time(axes: Axes, at: float, text: str, *, color: str, row: int = 0) -> 
     """A vertical line with a label at the top; rows keep labels apart."""
     axes.axvline(at, color=color, linewidth=1.0, linestyle=(0, (1, 1.6)))
     axes.annotate(
-        text, (at, 1.0), xycoords=("data", "axes fraction"), xytext=(-3, -1 - 10.5 * row), textcoords="offset points",
-        ha="right", va="top", fontsize=SMALL_PT, color=color, bbox=halo(),
-    )  # fmt: skip
+        text,
+        (at, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-3, -1 - 10.5 * row),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=SMALL_PT,
+        color=color,
+        bbox=halo(),
+    )
 
 
 def halo() -> dict[str, object]:
@@ -115,15 +136,29 @@ def halo() -> dict[str, object]:
 
 def legend(axes: Axes, **where: object) -> None:
     """A legend without a frame."""
-    axes.legend(frameon=False, fontsize=SMALL_PT, labelcolor=INK, handlelength=2.4, borderaxespad=0.2, **where)
+    axes.legend(
+        frameon=False,
+        fontsize=SMALL_PT,
+        labelcolor=INK,
+        handlelength=2.4,
+        borderaxespad=0.2,
+        **where,
+    )
 
 
 def legend_above(axes: Axes, *, columns: int = 2) -> None:
     """A legend in one row above the axes, where no curve goes."""
     axes.legend(
-        frameon=False, fontsize=SMALL_PT, labelcolor=INK, handlelength=2.4, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns,
-        borderaxespad=0.1, columnspacing=1.2,
-    )  # fmt: skip
+        frameon=False,
+        fontsize=SMALL_PT,
+        labelcolor=INK,
+        handlelength=2.4,
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=columns,
+        borderaxespad=0.1,
+        columnspacing=1.2,
+    )
 
 
 def counted(name: str, n: int) -> str:

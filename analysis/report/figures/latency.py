@@ -8,7 +8,15 @@ from matplotlib.ticker import FuncFormatter
 
 from analysis.report.figures import ink
 from analysis.report.prepared.baseline import Pile
-from analysis.report.prepared.values import AnswerCurves, CapCurve, CliffBars, LatencyCurves, Mark, Shift, Steps
+from analysis.report.prepared.values import (
+    AnswerCurves,
+    CapCurve,
+    CliffBars,
+    LatencyCurves,
+    Mark,
+    Shift,
+    Steps,
+)
 
 
 def draw_latency_curves(axes: Axes, prepared: LatencyCurves) -> None:
@@ -18,7 +26,13 @@ def draw_latency_curves(axes: Axes, prepared: LatencyCurves) -> None:
     ink.share_axis(axes, labels=len(prepared.caps))
     ink.grid_lines(axes)
     for steps, line, label in _arms(prepared.baseline, prepared.post):
-        axes.plot(np.append(steps.x, high), np.append(steps.y, 1.0), drawstyle="steps-post", label=label, **line)
+        axes.plot(
+            np.append(steps.x, high),
+            np.append(steps.y, 1.0),
+            drawstyle="steps-post",
+            label=label,
+            **line,
+        )
     _mark_caps(axes, prepared.caps)
     ink.label_axes(axes, "time of the call (log scale)", "calls ended")
     ink.legend_above(axes)
@@ -31,11 +45,34 @@ def draw_answer_curves(axes: Axes, prepared: AnswerCurves) -> None:
     ink.time_axis(axes, low, high)
     ink.share_axis(axes, labels=len(prepared.caps))
     ink.grid_lines(axes)
-    for curve, (steps, line, label) in zip((prepared.baseline, prepared.post), _arms(before, after), strict=True):
-        axes.fill_between(curve.band_x, curve.low, curve.high, step="post", color=line["color"], alpha=0.18, linewidth=0)
-        axes.plot(np.insert(steps.x, 0, low), np.insert(steps.y, 0, 1.0), drawstyle="steps-post", label=label, **line)
+    for curve, (steps, line, label) in zip(
+        (prepared.baseline, prepared.post), _arms(before, after), strict=True
+    ):
+        axes.fill_between(
+            curve.band_x,
+            curve.low,
+            curve.high,
+            step="post",
+            color=line["color"],
+            alpha=0.18,
+            linewidth=0,
+        )
+        axes.plot(
+            np.insert(steps.x, 0, low),
+            np.insert(steps.y, 0, 1.0),
+            drawstyle="steps-post",
+            label=label,
+            **line,
+        )
         if steps.x.size and curve.censored:
-            axes.plot(steps.x[-1:], steps.y[-1:], marker="|", markersize=9, color=line["color"], linestyle="none")
+            axes.plot(
+                steps.x[-1:],
+                steps.y[-1:],
+                marker="|",
+                markersize=9,
+                color=line["color"],
+                linestyle="none",
+            )
     _mark_caps(axes, prepared.caps)
     ink.label_axes(axes, "time to answer (log scale)", "not answered yet")
     ink.legend_above(axes)
@@ -47,8 +84,20 @@ def draw_cliff(axes: Axes, prepared: CliffBars) -> None:
     ink.time_axis(axes, edges[0], edges[-1])
     ink.grid_lines(axes)
     sides = (
-        (1, prepared.baseline_failed, prepared.baseline_answered, ink.BEFORE, ink.counted("before", prepared.n_baseline)),
-        (-1, prepared.post_failed, prepared.post_answered, ink.AFTER, ink.counted("after", prepared.n_post)),
+        (
+            1,
+            prepared.baseline_failed,
+            prepared.baseline_answered,
+            ink.BEFORE,
+            ink.counted("before", prepared.n_baseline),
+        ),
+        (
+            -1,
+            prepared.post_failed,
+            prepared.post_answered,
+            ink.AFTER,
+            ink.counted("after", prepared.n_post),
+        ),
     )
     for side, failed, answered, color, label in sides:
         axes.stairs(side * failed, edges, fill=True, color=color)
@@ -67,7 +116,13 @@ def draw_pile(axes: Axes, prepared: Pile) -> None:
     ink.grid_lines(axes)
     axes.stairs(prepared.failed, prepared.edges_ms, fill=True, color=ink.BEFORE)
     label = ink.counted("before", prepared.n_calls)
-    axes.stairs(prepared.failed + prepared.answered, prepared.edges_ms, color=ink.BEFORE, linewidth=1.1, label=label)
+    axes.stairs(
+        prepared.failed + prepared.answered,
+        prepared.edges_ms,
+        color=ink.BEFORE,
+        linewidth=1.1,
+        label=label,
+    )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     _mark_caps(axes, (prepared.cap,))
     ink.label_axes(axes, "time of the call (log scale)", "share of calls")
@@ -77,23 +132,47 @@ def draw_pile(axes: Axes, prepared: Pile) -> None:
 def draw_shift(axes: Axes, prepared: Shift) -> None:
     """Change of each quantile with its band; hatched where it lies beyond a cap."""
     place = np.arange(len(prepared.points))
-    known = [(x, point) for x, point in zip(place, prepared.points, strict=True) if point.change_ms is not None]
+    known = [
+        (x, point)
+        for x, point in zip(place, prepared.points, strict=True)
+        if point.change_ms is not None
+    ]
     ink.grid_lines(axes)
     axes.axhline(0, color=ink.MUTED, linewidth=0.9)
     if known:
         x, points = zip(*known, strict=True)
-        change = np.array([(point.change_ms, point.low_ms, point.high_ms) for point in points], dtype=float) / 1000
-        beyond = 2 * np.nanmax(np.abs(change))  # an end that cannot be known lies outside the picture
-        change[:, 1], change[:, 2] = np.nan_to_num(change[:, 1], nan=-beyond), np.nan_to_num(change[:, 2], nan=beyond)
+        change = (
+            np.array(
+                [(point.change_ms, point.low_ms, point.high_ms) for point in points], dtype=float
+            )
+            / 1000
+        )
+        beyond = 2 * np.nanmax(
+            np.abs(change)
+        )  # an end that cannot be known lies outside the picture
+        change[:, 1], change[:, 2] = (
+            np.nan_to_num(change[:, 1], nan=-beyond),
+            np.nan_to_num(change[:, 2], nan=beyond),
+        )
         axes.fill_between(x, change[:, 1], change[:, 2], color=ink.BAND, linewidth=0)
         axes.vlines(x, change[:, 1], change[:, 2], color=ink.AFTER, linewidth=1.2)
         axes.plot(x, change[:, 0], color=ink.AFTER, marker="o", markersize=4, linewidth=1.2)
     hidden = [x for x, point in zip(place, prepared.points, strict=True) if point.change_ms is None]
     for spot in hidden:
-        axes.axvspan(spot - 0.5, spot + 0.5, facecolor="none", edgecolor=ink.GRID, hatch="////", linewidth=0)
+        axes.axvspan(
+            spot - 0.5, spot + 0.5, facecolor="none", edgecolor=ink.GRID, hatch="////", linewidth=0
+        )
     if len(hidden) > 1:
-        axes.annotate("not identifiable", (np.mean(hidden), 0.5), xycoords=("data", "axes fraction"), ha="center", va="center",
-                      fontsize=ink.SMALL_PT, color=ink.INK, bbox=ink.halo())  # fmt: skip
+        axes.annotate(
+            "not identifiable",
+            (np.mean(hidden), 0.5),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            va="center",
+            fontsize=ink.SMALL_PT,
+            color=ink.INK,
+            bbox=ink.halo(),
+        )
     if not known:
         axes.set_yticks([])
     axes.set_xlim(-0.5, len(place) - 0.5)
@@ -106,10 +185,21 @@ def draw_cap_curve(axes: Axes, prepared: CapCurve) -> None:
     ink.time_axis(axes, prepared.cap_ms[0], prepared.own_cap_ms * 1.25)
     ink.share_axis(axes, labels=len(prepared.knobs))
     ink.grid_lines(axes)
-    axes.fill_between(prepared.cap_ms, prepared.low, prepared.high, step="post", color=ink.BAND, linewidth=0)
+    axes.fill_between(
+        prepared.cap_ms, prepared.low, prepared.high, step="post", color=ink.BAND, linewidth=0
+    )
     label = ink.counted("after", prepared.n_calls)
-    axes.plot(prepared.cap_ms, prepared.cut_off, drawstyle="steps-post", label=label, **ink.AFTER_LINE)
-    axes.axvspan(prepared.own_cap_ms, prepared.own_cap_ms * 1.25, facecolor="none", edgecolor=ink.GRID, hatch="////", linewidth=0)
+    axes.plot(
+        prepared.cap_ms, prepared.cut_off, drawstyle="steps-post", label=label, **ink.AFTER_LINE
+    )
+    axes.axvspan(
+        prepared.own_cap_ms,
+        prepared.own_cap_ms * 1.25,
+        facecolor="none",
+        edgecolor=ink.GRID,
+        hatch="////",
+        linewidth=0,
+    )
     _mark_caps(axes, prepared.knobs)
     ink.label_axes(axes, "cap (log scale)", "calls cut off")
     ink.legend_above(axes)

@@ -13,13 +13,21 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-from analysis.report.captions import Words
 from analysis.report.figures import ink
+from analysis.text.captions import Words
 
 _NAMED = {
-    ink.BEFORE: "before", ink.AFTER: "after", ink.AFTER_TEXT: "after-text", ink.INK: "ink", ink.MUTED: "muted",
-    ink.GRID: "grid", ink.BAND: "band", ink.PAPER: "paper", ink.GOOD: "good", ink.WARN: "warn",
-}  # fmt: skip
+    ink.BEFORE: "before",
+    ink.AFTER: "after",
+    ink.AFTER_TEXT: "after-text",
+    ink.INK: "ink",
+    ink.MUTED: "muted",
+    ink.GRID: "grid",
+    ink.BAND: "band",
+    ink.PAPER: "paper",
+    ink.GOOD: "good",
+    ink.WARN: "warn",
+}
 _COLOUR = re.compile("|".join(_NAMED), re.IGNORECASE)
 _FONT = "system-ui,-apple-system,Segoe UI,Roboto,Helvetica Neue,Arial,DejaVu Sans,sans-serif"
 
@@ -56,13 +64,24 @@ class Picture:
         return {"text/html": self._repr_html_(), "text/plain": f"{self.title}: {self.alt}"}
 
 
-def make_picture(draw: Callable[[Axes, Any], None], prepared: Any, words: Words, *, name: str, height_in: float = ink.HEIGHT_IN) -> Picture:
+def make_picture(
+    draw: Callable[[Axes, Any], None],
+    prepared: Any,
+    words: Words,
+    *,
+    name: str,
+    height_in: float = ink.HEIGHT_IN,
+) -> Picture:
     """Draw on fresh axes and keep the SVG with its words."""
     figure, axes = ink.new_axes(height_in)
     draw(axes, prepared)
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify_threshold": 0.2}):
+    with mpl.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify_threshold": 0.2}
+    ):
         sink = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(sink, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        FigureCanvasSVG(figure).print_svg(
+            sink, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
     svg = tidy(sink.getvalue(), name=name, title=words.title, alt=words.alt)
     return Picture(name, words.heading, words.title, words.alt, words.caption, svg)
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.decision.scope import Scope
-from analysis.decision.wording import count, milliseconds, share
-from analysis.report.captions import Words
+from analysis.counting.scope import Scope
+from analysis.formatting import count, milliseconds, share
 from analysis.report.prepared.latency import CLIFF_BINS, bars, timed_calls
 from analysis.report.prepared.values import Floats, Mark
+from analysis.text.captions import Words
 
 if TYPE_CHECKING:
-    from analysis.telemetry.load import Arm
+    from analysis.counting.load import Arm
 
 MOST_SOURCES = 4
 HOURS_A_DAY = 24
@@ -54,18 +54,29 @@ class SourceHours:
 def prepare_cliff(baseline: Arm, feature: str, *, at_ms: float) -> Pile:
     """The histogram around one cliff."""
     rows = timed_calls(baseline, Scope(feature))
-    shortest, longest = max(1, int(rows["latency_ms"].quantile(0.01))), int(rows["latency_ms"].max())
+    shortest, longest = (
+        max(1, int(rows["latency_ms"].quantile(0.01))),
+        int(rows["latency_ms"].max()),
+    )
     edges = np.geomspace(shortest, longest * 1.05 + 1, CLIFF_BINS + 1)
-    return Pile(edges, *bars(rows, edges), int(rows["calls"].sum()), Mark(float(at_ms), f"cap {milliseconds(at_ms)}", "baseline"))
+    return Pile(
+        edges,
+        *bars(rows, edges),
+        int(rows["calls"].sum()),
+        Mark(float(at_ms), f"cap {milliseconds(at_ms)}", "baseline"),
+    )
 
 
 def describe_cliff(prepared: Pile, feature: str) -> Words:
     """Where failed calls pile up."""
     failed = float(prepared.failed.sum())
-    text = (
-        f"{share(failed)} of {count(prepared.n_calls)} calls fail, most of them where they are cut off, at {milliseconds(prepared.cap.at)}."
+    text = f"{share(failed)} of {count(prepared.n_calls)} calls fail, most of them where they are cut off, at {milliseconds(prepared.cap.at)}."
+    return Words(
+        feature,
+        f"Where calls of {feature} fail",
+        text,
+        f"Filled: failed calls, line: all calls. {text}",
     )
-    return Words(feature, f"Where calls of {feature} fail", text, f"Filled: failed calls, line: all calls. {text}")
 
 
 def prepare_days(coverage: Sequence[Mapping[str, Any]], *, excluded: Collection[int]) -> Days:
@@ -87,22 +98,36 @@ def describe_days(prepared: Days) -> Words:
         f"{count(calls.sum())} calls in {count(calls.size)} hours, between {count(calls.min(initial=calls.max(initial=0)))} and "
         f"{count(calls.max(initial=0))} an hour; {count(prepared.excluded)} hours are left out."
     )
-    return Words("Calls per hour", "Calls per hour before the deploy", text, f"Bars: calls per hour; line: share of them that fail. {text}")
+    return Words(
+        "Calls per hour",
+        "Calls per hour before the deploy",
+        text,
+        f"Bars: calls per hour; line: share of them that fail. {text}",
+    )
 
 
 def prepare_source_hours(baseline: Arm) -> SourceHours:
     """Mean time by source and clock hour, the busiest sources."""
     rows = baseline.hourly.rows
-    rows = rows.assign(source=rows["source"].astype("str").fillna("no source"), clock=rows["hour"] % HOURS_A_DAY)
+    rows = rows.assign(
+        source=rows["source"].astype("str").fillna("no source"), clock=rows["hour"] % HOURS_A_DAY
+    )
     busiest = rows.groupby("source")["calls"].sum().nlargest(MOST_SOURCES)
     means = []
     for source in busiest.index:
         by_hour = (
-            rows[rows["source"] == source].groupby("clock")[["latency_ms", "timed_calls"]].sum().reindex(range(HOURS_A_DAY), fill_value=0)
+            rows[rows["source"] == source]
+            .groupby("clock")[["latency_ms", "timed_calls"]]
+            .sum()
+            .reindex(range(HOURS_A_DAY), fill_value=0)
         )
         timed = by_hour["timed_calls"].to_numpy(dtype=float)
-        means.append(np.where(timed > 0, by_hour["latency_ms"] / np.where(timed > 0, timed, 1.0), np.nan))
-    return SourceHours(tuple(busiest.index), np.array(means), tuple(int(calls) for calls in busiest))
+        means.append(
+            np.where(timed > 0, by_hour["latency_ms"] / np.where(timed > 0, timed, 1.0), np.nan)
+        )
+    return SourceHours(
+        tuple(busiest.index), np.array(means), tuple(int(calls) for calls in busiest)
+    )
 
 
 def describe_source_hours(prepared: SourceHours) -> Words:
@@ -114,4 +139,6 @@ def describe_source_hours(prepared: SourceHours) -> Words:
     ]
     text = "; ".join(rows) + "."
     caption = f"Mean time of a call by source, in the hours after the deploy's time of day: why the same clock hours are compared. {text}"
-    return Words("Latency by source and hour", "Latency by source and hour of the day", text, caption)
+    return Words(
+        "Latency by source and hour", "Latency by source and hour of the day", text, caption
+    )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.decision.controls_series import slowness_around
-from analysis.decision.scope import Scope
+from analysis.counting.scope import Scope
+from analysis.decision.controls.series import slowness_around
 from analysis.metrics import Metric
 from analysis.report.prepared.values import Floats, HourlyRate, Mark, Slowness
 
@@ -20,11 +20,15 @@ AXES = {"ms": "mean time", "tokens": "mean tokens", "calls/h": "calls"}
 SMOOTHED_HOURS = 3
 
 
-def prepare_hourly_rate(look: Look, scope: Scope, metric: Metric, *, marks: tuple[Mark, ...] = ()) -> HourlyRate:
+def prepare_hourly_rate(
+    look: Look, scope: Scope, metric: Metric, *, marks: tuple[Mark, ...] = ()
+) -> HourlyRate:
     """The metric of each hour from two days before the deploy to the end of the window; nan where no call was, or was counted."""
     first, last = look.plan.hours
     baseline, post = look.arms.totals(scope, metric, (first, last))
-    base_y, base_n = (np.where(baseline.usable, values.sum(axis=0), 0.0) for values in (baseline.y, baseline.n))
+    base_y, base_n = (
+        np.where(baseline.usable, values.sum(axis=0), 0.0) for values in (baseline.y, baseline.n)
+    )
     post_y, post_n = post.y.sum(axis=(0, 1)), post.n.sum(axis=(0, 1))
     usual = _ratio(base_y.sum(axis=0), base_n.sum(axis=0))
     shown = min(HOURS_BEFORE, base_n.size)
@@ -32,7 +36,9 @@ def prepare_hourly_rate(look: Look, scope: Scope, metric: Metric, *, marks: tupl
     gap = np.full(first, np.nan)  # an exploratory look may begin later than the deploy
     hours = np.arange(-shown, last, dtype=float)
     calls = np.concatenate((base_n.ravel()[before], np.nan_to_num(gap), post_n))
-    rate = np.concatenate((_ratio(base_y.ravel(), base_n.ravel())[before], gap, _ratio(post_y, post_n)))
+    rate = np.concatenate(
+        (_ratio(base_y.ravel(), base_n.ravel())[before], gap, _ratio(post_y, post_n))
+    )
     usual_line = usual[hours.astype(int) % usual.size]
     return HourlyRate(
         hours=hours,
@@ -53,10 +59,21 @@ def prepare_slowness(measured: Measured, *, marks: tuple[Mark, ...] = ()) -> Slo
     around = slowness_around(measured)
     if around is None:
         return None
-    shown = around.hours >= around.hours[-1] + 1 - HOURS_BEFORE - (measured.hours[1] - measured.hours[0])
-    smooth = [_smoothed(values)[shown] for values in (around.untouched, around.target, around.adjusted)]
+    shown = around.hours >= around.hours[-1] + 1 - HOURS_BEFORE - (
+        measured.hours[1] - measured.hours[0]
+    )
+    smooth = [
+        _smoothed(values)[shown] for values in (around.untouched, around.target, around.adjusted)
+    ]
     hours = around.hours[shown].astype(float)
-    return Slowness(hours, *smooth, around.names, around.slope, measured.metric.words, (Mark(0.0, "deploy"), *marks))
+    return Slowness(
+        hours,
+        *smooth,
+        around.names,
+        around.slope,
+        measured.metric.words,
+        (Mark(0.0, "deploy"), *marks),
+    )
 
 
 def _smoothed(values: Floats) -> Floats:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analysis.decision.scope import Scope
+from analysis.counting.scope import Scope
 from analysis.decision.whatif import inflation_at
-from analysis.decision.wording import milliseconds
+from analysis.formatting import milliseconds
 from analysis.metrics import metric_named
 from analysis.report.prepared.values import (
     AnswerCurve,
@@ -27,8 +27,8 @@ from analysis.statistics.distribution import ecdf, latency_sample, shift_functio
 from analysis.statistics.survival import SurvivalCurve, kaplan_meier, survival_at
 
 if TYPE_CHECKING:
+    from analysis.counting.load import Arm
     from analysis.judge import Look
-    from analysis.telemetry.load import Arm
 
 MOST_STEPS = 160
 BAND_STEPS = 40
@@ -41,20 +41,32 @@ _SAME_CAP = 0.02
 
 def prepare_latency_curves(look: Look, scope: Scope) -> LatencyCurves:
     """Share of calls that ended within a time, failed ones where they were cut off."""
-    return LatencyCurves(_ended(look.baseline, scope), _ended(look.post, scope), caps_of(look, scope))
+    return LatencyCurves(
+        _ended(look.baseline, scope), _ended(look.post, scope), caps_of(look, scope)
+    )
 
 
 def prepare_answer_curves(look: Look, scope: Scope) -> AnswerCurves:
     """Kaplan-Meier curves of time to answer, with bands as wide as the hours vary."""
     inflation = inflation_of(look, scope)
-    return AnswerCurves(_answered(look.baseline, scope, inflation), _answered(look.post, scope, inflation), caps_of(look, scope))
+    return AnswerCurves(
+        _answered(look.baseline, scope, inflation),
+        _answered(look.post, scope, inflation),
+        caps_of(look, scope),
+    )
 
 
 def prepare_cliff(look: Look, scope: Scope) -> CliffBars:
     """Calls per stretch of log milliseconds, failed ones apart."""
     baseline, post = timed_calls(look.baseline, scope), timed_calls(look.post, scope)
     longest = max(int(rows["latency_ms"].max()) if len(rows) else 1 for rows in (baseline, post))
-    shortest = max(1, min(int(rows["latency_ms"].quantile(0.01)) if len(rows) else longest for rows in (baseline, post)))
+    shortest = max(
+        1,
+        min(
+            int(rows["latency_ms"].quantile(0.01)) if len(rows) else longest
+            for rows in (baseline, post)
+        ),
+    )
     edges = np.geomspace(shortest, longest * 1.05 + 1, CLIFF_BINS + 1)
     before, after = bars(baseline, edges), bars(post, edges)
     n_calls = (int(baseline["calls"].sum()), int(post["calls"].sum()))
@@ -66,14 +78,26 @@ def prepare_shift(look: Look, scope: Scope) -> Shift:
     baseline, post = timed_calls(look.baseline, scope), timed_calls(look.post, scope)
     inflation = inflation_of(look, scope)
     shifts = shift_function(
-        _with_failed_last(baseline), _with_failed_last(post), level=LEVEL, baseline_inflation=inflation, post_inflation=inflation
+        _with_failed_last(baseline),
+        _with_failed_last(post),
+        level=LEVEL,
+        baseline_inflation=inflation,
+        post_inflation=inflation,
     )
     limit = _NEVER_MS / 1000
     points = []
     for shift in shifts:
-        known = abs(shift.baseline_ms) < limit and abs(shift.post_ms) < limit  # never true of nan, an arm without calls
-        low, high = (bound if abs(bound) < limit else None for bound in (shift.low_ms, shift.high_ms))
-        points.append(ShiftPoint(shift.q, shift.difference_ms, low, high) if known else ShiftPoint(shift.q, None, None, None))
+        known = (
+            abs(shift.baseline_ms) < limit and abs(shift.post_ms) < limit
+        )  # never true of nan, an arm without calls
+        low, high = (
+            bound if abs(bound) < limit else None for bound in (shift.low_ms, shift.high_ms)
+        )
+        points.append(
+            ShiftPoint(shift.q, shift.difference_ms, low, high)
+            if known
+            else ShiftPoint(shift.q, None, None, None)
+        )
     return Shift(tuple(points), int(baseline["calls"].sum()), int(post["calls"].sum()), LEVEL)
 
 
@@ -84,15 +108,32 @@ def prepare_cap_curve(look: Look, scope: Scope) -> CapCurve | None:
         return None
     cliff = look.cliffs["post"].get(scope.feature)
     own_cap_ms = float(cliff.at_ms) if cliff else curve.longest_ms
-    first = curve.time_ms[np.searchsorted(1 - curve.survival, 0.01)] if curve.survival[-1] < 0.99 else curve.time_ms[0]
+    first = (
+        curve.time_ms[np.searchsorted(1 - curve.survival, 0.01)]
+        if curve.survival[-1] < 0.99
+        else curve.time_ms[0]
+    )
     caps = np.geomspace(max(first, 1.0), max(own_cap_ms, first * 1.01), CAP_STEPS)
     few = caps[:: CAP_STEPS // 6]  # how much the hours vary changes slowly along the curve
     spread = np.interp(caps, few, [inflation_beyond(look, scope, cap) for cap in few])
-    found = [survival_at(curve, cap, level=LEVEL, inflation=inflation) for cap, inflation in zip(caps, spread, strict=True)]
-    share = np.array([(point.value, point.low, point.high) if point.value is not None else (np.nan,) * 3 for point in found])
+    found = [
+        survival_at(curve, cap, level=LEVEL, inflation=inflation)
+        for cap, inflation in zip(caps, spread, strict=True)
+    ]
+    share = np.array(
+        [
+            (point.value, point.low, point.high) if point.value is not None else (np.nan,) * 3
+            for point in found
+        ]
+    )
     knobs = knobs_of(look, scope)
-    answers = [survival_at(curve, knob.at, level=LEVEL, inflation=inflation_beyond(look, scope, knob.at)) for knob in knobs]
-    at_knobs = tuple(None if found.value is None else (found.value, found.low, found.high) for found in answers)
+    answers = [
+        survival_at(curve, knob.at, level=LEVEL, inflation=inflation_beyond(look, scope, knob.at))
+        for knob in knobs
+    ]
+    at_knobs = tuple(
+        None if found.value is None else (found.value, found.low, found.high) for found in answers
+    )
     return CapCurve(caps, *share.T, own_cap_ms, knobs, at_knobs, curve.n_calls)
 
 
@@ -119,7 +160,9 @@ def knobs_of(look: Look, scope: Scope) -> tuple[Mark, ...]:
 def survival_of(arm: Arm, scope: Scope) -> SurvivalCurve:
     """Kaplan-Meier curve of the scope's calls in one arm."""
     rows = timed_calls(arm, scope)
-    return kaplan_meier(rows["latency_ms"].to_numpy(), rows["answered"].to_numpy(), rows["failed"].to_numpy())
+    return kaplan_meier(
+        rows["latency_ms"].to_numpy(), rows["answered"].to_numpy(), rows["failed"].to_numpy()
+    )
 
 
 def timed_calls(arm: Arm, scope: Scope) -> pd.DataFrame:
@@ -130,7 +173,11 @@ def timed_calls(arm: Arm, scope: Scope) -> pd.DataFrame:
         if asked is None:
             continue
         if set(asked) & set("*?["):
-            fitting = [value for value in rows[column].dropna().unique() if Scope(asked).matches(value, None)]
+            fitting = [
+                value
+                for value in rows[column].dropna().unique()
+                if Scope(asked).matches(value, None)
+            ]
             chosen &= rows[column].isin(fitting).to_numpy(dtype=bool)
         else:
             chosen &= (rows[column] == asked).to_numpy(dtype=bool, na_value=False)
@@ -172,14 +219,25 @@ def _answered(arm: Arm, scope: Scope, inflation: float) -> AnswerCurve:
     steps = Steps(*thin(curve.time_ms, curve.survival), curve.n_calls)
     band_x = thin(curve.time_ms, curve.survival, BAND_STEPS)[0]
     band = [survival_at(curve, time_ms, level=LEVEL, inflation=inflation) for time_ms in band_x]
-    low, high = (np.array([getattr(point, end) for point in band], dtype=float) for end in ("low", "high"))
-    return AnswerCurve(steps, band_x, low, high, float(curve.failed.sum() / curve.n_calls) if curve.n_calls else 0.0)
+    low, high = (
+        np.array([getattr(point, end) for point in band], dtype=float) for end in ("low", "high")
+    )
+    return AnswerCurve(
+        steps,
+        band_x,
+        low,
+        high,
+        float(curve.failed.sum() / curve.n_calls) if curve.n_calls else 0.0,
+    )
 
 
 def bars(rows: pd.DataFrame, edges: Floats) -> tuple[Floats, Floats]:
     """Failed and answered calls between the edges, as shares of all."""
     total = max(int(rows["calls"].sum()), 1)
-    failed, answered = (np.histogram(rows["latency_ms"], bins=edges, weights=rows[column])[0] / total for column in ("failed", "answered"))
+    failed, answered = (
+        np.histogram(rows["latency_ms"], bins=edges, weights=rows[column])[0] / total
+        for column in ("failed", "answered")
+    )
     return failed, answered
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.report.runner import RESULT_MIME
+from analysis.report.notebook.runner import RESULT_MIME
 
 
 @dataclass(frozen=True)

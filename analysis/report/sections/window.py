@@ -7,15 +7,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analysis import clock
-from analysis.decision.scope import Scope
+from analysis.counting.scope import Scope
 from analysis.errors import WrongUse
 from analysis.history.stages import find_marks
-from analysis.report import controls_prose, method, prose, verdict_prose
 from analysis.report.figures.picture import Picture
 from analysis.report.prepared.values import Mark
 from analysis.report.rendering import Section, anchor_of, render
-from analysis.report.sections.pictures import cap_picture, card_pictures, forest_picture, slowness_picture
+from analysis.report.sections.pictures import (
+    cap_picture,
+    card_pictures,
+    forest_picture,
+    slowness_picture,
+)
 from analysis.report.sections.result import Published
+from analysis.text import controls_section as controls_prose
+from analysis.text import method, prose
+from analysis.text import verdict as verdict_prose
 from analysis.window import HOUR, hour_from
 
 if TYPE_CHECKING:
@@ -42,7 +49,9 @@ def choose_look(rollout: Rollout, window: str, start: str = "", end: str = "") -
     if end:
         return rollout.explore(clock.parse_instant(start), clock.parse_instant(end))
     if start:
-        return rollout.look(window, first_hour=hour_from(rollout.deployed_at, clock.parse_instant(start)))
+        return rollout.look(
+            window, first_hour=hour_from(rollout.deployed_at, clock.parse_instant(start))
+        )
     return rollout.look(window)
 
 
@@ -56,53 +65,88 @@ class WindowSections:
     def marks(self) -> tuple[Mark, ...]:
         """Later deployments and turned knobs, in hours from the deploy."""
         deployed_at = clock.parse_instant(self.look.result["deployed_at"])
-        return tuple(Mark((mark.at - deployed_at) / HOUR, mark.text) for mark in find_marks(self.look.settings))
+        return tuple(
+            Mark((mark.at - deployed_at) / HOUR, mark.text)
+            for mark in find_marks(self.look.settings)
+        )
 
     @cached_property
     def verdict(self) -> Section:
         """The verdict in one sentence, and three boxes: what changed, how sure, what to do now."""
         result, settings = self.look.result, self.look.settings
         html = render(
-            "sections/verdict.html.j2", result=result, headline=verdict_prose.headline(result), changed=verdict_prose.box_changed(result),
-            sure=verdict_prose.box_sure(result), steps=verdict_prose.steps_of(result, settings),
+            "sections/verdict.html.j2",
+            result=result,
+            headline=verdict_prose.headline(result),
+            changed=verdict_prose.box_changed(result),
+            sure=verdict_prose.box_sure(result),
+            steps=verdict_prose.steps_of(result, settings),
             not_randomised=verdict_prose.NOT_RANDOMISED,
-            no_finding=verdict_prose.NO_FINDING if result["verdict"] == "untrusted" else verdict_prose.NOTHING_DECLARED,
+            no_finding=verdict_prose.NO_FINDING
+            if result["verdict"] == "untrusted"
+            else verdict_prose.NOTHING_DECLARED,
             is_sample=prose.is_sample(settings.source.path),
-        )  # fmt: skip
-        return Section(html, f"{verdict_prose.VERDICTS[result['verdict']].word}. {verdict_prose.headline(result)}\n{result['reason']}")
+        )
+        return Section(
+            html,
+            f"{verdict_prose.VERDICTS[result['verdict']].word}. {verdict_prose.headline(result)}\n{result['reason']}",
+        )
 
     @cached_property
     def expectations(self) -> Section:
         """Every expectation: the forest plot, then the numbers and a sentence each."""
-        pictures = [forest_picture(self.look.result, too_small=self.look.settings.monitoring.smallest_useful)]
-        figure = render("sections/pictures.html.j2", lines=[], pictures=pictures if self.look.result["expectations"] else [])
-        return self._findings("expectations", "Expectations, before and after", "No expectation is declared.", before=figure)
+        pictures = [
+            forest_picture(
+                self.look.result, too_small=self.look.settings.monitoring.smallest_useful
+            )
+        ]
+        figure = render(
+            "sections/pictures.html.j2",
+            lines=[],
+            pictures=pictures if self.look.result["expectations"] else [],
+        )
+        return self._findings(
+            "expectations",
+            "Expectations, before and after",
+            "No expectation is declared.",
+            before=figure,
+        )
 
     @cached_property
     def features(self) -> Section:
         """A card for each declared feature."""
         cards = [self._card(feature) for feature in self.declared_features]
         html = render("sections/cards.html.j2", cards=cards)
-        return Section(html, "\n".join(found["sentence"] for card in cards for found in card.findings))
+        return Section(
+            html, "\n".join(found["sentence"] for card in cards for found in card.findings)
+        )
 
     @cached_property
     def guardrails(self) -> Section:
         """Every guardrail: what must not get worse."""
-        return self._findings("guardrails", "Guardrails, before and after", "No guardrail is declared.")
+        return self._findings(
+            "guardrails", "Guardrails, before and after", "No guardrail is declared."
+        )
 
     @cached_property
     def controls(self) -> Section:
         """What features that the deploy did not touch did meanwhile: both numbers, and a figure for the metrics of time."""
         rows = controls_prose.controls_rows(self.look.result)
         intro = controls_prose.controls_lines(self.look.result)
-        html = render("sections/controls.html.j2", lines=intro, rows=rows, pictures=self.slowness_pictures)
+        html = render(
+            "sections/controls.html.j2", lines=intro, rows=rows, pictures=self.slowness_pictures
+        )
         return Section(html, "\n".join([*intro, *(row.sentence for row in rows)]))
 
     @cached_property
     def what_if(self) -> Section:
         """What another cap would do, feature by feature, for features that have a cap or a knob for it."""
         lines = verdict_prose.what_if_lines(self.look, self._capped)
-        html = render("sections/pictures.html.j2", lines=lines or [verdict_prose.NO_CAP], pictures=self.cap_pictures)
+        html = render(
+            "sections/pictures.html.j2",
+            lines=lines or [verdict_prose.NO_CAP],
+            pictures=self.cap_pictures,
+        )
         return Section(html, "\n".join(lines or [verdict_prose.NO_CAP]))
 
     @cached_property
@@ -139,33 +183,64 @@ class WindowSections:
     @cached_property
     def slowness_pictures(self) -> list[Picture]:
         """The claims of time beside the untouched features; the first three that have any."""
-        found = [part for finding in (*self.look.expectations, *self.look.guardrails) for part in (finding.parts or (finding,))]
-        timed = [part.measured for part in found if part.measured and part.measured.metric.unit == "ms"]
-        others = [part.measured for part in found if part.measured and part.measured.metric.name.startswith("slower_than")]
-        pictures = [slowness_picture(measured, marks=self.marks) for measured in (*timed, *others)[:MOST_SLOWNESS]]
+        found = [
+            part
+            for finding in (*self.look.expectations, *self.look.guardrails)
+            for part in (finding.parts or (finding,))
+        ]
+        timed = [
+            part.measured for part in found if part.measured and part.measured.metric.unit == "ms"
+        ]
+        others = [
+            part.measured
+            for part in found
+            if part.measured and part.measured.metric.name.startswith("slower_than")
+        ]
+        pictures = [
+            slowness_picture(measured, marks=self.marks)
+            for measured in (*timed, *others)[:MOST_SLOWNESS]
+        ]
         return [picture for picture in pictures if picture]
 
     @cached_property
     def cap_pictures(self) -> list[Picture]:
         """What a cap would cut off, for each declared feature that has a cap or a knob for one."""
-        return [picture for feature in self._capped if (picture := cap_picture(self.look, Scope(feature)))]
+        return [
+            picture
+            for feature in self._capped
+            if (picture := cap_picture(self.look, Scope(feature)))
+        ]
 
     @cached_property
     def declared_features(self) -> list[str]:
         """The features that expectations and guardrails name, in the file's order."""
-        named = (part.feature for claim in self.look.settings.claims for part in (claim.any_of or (claim,)))
+        named = (
+            part.feature
+            for claim in self.look.settings.claims
+            for part in (claim.any_of or (claim,))
+        )
         return list(dict.fromkeys(feature for feature in named if feature and "*" not in feature))
 
     def _findings(self, family: str, title: str, nothing: str, *, before: str = "") -> Section:
         findings = self.look.result[family]
         note = method.TABLE_NOTE if family == "expectations" else ""
-        html = render("sections/findings.html.j2", findings=findings, title=title, nothing=nothing, note=note)
+        html = render(
+            "sections/findings.html.j2", findings=findings, title=title, nothing=nothing, note=note
+        )
         return Section(before + html, "\n".join(found["sentence"] for found in findings) or nothing)
 
     def _card(self, feature: str) -> Card:
-        found: list[dict[str, Any]] = [*self.look.result["expectations"], *self.look.result["guardrails"]]
+        found: list[dict[str, Any]] = [
+            *self.look.result["expectations"],
+            *self.look.result["guardrails"],
+        ]
         chosen = tuple(item for item in found if item["feature"] == feature)
-        return Card(feature, "feature-" + anchor_of(feature), chosen, tuple(card_pictures(self.look, feature, marks=self.marks)))
+        return Card(
+            feature,
+            "feature-" + anchor_of(feature),
+            chosen,
+            tuple(card_pictures(self.look, feature, marks=self.marks)),
+        )
 
     @property
     def _capped(self) -> list[str]:
@@ -174,4 +249,6 @@ class WindowSections:
     def _has_cap(self, feature: str) -> bool:
         knobs = [knob for knob in self.look.settings.knobs if knob.new_cap_ms]
         named = {claim.name for claim in self.look.settings.claims if claim.feature == feature}
-        return feature in self.look.cliffs["post"] or any(knob.when.name in named or knob.when.feature == feature for knob in knobs)
+        return feature in self.look.cliffs["post"] or any(
+            knob.when.name in named or knob.when.feature == feature for knob in knobs
+        )

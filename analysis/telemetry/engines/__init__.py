@@ -51,7 +51,9 @@ def open_engine(settings: Settings, *, spark: Any = None) -> Engine:
     """
     name = settings.source.engine
     if spark is not None and name != "spark":
-        raise WrongUse(f"a Spark session is given and [source] has engine {name!r}; write engine = \"spark\", or give no session")
+        raise WrongUse(
+            f'a Spark session is given and [source] has engine {name!r}; write engine = "spark", or give no session'
+        )
     found = origin(settings)  # before it is opened: what changes meanwhile is seen as changed
     engine = _opened(settings, spark)
     engine.origin = found
@@ -61,7 +63,7 @@ def open_engine(settings: Settings, *, spark: Any = None) -> Engine:
 def _opened(settings: Settings, spark: Any) -> Engine:
     name = settings.source.engine
     if name == "duckdb":
-        from analysis.telemetry.engines.duckdb_engine import open_duckdb
+        from analysis.telemetry.engines.duckdb.engine import open_duckdb
 
         return open_duckdb(settings)
     if name in ("postgres", "sqlalchemy"):
@@ -69,7 +71,7 @@ def _opened(settings: Settings, spark: Any) -> Engine:
 
         return open_sqlalchemy(settings)
     if name == "spark":
-        from analysis.telemetry.engines.spark_engine import open_spark
+        from analysis.telemetry.engines.spark.engine import open_spark
 
         return open_spark(settings, session=spark)
     raise WrongUse(f"engine {name!r} is not known; use duckdb, postgres, sqlalchemy or spark")

@@ -25,16 +25,24 @@ _POSTGRES = ("postgres", "postgresql", "postgresql+psycopg2")
 def environment_url(variable: str | None, engine: str) -> URL:
     """The URL that the environment variable holds; WrongUse without the value when it holds none."""
     if not variable:
-        raise WrongUse(f"[source] has engine {engine!r} and no url_env; give the NAME of the variable that holds the URL")
+        raise WrongUse(
+            f"[source] has engine {engine!r} and no url_env; give the NAME of the variable that holds the URL"
+        )
     text = os.environ.get(variable, "").strip()
     if not text:
-        raise WrongUse(f"the environment variable {variable} of [source].url_env is not set; export the database URL in it")
+        raise WrongUse(
+            f"the environment variable {variable} of [source].url_env is not set; export the database URL in it"
+        )
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise WrongUse(f"the environment variable {variable} holds no database URL such as postgresql://user@host/name") from None
+        raise WrongUse(
+            f"the environment variable {variable} holds no database URL such as postgresql://user@host/name"
+        ) from None
     if engine == "postgres" and url.drivername not in _POSTGRES:
-        raise WrongUse(f"the environment variable {variable} holds no PostgreSQL URL; use engine = \"sqlalchemy\" for other databases")
+        raise WrongUse(
+            f'the environment variable {variable} holds no PostgreSQL URL; use engine = "sqlalchemy" for other databases'
+        )
     return url
 
 
@@ -42,7 +50,9 @@ def driver_url(url: URL) -> URL:
     """What SQLAlchemy gets: `postgres://` and `postgresql://` mean psycopg2 here, and libpq's own keys stay."""
     if url.drivername not in _POSTGRES:
         return url
-    kept = {key: value for key, value in url.query.items() if key in LIBPQ_KEYS and key != "options"}
+    kept = {
+        key: value for key, value in url.query.items() if key in LIBPQ_KEYS and key != "options"
+    }
     return url.set(drivername="postgresql+psycopg2", query=kept)
 
 

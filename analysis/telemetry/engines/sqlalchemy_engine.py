@@ -19,7 +19,12 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from sqlglot.dialects import Dialect
 
 from analysis.errors import RolloutError, WrongUse
-from analysis.telemetry.engines.database_url import connect_arguments, driver_url, environment_url, search_path
+from analysis.telemetry.engines.database_url import (
+    connect_arguments,
+    driver_url,
+    environment_url,
+    search_path,
+)
 from analysis.telemetry.engines.listening import request_behind, try_for, while_listening
 from analysis.telemetry.engines.refusals import explain_refusal
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, Mapping, load_mapping
@@ -28,9 +33,17 @@ from analysis.telemetry.queries import ErrorClass, Queries, Statement
 if TYPE_CHECKING:
     from analysis.config import Settings
 
-_DIALECTS = {"postgresql": "postgres", "cockroachdb": "postgres", "mariadb": "mysql", "mssql": "tsql"}
+_DIALECTS = {
+    "postgresql": "postgres",
+    "cockroachdb": "postgres",
+    "mariadb": "mysql",
+    "mssql": "tsql",
+}
 """SQLAlchemy's name of a dialect -> sqlglot's, where they differ."""
-_WANTED_TYPES = (("latencyMs", ("INT", "SMALLINT", "BIGINT"), "whole numbers"), ("createdAt", ("TIMESTAMP", "DATETIME"), "times"))
+_WANTED_TYPES = (
+    ("latencyMs", ("INT", "SMALLINT", "BIGINT"), "whole numbers"),
+    ("createdAt", ("TIMESTAMP", "DATETIME"), "times"),
+)
 _IN_MEMORY = {"work_mem": "64MB", "enable_sort": "off", "jit": "off"}
 """PostgreSQL takes the reckoned start of a call for a rare condition, expects few rows, and sorts millions on disk; told not to sort, it
 counts them in memory, in half the time. To compile a query takes longer than it saves."""
@@ -49,11 +62,22 @@ class SqlAlchemyEngine:
     groups_by_number = False
 
     def __init__(
-        self, engine: sqlalchemy.Engine, queries: Queries, *, name: str, dialect: str, timeout: timedelta, schema: str | None
+        self,
+        engine: sqlalchemy.Engine,
+        queries: Queries,
+        *,
+        name: str,
+        dialect: str,
+        timeout: timedelta,
+        schema: str | None,
     ) -> None:
         self._engine = engine
         self._timeout_s = timeout.total_seconds()
-        self._settings = _transaction_settings(timeout, schema, counts_in_memory=name == "postgres") if dialect == "postgres" else ()
+        self._settings = (
+            _transaction_settings(timeout, schema, counts_in_memory=name == "postgres")
+            if dialect == "postgres"
+            else ()
+        )
         self.name = name
         self.dialect = dialect
         self.queries = queries
@@ -62,7 +86,10 @@ class SqlAlchemyEngine:
         """Run one SELECT in its own read-only transaction; raises RolloutError with one sentence, never with the URL."""
         text = _as_text(statement.sql(self.dialect, placeholder="bound_parameter_{}_ends_here"))
         with self._reading(f"the query {statement.name!r}") as connection:
-            names, rows = while_listening(lambda: _answer(connection, text, statement.parameters), stop=lambda: _stop(connection))
+            names, rows = while_listening(
+                lambda: _answer(connection, text, statement.parameters),
+                stop=lambda: _stop(connection),
+            )
             return _in_utc(pd.DataFrame.from_records(rows, columns=names))
 
     def columns(self) -> dict[str, str]:
@@ -81,7 +108,9 @@ class SqlAlchemyEngine:
         mapping = self.queries.mapping
         schema, _, name = str(mapping.table).rpartition(".")
         with self._reading("looking up the primary key") as connection:
-            keys = sqlalchemy.inspect(connection).get_pk_constraint(name, schema=schema or None)["constrained_columns"]
+            keys = sqlalchemy.inspect(connection).get_pk_constraint(name, schema=schema or None)[
+                "constrained_columns"
+            ]
         return [dict(mapping.columns).get("id", "id").strip('"')] == keys
 
     def close(self) -> None:
@@ -93,7 +122,11 @@ class SqlAlchemyEngine:
         """A read-only transaction; what goes wrong in it becomes one sentence, and it never lasts much longer than the time limit."""
         given_up: list[bool] = []
         try:
-            with self._engine.connect() as connection, connection.begin(), self._patience(connection, given_up):
+            with (
+                self._engine.connect() as connection,
+                connection.begin(),
+                self._patience(connection, given_up),
+            ):
                 for setting, value in self._settings:
                     connection.execute(sqlalchemy.text(setting), value)
                 yield connection
@@ -101,12 +134,16 @@ class SqlAlchemyEngine:
             if request := request_behind(error):
                 raise request from None
             if given_up:
-                raise RolloutError(f"{doing} got no answer within [source].timeout; check the network, then run again") from None
+                raise RolloutError(
+                    f"{doing} got no answer within [source].timeout; check the network, then run again"
+                ) from None
             raise explain_refusal(error, doing) from None
         except ValueError as error:
             if "NUL" not in str(error):
                 raise
-            raise WrongUse(f"{doing} was given a text with a NUL character; take it out of rollout.toml or the argument") from None
+            raise WrongUse(
+                f"{doing} was given a text with a NUL character; take it out of rollout.toml or the argument"
+            ) from None
 
     @contextmanager
     def _patience(self, connection: sqlalchemy.Connection, given_up: list[bool]) -> Iterator[None]:
@@ -140,11 +177,17 @@ def open_sqlalchemy(settings: Settings) -> SqlAlchemyEngine:
     try:
         engine = sqlalchemy.create_engine(driver_url(url), connect_args=connect_arguments(url))
     except (NoSuchModuleError, ModuleNotFoundError):
-        raise WrongUse(f"${source.url_env} names the database {url.drivername!r}, whose driver is not installed; install it") from None
+        raise WrongUse(
+            f"${source.url_env} names the database {url.drivername!r}, whose driver is not installed; install it"
+        ) from None
     dialect = _DIALECTS.get(engine.dialect.name, engine.dialect.name)
     if Dialect.get(dialect) is None:
-        raise WrongUse(f"${source.url_env} names the database {engine.dialect.name!r}, whose SQL is not known; use postgres or duckdb")
-    classes = tuple(ErrorClass(item.name, tuple(item.contains), item.pattern) for item in settings.error_classes)
+        raise WrongUse(
+            f"${source.url_env} names the database {engine.dialect.name!r}, whose SQL is not known; use postgres or duckdb"
+        )
+    classes = tuple(
+        ErrorClass(item.name, tuple(item.contains), item.pattern) for item in settings.error_classes
+    )
     opened = SqlAlchemyEngine(
         engine,
         Queries(mapping, classes),
@@ -170,21 +213,33 @@ def _check_dialect(opened: SqlAlchemyEngine) -> None:
     try:
         opened.fetch(statement)
     except RolloutError:
-        raise WrongUse(f"the queries do not run on {opened.name}; use postgres, or export the calls to Parquet for duckdb") from None
+        raise WrongUse(
+            f"the queries do not run on {opened.name}; use postgres, or export the calls to Parquet for duckdb"
+        ) from None
 
 
-def _transaction_settings(timeout: timedelta, schema: str | None, *, counts_in_memory: bool) -> tuple[tuple[str, dict[str, str]], ...]:
+def _transaction_settings(
+    timeout: timedelta, schema: str | None, *, counts_in_memory: bool
+) -> tuple[tuple[str, dict[str, str]], ...]:
     """What each transaction sets for itself: it works behind a pooler too, where a session is shared."""
     settings = [
         ("SET TRANSACTION READ ONLY", {}),
         ("SELECT set_config('statement_timeout', :value, true)", {"value": _milliseconds(timeout)}),
-        ("SELECT set_config('lock_timeout', :value, true)", {"value": _milliseconds(min(timeout / 2, LONGEST_WAIT_FOR_A_LOCK))}),
+        (
+            "SELECT set_config('lock_timeout', :value, true)",
+            {"value": _milliseconds(min(timeout / 2, LONGEST_WAIT_FOR_A_LOCK))},
+        ),
         ("SELECT set_config('TimeZone', 'UTC', true)", {}),
     ]
     if counts_in_memory:
-        settings += [("SELECT set_config(:name, :value, true)", {"name": name, "value": value}) for name, value in _IN_MEMORY.items()]
+        settings += [
+            ("SELECT set_config(:name, :value, true)", {"name": name, "value": value})
+            for name, value in _IN_MEMORY.items()
+        ]
     if schema:
-        settings.append(("SELECT set_config('search_path', quote_ident(:value), true)", {"value": schema}))
+        settings.append(
+            ("SELECT set_config('search_path', quote_ident(:value), true)", {"value": schema})
+        )
     return tuple(settings)
 
 
@@ -234,13 +289,19 @@ def _in_utc(rows: pd.DataFrame) -> pd.DataFrame:
 def _check_table(columns: dict[str, str], mapping: Mapping) -> None:
     table = str(mapping.table)
     if not columns:
-        raise WrongUse(f"the database has no table {table!r} that this role can see; set [source].table or grant SELECT on it")
+        raise WrongUse(
+            f"the database has no table {table!r} that this role can see; set [source].table or grant SELECT on it"
+        )
     if mapping.columns:
         mapping.check_fits(columns, f"table {table!r}")
         return
     missing = [column for column in CANONICAL_COLUMNS if column not in columns]
     if missing:
-        raise WrongUse(f"table {table!r} has no column {missing[0]!r}; it needs {', '.join(CANONICAL_COLUMNS)} (or write a mapping)")
+        raise WrongUse(
+            f"table {table!r} has no column {missing[0]!r}; it needs {', '.join(CANONICAL_COLUMNS)} (or write a mapping)"
+        )
     for column, kinds, wanted in _WANTED_TYPES:
         if not (kind := columns[column]).upper().startswith(kinds):
-            raise WrongUse(f"table {table!r}: {column} is of type {kind}, which does not hold {wanted}; write a mapping that casts it")
+            raise WrongUse(
+                f"table {table!r}: {column} is of type {kind}, which does not hold {wanted}; write a mapping that casts it"
+            )

@@ -16,7 +16,7 @@ import time
 _kept = os.environ.get("KEPT")
 _fault = os.environ.get("FAULT", "").split("|")
 _numbers = {"kept": 0, "met": 0}
-_is_command = "analysis.report.kernel" not in " ".join(sys.orig_argv)
+_is_command = "analysis.report.notebook.kernel" not in " ".join(sys.orig_argv)
 
 
 def _watch(event: str, arguments: tuple) -> None:
@@ -32,7 +32,9 @@ def _watch(event: str, arguments: tuple) -> None:
 
 
 def _keep(path: object, folder: object) -> None:
-    if not isinstance(path, str | bytes | os.PathLike) or (name := os.fsdecode(path)).startswith(_kept):
+    if not isinstance(path, str | bytes | os.PathLike) or (name := os.fsdecode(path)).startswith(
+        _kept
+    ):
         return
     _numbers["kept"] += 1
     copy = os.path.join(_kept, f"{os.getpid()}-{_numbers['kept']}-{os.path.basename(name)[-100:]}")
@@ -67,6 +69,8 @@ def _break(event: str, arguments: tuple) -> None:
 
 
 if _kept:
-    _log = os.open(os.path.join(_kept, "written.txt"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    _log = os.open(
+        os.path.join(_kept, "written.txt"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+    )
 if _kept or len(_fault) == 4:
     sys.addaudithook(_watch)

@@ -1,0 +1,301 @@
+"""Every comparison of a look beside what the untouched features did, from the tables of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.counting.scope import Scope
+from analysis.decision.controls.pace import SLOWNESS, CallsByLatency, is_class_rate, kind_of
+from analysis.decision.controls.selection import Choice
+from analysis.metrics import Metric
+from analysis.statistics.comparison import Comparison, compare
+from analysis.statistics.controls import (
+    FEWEST_CONTROLS,
+    Guarded,
+    Proportional,
+    Untouched,
+    guard,
+    screen,
+)
+from analysis.statistics.controls_adjusted import compare_adjusted
+from analysis.statistics.controls_index import (
+    MOVED_P,
+    Control,
+    SlownessIndex,
+    pace_of,
+    slowness_index,
+    weigh_control,
+)
+from analysis.statistics.controls_proportional import (
+    Kind,
+    TimedCalls,
+    proportional_factor,
+    proportional_share,
+)
+from analysis.statistics.placebo import PretendedDeploy, pretended_deploys
+from analysis.statistics.totals import SUMS, ArmTotals, Standardised, standardise
+
+if TYPE_CHECKING:
+    from analysis.decision.claims import Arms
+
+FEWEST_EVENTS = 5
+
+
+class Guard:
+    """The untouched features of both arms: every comparison passes here, and leaves with the three of CONTROLS."""
+
+    def __init__(self, arms: Arms) -> None:
+        self._arms = arms
+        self._screened: dict[tuple, tuple[tuple[Control, ...], tuple[str, ...]]] = {}
+        self._indexes: dict[tuple, SlownessIndex] = {}
+        self._pretended: dict[tuple, dict[int, SlownessIndex]] = {}
+
+    def compare(
+        self,
+        plain: Comparison,
+        sides: tuple[ArmTotals, ArmTotals],
+        *,
+        scope: Scope,
+        metric: Metric,
+        hours: tuple[int, int],
+    ) -> Guarded:
+        """The plain comparison of these sides beside the adjusted and the proportional one, where the provider's pace matters."""
+        if plain.difference is None or not (kind_of(metric) or is_class_rate(metric)):
+            return guard(plain)
+        index, dropped = self.index_of(scope, hours)
+        if index is None:
+            return guard(plain)
+        target = standardise(*sides, first_hour=self._first_hour(hours))
+        judge = self._vetoed if is_class_rate(metric) else self._adjusted
+        return judge(plain, target, index, dropped, scope=scope, metric=metric, hours=hours)
+
+    def compare_pretended(
+        self,
+        plain: Comparison,
+        sides: tuple[ArmTotals, ArmTotals],
+        deploy: PretendedDeploy,
+        *,
+        scope: Scope,
+        metric: Metric,
+        hours: tuple[int, int],
+    ) -> Comparison:
+        """The same at a pretended deploy inside the baseline. What the same errors did elsewhere is not asked: it only silences."""
+        kind = kind_of(metric)
+        index, dropped = (
+            self.index_of(scope, hours) if kind and plain.difference is not None else (None, ())
+        )
+        index = index and self._index_at(index, deploy, hours)
+        if index is None:
+            return plain
+        target = standardise(*sides, first_hour=deploy.first_hour)
+        adjusted = None if is_class_rate(metric) else compare_adjusted(plain, target, index)
+        baseline = self._by_latency[0].of(scope, metric, hours) if index.moved else []
+        proportional = (
+            _at_pace(plain, kind, metric, baseline, baseline, pace_of(index, target))
+            if index.moved
+            else None
+        )
+        return guard(
+            plain,
+            adjusted=adjusted,
+            proportional=proportional,
+            moved=index.moved,
+            untouched=Untouched(index, dropped),
+        )
+
+    def choice_of(self, scope: Scope) -> Choice:
+        """Which controls a scope has, and if none, why."""
+        return self._arms.controls.of(self._calls_of(scope))
+
+    def index_of(
+        self, scope: Scope, hours: tuple[int, int]
+    ) -> tuple[SlownessIndex | None, tuple[str, ...]]:
+        """The slowness of the scope's controls over these hours, and who was thrown out; None with fewer than two.
+
+        A control that is itself looked at is screened with the others and then left out.
+        """
+        target = set(self._calls_of(scope))
+        chosen = set(self.choice_of(scope).features)
+        itself = (
+            target & set(self._arms.controls.features) if len(target) == 1 and chosen else set()
+        )
+        kept, dropped = self._screen(tuple(sorted(chosen | itself)), hours)
+        others = tuple(control for control in kept if control.name not in itself)
+        if len(others) < FEWEST_CONTROLS:
+            return None, ()
+        key = (tuple(control.name for control in others), hours)
+        if key not in self._indexes:
+            self._indexes[key] = slowness_index(others)
+        return self._indexes[key], tuple(name for name in dropped if name not in itself)
+
+    def _screen(
+        self, features: tuple[str, ...], hours: tuple[int, int]
+    ) -> tuple[tuple[Control, ...], tuple[str, ...]]:
+        key = (features, hours)
+        if key not in self._screened:
+            first_hour = self._first_hour(hours)
+            sides = {
+                feature: self._arms.totals(Scope(feature), SLOWNESS, hours) for feature in features
+            }
+            weighed = [
+                weigh_control(feature, *both, first_hour=first_hour)
+                for feature, both in sides.items()
+            ]
+            self._screened[key] = screen([control for control in weighed if control is not None])
+        return self._screened[key]
+
+    def _adjusted(
+        self,
+        plain: Comparison,
+        target: Standardised,
+        index: SlownessIndex,
+        dropped: tuple[str, ...],
+        *,
+        scope: Scope,
+        metric: Metric,
+        hours: tuple[int, int],
+    ) -> Guarded:
+        """A metric of time: the adjusted comparison decides while the untouched features stand still."""
+        adjusted = compare_adjusted(plain, target, index)
+        proportional = (
+            self._at_pace(plain, kind_of(metric), scope, metric, hours, pace_of(index, target))
+            if index.moved
+            else None
+        )
+        return guard(
+            plain,
+            adjusted=adjusted,
+            proportional=proportional,
+            moved=index.moved,
+            untouched=Untouched(index, dropped),
+        )
+
+    def _vetoed(
+        self,
+        plain: Comparison,
+        target: Standardised,
+        index: SlownessIndex,
+        dropped: tuple[str, ...],
+        *,
+        scope: Scope,
+        metric: Metric,
+        hours: tuple[int, int],
+    ) -> Guarded:
+        """An error class: the plain comparison decides; where pace or class moved elsewhere, it must hold beside that too."""
+        kind, corrections = kind_of(metric), []
+        factor = self._class_factor(index.names, metric, hours)
+        if factor is not None:
+            corrections.append(Proportional(plain, factor))
+        if kind and index.moved:
+            corrections.append(
+                self._at_pace(plain, kind, scope, metric, hours, pace_of(index, target))
+            )
+        corrections.sort(key=lambda one: -abs(np.log(one.factor)))
+        untouched = Untouched(index, dropped, None if factor is None else factor - 1.0)
+        strongest, others = (corrections[0], tuple(corrections[1:])) if corrections else (None, ())
+        return guard(
+            plain,
+            proportional=strongest,
+            others=others,
+            moved=strongest is not None,
+            untouched=untouched,
+        )
+
+    def _class_factor(
+        self, names: Sequence[str], metric: Metric, hours: tuple[int, int]
+    ) -> float | None:
+        """Ratio of the same class in the untouched features, post over baseline; None where it did not move or has too few events."""
+        totals = [self._arms.totals(Scope(name), metric, hours) for name in names]
+        found = compare(
+            *(_stacked([pair[side] for pair in totals]) for side in (0, 1)),
+            indicator=True,
+            first_hour=self._first_hour(hours),
+        )
+        if max(found.baseline_y, found.post_y) < FEWEST_EVENTS or found.p_value() >= MOVED_P:
+            return None
+        if found.ratio:
+            return found.ratio
+        # one arm has none of those that can be compared: half an event in both, over all calls
+        return (found.post_y + 0.5) / found.post_n / ((found.baseline_y + 0.5) / found.baseline_n)
+
+    def _at_pace(
+        self,
+        plain: Comparison,
+        kind: Kind,
+        scope: Scope,
+        metric: Metric,
+        hours: tuple[int, int],
+        pace: float,
+    ) -> Proportional:
+        baseline, post = (side.of(scope, metric, hours) for side in self._by_latency)
+        return _at_pace(plain, kind, metric, baseline, post, pace)
+
+    def _index_at(
+        self, index: SlownessIndex, deploy: PretendedDeploy, hours: tuple[int, int]
+    ) -> SlownessIndex | None:
+        """The index as a pretended deploy meets it; None where it has no calls there."""
+        key = (index.names, hours)
+        if key not in self._pretended:
+            length = min(hours[1] - hours[0], self._arms.cycle.hours)
+            deploys = pretended_deploys(index.together.baseline, hours=length)
+            self._pretended[key] = {one.start_hour: _pretend(index, one) for one in deploys}
+        return self._pretended[key].get(deploy.start_hour)
+
+    def _first_hour(self, hours: tuple[int, int]) -> int:
+        return hours[0] % self._arms.cycle.hours
+
+    def _calls_of(self, scope: Scope) -> dict[str, float]:
+        """The features of a scope, with their calls in the baseline."""
+        found: dict[str, float] = {}
+        for (feature, source), calls in self._traffic.items():
+            if scope.matches(feature, source):
+                found[feature] = found.get(feature, 0.0) + calls
+        return found
+
+    @cached_property
+    def _traffic(self) -> dict[tuple[str, str | None], float]:
+        """Calls of the baseline per feature and source."""
+        counted = self._arms.baseline.hourly.rows.groupby(["feature", "source"], dropna=False)[
+            "calls"
+        ].sum()
+        return {
+            (str(feature), source if isinstance(source, str) else None): float(calls)
+            for (feature, source), calls in counted.items()
+        }
+
+    @cached_property
+    def _by_latency(self) -> tuple[CallsByLatency, CallsByLatency]:
+        return CallsByLatency(self._arms.baseline, self._arms.cycle), CallsByLatency(
+            self._arms.post, self._arms.cycle
+        )
+
+
+def _at_pace(
+    plain: Comparison,
+    kind: Kind,
+    metric: Metric,
+    baseline: Sequence[TimedCalls],
+    post: Sequence[TimedCalls],
+    pace: float,
+) -> Proportional:
+    """The full proportional correction: the baseline's calls at the provider's new pace."""
+    from_zero = proportional_share(kind, baseline, movement=pace) if metric.indicator else 0.0
+    return Proportional(plain, proportional_factor(kind, baseline, post, movement=pace), from_zero)
+
+
+def _pretend(index: SlownessIndex, deploy: PretendedDeploy) -> SlownessIndex:
+    window = slice(deploy.start_hour, deploy.start_hour + deploy.post.y.shape[2])
+    together = Control("together", deploy.baseline, deploy.post, deploy.first_hour)
+    return SlownessIndex(index.names, index.baseline, index.baseline.ravel()[window], together)
+
+
+def _stacked(arms: Sequence[ArmTotals]) -> ArmTotals:
+    """All strata of several features, side by side."""
+    return ArmTotals(
+        **{name: np.concatenate([getattr(arm, name) for arm in arms]) for name in SUMS},
+        usable=arms[0].usable,
+    )

@@ -1,0 +1,147 @@
+"""How the provider's pace works on each metric, and the calls by latency that the full correction multiplies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+
+from analysis.counting.load import Arm
+from analysis.counting.scope import Cycle, Scope
+from analysis.metrics import OUTCOME_CODES, Metric
+from analysis.statistics.controls_proportional import Kind, TimedCalls
+
+SLOWNESS = Metric(
+    "slowness",
+    "capped time",
+    "time of answers and timeouts, cut at the feature's cap or its baseline's p99",
+    "up",
+    "ms",
+    "hourly",
+    y="capped_ms * (outcome <= 1)",
+    n="timed_calls * (outcome <= 1)",
+    yy="capped_ms_2 * (outcome <= 1)",
+    yn="capped_ms * (outcome <= 1)",
+)
+"""What the slowness index is made of; outcome 0 is an answer, 1 a timeout."""
+
+_TIMES: Mapping[str, Kind] = {
+    "latency_mean": "time",
+    "rmst": "restricted time",
+    "time_per_success": "time per success",
+}
+_CLASSES: Mapping[str, Kind] = {"timeout_rate": "timeouts", "error_rate": "failures"}
+_SLOWER = "slower_than_"
+
+
+def kind_of(metric: Metric) -> Kind | None:
+    """How a slower provider changes the metric; None where only the same class elsewhere can say, and where it changes nothing."""
+    if metric.name.startswith(_SLOWER):
+        return "slower than"
+    return _TIMES.get(metric.name) or _CLASSES.get(metric.name)
+
+
+def is_class_rate(metric: Metric) -> bool:
+    """Whether it is the rate of an error class, or of all errors: the plain comparison decides there."""
+    return (
+        metric.table == "hourly" and metric.unit == "share" and not metric.name.startswith(_SLOWER)
+    )
+
+
+class CallsByLatency:
+    """The latency bins of one arm, feature by feature; what was counted once is kept."""
+
+    def __init__(self, arm: Arm, cycle: Cycle) -> None:
+        self._arm = arm
+        self._cycle = cycle
+        self._counted: dict[tuple, dict[str, tuple[np.ndarray, ...]]] = {}
+
+    def of(self, scope: Scope, metric: Metric, hours: tuple[int, int]) -> list[TimedCalls]:
+        """A scope's calls, one item a feature: in the post hours of a look, or in the baseline hours they are matched with."""
+        key = (scope, hours)
+        if key not in self._counted:
+            self._counted[key] = self._count(scope, hours)
+        return [
+            TimedCalls(
+                *counted,
+                cap_ms=self._caps.get(feature, np.inf),
+                limit_ms=self._limit(feature, metric),
+            )
+            for feature, counted in self._counted[key].items()
+        ]
+
+    def _count(self, scope: Scope, hours: tuple[int, int]) -> dict[str, tuple[np.ndarray, ...]]:
+        found: dict[str, list[np.ndarray]] = {}
+        for (feature, source), rows in self._rows.items():
+            if scope.matches(feature, source):
+                found.setdefault(feature, []).append(rows)
+        return {
+            feature: self._by_bin(np.concatenate(rows), hours) for feature, rows in found.items()
+        }
+
+    def _by_bin(self, rows: np.ndarray, hours: tuple[int, int]) -> tuple[np.ndarray, ...]:
+        """Of these positions in the table: edges and widths of the bins, and calls that were answered, timed out, and failed otherwise."""
+        bins = self._arm.bins.rows
+        rows = rows[self._compared(bins["hour"].to_numpy()[rows], hours)]
+        edges, place = np.unique(bins["bin_ms"].to_numpy(dtype=float)[rows], return_inverse=True)
+        width = np.where(edges < 100, 1.0, 10.0 ** (np.floor(np.log10(np.maximum(edges, 100))) - 1))
+        outcome, calls = (
+            np.minimum(bins["outcome"].to_numpy()[rows], 2),
+            bins["calls"].to_numpy(dtype=float)[rows],
+        )
+        return (
+            edges,
+            width,
+            *(
+                np.bincount(place, weights=calls * (outcome == code), minlength=edges.size)
+                for code in range(3)
+            ),
+        )
+
+    def _compared(self, hour: np.ndarray, hours: tuple[int, int]) -> np.ndarray:
+        matched = np.zeros(self._cycle.hours, dtype=bool)
+        matched[np.arange(*hours) % self._cycle.hours] = True
+        inside = (hour >= hours[0]) & (hour < hours[1])
+        return np.where(
+            hour < 0, (hour >= -self._cycle.span) & matched[hour % self._cycle.hours], inside
+        )
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str | None], np.ndarray]:
+        """Where in the table the rows of each feature and source stand."""
+        grouped = self._arm.bins.rows.groupby(["feature", "source"], dropna=False).indices
+        return {
+            (str(feature), source if isinstance(source, str) else None): rows
+            for (feature, source), rows in grouped.items()
+        }
+
+    @cached_property
+    def _caps(self) -> dict[str, float]:
+        """Where each feature's calls are cut off, ms: its timeout cliff, else the median of its timeouts; without either it has none."""
+        from analysis.decision.cliffs import (
+            find_cliffs,
+        )  # findings stand above this module, and cliffs know findings
+
+        latency = self._arm.latency
+        caps = {feature: float(cliff.at_ms) for feature, cliff in find_cliffs(latency).items()}
+        timeouts = latency.rows[latency.rows["outcome"] == OUTCOME_CODES["timeout"]]
+        for feature, counted in timeouts.groupby("feature"):
+            ordered = counted.sort_values("latency_ms")
+            middle = np.searchsorted(ordered["calls"].cumsum(), ordered["calls"].sum() / 2)
+            caps.setdefault(str(feature), float(ordered["latency_ms"].iloc[middle]))
+        return caps
+
+    def _limit(self, feature: str, metric: Metric) -> float:
+        """The threshold of slower_than, else tau of a restricted mean; nan for a feature that has none."""
+        column = (
+            f"{metric.name.removeprefix(_SLOWER)}_ms"
+            if metric.name.startswith(_SLOWER)
+            else "tau_ms"
+        )
+        return self._limits.get(feature, {}).get(column, np.nan)
+
+    @cached_property
+    def _limits(self) -> dict[str, dict[str, float]]:
+        limits = self._arm.limits.set_index("feature").astype(float)
+        return {str(feature): row.to_dict() for feature, row in limits.iterrows()}

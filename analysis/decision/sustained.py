@@ -1,0 +1,125 @@
+"""Does the improvement last? The trailing hours alone must confirm what the whole window shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from analysis.decision.claims import FEWEST_N, Arms, Measured, Plan
+from analysis.decision.findings import Finding
+from analysis.decision.power import ONE_SIDED
+from analysis.formatting import hours as hours_text
+from analysis.formatting import p_value as p_text
+from analysis.formatting import share
+from analysis.statistics.sustained import SMALLEST_EXPECTED, Sustained, check_sustained
+from analysis.window import HOUR
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """Whether every expectation holds in the trailing hours alone.
+
+    Attributes
+    ----------
+    holds : the rule of STATISTICS "Sustained" holds for every expectation.
+    remark : what was seen, or why it does not hold, as the end of a sentence.
+    """
+
+    holds: bool
+    remark: str
+
+
+def decide_lasting(
+    expectations: Sequence[Finding],
+    guardrails: Sequence[Finding],
+    arms: Arms,
+    plan: Plan,
+    *,
+    sustained_for: timedelta,
+) -> Lasting:
+    """The trailing `sustained_for` hours of the window, expectation by expectation; the first that fails is named."""
+    trailing = max(1, -(-sustained_for // HOUR))
+    seen = plan.hours[1] - plan.hours[0]
+    if not plan.is_planned:
+        return Lasting(False, "an exploratory look does not decide whether it lasts")
+    if seen < trailing:
+        return Lasting(
+            False,
+            f"whether it lasts is asked once {hours_text(trailing)} have passed, so far {hours_text(seen)} have",
+        )
+    if not all(found.state == "met" for found in guardrails if found.claim.critical):
+        return Lasting(False, "it is not sustained while a critical guardrail is not met")
+    for finding in expectations:
+        remark = _remark(finding, plan, trailing)
+        if remark:
+            return Lasting(False, f"it is not sustained: {finding.claim.name!r} {remark}")
+    return Lasting(True, f"the last {hours_text(trailing)} alone confirm it")
+
+
+def _remark(finding: Finding, plan: Plan, trailing: int) -> str:
+    """Why an expectation does not last; empty when it does. Of `any_of` one part that is met must last."""
+    if finding.state != "met":
+        return "is not met"
+    met = [part for part in finding.parts if part.state == "met"] or [finding]
+    remarks = [_remark_on(part, plan, trailing) for part in met]
+    return "" if "" in remarks else remarks[0]
+
+
+def _remark_on(finding: Finding, plan: Plan, trailing: int) -> str:
+    measured, span = finding.measured, hours_text(trailing)
+    late = Measured(
+        measured.claim,
+        measured.metric,
+        measured.scope,
+        measured.arms,
+        (plan.hours[1] - trailing, plan.hours[1]),
+    )
+    if (
+        late.decisive.post_n <= 0
+        and late.decisive.baseline_n / measured.arms.cycle.repeats >= FEWEST_N
+    ):
+        return f"cannot be seen in the last {span}: they hold none of its {measured.metric.among}"
+    if finding.claim.claim == "stays_zero":
+        return ""  # no event at all, so none in the last hours
+    if finding.claim.claim in ("no_worse", "below"):
+        lasts, p = _lasts(late)
+        return "" if lasts else f"does not hold in the last {span} alone (one-sided p {p_text(p)})"
+    found = _trailing(late, plan, trailing)
+    if found.holds:
+        return ""
+    if found.share_of_hours_better is not None and found.trailing_better:
+        return (
+            f"holds in only {share(found.share_of_hours_better)} of the last {span}; 80 % are asked"
+        )
+    return f"is not shown by the last {span} alone (one-sided p {p_text(found.p_value)})"
+
+
+def _lasts(late: Measured) -> tuple[bool, float]:
+    """The claim in the trailing hours, with its one-sided p; where events are rare, only that there is none against it."""
+    found = late.decisive
+    limit = (
+        late.limit if late.limit is not None else late.scale * (found.crude_baseline_value or 0.0)
+    )
+    usual_n = found.baseline_n / late.arms.cycle.repeats
+    if late.metric.indicator and limit * max(found.post_n, usual_n) < SMALLEST_EXPECTED:
+        against = late.p_value(late.harm_side)
+        return against > ONE_SIDED, against
+    p = late.p_value(late.good_side)
+    return p < ONE_SIDED, p
+
+
+def _trailing(late: Measured, plan: Plan, trailing: int) -> Sustained:
+    """The rule for what should change, with the provider's day taken out of the trailing hours as it is out of the window."""
+    baseline, post = late.arms.totals(late.scope, late.metric, plan.hours)
+    return check_sustained(
+        baseline,
+        post,
+        hours=trailing,
+        indicator=late.metric.indicator,
+        better=late.good_side,
+        crossed=True,
+        critical_guardrails_met=True,
+        first_hour=plan.hours[0] % late.arms.cycle.hours,
+        trailing=late.comparison,
+    )

@@ -1,0 +1,187 @@
+"""Reports from a rollout's settings to files that are whole: run the notebook, make the page, write everything, or say why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis import clock, files
+from analysis.errors import NotYetDue, RolloutError, WrongUse
+from analysis.history.ledger import only_one
+from analysis.report.notebook.runner import Executed, Progress, run_notebook, stopping_others
+from analysis.window import Window
+
+if TYPE_CHECKING:
+    from analysis.config import Settings
+
+NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
+AT_ONCE = 2  # each report is a process of its own, and most machines that watch have two cores
+PAGE, NOTEBOOK, RESULT, SUMMARY, FAILED = (
+    "report.html",
+    "notebook.ipynb",
+    "result.json",
+    "summary.md",
+    "failed.html",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ReportPaths:
+    """A report that was written.
+
+    Attributes
+    ----------
+    result : the object of its result.json.
+    page : its report.html.
+    """
+
+    result: dict[str, Any]
+    page: Path
+
+
+def run_window_report(
+    settings: Settings,
+    label: str | None,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    stage: int = 1,
+    github: bool = False,
+    tell: Progress | None = None,
+) -> ReportPaths:
+    """Write the report of a planned window (of a later stage from `start` on), or of an exploratory stretch from `start` to `end`."""
+    if label is not None:
+        settings.window_length(label)  # refused here when it is not planned, before a kernel starts
+        parameters = {"config": settings.path.name, "window": label}
+        if stage > 1 and start is not None:
+            parameters["start"] = clock.iso(start)
+    elif start is not None and end is not None:
+        parameters = {
+            "config": settings.path.name,
+            "start": clock.iso(start),
+            "end": clock.iso(end),
+        }
+    else:
+        raise WrongUse("give a window, or both ends of a stretch of time")
+    folder = window_folder(settings, label or stretch_folder(start, end), stage=stage)
+    return _run(settings, "window.ipynb", parameters, folder, github=github, tell=tell)
+
+
+def run_window_reports(
+    settings: Settings,
+    labels: Sequence[str],
+    *,
+    start: datetime | None = None,
+    stage: int = 1,
+    github: bool = False,
+    tell: Progress | None = None,
+) -> list[ReportPaths]:
+    """Write the reports of several planned windows of a stage, two at a time; the first goes alone when it has to freeze the baseline."""
+    run = partial(run_window_report, settings, start=start, stage=stage, github=github, tell=tell)
+    alone = 0 if (settings.outputs / "baseline" / "counts.parquet").exists() else 1
+    written = [run(label) for label in labels[:alone]]
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as workers:
+        started = [workers.submit(run, label) for label in labels[alone:]]
+        try:
+            return [*written, *(future.result() for future in started)]
+        except (KeyboardInterrupt, SystemExit):
+            with stopping_others():
+                workers.shutdown(cancel_futures=True)
+            raise
+
+
+def run_baseline_report(settings: Settings, *, tell: Progress | None = None) -> ReportPaths:
+    """Freeze the baseline and write its report."""
+    return _run(
+        settings,
+        "baseline.ipynb",
+        {"config": settings.path.name},
+        settings.outputs / "baseline",
+        tell=tell,
+    )
+
+
+def window_folder(settings: Settings, label: str, *, stage: int = 1) -> Path:
+    """Where a window's report lies; a later stage of the monitoring has a folder of its own."""
+    return (
+        (settings.outputs / f"stage-{stage}" if stage > 1 else settings.outputs) / "windows" / label
+    )
+
+
+def stretch_folder(start: datetime, end: datetime) -> str:
+    """The folder of an exploratory stretch: <from>--<to>, safe in every file system."""
+    return Window(start, end).folder
+
+
+def _run(
+    settings: Settings,
+    notebook: str,
+    parameters: Mapping[str, str],
+    folder: Path,
+    *,
+    github: bool = False,
+    tell: Progress | None = None,
+) -> ReportPaths:
+    """Run, make, write; when anything fails, leave failed.html beside whatever good report was there."""
+    from analysis.report.index import write_index
+
+    with only_one(
+        settings, "report", part=folder.relative_to(settings.outputs).as_posix(), busy=NotYetDue
+    ):
+        try:
+            executed = run_notebook(
+                NOTEBOOKS / notebook, parameters, folder=settings.folder, tell=tell
+            )
+            page = _write(settings, executed, folder, github=github)
+        except NotYetDue:
+            raise
+        except RolloutError as failure:
+            _write_failed(settings, folder, failure)
+            write_index(settings)
+            raise
+        write_index(settings)
+    return ReportPaths(executed.result, page)
+
+
+def _write(settings: Settings, executed: Executed, folder: Path, *, github: bool) -> Path:
+    """Everything of one report, all or none; the page comes last."""
+    import json
+
+    import nbformat
+
+    from analysis.report.page import export_page, figures_of
+    from analysis.report.places import facts_of
+    from analysis.report.summary import append_to_step_summary, summary_of
+
+    page = export_page(executed.notebook, facts_of(settings, executed.result, folder))
+    texts = {f"figures/{name}.svg": svg for name, svg in figures_of(page).items()}
+    texts |= {NOTEBOOK: nbformat.writes(executed.notebook), SUMMARY: summary_of(executed.result)}
+    texts |= {
+        RESULT: json.dumps(executed.result, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        PAGE: page,
+    }
+    files.write_texts(folder, texts)
+    _remove_others(folder / "figures", keep={Path(name).name for name in texts})
+    (folder / FAILED).unlink(missing_ok=True)
+    if github:
+        append_to_step_summary(texts[SUMMARY])
+    return folder / PAGE
+
+
+def _write_failed(settings: Settings, folder: Path, failure: RolloutError) -> None:
+    from analysis.report.failed import failed_page
+
+    has_report = (folder / PAGE).exists()
+    files.write_text(folder / FAILED, failed_page(settings, folder, failure, has_report=has_report))
+
+
+def _remove_others(folder: Path, *, keep: set[str]) -> None:
+    """Figures of an earlier run that this one does not have."""
+    for path in folder.glob("*.svg"):
+        if path.name not in keep:
+            path.unlink(missing_ok=True)

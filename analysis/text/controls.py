@@ -1,0 +1,229 @@
+"""What the untouched features say about a finding, in numbers and in words. Always both numbers, the plain one and the adjusted one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from analysis.decision.controls.pace import is_class_rate, kind_of
+from analysis.formatting import change_of, interval_of, share
+from analysis.metrics import Metric
+from analysis.statistics.comparison import Comparison
+from analysis.statistics.controls import Guarded, Proportional, Untouched
+
+if TYPE_CHECKING:
+    from analysis.decision.claims import Measured
+
+ONE_SIDED_LEVEL = 0.9
+PROVIDER = "the provider, or something the deploy did to all"
+SHOWN = {
+    None: ("better", "worse"),
+    "falls": ("better", "worse"),
+    "rises": ("better", "worse"),
+    "no_worse": ("within the margin", "beyond the margin"),
+    "below": ("below the limit", "above the limit"),
+    "stays_zero": ("below the limit", "above the limit"),
+}
+"""What a comparison that is sure says of each kind of claim, for it and against it."""
+NOT_SHOWN = "not shown"
+SAME_PACE = 0.0005
+
+
+def controls_object(measured: Measured, level: float) -> dict[str, Any]:
+    """The keys of a finding in result.json: plain, adjusted, proportional, controls, decided_by; numbers are null where there is none."""
+    found = measured.decisive
+    if not isinstance(found, Guarded):
+        return {
+            "plain": None,
+            "adjusted": None,
+            "proportional": None,
+            "controls": None,
+            "decided_by": "plain",
+        }
+    untouched, choice = found.untouched, measured.arms.guard.choice_of(measured.scope)
+    slope = found.adjusted.slope if found.adjusted else None
+    return {
+        "plain": _numbers(found.plain, measured, level),
+        "adjusted": slope
+        and _numbers(found.adjusted.comparison, measured, level)
+        | {"slope": slope.value, "slope_se": slope.se},
+        "proportional": found.proportional
+        and _numbers(found.proportional, measured, level) | {"factor": found.proportional.factor},
+        "controls": {
+            "features": list(untouched.index.names) if untouched else [],
+            "dropped": list(untouched.dropped) if untouched else [],
+            "moved": found.moved,
+            "movement": untouched.index.movement if untouched else None,
+            "class_movement": untouched.class_movement if untouched else None,
+            "share": choice.of or None,
+            "why_none": None
+            if untouched or not _matters(measured.metric)
+            else choice.why_none or "fewer than two move alike",
+            "sentence": controls_sentence(measured, level),
+        },
+        "decided_by": found.decided_by,
+    }
+
+
+def controls_sentence(measured: Measured, level: float) -> str | None:
+    """What the untouched features did, the plain change and the adjusted one; None for a metric that the provider's pace does not touch.
+
+    "Adjusted for provider slowdowns seen in 5 untouched features (slope 0.8; they were 2 % slower than at baseline). Plain +80 ms,
+    adjusted +120 ms, interval 40 to 200 ms."
+    """
+    found = measured.decisive
+    if not isinstance(found, Guarded) or found.difference is None or not _matters(measured.metric):
+        return None
+    if found.untouched is None:
+        why = (
+            measured.arms.guard.choice_of(measured.scope).why_none
+            or "fewer than two untouched features move alike"
+        )
+        return f"Not adjusted for the provider's day: {why}."
+    told = (
+        _moved_sentence
+        if found.moved
+        else _class_sentence
+        if is_class_rate(measured.metric)
+        else _still_sentence
+    )
+    return told(found, measured, level) + _dropped(found.untouched)
+
+
+def adjusted_words(comparison: Comparison) -> str:
+    """What belongs to a change that is not the plain one, after "with the same mix of calls"; empty for the plain one."""
+    was_adjusted = (
+        isinstance(comparison, Guarded)
+        and comparison.adjusted is not None
+        and comparison.adjusted.slope.value > 0
+    )
+    return " and the provider's day taken out" if was_adjusted else ""
+
+
+def shared_words(measured: Measured, level: float) -> str | None:
+    """Why a change that the plain comparison shows does not count, as the end of a sentence; None when it counts or is not shown anyway."""
+    found = measured.decisive
+    if not isinstance(found, Guarded) or not found.moved or found.difference is None:
+        return None
+    if (
+        _says(found.plain, measured, level) == NOT_SHOWN
+        or _says(found, measured, level) != NOT_SHOWN
+    ):
+        return None
+    return f"{_what_moved(found.untouched)} too, so it may be {PROVIDER}"
+
+
+def _still_sentence(found: Guarded, measured: Measured, level: float) -> str:
+    slope, untouched = found.adjusted and found.adjusted.slope, found.untouched
+    plain, n = change_of(measured.metric, found.plain.difference), _features(untouched)
+    if slope is None:
+        return f"Too few events to adjust; {n} were {_pace(untouched)} at baseline. Plain {plain}."
+    if slope.value == 0:
+        return f"It shares no slowdowns with {n} (they were {_pace(untouched)} at baseline). Plain and adjusted {plain}."
+    adjusted, steep = found.adjusted.comparison, f"{slope.value:.{1 if slope.value >= 0.1 else 2}f}"
+    return (
+        f"Adjusted for provider slowdowns seen in {n} (slope {steep}; they were {_pace(untouched)} at baseline). "
+        f"Plain {plain}, adjusted {change_of(measured.metric, adjusted.difference)}, "
+        f"interval {interval_of(measured.metric, adjusted.interval(level))}."
+    )
+
+
+def _class_sentence(found: Guarded, measured: Measured, level: float) -> str:
+    plain = change_of(measured.metric, found.plain.difference)
+    return f"{_capital(_features(found.untouched))} show no such movement, so the plain change of {plain} stands."
+
+
+def _moved_sentence(found: Guarded, measured: Measured, level: float) -> str:
+    named = (
+        ("plain", found.plain),
+        ("adjusted", found.adjusted and found.adjusted.comparison),
+        ("in full proportion", found.proportional),
+    )
+    asked = [(name, one, _says(one, measured, level)) for name, one in named if one is not None]
+    told = [
+        f"{name} {change_of(measured.metric, one.difference)}, {says}" for name, one, says in asked
+    ]
+    if _says(found, measured, level) != NOT_SHOWN:
+        verdict = "They agree"
+    else:
+        verdict = (
+            "No change is shown" if all(says == NOT_SHOWN for _, _, says in asked) else "Undecided"
+        )
+    return f"{_capital(_what_moved(found.untouched))} after the deploy: {PROVIDER}. {_capital('; '.join(told))}. {verdict}."
+
+
+def _says(comparison: Comparison | Proportional, measured: Measured, level: float) -> str:
+    """What a comparison alone would say of the claim at this look: for it, against it, or not shown."""
+    kind = measured.claim.claim
+    limit = measured.limit if kind in ("below", "stays_zero") else None
+    scale = measured.scale if kind == "no_worse" else 1.0
+    asked_level = level if kind in (None, "falls", "rises") else ONE_SIDED_LEVEL
+    p = comparison.p_value(scale=scale) if limit is None else comparison.p_value_against(limit)
+    distance = _distance(comparison, scale=scale, limit=limit)
+    if p >= 1.0 - asked_level or distance == 0:
+        return NOT_SHOWN
+    good, bad = SHOWN[kind]
+    return bad if (distance > 0) == (measured.metric.worse == "up") else good
+
+
+def _distance(comparison: Comparison | Proportional, *, scale: float, limit: float | None) -> float:
+    if isinstance(comparison, Proportional):
+        return comparison.distance(scale=scale, limit=limit)
+    return comparison.post_value - (scale * comparison.baseline_value if limit is None else limit)
+
+
+def _numbers(
+    comparison: Comparison | Proportional, measured: Measured, level: float
+) -> dict[str, Any]:
+    """Difference, interval and the two-sided p of the claim's own null, by this comparison alone."""
+    if comparison.difference is None:
+        return {"difference": None, "interval": None, "p_value": None}
+    limit = measured.limit
+    p = (
+        comparison.p_value(scale=measured.scale)
+        if limit is None
+        else comparison.p_value_against(limit)
+    )
+    return {
+        "difference": comparison.difference,
+        "interval": list(comparison.interval(level)),
+        "p_value": p,
+    }
+
+
+def _matters(metric: Metric) -> bool:
+    return kind_of(metric) is not None or is_class_rate(metric)
+
+
+def _what_moved(untouched: Untouched) -> str:
+    """What the untouched features did: "the 5 untouched features were 21 % slower", or how often the same errors came in them."""
+    n = _features(untouched, "the ")
+    if untouched.class_movement is not None:
+        verb = "rose" if untouched.class_movement > 0 else "fell"
+        return f"the same errors {verb} by {share(abs(untouched.class_movement))} in {n}"
+    return f"{n} were {_slower(untouched.index.movement)}"
+
+
+def _features(untouched: Untouched, article: str = "") -> str:
+    n = len(untouched.index.names)
+    return f"{article}{n} untouched features"
+
+
+def _pace(untouched: Untouched) -> str:
+    """How fast they were, to be held against the baseline."""
+    movement = untouched.index.movement
+    return "as fast as" if abs(movement) < SAME_PACE else f"{_slower(movement)} than"
+
+
+def _slower(movement: float) -> str:
+    return f"{share(abs(movement))} {'slower' if movement >= 0 else 'faster'}"
+
+
+def _dropped(untouched: Untouched) -> str:
+    if not untouched.dropped:
+        return ""
+    verb = "was" if len(untouched.dropped) == 1 else "were"
+    return f" {' and '.join(untouched.dropped)} {verb} left out, moving unlike the others."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
