@@ -47,8 +47,10 @@ audit: $(RUN) ## known vulnerabilities of the locked packages, where the vulnera
 	@.venv-audit/bin/pip-audit --disable-pip --require-hashes --format json --progress-spinner off --requirement requirements.lock 2>/dev/null \
 	| .venv/bin/python -m tests.audit_report
 
-lint: $(TEST) ## style and mistakes, by ruff
+lint: $(TEST) ## style, format and types: ruff and mypy
 	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
 
 lab: $(RUN) ## JupyterLab on notebooks/, with the project importable
 	JUPYTER_CONFIG_PATH=analysis/report/jupyter .venv/bin/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ARGS)
@@ -62,7 +64,7 @@ lock: $(TEST) ## new versions into every requirements*.lock
 	--custom-compile-command 'make lock' "$$list" --output-file "$${list%.txt}.lock" || exit 1; done
 
 clean: ## removes .venv, its like and caches; outputs/ stays, a frozen baseline cannot be made again
-	rm -rf .venv .venv-spark .venv-audit .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-spark .venv-audit .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- set-up ----------------------------------------------------------------------------------------------------------
