@@ -18,7 +18,7 @@ def find_source_files(folder: Path, path: str | None) -> list[Path]:
     only_stars = path.replace("[", "[[]").replace("?", "[?]")
     files = sorted(
         file
-        for name in glob.glob(only_stars, root_dir=folder, recursive=True)
+        for name in glob.glob(only_stars, root_dir=folder, recursive=True)  # noqa: PTH207
         if (file := folder / name).is_file()
     )
     if not files:

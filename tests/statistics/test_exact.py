@@ -24,9 +24,10 @@ from analysis.statistics.totals import ArmTotals, standardise
 def spread_events(events, trials, hours, repeats=1):
     """A rate whose events and trials are spread over the hours as evenly as whole calls allow."""
     cells = repeats * hours
-    even = lambda total: np.diff(np.round(np.linspace(0, total, cells + 1))).reshape(
-        1, repeats, hours
-    )
+
+    def even(total):
+        return np.diff(np.round(np.linspace(0, total, cells + 1))).reshape(1, repeats, hours)
+
     return ArmTotals.of_events(even(events), even(trials))
 
 
