@@ -112,7 +112,7 @@ def time_engine(engine: str, folder: Path, millions: float, *, runs: int) -> dic
         if engine == "duckdb":
             apart(make_duckdb, folder / "calls.duckdb", folder / "calls.parquet")
         if engine == "postgres":
-            from tests.postgres_server import run_postgres
+            from tests.fixtures.postgres_server import run_postgres
 
             environment["SPEED_DATABASE_URL"] = stack.enter_context(
                 stack.enter_context(run_postgres()).fresh_database()

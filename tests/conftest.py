@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 import pytest
 
-from tests.postgres_server import Database, PostgresServer, run_postgres
+from tests.fixtures.postgres_server import Database, PostgresServer, run_postgres
 
 
 @pytest.fixture(scope="session")

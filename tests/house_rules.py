@@ -9,7 +9,7 @@ from pathlib import Path
 import sqlglot
 from sqlglot import exp
 
-from tests.sql_rules import shared_sql_faults
+from tests.fixtures.sql_rules import shared_sql_faults
 
 ROOT = Path(__file__).parents[1]
 REQUIRED_FOLDERS = {"analysis", "benchmarks", "notebooks", "outputs", "sql", "tests"}

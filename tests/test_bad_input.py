@@ -12,7 +12,7 @@ import pytest
 
 import analysis.cli
 from analysis.clock import CLOCK_VARIABLE
-from tests.telemetry.nasty_calls import typed
+from tests.fixtures.edge_case_calls import typed
 
 DEPLOY = datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC)
 PASSWORD = "s3cret-Pass"

@@ -23,7 +23,7 @@ from tests.decision.making import (
     plan,
     spoken,
 )
-from tests.known_rows import (
+from tests.fixtures.simulated_rollouts import (
     DEPLOY,
     expected,
     failing,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.known_rows import (
+from tests.fixtures.simulated_rollouts import (
     DEPLOY,
     expected,
     failing,

@@ -15,9 +15,9 @@ from analysis.metrics import METRICS, OUTCOME_CODES, known_metrics, metric_named
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.queries import SQL_FOLDER
 from analysis.window import Window
-from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls
-from tests.telemetry.plain_counts import Calls, plain_rows
-from tests.telemetry.stores import store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls
+from tests.fixtures.plain_counts import Calls, plain_rows
+from tests.fixtures.stores import store
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 TAU, P50, P90, P95, P99 = 20_000, 100, 19_999, 20_128, 99_999
@@ -50,7 +50,7 @@ def of_one_call(metric_name: str, call: dict) -> tuple[float, float] | None:
 def both(tmp_path_factory):
     """The nasty calls as a table of counts, and one by one."""
     calls, window = (
-        nasty_calls(),
+        edge_case_calls(),
         Window(DEPLOY - timedelta(hours=26), DEPLOY + timedelta(hours=26)),
     )
     features = sorted(calls["featureId"].unique())

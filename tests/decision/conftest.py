@@ -3,7 +3,7 @@
 import pytest
 
 from tests.decision.growing import MORE, Looks, growing_calls
-from tests.telemetry.stores import store
+from tests.fixtures.stores import store
 
 
 @pytest.fixture(params=["parquet", "postgres"])

@@ -9,7 +9,7 @@ from analysis.counting.baseline import Baselines
 from analysis.counting.post import PostArms
 from analysis.telemetry.engines import open_engine
 from analysis.window import Window
-from tests.telemetry.nasty_calls import DEPLOYED_AT, MESSAGES, typed
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, MESSAGES, typed
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 HOUR = timedelta(hours=1)

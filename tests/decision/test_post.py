@@ -6,9 +6,9 @@ import pytest
 
 from analysis.judge import Rollout
 from tests.decision.growing import DEPLOY, HOUR, MORE, SETTLE, Looks, at, changed, growing_calls
-from tests.telemetry.nasty_calls import DEPLOYED_AT
-from tests.telemetry.plain_counts import Calls
-from tests.telemetry.stores import store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT
+from tests.fixtures.plain_counts import Calls
+from tests.fixtures.stores import store
 from tests.telemetry.test_freeze import assert_same
 from tests.telemetry.test_load import counted, plain_rows
 

@@ -16,8 +16,8 @@ from tests.decision.growing import (
     changed,
     growing_calls,
 )
-from tests.telemetry.nasty_calls import DEPLOYED_AT
-from tests.telemetry.stores import store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT
+from tests.fixtures.stores import store
 from tests.telemetry.test_freeze import assert_same
 
 

@@ -14,7 +14,7 @@ import psycopg2
 
 from analysis import clock
 from tests.deployment.local_server import Asked, LocalServer, Reply, run_server
-from tests.postgres_server import Database
+from tests.fixtures.postgres_server import Database
 
 LOCK = 94
 SECRET = "planted-cron-8Kq3VnT5"

@@ -13,7 +13,7 @@ from analysis.deployment import smoke
 from tests.deployment.application import SECRET, Application, run_application
 from tests.deployment.local_server import LocalServer, run_server
 from tests.deployment.npm_project import make_project
-from tests.postgres_server import Database
+from tests.fixtures.postgres_server import Database
 
 TOML = """
 [rollout]

@@ -13,7 +13,7 @@ from analysis.clock import parse_instant
 
 if TYPE_CHECKING:
     from tests.deployment.conftest import ClockFile
-    from tests.postgres_server import Database
+    from tests.fixtures.postgres_server import Database
 
 DEPLOY = parse_instant("2026-02-02T23:10:16Z")
 HOUR = timedelta(hours=1)

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from analysis.telemetry.engines import sqlalchemy_engine
-from tests import postgres_server as servers
 from tests.faults.place import simple_calls, wait_for, write_calls
 from tests.faults.proxy import proxy_to
-from tests.postgres_server import Database
+from tests.fixtures import postgres_server as servers
+from tests.fixtures.postgres_server import Database
 
 pytestmark = pytest.mark.faults
 VERDICTS = (0, 1, 3, 4)

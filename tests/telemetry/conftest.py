@@ -7,9 +7,9 @@ import pytest
 
 from analysis.sample.simulate import simulate_phase_94, write_sample
 from analysis.telemetry.engines import open_engine
-from tests.spark_server import run_spark
-from tests.telemetry.nasty_calls import nasty_calls
-from tests.telemetry.stores import settings_of, store
+from tests.fixtures.edge_case_calls import edge_case_calls
+from tests.fixtures.spark_server import run_spark
+from tests.fixtures.stores import settings_of, store
 
 CLASSES = """
 [[error_class]]
@@ -25,7 +25,7 @@ pattern = "^[^a-z]+$"
 def postgres(database, tmp_path, monkeypatch):
     database.execute("CREATE SEQUENCE numbers")
     engine = open_engine(
-        store("postgres", nasty_calls(), tmp_path, database=database, monkeypatch=monkeypatch)
+        store("postgres", edge_case_calls(), tmp_path, database=database, monkeypatch=monkeypatch)
     )
     yield engine
     engine.close()
@@ -57,7 +57,7 @@ def sample(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def nasty(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("nasty")
-    nasty_calls().to_parquet(folder / "calls.parquet", index=False)
+    edge_case_calls().to_parquet(folder / "calls.parquet", index=False)
     return folder
 
 

@@ -14,8 +14,8 @@ from analysis.counting.load import (
 )
 from analysis.telemetry.engines import open_engine
 from analysis.window import Window
-from tests.telemetry.nasty_calls import DEPLOYED_AT, typed
-from tests.telemetry.stores import store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, typed
+from tests.fixtures.stores import store
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 GRID = Grid(DEPLOY, timedelta(seconds=90))

@@ -10,8 +10,8 @@ from analysis.clock import CLOCK_VARIABLE
 from analysis.counting.baseline import Baselines
 from analysis.doctor.source import Line, examine
 from analysis.telemetry.engines import open_engine
-from tests.telemetry.nasty_calls import typed
-from tests.telemetry.stores import settings_of, store
+from tests.fixtures.edge_case_calls import typed
+from tests.fixtures.stores import settings_of, store
 
 DEPLOY = datetime(2026, 2, 2, 23, 10, 16, 789_000, tzinfo=UTC)
 

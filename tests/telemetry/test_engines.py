@@ -15,9 +15,9 @@ from analysis.counting.written_rows import load_trust
 from analysis.errors import RolloutError
 from analysis.telemetry import queries
 from analysis.telemetry.engines import database_url, open_engine, sqlalchemy_engine
-from tests.telemetry.nasty_calls import nasty_calls
-from tests.telemetry.opened_engines import GRID, WIDE, Raw, one, with_url
-from tests.telemetry.stores import FILES, store
+from tests.fixtures.edge_case_calls import edge_case_calls
+from tests.fixtures.opened_engines import GRID, WIDE, Raw, one, with_url
+from tests.fixtures.stores import FILES, store
 
 WRITES = [
     'INSERT INTO "AIInteraction" ("id") VALUES (\'x\')',
@@ -36,7 +36,7 @@ WRITES = [
 
 def test_duckdb_draws_no_progress_into_a_notebook(tmp_path):
     """Where Python runs no script (a kernel, -c) DuckDB shows a bar on stdout for a query of two seconds: it would stand in pages and --json."""
-    settings = store("parquet", nasty_calls(), tmp_path)
+    settings = store("parquet", edge_case_calls(), tmp_path)
     program = """
 import sys
 from analysis.config import load_settings
@@ -96,7 +96,7 @@ def test_postgres_stays_read_only_by_the_start_up_option_alone(database, tmp_pat
 
 @pytest.mark.parametrize("kind", FILES)
 def test_duckdb_refuses_to_write(tmp_path, kind):
-    settings = store(kind, nasty_calls(), tmp_path)
+    settings = store(kind, edge_case_calls(), tmp_path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     engine = open_engine(settings)
     refused = [
@@ -130,7 +130,7 @@ def test_duckdb_refuses_to_write(tmp_path, kind):
     "text", ["DELETE FROM telemetry_source", "SELECT 1; SELECT 2", "COPY telemetry_source TO 'x'"]
 )
 def test_the_parser_s_lock_stands_before_both(tmp_path, text):
-    engine = open_engine(store("parquet", nasty_calls(), tmp_path))
+    engine = open_engine(store("parquet", edge_case_calls(), tmp_path))
     statement = engine.queries.statement("latency_counts", GRID.parameters(WIDE))
     broken = queries.Template("latency_counts", _NotAQuery(text), {})
     with pytest.raises(PermissionError, match="only one SELECT"):
@@ -255,7 +255,7 @@ def test_a_table_in_a_schema_by_its_name(database, tmp_path, monkeypatch):
 
 
 def test_the_session_s_zone_and_timestamptz_do_not_matter(database, tmp_path, monkeypatch):
-    calls = nasty_calls()
+    calls = edge_case_calls()
     database.load_interactions(calls)
     monkeypatch.setenv("PGTZ", "America/New_York")
     plain = with_url(monkeypatch, tmp_path, database.url)

@@ -15,9 +15,9 @@ from analysis.counting.load import load_latency_counts
 from analysis.counting.written_rows import load_trust
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines import open_engine, sqlalchemy_engine
-from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls, typed
-from tests.telemetry.opened_engines import GRID, WIDE, Raw, one, with_url
-from tests.telemetry.stores import store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls, typed
+from tests.fixtures.opened_engines import GRID, WIDE, Raw, one, with_url
+from tests.fixtures.stores import store
 
 PASSWORD = "s3cret-Pass"
 
@@ -34,7 +34,7 @@ def test_postgres_ends_a_query_at_the_time_limit(database, tmp_path, monkeypatch
 
 
 def test_duckdb_ends_a_query_at_the_time_limit(tmp_path):
-    settings = store("parquet", nasty_calls(), tmp_path)
+    settings = store("parquet", edge_case_calls(), tmp_path)
     engine = open_engine(settings)
     engine._timeout = timedelta(seconds=0.5)
     started = time.monotonic()
@@ -180,7 +180,7 @@ def test_other_databases_by_sqlalchemy(tmp_path, monkeypatch, url, sentence):
 def test_a_database_that_cannot_run_the_queries_says_so(tmp_path, monkeypatch):
     file = tmp_path / "calls.sqlite"
     made = sqlalchemy.create_engine(f"sqlite:///{file}")
-    nasty_calls().to_sql("AIInteraction", made, index=False)
+    edge_case_calls().to_sql("AIInteraction", made, index=False)
     made.dispose()
     with pytest.raises(WrongUse, match="the queries do not run on sqlite; use postgres, or export"):
         with_url(monkeypatch, tmp_path, f"sqlite:///{file}", engine="sqlalchemy")

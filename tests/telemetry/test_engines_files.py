@@ -7,9 +7,9 @@ import pytest
 from analysis.counting.load import load_latency_counts
 from analysis.errors import DataNotTrusted, WrongUse
 from analysis.telemetry.engines import open_engine
-from tests.telemetry.nasty_calls import nasty_calls
-from tests.telemetry.opened_engines import GRID, WIDE
-from tests.telemetry.stores import settings_of, store
+from tests.fixtures.edge_case_calls import edge_case_calls
+from tests.fixtures.opened_engines import GRID, WIDE
+from tests.fixtures.stores import settings_of, store
 
 # ---- files -----------------------------------------------------------------------------------------------------------
 HEADER = "id,clientId,leadId,source,featureId,model,latencyMs,status,errorMessage,outputTokens,totalTokens,createdAt\n"
@@ -98,7 +98,7 @@ def test_a_duckdb_file_without_the_table(tmp_path):
 def test_names_with_brackets_stars_and_quotes_are_only_names(tmp_path):
     folder = tmp_path / "it's [odd] ?"
     folder.mkdir()
-    store("parquet", nasty_calls(), folder)
+    store("parquet", edge_case_calls(), folder)
     (folder / "calls.parquet").rename(folder / "ca'lls [1].parquet")
     engine = open_engine(
         settings_of(tmp_path, 'engine = "duckdb"\npath = "it\'s [odd] ?/ca\'lls [1].parquet"')
@@ -107,7 +107,7 @@ def test_names_with_brackets_stars_and_quotes_are_only_names(tmp_path):
 
 
 def test_parquet_with_other_types(tmp_path):
-    calls = nasty_calls()
+    calls = edge_case_calls()
     as_floats = calls.assign(
         latencyMs=calls["latencyMs"].astype("float64"),
         createdAt=calls["createdAt"].dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo"),

@@ -9,9 +9,9 @@ from analysis.metrics import OUTCOME_CODES, outcome_codes
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.vocabulary import signature, vocabulary
 from analysis.window import Window
-from tests.telemetry.nasty_calls import DEPLOYED_AT, META, typed
-from tests.telemetry.plain_counts import outcome_of
-from tests.telemetry.stores import store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, META, typed
+from tests.fixtures.plain_counts import outcome_of
+from tests.fixtures.stores import store
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 GRID = Grid(DEPLOY, timedelta(seconds=90))

@@ -19,8 +19,8 @@ from analysis.telemetry.engines import open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
 from analysis.telemetry.origin import origin
 from analysis.window import Window
-from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls
-from tests.telemetry.stores import settings_of, store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls
+from tests.fixtures.stores import settings_of, store
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 MORE = """
@@ -41,7 +41,7 @@ margin = 0.5
 
 @pytest.fixture
 def settings(tmp_path):
-    return store("parquet", nasty_calls(), tmp_path, more=MORE)
+    return store("parquet", edge_case_calls(), tmp_path, more=MORE)
 
 
 class Opened:
@@ -203,7 +203,7 @@ def test_a_change_that_decides_the_counts_makes_it_anew(settings, change):
 def test_a_source_file_that_was_written_again_is_counted_anew(settings):
     opened = Opened(settings)
     before = Baselines(settings, DEPLOY).frozen(opened).calls
-    calls = nasty_calls()
+    calls = edge_case_calls()
     calls[calls["featureId"] != "draft.verify"].to_parquet(
         settings.folder / "calls.parquet", index=False
     )
@@ -214,7 +214,7 @@ def test_a_source_file_that_was_written_again_is_counted_anew(settings):
 @pytest.fixture
 def exports(settings):
     """The calls in two files of a folder, which the settings name with a star; later files may join them."""
-    calls = nasty_calls()
+    calls = edge_case_calls()
     (settings.folder / "calls.parquet").unlink()
     for name, part in (("1", calls.iloc[::2]), ("2", calls.iloc[1::2])):
         part.to_parquet(settings.folder / f"calls-{name}.parquet", index=False)
@@ -228,7 +228,7 @@ def exports(settings):
 
 def shifted_calls(days):
     """The calls of other days, with ids of their own."""
-    calls = nasty_calls()
+    calls = edge_case_calls()
     return calls.assign(id=calls["id"] + "'", createdAt=calls["createdAt"] + timedelta(days=days))
 
 
@@ -281,11 +281,11 @@ def test_looking_at_the_rows_leaves_no_pieces(exports):
     "change",
     [
         lambda folder: (
-            nasty_calls().iloc[::3].to_parquet(folder / "calls-3.parquet", index=False)
+            edge_case_calls().iloc[::3].to_parquet(folder / "calls-3.parquet", index=False)
         ),  # came since, and holds rows of the baseline
         lambda folder: (folder / "calls-2.parquet").rename(folder / "calls-3.parquet"),
         lambda folder: (
-            nasty_calls()
+            edge_case_calls()
             .iloc[1::2]
             .assign(errorMessage="connection error")
             .to_parquet(folder / "calls-2.parquet", index=False)
@@ -443,5 +443,5 @@ def test_an_arm_without_calls_is_not_frozen(settings):
 
 def test_a_baseline_that_is_excluded_whole_has_no_calls(tmp_path):
     more = '[baseline]\nexclude = [{from = 2026-01-20T00:00:00Z, to = 2026-02-02T23:10:16Z, why = "all of it"}]'
-    settings = store("parquet", nasty_calls(), tmp_path, more=more)
+    settings = store("parquet", edge_case_calls(), tmp_path, more=more)
     assert Baselines(settings, DEPLOY).frozen(Opened(settings)).calls == 0

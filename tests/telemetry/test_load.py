@@ -24,9 +24,9 @@ from analysis.metrics import OUTCOME_CODES
 from analysis.sample.simulate import simulate_phase_94
 from analysis.telemetry.engines import open_engine
 from analysis.window import Window
-from tests.telemetry.nasty_calls import DEPLOYED_AT, FEATURES, nasty_calls, typed
-from tests.telemetry.plain_counts import Calls, counted, outcome_of, plain_rows, trust_numbers
-from tests.telemetry.stores import STORES, settings_of, store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, FEATURES, edge_case_calls, typed
+from tests.fixtures.plain_counts import Calls, counted, outcome_of, plain_rows, trust_numbers
+from tests.fixtures.stores import STORES, settings_of, store
 
 NAMES = {code: name for name, code in OUTCOME_CODES.items()}
 SETTLE = timedelta(seconds=90)
@@ -51,7 +51,7 @@ LIMIT_OF = {
 
 @pytest.fixture(scope="module")
 def calls() -> pd.DataFrame:
-    return nasty_calls()
+    return edge_case_calls()
 
 
 @pytest.fixture(params=STORES)
@@ -182,7 +182,7 @@ def test_a_number_stands_for_any_name(tmp_path, features, sources):
     rows = typed(
         [
             {
-                **nasty_calls().iloc[0],
+                **edge_case_calls().iloc[0],
                 "id": str(n),
                 "featureId": features[n % len(features)],
                 "source": sources[n // len(features) % len(sources)],

@@ -17,9 +17,7 @@ from analysis.sample.simulate import DEPLOYED_AT, simulate_phase_94
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.mapping import SHIPPED
 from analysis.window import Window
-from tests.postgres_server import Database
-from tests.telemetry.mapped import DAYS, GRID, SETTLE, WIDE, naive, source_of
-from tests.telemetry.other_stores import (
+from tests.fixtures.litellm_and_langfuse import (
     NEVER_READ,
     SECRET,
     TABLES,
@@ -29,8 +27,10 @@ from tests.telemetry.other_stores import (
     plain_langfuse,
     plain_litellm,
 )
-from tests.telemetry.plain_counts import Calls, counted, plain_rows, trust_numbers
-from tests.telemetry.stores import settings_of
+from tests.fixtures.mapped_stores import DAYS, GRID, SETTLE, WIDE, naive, source_of
+from tests.fixtures.plain_counts import Calls, counted, plain_rows, trust_numbers
+from tests.fixtures.postgres_server import Database
+from tests.fixtures.stores import settings_of
 
 ROOT = Path(__file__).parents[2]
 STORES = ("litellm", "langfuse-postgres")

@@ -7,11 +7,11 @@ import pytest
 from analysis.errors import WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
-from tests.postgres_server import Database
-from tests.telemetry.mapped import source_of
-from tests.telemetry.other_stores import DDL, TABLES
-from tests.telemetry.plain_counts import outcome_of
-from tests.telemetry.stores import settings_of
+from tests.fixtures.litellm_and_langfuse import DDL, TABLES
+from tests.fixtures.mapped_stores import source_of
+from tests.fixtures.plain_counts import outcome_of
+from tests.fixtures.postgres_server import Database
+from tests.fixtures.stores import settings_of
 
 # ---- traps, one by one -----------------------------------------------------------------------------------------------
 LITELLM_ROW = {

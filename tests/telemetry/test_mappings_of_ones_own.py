@@ -13,9 +13,9 @@ from analysis.errors import WrongUse
 from analysis.sample.simulate import simulate_phase_94
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, SHIPPED, load_mapping
-from tests.telemetry.mapped import GRID, WIDE, naive, source_of
-from tests.telemetry.plain_counts import counted
-from tests.telemetry.stores import settings_of
+from tests.fixtures.mapped_stores import GRID, WIDE, naive, source_of
+from tests.fixtures.plain_counts import counted
+from tests.fixtures.stores import settings_of
 
 ROOT = Path(__file__).parents[2]
 

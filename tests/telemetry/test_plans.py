@@ -8,7 +8,7 @@ from analysis.counting.load import LIMIT_COLUMNS, Grid
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.queries import Relation
 from analysis.window import Window
-from tests.telemetry.stores import settings_of
+from tests.fixtures.stores import settings_of
 
 DEPLOY = datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC)
 GRID = Grid(DEPLOY, timedelta(seconds=90))

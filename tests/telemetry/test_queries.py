@@ -24,8 +24,8 @@ from analysis.telemetry.mapping import Mapping
 from analysis.telemetry.queries import SQL_FOLDER, ErrorClass, Queries, Relation, check_one_select
 from analysis.telemetry.vocabulary import vocabulary
 from analysis.window import Window
-from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls
-from tests.telemetry.stores import settings_of, store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls
+from tests.fixtures.stores import settings_of, store
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 GRID = Grid(DEPLOY, timedelta(seconds=90))
@@ -35,7 +35,7 @@ CANONICAL = Queries(Mapping("aiinteraction", "AIInteraction"))
 
 @pytest.fixture
 def nasty_postgres(database, tmp_path, monkeypatch):
-    return store("postgres", nasty_calls(), tmp_path, database=database, monkeypatch=monkeypatch)
+    return store("postgres", edge_case_calls(), tmp_path, database=database, monkeypatch=monkeypatch)
 
 
 # ---- by hand ---------------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_rollout_sql_prints_what_runs_in_postgres_with_the_same_rows(
 
 def test_the_user_s_classes_stand_in_the_text_by_hand(database, tmp_path, monkeypatch):
     more = '[[error_class]]\nname = "odd"\ncontains = ["it\'s 100%: \\"odd\\""]\n'
-    rows = nasty_calls().head(3)
+    rows = edge_case_calls().head(3)
     rows = rows.assign(
         status="error",
         errorMessage=['It\'s 100%: "ODD"', "it's 100", "Request timed out."],
@@ -293,7 +293,7 @@ def test_a_colon_in_a_mapping_is_no_parameter(database, tmp_path, monkeypatch):
         'source = "COALESCE(\\"source\\", \'none :x ::y 100%\')"'
     ]
     mapping.write_text("[columns]\n" + "\n".join(lines), encoding="utf-8")
-    database.load_interactions(nasty_calls())
+    database.load_interactions(edge_case_calls())
     monkeypatch.setenv("TEST_URL", database.url)
     engine = open_engine(
         settings_of(tmp_path, 'engine = "postgres"\nurl_env = "TEST_URL"\nmapping = "own.toml"')

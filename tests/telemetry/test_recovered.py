@@ -9,9 +9,9 @@ import pytest
 from analysis.counting.load import LIMIT_COLUMNS, Grid, load_event_counts, load_hourly_counts
 from analysis.telemetry.engines import open_engine
 from analysis.window import Window
-from tests.telemetry.nasty_calls import DEPLOYED_AT, typed
-from tests.telemetry.plain_counts import Calls, plain_rows
-from tests.telemetry.stores import store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, typed
+from tests.fixtures.plain_counts import Calls, plain_rows
+from tests.fixtures.stores import store
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 GRID = Grid(DEPLOY, timedelta(seconds=90))

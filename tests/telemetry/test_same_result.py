@@ -7,7 +7,7 @@ import pytest
 import analysis
 from analysis.clock import CLOCK_VARIABLE
 from analysis.sample.simulate import simulate_phase_94
-from tests.telemetry.stores import STORES, store
+from tests.fixtures.stores import STORES, store
 
 EXAMPLE = Path(__file__).parents[2] / "rollout.toml"
 WINDOWS = ("1h", "24h")

@@ -23,8 +23,8 @@ from analysis.errors import RolloutError, TookTooLong
 from analysis.files import LeakRefused
 from analysis.telemetry.engines import open_engine
 from analysis.window import Window
-from tests.telemetry.nasty_calls import DEPLOYED_AT, MESSAGES, nasty_calls, typed
-from tests.telemetry.stores import store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, MESSAGES, edge_case_calls, typed
+from tests.fixtures.stores import store
 from tests.telemetry.test_freeze import MORE, Opened, assert_same
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
@@ -200,7 +200,7 @@ def test_pieces_are_the_whole_where_calls_cross_every_edge(tmp_path, seed, piece
 def test_pieces_are_the_whole_of_nasty_calls(kind, tmp_path, request, monkeypatch):
     database = request.getfixturevalue("database") if kind == "postgres" else None
     engine = open_engine(
-        store(kind, nasty_calls(), tmp_path, database=database, monkeypatch=monkeypatch)
+        store(kind, edge_case_calls(), tmp_path, database=database, monkeypatch=monkeypatch)
     )
     assert_equal(everything(engine, WHOLE, Pace(timedelta(hours=5))), everything(engine, WHOLE))
     engine.close()
@@ -241,11 +241,11 @@ def test_a_damaged_piece_is_counted_anew(busy, tmp_path):
 
 
 def test_a_frozen_baseline_leaves_no_pieces_and_an_interrupted_one_keeps_them(tmp_path):
-    older = nasty_calls().assign(
+    older = edge_case_calls().assign(
         createdAt=lambda calls: calls["createdAt"] - timedelta(days=3),
         id=lambda calls: calls["id"] + "-older",
     )
-    settings = store("parquet", pd.concat([older, nasty_calls()]), tmp_path, more=MORE)
+    settings = store("parquet", pd.concat([older, edge_case_calls()]), tmp_path, more=MORE)
     told, baselines = [], Baselines(settings, DEPLOY)
     whole = baselines.frozen(lambda: open_engine(settings))
     baselines.path.unlink()

@@ -24,10 +24,9 @@ from analysis.telemetry.engines.spark import session as connecting
 from analysis.telemetry.queries import SQL_FOLDER, Relation
 from analysis.telemetry.vocabulary import vocabulary
 from analysis.window import Window
-from tests.house_rules import header_of
-from tests.spark_server import JAVA_OPTIONS
-from tests.telemetry.nasty_calls import FEATURES, SOURCES
-from tests.telemetry.spark_sources import (
+from tests.fixtures.edge_case_calls import FEATURES, SOURCES
+from tests.fixtures.spark_server import JAVA_OPTIONS
+from tests.fixtures.spark_sources import (
     DEPLOY,
     LATE,
     NASTY,
@@ -36,6 +35,7 @@ from tests.telemetry.spark_sources import (
     spark_settings,
     write_calls,
 )
+from tests.house_rules import header_of
 
 spark_only = pytest.mark.spark
 ROOT = Path(__file__).parents[2]

@@ -13,9 +13,9 @@ import pytest
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.engines.spark import session as connecting
-from tests.telemetry.nasty_calls import nasty_calls, typed
-from tests.telemetry.spark_sources import NASTY, spark_settings, write_calls
-from tests.telemetry.stores import settings_of
+from tests.fixtures.edge_case_calls import edge_case_calls, typed
+from tests.fixtures.spark_sources import NASTY, spark_settings, write_calls
+from tests.fixtures.stores import settings_of
 
 spark_only = pytest.mark.spark
 
@@ -123,7 +123,7 @@ def test_a_delta_table_is_not_read_as_parquet(session, tmp_path):
 def test_a_mapping_that_spark_cannot_run_is_named(session, nasty, tmp_path):
     columns = "\n".join(
         f"{name} = '\"{name}\"'"
-        for name in typed(nasty_calls().to_dict("records")).columns
+        for name in typed(edge_case_calls().to_dict("records")).columns
         if name != "apiType"
     )
     (tmp_path / "own.toml").write_text(

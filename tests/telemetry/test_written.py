@@ -10,8 +10,8 @@ from analysis.counting.load import Grid
 from analysis.counting.written_rows import load_trust, load_written
 from analysis.telemetry.engines import open_engine
 from analysis.window import Window
-from tests.telemetry.nasty_calls import DEPLOYED_AT, nasty_calls, typed
-from tests.telemetry.stores import store
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls, typed
+from tests.fixtures.stores import store
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 GRID = Grid(DEPLOY, timedelta(seconds=90))
@@ -87,7 +87,7 @@ def test_all_ids_are_counted_where_that_part_holds_hardly_any(tmp_path, monkeypa
 def test_a_feature_has_the_model_of_most_of_its_rows(tmp_path):
     models = ["b", "b", "a", "a", "c", None, None, None]
     rows = (
-        nasty_calls()
+        edge_case_calls()
         .head(8)
         .assign(
             featureId="f",
