@@ -118,8 +118,8 @@ class Rollout:
                 f"--to {clock.iso(end)} lies in the future; give a time that has passed, or wait for a planned window"
             )
         window, plan = plan_exploratory(self.settings, self.deployed_at, start, end)
-        self._check_due(window, window.folder)
-        return self._judge(window, plan, window.folder)
+        self._check_due(window, window.label)
+        return self._judge(window, plan, window.label)
 
     def due(self) -> tuple[str, ...]:
         """Planned windows whose end and settle have passed."""

@@ -48,8 +48,8 @@ class Window:
         return -(-self.length // HOUR)
 
     @property
-    def folder(self) -> str:
-        """Its folder under windows/ when it is no planned look: <from>--<to>, safe in every file system."""
+    def label(self) -> str:
+        """Its name when it is no planned look: <from>--<to>, a folder name in every file system."""
         return f"{iso(self.start)}--{iso(self.end)}".replace(":", "")
 
     def __contains__(self, instant: datetime) -> bool:

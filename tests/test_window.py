@@ -39,7 +39,7 @@ def test_hours_of_a_window_that_is_cut_short_are_rounded_up():
 
 
 def test_the_folder_of_a_free_window_is_safe_everywhere():
-    assert Window(DEPLOY, DEPLOY + HOUR).folder == "2026-02-02T231016Z--2026-02-03T001016Z"
+    assert Window(DEPLOY, DEPLOY + HOUR).label == "2026-02-02T231016Z--2026-02-03T001016Z"
 
 
 @pytest.mark.parametrize("end", [DEPLOY, DEPLOY - HOUR])

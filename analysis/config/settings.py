@@ -26,6 +26,7 @@ from analysis.config.kinds import (
 )
 from analysis.config.steps import Application, Controls, Deployment, Knob, Ledger, Preflight, Smoke
 from analysis.errors import WrongUse
+from analysis.paths import OutputPaths
 from analysis.window import parse_duration
 
 CLAIMS = ("falls", "rises", "stays_zero", "no_worse", "below")
@@ -143,6 +144,11 @@ class Settings(Contents):
     def outputs(self) -> Path:
         """The folder of this rollout's pages, results and ledger."""
         return self.folder / "outputs" / self.rollout.name
+
+    @property
+    def paths(self) -> OutputPaths:
+        """Where each output of this rollout lies."""
+        return OutputPaths(self.outputs)
 
     @property
     def claims(self) -> tuple[Claim, ...]:

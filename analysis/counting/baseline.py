@@ -71,7 +71,7 @@ class Baselines:
     @property
     def path(self) -> Path:
         """The frozen counts."""
-        return self._settings.outputs / "baseline" / "counts.parquet"
+        return self._settings.paths.baseline_counts
 
     def frozen(self, engine: Callable[[], Engine]) -> Arm:
         """The frozen baseline if it was made from the same things; else made anew and frozen.
@@ -91,7 +91,7 @@ class Baselines:
         made_from = made_from | {
             "source": engine.origin
         }  # what it read, be the files or the mapping others by now
-        counted = Partial(self.path.parent / "partial", made_from=fingerprint(**made_from))
+        counted = Partial(self._settings.paths.baseline_pieces, made_from=fingerprint(**made_from))
         pace = Pace(tell=self._tell, keeping=counted)
         written = load_written(
             engine, self._grid, asked_window(self._settings, self._deployed_at), pace=pace

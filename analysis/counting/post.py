@@ -57,7 +57,7 @@ class PostArms:
     @property
     def path(self) -> Path:
         """The counts of the longest look that was kept."""
-        return self._settings.outputs / "post" / "counts.parquet"
+        return self._settings.paths.post_counts
 
     def load(self, engine: Engine, window: Window, *, keep: bool = False) -> Arm:
         """The calls that start in `window`; with `keep` their counts are there for a longer one.

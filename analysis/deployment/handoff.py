@@ -96,8 +96,7 @@ def _newest_result(settings: Settings, last: SeenLook | None) -> dict[str, Any] 
     """The result.json of the newest look, when it is still the one of the ledger."""
     if last is None:
         return None
-    stage = settings.outputs / f"stage-{last.stage}" if last.stage > 1 else settings.outputs
-    result = read_stored(stage / "windows" / last.label / "result.json")
+    result = read_stored(settings.paths.window(last.label, stage=last.stage).result)
     return result if result and result["verdict"] == last.verdict else None
 
 
@@ -125,7 +124,7 @@ def _find_missing(
         state = state_of(history.of("preflight"), step.name)
         if state != "passed":
             yield f"preflight step '{step.name}' {state or 'was not run'}"
-    if not (settings.outputs / "baseline" / "counts.parquet").exists():
+    if not (settings.paths.baseline_counts).exists():
         yield "the baseline is not frozen: run 'rollout baseline'"
     if not is_deployed:
         yield "the deploy is not recorded: run 'rollout deploy'"

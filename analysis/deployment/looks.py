@@ -60,7 +60,7 @@ def make_planned_looks(
 
 def make_due_looks(settings: Settings, *, github: bool = False) -> ReportPaths:
     """Every look that is due and not in the ledger yet; returns the newest one, or raises NotYetDue when there is none."""
-    from analysis.deployment.watch import find_result, look_folder, run_due
+    from analysis.deployment.watch import find_result, run_due
     from analysis.report.notebook.runs import ReportPaths
 
     round_ = run_due(
@@ -76,7 +76,7 @@ def make_due_looks(settings: Settings, *, github: bool = False) -> ReportPaths:
         raise NotYetDue(
             f"no window of {settings.rollout.name} is due yet; 'rollout watch' waits for them"
         )
-    return ReportPaths(result, look_folder(settings, look) / "report.html")
+    return ReportPaths(result, settings.paths.window(look.label, stage=look.stage).page)
 
 
 def _report(settings: Settings, look: PlannedLook, *, github: bool) -> ReportPaths:

@@ -35,14 +35,14 @@ def find_evidence(settings: Settings, history: History) -> Iterator[Evidence]:
             event.at,
             str(detail),
         )
-    counts = settings.outputs / "baseline" / "counts.parquet"
+    counts = settings.paths.baseline_counts
     if counts.exists():
         yield Evidence(
             "baseline",
             "frozen",
             None,
             "counts.parquet",
-            _href(settings, counts.with_name("report.html")),
+            _href(settings, settings.paths.baseline.page),
         )
     for event in history.of("deploy"):
         known = [
@@ -69,7 +69,7 @@ def find_evidence(settings: Settings, history: History) -> Iterator[Evidence]:
         yield Evidence("knob", "turned", stages.instant_of(event), stages.cause_of(event))
     for look in find_seen(history):
         stage = f"stage-{look.stage}/" if look.stage > 1 else ""
-        page = settings.outputs / f"{stage}windows" / look.label / "report.html"
+        page = settings.paths.window(look.label, stage=look.stage).page
         yield Evidence(
             f"look {stage}{look.label}", look.verdict, look.at, look.reason, _href(settings, page)
         )
@@ -131,4 +131,4 @@ def state_of(events: Sequence[Event], name: str) -> str | None:
 
 
 def _href(settings: Settings, page: Path) -> str | None:
-    return page.relative_to(settings.outputs).as_posix() if page.exists() else None
+    return settings.paths.relative(page) if page.exists() else None

@@ -209,18 +209,12 @@ def record_look(settings: Settings, look: PlannedLook, result: Mapping[str, Any]
 
 def find_result(settings: Settings, look: PlannedLook) -> dict[str, Any] | None:
     """The result of a look that was written whole, with its page; None when there is none for exactly this window."""
-    folder = look_folder(settings, look)
-    result = read_stored(folder / "result.json")
-    if result is None or not (folder / "report.html").is_file():
+    files = settings.paths.window(look.label, stage=look.stage)
+    result = read_stored(files.result)
+    if result is None or not files.page.is_file():
         return None
     window = (result["look"]["start"], result["look"]["end"])
     return result if window == (clock.iso(look.window.start), clock.iso(look.window.end)) else None
-
-
-def look_folder(settings: Settings, look: PlannedLook) -> Any:
-    """Where the files of a look lie."""
-    stage_folder = settings.outputs / f"stage-{look.stage}" if look.stage > 1 else settings.outputs
-    return stage_folder / "windows" / look.label
 
 
 @dataclass(frozen=True)

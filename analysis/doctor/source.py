@@ -257,7 +257,7 @@ def _retention_line(settings: Settings, first: datetime, last: datetime) -> Line
     now = clock.now()
     deployed_at = settings.rollout.deployed_at or now
     start = settings.baseline.start or deployed_at - settings.baseline.days * DAY
-    frozen = settings.outputs / "baseline" / "counts.parquet"
+    frozen = settings.paths.baseline_counts
     oldest = f"the oldest row is of {iso(first.replace(microsecond=0))}"
     if frozen.exists():
         try:

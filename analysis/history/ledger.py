@@ -142,7 +142,7 @@ def only_one(
     of = settings.rollout.name if part is None else f"{part} of {settings.rollout.name}"
     name = task if part is None else f"{task}-{part.replace('/', '-')}"
     with _hold(
-        settings.outputs / f".{name}.lock",
+        settings.paths.lock(name),
         0,
         busy(f"another 'rollout {task}' of {of} is running; let it work, or stop it first"),
     ):
@@ -151,7 +151,7 @@ def only_one(
 
 def open_ledger(settings: Settings) -> Ledger:
     """The ledger of a rollout."""
-    return Ledger(settings.outputs / "ledger.jsonl", settings.ledger.who)
+    return Ledger(settings.paths.ledger, settings.ledger.who)
 
 
 @contextlib.contextmanager

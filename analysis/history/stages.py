@@ -28,11 +28,6 @@ class Stage:
     changed_at: datetime
     cause: str
 
-    @property
-    def folder(self) -> str:
-        """Its folder under outputs/<rollout>/; the first stage has none of its own."""
-        return "" if self.number == 1 else f"stage-{self.number}"
-
 
 @dataclass(frozen=True)
 class PlannedLook:

@@ -25,11 +25,11 @@ def failed_page(
     return render(
         "failed.html.j2",
         name=settings.rollout.name,
-        place=folder.relative_to(settings.outputs).as_posix(),
+        place=settings.paths.relative(folder),
         reason=reason,
         at=when_text(clock.iso(clock.now().replace(microsecond=0))),
         exit_code=failure.exit_code,
         log=getattr(failure, "log", ()),
         has_report=has_report,
-        up="../" * len(folder.relative_to(settings.outputs).parts),
+        up=settings.paths.up_from(folder),
     )

@@ -15,12 +15,10 @@ from analysis.text.verdict import VERDICTS
 if TYPE_CHECKING:
     from analysis.config import Settings
 
-PAGE = "handoff.html"
-
 
 def write_handoff(settings: Settings, content: Mapping[str, Any]) -> Path:
     """Write handoff.html from the object that `rollout handoff --json` prints; the index then links it."""
-    page = settings.outputs / PAGE
+    page = settings.paths.handoff
     files.write_text(page, handoff_page(content))
     write_index(settings)
     return page

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from analysis import clock, files
 from analysis.clock import iso, parse_instant
 from analysis.history.stages import PlannedLook, deployed_at, plan_looks
+from analysis.paths import OutputPaths
 from analysis.report.places import Link
 from analysis.report.prepared.claims import prepare_looks, with_parts
 from analysis.report.rendering import render
@@ -48,17 +49,15 @@ class Row:
 
 def write_index(settings: Settings) -> Path:
     """Write the index of a rollout, and the one over all rollouts beside it; returns the rollout's page."""
-    page = settings.outputs / "index.html"
+    page = settings.paths.index
     files.write_text(page, rollout_index(settings))
-    files.write_text(
-        settings.outputs.parent / "index.html", all_rollouts_index(settings.outputs.parent)
-    )
+    files.write_text(settings.paths.all_rollouts, all_rollouts_index(settings.outputs.parent))
     return page
 
 
 def rollout_index(settings: Settings) -> str:
     """The page of one rollout."""
-    reports = read_reports(settings.outputs)
+    reports = read_reports(settings.paths)
     result = latest(
         report.result for report in reports if report.result and not report.has_failed
     ) or latest(report.result for report in reports if report.result)
@@ -74,8 +73,8 @@ def rollout_index(settings: Settings) -> str:
         is_sample=bool(result) and is_sample(settings.source.path),
         rows=rows_of(settings, reports),
         strips=strips_of(settings, reports),
-        links=_other_pages(settings.outputs),
-        ledger=read_ledger(settings.outputs / "ledger.jsonl", most=MOST_LEDGER_LINES),
+        links=_other_pages(settings.paths),
+        ledger=read_ledger(settings.paths.ledger, most=MOST_LEDGER_LINES),
         deployed=when_text(result["deployed_at"]) if result else None,
         written_at=when_text(iso(clock.now().replace(microsecond=0))),
     )
@@ -85,12 +84,13 @@ def all_rollouts_index(outputs: Path) -> str:
     """The page over all rollouts in a folder, the newest look first."""
     entries = []
     for folder in sorted(path for path in outputs.iterdir() if path.is_dir()):
-        if (folder / "index.html").exists():
+        paths = OutputPaths(folder)
+        if paths.index.exists():
             entries.append(
                 {
                     "name": folder.name,
-                    "href": f"{folder.name}/index.html",
-                    "result": newest_result(folder),
+                    "href": f"{folder.name}/{paths.index.name}",
+                    "result": newest_result(paths),
                 }
             )
     entries.sort(
@@ -112,13 +112,9 @@ def rows_of(settings: Settings, reports: Sequence[Report]) -> list[Row]:
     by_folder = {report.folder: report for report in reports}
     rows = []
     for planned in plan_looks(_with_deploy(settings, reports)):
-        folder = (
-            f"windows/{planned.label}"
-            if planned.stage == 1
-            else f"stage-{planned.stage}/windows/{planned.label}"
-        )
+        folder = settings.paths.window(planned.label, stage=planned.stage)
         report = by_folder.pop(folder, None)
-        rows.append(_row(report) if report else _missing_row(planned))
+        rows.append(_row(settings.paths, report) if report else _missing_row(planned))
     if not rows:
         rows = [
             Row(label, 1, "not_due", "no deploy is recorded yet", None, None, None, ())
@@ -127,7 +123,7 @@ def rows_of(settings: Settings, reports: Sequence[Report]) -> list[Row]:
     others = sorted(
         by_folder.values(), key=lambda report: (report.stage, str(report.end), report.folder)
     )
-    return rows + [_row(report) for report in others]
+    return rows + [_row(settings.paths, report) for report in others]
 
 
 def strips_of(settings: Settings, reports: Sequence[Report]) -> list[Strip]:
@@ -155,19 +151,17 @@ def strips_of(settings: Settings, reports: Sequence[Report]) -> list[Strip]:
     return [strip_of(prepared, describe_looks(prepared)) for prepared in seen]
 
 
-def _row(report: Report) -> Row:
-    links = []
+def _row(paths: OutputPaths, report: Report) -> Row:
+    folder, links = report.folder, []
     if report.has_page:
         links += [
-            Link(f"{report.folder}/report.html", "report"),
-            Link(f"{report.folder}/notebook.ipynb", "notebook"),
-        ]
-        links += [
-            Link(f"{report.folder}/result.json", "result.json"),
-            Link(f"{report.folder}/summary.md", "summary"),
+            Link(paths.relative(folder.page), "report"),
+            Link(paths.relative(folder.notebook), "notebook"),
+            Link(paths.relative(folder.result), "result.json"),
+            Link(paths.relative(folder.summary), "summary"),
         ]
     if report.has_failed:
-        links.append(Link(f"{report.folder}/failed.html", "why it failed"))
+        links.append(Link(paths.relative(folder.failed), "why it failed"))
     result = report.result
     if result is None:
         words = (
@@ -233,12 +227,11 @@ def _with_deploy(settings: Settings, reports: Sequence[Report]) -> Settings:
     )
 
 
-def _other_pages(outputs: Path) -> list[Link]:
-    there = (
-        ("baseline/report.html", "Baseline"),
-        ("baseline/failed.html", "Why the baseline failed"),
-        ("handoff.html", "Hand-over"),
-        ("smoke.html", "Smoke checks"),
-        ("ledger.jsonl", "Ledger"),
+def _other_pages(paths: OutputPaths) -> list[Link]:
+    pages = (
+        (paths.baseline.page, "Baseline"),
+        (paths.baseline.failed, "Why the baseline failed"),
+        (paths.handoff, "Hand-over"),
+        (paths.ledger, "Ledger"),
     )
-    return [Link(href, text) for href, text in there if (outputs / href).exists()]
+    return [Link(paths.relative(page), text) for page, text in pages if page.exists()]

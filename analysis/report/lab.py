@@ -33,7 +33,7 @@ def open_lab(settings: Settings) -> int:
 
 def copy_notebook(settings: Settings) -> Path:
     """outputs/<rollout>/explore.ipynb; one that is there already is the analyst's own and stays."""
-    notebook = settings.outputs / NOTEBOOK
+    notebook = settings.paths.explore_notebook
     if not notebook.exists():
         files.write_text(notebook, (NOTEBOOKS / NOTEBOOK).read_text(encoding="utf-8"))
     return notebook

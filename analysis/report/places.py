@@ -45,7 +45,7 @@ class PageFacts:
 def facts_of(settings: Settings, result: Mapping[str, Any], folder: Path) -> PageFacts:
     """What stands around the cells of a report in `folder`."""
     name, title = settings.rollout.name, settings.rollout.title
-    up = "../" * len(folder.relative_to(settings.outputs).parts)
+    up = settings.paths.up_from(folder)
     links = [Link(f"{up}index.html", "All windows")]
     if "look" in result:
         label, word = result["look"]["window"], VERDICTS[result["verdict"]].word

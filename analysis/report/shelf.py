@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.clock import parse_instant
+from analysis.paths import OutputPaths, WindowFolder
 from analysis.results.stored import read_stored
 
 NEWEST_RESULTS = 5
@@ -22,19 +23,25 @@ class Report:
 
     Attributes
     ----------
-    folder : relative to the rollout's outputs: ``windows/4h``, ``stage-2/windows/4h``.
-    label : the window's name.
-    stage : 1 for the deploy itself.
+    folder : its files, its label and its stage.
     result : the object of its result.json; None when there is none or it cannot be read.
     has_page, has_failed : which pages are there.
     """
 
-    folder: str
-    label: str
-    stage: int
+    folder: WindowFolder
     result: Mapping[str, Any] | None
     has_page: bool
     has_failed: bool
+
+    @property
+    def label(self) -> str:
+        """The window's name."""
+        return self.folder.label
+
+    @property
+    def stage(self) -> int:
+        """Which stage of the monitoring; 1 for the deploy itself."""
+        return self.folder.stage
 
     @property
     def is_planned(self) -> bool:
@@ -56,35 +63,23 @@ class LedgerLine:
     words: str
 
 
-def read_reports(outputs: Path) -> list[Report]:
+def read_reports(paths: OutputPaths) -> list[Report]:
     """Every window that has a result or a failed page, in every stage."""
-    folders = sorted([*outputs.glob("windows/*/"), *outputs.glob("stage-*/windows/*/")])
     reports = []
-    for folder in folders:
-        pages = {
-            name: (folder / name).exists() for name in ("report.html", "failed.html", "result.json")
-        }
-        if any(pages.values()):
-            place = folder.relative_to(outputs)
-            stage = int(place.parts[0].removeprefix("stage-")) if place.parts[0] != "windows" else 1
-            result = read_stored(folder / "result.json") if pages["result.json"] else None
-            reports.append(
-                Report(
-                    place.as_posix(),
-                    folder.name,
-                    stage,
-                    result,
-                    pages["report.html"],
-                    pages["failed.html"],
-                )
-            )
+    for folder in paths.existing_windows():
+        has_page, has_failed = folder.page.exists(), folder.failed.exists()
+        has_result = folder.result.exists()
+        if has_page or has_failed or has_result:
+            result = read_stored(folder.result) if has_result else None
+            reports.append(Report(folder, result, has_page, has_failed))
     return reports
 
 
-def newest_result(outputs: Path) -> Mapping[str, Any] | None:
+def newest_result(paths: OutputPaths) -> Mapping[str, Any] | None:
     """The result of the latest planned look, found among the files written last."""
-    paths = [*outputs.glob("windows/*/result.json"), *outputs.glob("stage-*/windows/*/result.json")]
-    newest = sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)[:NEWEST_RESULTS]
+    results = [folder.result for folder in paths.existing_windows() if folder.result.exists()]
+    results.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    newest = results[:NEWEST_RESULTS]
     return latest(result for path in newest if (result := read_stored(path)))
 
 

@@ -72,7 +72,7 @@ def make_example(folder: Path) -> Settings:
     run_window_report(settings, None, start=start, end=start + timedelta(hours=4), **QUIET)
     runs._write_failed(
         settings,
-        runs.window_folder(settings, "4h"),
+        settings.paths.window("4h"),
         DataNotTrusted("row 7 of the table has a latency that is not a number"),
     )
     write_handoff(settings, HANDOFF)

@@ -258,7 +258,7 @@ def test_a_stage_begins_at_the_next_whole_hour_of_the_grid(make_settings, clock_
         DEPLOY + 4 * HOUR + timedelta(minutes=20),
         "deployment 2026-02-03T03:30:16Z",
     )
-    assert (recorded.stage.folder, stages.find_stages(settings)[0].folder) == ("stage-2", "")
+    assert (recorded.stage.number, stages.find_stages(settings)[0].number) == (2, 1)
     looks = stages.plan_looks(settings)
     settle = timedelta(seconds=90)
     assert looks == (

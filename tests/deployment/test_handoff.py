@@ -11,7 +11,7 @@ from analysis.deployment.deployment import record_deploy
 from analysis.deployment.handoff import find_handoff
 from analysis.deployment.preflight import run_preflight
 from analysis.deployment.terminal import print_handoff
-from analysis.deployment.watch import look_folder, run_due
+from analysis.deployment.watch import run_due
 from analysis.files import write_bytes, write_json, write_text
 from analysis.history.knobs import set_knob
 from analysis.history.ledger import open_ledger
@@ -80,8 +80,8 @@ def looks(settings, verdict: str, **more):
         result = result_of(
             look, verdict, expectations=[finding("timeouts drop", "met")], guardrails=[CRON], **more
         )
-        write_text(look_folder(settings, look) / "report.html", "<p></p>")
-        write_json(look_folder(settings, look) / "result.json", result)
+        write_text(settings.paths.window(look.label, stage=look.stage).page, "<p></p>")
+        write_json(settings.paths.window(look.label, stage=look.stage).result, result)
         return result
 
     return run_look

@@ -10,7 +10,7 @@ from analysis.deployment.completed import count_completed
 from analysis.deployment.deployment import record_deploy
 from analysis.deployment.handoff import find_handoff
 from analysis.deployment.preflight import run_preflight
-from analysis.deployment.watch import find_standing, look_folder, run_due
+from analysis.deployment.watch import find_standing, run_due
 from analysis.files import write_json, write_text
 from analysis.history import stages
 from analysis.history.knobs import as_recorded, set_knob
@@ -60,8 +60,8 @@ def run_look(settings):
     def run(look):
         with Rollout(as_recorded(settings)) as rollout:
             result = rollout.look(look.label, first_hour=look.first_hour).result
-        write_text(look_folder(settings, look) / "report.html", f"<p>{look.label}</p>")
-        write_json(look_folder(settings, look) / "result.json", result)
+        write_text(settings.paths.window(look.label, stage=look.stage).page, f"<p>{look.label}</p>")
+        write_json(settings.paths.window(look.label, stage=look.stage).result, result)
         return result
 
     return run

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from analysis.deployment.deployment import record_deploy
-from analysis.deployment.watch import find_standing, look_folder, run_due, watch
+from analysis.deployment.watch import find_standing, run_due, watch
 from analysis.errors import NotYetDue, RolloutError, WrongUse
 from analysis.history.ledger import open_ledger
 from tests.deployment.watched import (
@@ -160,9 +160,9 @@ def test_a_result_that_is_not_whole_is_made_again(settings, clock_file, spoil):
     clock_file.advance(2 * HOUR)
     look = find_standing(settings).due[0]
     writing_looks(settings, {"1h": "improved"})(look)
-    result = look_folder(settings, look) / "result.json"
+    result = settings.paths.window(look.label, stage=look.stage).result
     if spoil == "no page":
-        (look_folder(settings, look) / "report.html").unlink()
+        (settings.paths.window(look.label, stage=look.stage).page).unlink()
     else:
         text = result.read_text()
         result.write_text(

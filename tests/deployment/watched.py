@@ -11,7 +11,7 @@ from typing import Any
 
 from analysis.clock import CLOCK_VARIABLE, iso, parse_instant
 from analysis.config import Settings, load_settings
-from analysis.deployment.watch import look_folder, watch
+from analysis.deployment.watch import watch
 from analysis.files import write_json, write_text
 from analysis.history.ledger import open_ledger
 from analysis.history.stages import PlannedLook
@@ -48,7 +48,10 @@ def writing_looks(
     """Looks that write their page and result as a report does, and note that they were whole."""
 
     def run_look(look: PlannedLook) -> Mapping[str, Any]:
-        folder, result = look_folder(settings, look), result_of(look, story[look.label])
+        folder, result = (
+            settings.paths.window(look.label, stage=look.stage).path,
+            result_of(look, story[look.label]),
+        )
         time.sleep(takes_s / 2)
         write_text(folder / "report.html", f"<p>{result['reason']}</p>")
         time.sleep(takes_s / 2)

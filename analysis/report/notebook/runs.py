@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from analysis import clock, files
 from analysis.errors import NotYetDue, RolloutError, WrongUse
 from analysis.history.ledger import only_one
+from analysis.paths import ReportFolder
 from analysis.report.notebook.runner import Executed, Progress, run_notebook, stopping_others
 from analysis.window import Window
 
@@ -21,13 +22,6 @@ if TYPE_CHECKING:
 
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 AT_ONCE = 2  # each report is a process of its own, and most machines that watch have two cores
-PAGE, NOTEBOOK, RESULT, SUMMARY, FAILED = (
-    "report.html",
-    "notebook.ipynb",
-    "result.json",
-    "summary.md",
-    "failed.html",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +62,7 @@ def run_window_report(
         }
     else:
         raise WrongUse("give a window, or both ends of a stretch of time")
-    folder = window_folder(settings, label or stretch_folder(start, end), stage=stage)
+    folder = settings.paths.window(label or Window(start, end).label, stage=stage)
     return _run(settings, "window.ipynb", parameters, folder, github=github, tell=tell)
 
 
@@ -83,7 +77,7 @@ def run_window_reports(
 ) -> list[ReportPaths]:
     """Write the reports of several planned windows of a stage, two at a time; the first goes alone when it has to freeze the baseline."""
     run = partial(run_window_report, settings, start=start, stage=stage, github=github, tell=tell)
-    alone = 0 if (settings.outputs / "baseline" / "counts.parquet").exists() else 1
+    alone = 0 if settings.paths.baseline_counts.exists() else 1
     written = [run(label) for label in labels[:alone]]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as workers:
         started = [workers.submit(run, label) for label in labels[alone:]]
@@ -101,28 +95,16 @@ def run_baseline_report(settings: Settings, *, tell: Progress | None = None) -> 
         settings,
         "baseline.ipynb",
         {"config": settings.path.name},
-        settings.outputs / "baseline",
+        settings.paths.baseline,
         tell=tell,
     )
-
-
-def window_folder(settings: Settings, label: str, *, stage: int = 1) -> Path:
-    """Where a window's report lies; a later stage of the monitoring has a folder of its own."""
-    return (
-        (settings.outputs / f"stage-{stage}" if stage > 1 else settings.outputs) / "windows" / label
-    )
-
-
-def stretch_folder(start: datetime, end: datetime) -> str:
-    """The folder of an exploratory stretch: <from>--<to>, safe in every file system."""
-    return Window(start, end).folder
 
 
 def _run(
     settings: Settings,
     notebook: str,
     parameters: Mapping[str, str],
-    folder: Path,
+    folder: ReportFolder,
     *,
     github: bool = False,
     tell: Progress | None = None,
@@ -130,9 +112,7 @@ def _run(
     """Run, make, write; when anything fails, leave failed.html beside whatever good report was there."""
     from analysis.report.index import write_index
 
-    with only_one(
-        settings, "report", part=folder.relative_to(settings.outputs).as_posix(), busy=NotYetDue
-    ):
+    with only_one(settings, "report", part=settings.paths.relative(folder.path), busy=NotYetDue):
         try:
             executed = run_notebook(
                 NOTEBOOKS / notebook, parameters, folder=settings.folder, tell=tell
@@ -148,7 +128,7 @@ def _run(
     return ReportPaths(executed.result, page)
 
 
-def _write(settings: Settings, executed: Executed, folder: Path, *, github: bool) -> Path:
+def _write(settings: Settings, executed: Executed, folder: ReportFolder, *, github: bool) -> Path:
     """Everything of one report, all or none; the page comes last."""
     import json
 
@@ -158,26 +138,33 @@ def _write(settings: Settings, executed: Executed, folder: Path, *, github: bool
     from analysis.report.places import facts_of
     from analysis.report.summary import append_to_step_summary, summary_of
 
-    page = export_page(executed.notebook, facts_of(settings, executed.result, folder))
+    page = export_page(executed.notebook, facts_of(settings, executed.result, folder.path))
     texts = {f"figures/{name}.svg": svg for name, svg in figures_of(page).items()}
-    texts |= {NOTEBOOK: nbformat.writes(executed.notebook), SUMMARY: summary_of(executed.result)}
     texts |= {
-        RESULT: json.dumps(executed.result, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        PAGE: page,
+        folder.notebook.name: nbformat.writes(executed.notebook),
+        folder.summary.name: summary_of(executed.result),
     }
-    files.write_texts(folder, texts)
-    _remove_others(folder / "figures", keep={Path(name).name for name in texts})
-    (folder / FAILED).unlink(missing_ok=True)
+    texts |= {
+        folder.result.name: json.dumps(
+            executed.result, indent=2, ensure_ascii=False, allow_nan=False
+        )
+        + "\n",
+        folder.page.name: page,
+    }
+    files.write_texts(folder.path, texts)
+    _remove_others(folder.figures, keep={Path(name).name for name in texts})
+    folder.failed.unlink(missing_ok=True)
     if github:
-        append_to_step_summary(texts[SUMMARY])
-    return folder / PAGE
+        append_to_step_summary(texts[folder.summary.name])
+    return folder.page
 
 
-def _write_failed(settings: Settings, folder: Path, failure: RolloutError) -> None:
+def _write_failed(settings: Settings, folder: ReportFolder, failure: RolloutError) -> None:
     from analysis.report.failed import failed_page
 
-    has_report = (folder / PAGE).exists()
-    files.write_text(folder / FAILED, failed_page(settings, folder, failure, has_report=has_report))
+    has_report = folder.page.exists()
+    page = failed_page(settings, folder.path, failure, has_report=has_report)
+    files.write_text(folder.failed, page)
 
 
 def _remove_others(folder: Path, *, keep: set[str]) -> None:
