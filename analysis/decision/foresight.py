@@ -13,7 +13,7 @@ from analysis.counting.scope import Cycle
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.decision.claims import Arms, measure
 from analysis.statistics.comparison import compare
-from analysis.statistics.placebo import pretended_deploys
+from analysis.statistics.placebo import placebo_deploys
 from analysis.statistics.power import calls_needed, hours_needed, smallest_visible_change
 from analysis.statistics.sequential import bounds
 
@@ -76,7 +76,7 @@ def foresee(
 def _foresee(claim: Claim, arms: Arms, hours: int, bound: float, smallest_useful: float) -> Seen:
     measured = measure(claim, arms, (0, hours))
     totals = arms.totals(measured.scope, measured.metric, (0, hours))[0]
-    deploys = list(pretended_deploys(totals, hours=min(hours, arms.cycle.hours)))
+    deploys = list(placebo_deploys(totals, hours=min(hours, arms.cycle.hours)))
     n = float((totals.n * totals.usable).sum())
     value = float((totals.y * totals.usable).sum()) / n if n else None
     if not deploys:

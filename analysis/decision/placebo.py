@@ -13,7 +13,7 @@ from analysis.decision.power import ONE_SIDED
 from analysis.metrics import Metric
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.multiplicity import holm
-from analysis.statistics.placebo import PretendedDeploy, Replay, pretended_deploys
+from analysis.statistics.placebo import PlaceboDeploy, Replay, placebo_deploys
 from analysis.statistics.totals import ArmTotals
 
 CHANGES = ("falls", "rises")
@@ -24,7 +24,7 @@ Member = tuple[Measured, ...]
 class PretendedArms:
     """A pretended deploy in the place of `Arms`: it compares its own two sides, whatever is asked."""
 
-    deploy: PretendedDeploy
+    deploy: PlaceboDeploy
     guard: Guard | None = None
     _compared: dict[bool, Comparison] = field(default_factory=dict, repr=False)
 
@@ -93,7 +93,7 @@ def _measured(claim: Claim, arms: Arms, plan: Plan) -> Member:
 def _pretended(member: Member, hours: int) -> Iterator[Member]:
     """The claim, or the parts of `any_of`, at each pretended deploy."""
     deploys = (
-        pretended_deploys(part.arms.totals(part.scope, part.metric, part.hours)[0], hours=hours)
+        placebo_deploys(part.arms.totals(part.scope, part.metric, part.hours)[0], hours=hours)
         for part in member
     )
     for found in zip(*deploys, strict=True):

@@ -176,7 +176,7 @@ def _finding_object(finding: Finding) -> dict[str, Any]:
 
 
 def _replayed(replay: Replay) -> dict[str, int]:
-    return {"pretended_deploys": replay.pretended_deploys, "false_alarms": replay.false_alarms}
+    return {"pretended_deploys": replay.placebo_deploys, "false_alarms": replay.false_alarms}
 
 
 def _replay_controls(look: Look) -> Replay:

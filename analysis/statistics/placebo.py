@@ -13,7 +13,7 @@ STEP_HOURS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class PretendedDeploy:
+class PlaceboDeploy:
     """One stretch of the baseline taken as a post window, and the rest as its baseline.
 
     Attributes
@@ -36,13 +36,13 @@ class PretendedDeploy:
 class Replay:
     """How many pretended deploys were judged, and how many raised a false alarm."""
 
-    pretended_deploys: int
+    placebo_deploys: int
     false_alarms: int
 
 
-def pretended_deploys(
+def placebo_deploys(
     baseline: ArmTotals, *, hours: int, step: int = STEP_HOURS
-) -> Iterator[PretendedDeploy]:
+) -> Iterator[PlaceboDeploy]:
     """Pretend a deploy every `step` hours of the baseline, each followed by a window of `hours` hours.
 
     A window that touches an excluded hour is skipped, and so is one whose clock hours no other repeat of the baseline
@@ -63,21 +63,21 @@ def pretended_deploys(
         matched = others[(start + np.arange(hours)) % cycle]
         if usable[inside].all() and matched.all():
             rest = baseline.without(inside.reshape(repeats, cycle))
-            yield PretendedDeploy(start, start % cycle, rest, _window(baseline, start, hours))
+            yield PlaceboDeploy(start, start % cycle, rest, _window(baseline, start, hours))
 
 
 def replay(
     baseline: ArmTotals,
     *,
     hours: int,
-    alarm: Callable[[PretendedDeploy], bool],
+    alarm: Callable[[PlaceboDeploy], bool],
     step: int = STEP_HOURS,
 ) -> Replay:
     """Judge every pretended deploy and count the alarms, all of them false.
 
     Parameters
     ----------
-    baseline, hours, step : as in `pretended_deploys`
+    baseline, hours, step : as in `placebo_deploys`
     alarm : the judge; True when it says that something changed
 
     Notes
@@ -89,11 +89,9 @@ def replay(
     --------
     >>> week = ArmTotals.of_events(np.full((1, 7, 24), 5.0), np.full((1, 7, 24), 50.0))
     >>> replay(week, hours=4, alarm=lambda deploy: False)
-    Replay(pretended_deploys=42, false_alarms=0)
+    Replay(placebo_deploys=42, false_alarms=0)
     """
-    verdicts = [
-        bool(alarm(deploy)) for deploy in pretended_deploys(baseline, hours=hours, step=step)
-    ]
+    verdicts = [bool(alarm(deploy)) for deploy in placebo_deploys(baseline, hours=hours, step=step)]
     return Replay(len(verdicts), sum(verdicts))
 
 

@@ -8,7 +8,11 @@ from analysis.decision.controls.pace import is_class_rate, kind_of
 from analysis.formatting import change_of, interval_of, share
 from analysis.metrics import Metric
 from analysis.statistics.comparison import Comparison
-from analysis.statistics.controls import Guarded, Proportional, Untouched
+from analysis.statistics.controls.comparison import (
+    ControlComparison,
+    ControlGroup,
+    ProportionalComparison,
+)
 
 if TYPE_CHECKING:
     from analysis.decision.claims import Measured
@@ -31,7 +35,7 @@ SAME_PACE = 0.0005
 def controls_object(measured: Measured, level: float) -> dict[str, Any]:
     """The keys of a finding in result.json: plain, adjusted, proportional, controls, decided_by; numbers are null where there is none."""
     found = measured.decisive
-    if not isinstance(found, Guarded):
+    if not isinstance(found, ControlComparison):
         return {
             "plain": None,
             "adjusted": None,
@@ -71,7 +75,11 @@ def controls_sentence(measured: Measured, level: float) -> str | None:
     adjusted +120 ms, interval 40 to 200 ms."
     """
     found = measured.decisive
-    if not isinstance(found, Guarded) or found.difference is None or not _matters(measured.metric):
+    if (
+        not isinstance(found, ControlComparison)
+        or found.difference is None
+        or not _matters(measured.metric)
+    ):
         return None
     if found.untouched is None:
         why = (
@@ -92,7 +100,7 @@ def controls_sentence(measured: Measured, level: float) -> str | None:
 def adjusted_words(comparison: Comparison) -> str:
     """What belongs to a change that is not the plain one, after "with the same mix of calls"; empty for the plain one."""
     was_adjusted = (
-        isinstance(comparison, Guarded)
+        isinstance(comparison, ControlComparison)
         and comparison.adjusted is not None
         and comparison.adjusted.slope.value > 0
     )
@@ -102,7 +110,7 @@ def adjusted_words(comparison: Comparison) -> str:
 def shared_words(measured: Measured, level: float) -> str | None:
     """Why a change that the plain comparison shows does not count, as the end of a sentence; None when it counts or is not shown anyway."""
     found = measured.decisive
-    if not isinstance(found, Guarded) or not found.moved or found.difference is None:
+    if not isinstance(found, ControlComparison) or not found.moved or found.difference is None:
         return None
     if (
         _says(found.plain, measured, level) == NOT_SHOWN
@@ -112,7 +120,7 @@ def shared_words(measured: Measured, level: float) -> str | None:
     return f"{_what_moved(found.untouched)} too, so it may be {PROVIDER}"
 
 
-def _still_sentence(found: Guarded, measured: Measured, level: float) -> str:
+def _still_sentence(found: ControlComparison, measured: Measured, level: float) -> str:
     slope, untouched = found.adjusted and found.adjusted.slope, found.untouched
     plain, n = change_of(measured.metric, found.plain.difference), _features(untouched)
     if slope is None:
@@ -127,12 +135,12 @@ def _still_sentence(found: Guarded, measured: Measured, level: float) -> str:
     )
 
 
-def _class_sentence(found: Guarded, measured: Measured, level: float) -> str:
+def _class_sentence(found: ControlComparison, measured: Measured, level: float) -> str:
     plain = change_of(measured.metric, found.plain.difference)
     return f"{_capital(_features(found.untouched))} show no such movement, so the plain change of {plain} stands."
 
 
-def _moved_sentence(found: Guarded, measured: Measured, level: float) -> str:
+def _moved_sentence(found: ControlComparison, measured: Measured, level: float) -> str:
     named = (
         ("plain", found.plain),
         ("adjusted", found.adjusted and found.adjusted.comparison),
@@ -151,7 +159,7 @@ def _moved_sentence(found: Guarded, measured: Measured, level: float) -> str:
     return f"{_capital(_what_moved(found.untouched))} after the deploy: {PROVIDER}. {_capital('; '.join(told))}. {verdict}."
 
 
-def _says(comparison: Comparison | Proportional, measured: Measured, level: float) -> str:
+def _says(comparison: Comparison | ProportionalComparison, measured: Measured, level: float) -> str:
     """What a comparison alone would say of the claim at this look: for it, against it, or not shown."""
     kind = measured.claim.claim
     limit = measured.limit if kind in ("below", "stays_zero") else None
@@ -165,14 +173,16 @@ def _says(comparison: Comparison | Proportional, measured: Measured, level: floa
     return bad if (distance > 0) == (measured.metric.worse == "up") else good
 
 
-def _distance(comparison: Comparison | Proportional, *, scale: float, limit: float | None) -> float:
-    if isinstance(comparison, Proportional):
+def _distance(
+    comparison: Comparison | ProportionalComparison, *, scale: float, limit: float | None
+) -> float:
+    if isinstance(comparison, ProportionalComparison):
         return comparison.distance(scale=scale, limit=limit)
     return comparison.post_value - (scale * comparison.baseline_value if limit is None else limit)
 
 
 def _numbers(
-    comparison: Comparison | Proportional, measured: Measured, level: float
+    comparison: Comparison | ProportionalComparison, measured: Measured, level: float
 ) -> dict[str, Any]:
     """Difference, interval and the two-sided p of the claim's own null, by this comparison alone."""
     if comparison.difference is None:
@@ -194,7 +204,7 @@ def _matters(metric: Metric) -> bool:
     return kind_of(metric) is not None or is_class_rate(metric)
 
 
-def _what_moved(untouched: Untouched) -> str:
+def _what_moved(untouched: ControlGroup) -> str:
     """What the untouched features did: "the 5 untouched features were 21 % slower", or how often the same errors came in them."""
     n = _features(untouched, "the ")
     if untouched.class_movement is not None:
@@ -203,12 +213,12 @@ def _what_moved(untouched: Untouched) -> str:
     return f"{n} were {_slower(untouched.index.movement)}"
 
 
-def _features(untouched: Untouched, article: str = "") -> str:
+def _features(untouched: ControlGroup, article: str = "") -> str:
     n = len(untouched.index.names)
     return f"{article}{n} untouched features"
 
 
-def _pace(untouched: Untouched) -> str:
+def _pace(untouched: ControlGroup) -> str:
     """How fast they were, to be held against the baseline."""
     movement = untouched.index.movement
     return "as fast as" if abs(movement) < SAME_PACE else f"{_slower(movement)} than"
@@ -218,7 +228,7 @@ def _slower(movement: float) -> str:
     return f"{share(abs(movement))} {'slower' if movement >= 0 else 'faster'}"
 
 
-def _dropped(untouched: Untouched) -> str:
+def _dropped(untouched: ControlGroup) -> str:
     if not untouched.dropped:
         return ""
     verb = "was" if len(untouched.dropped) == 1 else "were"

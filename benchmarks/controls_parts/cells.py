@@ -11,7 +11,7 @@ from analysis.counting.scope import Scope
 from analysis.decision.claims import Arms
 from analysis.metrics import metric_named
 from analysis.statistics.comparison import Comparison
-from analysis.statistics.controls import Guarded
+from analysis.statistics.controls.comparison import ControlComparison
 from analysis.statistics.sequential import bounds, z_value
 from benchmarks.controls_parts.world import Story, World
 
@@ -70,7 +70,7 @@ class Tally:
 
     @property
     def gained(self) -> tuple[float, float]:
-        """Guarded minus plain on the same runs, and its Monte-Carlo error."""
+        """ControlComparison minus plain on the same runs, and its Monte-Carlo error."""
         difference = np.array(self.guarded, dtype=float) - np.array(self.plain, dtype=float)
         return float(difference.mean()), float(
             difference.std(ddof=1) / np.sqrt(difference.size)
@@ -260,7 +260,7 @@ def judge_cell(cell: Cell, world: World) -> tuple[bool, bool, bool]:
     return plain, guarded, found[-1].moved
 
 
-def _guarded(arms: Arms, cell: Cell, hours: int) -> Guarded:
+def _guarded(arms: Arms, cell: Cell, hours: int) -> ControlComparison:
     return arms.compare(TARGET, metric_named(cell.metric), (0, hours))
 
 

@@ -24,7 +24,7 @@ from analysis.sample.provider_noise import (
     draw_starts,
 )
 from analysis.sample.series import _SIGMA, _TENANT_LOG_SPEED, _TENANT_SHARES
-from analysis.statistics.controls_proportional import TimedCalls
+from analysis.statistics.controls.proportional import TimedCalls
 from analysis.statistics.totals import ArmTotals
 
 HOURS = 24
@@ -219,7 +219,7 @@ def _before(feature: Feature, story: Story) -> NDArray[np.bool_]:
 
 
 def _per_call(metric: Metric, calls: Calls, story: Story, *, is_target: bool) -> Floats:
-    """y of every call; n is 1. Untouched features have no cap but that of the index, their baseline's p99."""
+    """y of every call; n is 1. ControlGroup features have no cap but that of the index, their baseline's p99."""
     feature, time_ms, failed = calls
     if metric is SLOWNESS:
         return np.minimum(time_ms, np.quantile(time_ms[_before(feature, story)], 0.99))

@@ -16,7 +16,11 @@ from analysis.decision.verdict import decide_verdict
 from analysis.metrics import metric_named
 from analysis.results.serializer import finding_object
 from analysis.statistics.comparison import compare
-from analysis.statistics.controls import Guarded, Proportional, guard
+from analysis.statistics.controls.comparison import (
+    ControlComparison,
+    ProportionalComparison,
+    combine_comparisons,
+)
 from benchmarks.controls_parts.rollouts import STORIES, judge_rollout
 from tests.decision import making
 from tests.decision.making import ONLY, arm, calls, claim, expectation, guardrail, plan, spoken
@@ -150,9 +154,9 @@ def test_a_claim_must_hold_beside_every_correction_not_only_the_strongest():
         .compare(Scope("f"), metric_named("http_5xx_rate"), (0, HOURS))
         .plain
     )
-    weaker, strongest = Proportional(plain, 1.5), Proportional(plain, 0.4)
-    alone = guard(plain, proportional=strongest, moved=True)
-    both = guard(plain, proportional=strongest, others=(weaker,), moved=True)
+    weaker, strongest = ProportionalComparison(plain, 1.5), ProportionalComparison(plain, 0.4)
+    alone = combine_comparisons(plain, proportional=strongest, moved=True)
+    both = combine_comparisons(plain, proportional=strongest, others=(weaker,), moved=True)
     assert alone.p_value() < 0.05 < both.p_value()
     assert both.decided_by == "plain and proportional"
 
@@ -280,12 +284,12 @@ def test_the_index_is_judged_on_pretended_deploys():
     replayed = replay_controls(
         both, [Scope("f"), Scope("f", "s"), Scope("a")], hours=(0, 4), alpha=0.05
     )
-    assert replayed.pretended_deploys == 2 * 42
+    assert replayed.placebo_deploys == 2 * 42
     assert replayed.false_alarms <= 8
     assert (
         replay_controls(
             replace(both, controls=Controls()), [Scope("f")], hours=(0, 4), alpha=0.05
-        ).pretended_deploys
+        ).placebo_deploys
         == 0
     )
 
@@ -306,7 +310,7 @@ def test_the_replay_judges_beside_controls_too():
     plain = replay_pretended_deploys(
         [claim("rises", "latency_mean")], replace(both, controls=Controls(), _compared={}), hours
     )
-    assert guarded.pretended_deploys == plain.pretended_deploys == 42
+    assert guarded.placebo_deploys == plain.placebo_deploys == 42
     assert guarded.false_alarms < plain.false_alarms
 
 
@@ -317,4 +321,4 @@ def test_other_controls_can_be_tried():
     assert compare_beside(*asked, leave_out=("b",)).untouched.index.names == ("a", "c")
     assert compare_beside(*asked, use=("b", "c")).untouched.index.names == ("b", "c")
     assert both.compare(*asked[1:]).untouched.index.names == SHARED
-    assert isinstance(compare_beside(*asked), Guarded)
+    assert isinstance(compare_beside(*asked), ControlComparison)

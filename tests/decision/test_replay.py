@@ -12,7 +12,7 @@ from analysis.decision.claims import Measured
 from analysis.decision.placebo import PretendedArms, replay_pretended_deploys
 from analysis.decision.plan import plan_exploratory, plan_look
 from analysis.errors import WrongUse
-from analysis.statistics.placebo import pretended_deploys
+from analysis.statistics.placebo import placebo_deploys
 from analysis.statistics.sequential import bounds
 from analysis.window import HOUR
 from tests.decision.making import DEPLOYED_AT, ONLY, any_of, arm, arms, calls, claim, plan, week
@@ -23,7 +23,7 @@ FALLS = claim("falls")
 
 def test_a_steady_week_has_42_pretended_deploys_of_four_hours_and_few_alarms():
     found = replay_pretended_deploys([FALLS], week(before={"timeout": 20}, after={}, hours=4), FOUR)
-    assert found.pretended_deploys == 42
+    assert found.placebo_deploys == 42
     assert found.false_alarms <= 4
 
 
@@ -31,13 +31,13 @@ def test_a_day_has_none():
     assert (
         replay_pretended_deploys(
             [FALLS], week(before={"timeout": 20}, after={}, hours=4, days=1), FOUR
-        ).pretended_deploys
+        ).placebo_deploys
         == 0
     )
     assert (
         replay_pretended_deploys(
             [], week(before={"timeout": 20}, after={}), plan(**ONLY)
-        ).pretended_deploys
+        ).placebo_deploys
         == 0
     )
 
@@ -55,7 +55,7 @@ def stepping(days=7):
 def test_a_step_in_the_baseline_cries_wolf_and_is_counted():
     at = plan(**ONLY)
     falls = replay_pretended_deploys([FALLS], stepping(), at)
-    assert 0 < falls.false_alarms < falls.pretended_deploys
+    assert 0 < falls.false_alarms < falls.placebo_deploys
     assert (
         replay_pretended_deploys([claim("falls", feature="nobody")], stepping(), at).false_alarms
         == 0
@@ -88,7 +88,7 @@ def test_a_critical_guardrail_that_is_not_met_is_an_alarm_too():
 def test_guardrails_and_alternatives_are_replayed():
     at, both = plan(**ONLY), stepping()
     rises = replay_pretended_deploys([], both, at, guardrails=[claim("no_worse", margin=0.01)])
-    assert rises.pretended_deploys > 0
+    assert rises.placebo_deploys > 0
     either = any_of(FALLS, claim("falls", "connection_rate"))
     assert (
         replay_pretended_deploys([either], both, at).false_alarms
@@ -99,7 +99,7 @@ def test_guardrails_and_alternatives_are_replayed():
 def test_a_pretended_deploy_is_measured_like_a_real_one():
     both = stepping()
     real = Measured(FALLS, None, None, both, (0, 24))
-    deploy = next(iter(pretended_deploys(both.totals(*_scope_and_metric(), (0, 24))[0], hours=24)))
+    deploy = next(iter(placebo_deploys(both.totals(*_scope_and_metric(), (0, 24))[0], hours=24)))
     pretended = Measured(FALLS, _scope_and_metric()[1], None, PretendedArms(deploy), real.hours)
     assert pretended.comparison.indicator
     assert pretended.has_data

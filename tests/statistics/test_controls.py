@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.comparison import compare
-from analysis.statistics.controls_adjusted import compare_adjusted
-from analysis.statistics.controls_index import slowness_index, weigh_control
+from analysis.statistics.controls.adjustment import compare_adjusted
+from analysis.statistics.controls.index import slowness_index, weigh_control
 from analysis.statistics.totals import ArmTotals, standardise
 
 # ---- calls -----------------------------------------------------------------------------------------------------------

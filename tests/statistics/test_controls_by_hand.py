@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from analysis.statistics.comparison import compare
-from analysis.statistics.controls_adjusted import compare_adjusted, slope_on_index
-from analysis.statistics.controls_index import slowness_index, weigh_control
+from analysis.statistics.controls.adjustment import compare_adjusted, slope_on_index
+from analysis.statistics.controls.index import slowness_index, weigh_control
 from analysis.statistics.totals import ArmTotals, standardise
 
 # ---- by hand ---------------------------------------------------------------------------------------------------------

@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 from analysis.statistics.comparison import compare
-from analysis.statistics.controls import Proportional, guard, screen, settle
-from analysis.statistics.controls_adjusted import compare_adjusted
-from analysis.statistics.controls_index import slowness_index, weigh_control
-from analysis.statistics.controls_proportional import (
+from analysis.statistics.controls.adjustment import compare_adjusted
+from analysis.statistics.controls.comparison import (
+    ProportionalComparison,
+    combine_comparisons,
+    screen,
+    settle,
+)
+from analysis.statistics.controls.index import slowness_index, weigh_control
+from analysis.statistics.controls.proportional import (
     TimedCalls,
     proportional_factor,
     proportional_share,
@@ -27,12 +32,16 @@ def three_fixture(noisy_arms):
         [weigh_control(str(seed), *noisy_arms(7, 24, seed=4, post_factor=1.2)) for seed in (0, 1)]
     )
     plain = compare(*target, indicator=False)
-    return plain, compare_adjusted(plain, standardise(*target), index), Proportional(plain, 1.2)
+    return (
+        plain,
+        compare_adjusted(plain, standardise(*target), index),
+        ProportionalComparison(plain, 1.2),
+    )
 
 
 def test_without_controls_the_plain_comparison_answers(three):
     plain, _, _ = three
-    alone = guard(plain)
+    alone = combine_comparisons(plain)
     assert alone.decided_by == "plain"
     assert (alone.p_value(), alone.interval(), alone.post_interval()) == (
         plain.p_value(),
@@ -46,7 +55,7 @@ def test_without_controls_the_plain_comparison_answers(three):
 
 def test_untouched_features_that_did_not_move_let_the_adjusted_one_decide(three):
     plain, adjusted, proportional = three
-    found = guard(plain, adjusted=adjusted, proportional=proportional, moved=False)
+    found = combine_comparisons(plain, adjusted=adjusted, proportional=proportional, moved=False)
     assert found.decided_by == "adjusted"
     assert (found.difference, found.p_value(scale=1.1)) == (
         adjusted.comparison.difference,
@@ -62,7 +71,7 @@ def test_untouched_features_that_did_not_move_let_the_adjusted_one_decide(three)
 def test_moved_controls_ask_all_three_and_the_largest_p_counts(three, question, alternative):
     plain, adjusted, proportional = three
     found = settle(
-        guard(plain, adjusted=adjusted, proportional=proportional, moved=True),
+        combine_comparisons(plain, adjusted=adjusted, proportional=proportional, moved=True),
         **question,
         alternative=alternative,
     )
@@ -79,7 +88,9 @@ def test_moved_controls_ask_all_three_and_the_largest_p_counts(three, question, 
 
 def test_opposite_signs_decide_nothing(three):
     plain, adjusted, _ = three
-    found = guard(plain, adjusted=adjusted, proportional=Proportional(plain, 3.0), moved=True)
+    found = combine_comparisons(
+        plain, adjusted=adjusted, proportional=ProportionalComparison(plain, 3.0), moved=True
+    )
     assert found.signs_differ
     assert found.p_value() == 1.0
     low, high = found.interval(0.95)
@@ -89,8 +100,8 @@ def test_opposite_signs_decide_nothing(three):
 def test_the_interval_excludes_zero_exactly_when_p_is_small(three):
     plain, adjusted, _ = three
     for factor in (1.0, 1.1, 1.2, 1.4, 1.6):
-        found = guard(
-            plain, adjusted=adjusted, proportional=Proportional(plain, factor), moved=True
+        found = combine_comparisons(
+            plain, adjusted=adjusted, proportional=ProportionalComparison(plain, factor), moved=True
         )
         low, high = found.interval(0.95)
         assert (low > 0 or high < 0) == (found.p_value() < 0.05)
@@ -98,8 +109,8 @@ def test_the_interval_excludes_zero_exactly_when_p_is_small(three):
 
 def test_error_classes_know_only_plain_and_veto(three):
     plain, _, proportional = three
-    assert guard(plain, proportional=proportional).decided_by == "plain"
-    vetoed = guard(plain, proportional=proportional, moved=True)
+    assert combine_comparisons(plain, proportional=proportional).decided_by == "plain"
+    vetoed = combine_comparisons(plain, proportional=proportional, moved=True)
     assert vetoed.decided_by == "plain and proportional"
     assert vetoed.p_value() == max(plain.p_value(), proportional.p_value())
 
@@ -109,8 +120,8 @@ def test_a_class_that_was_not_there_before_is_held_against_what_the_pace_alone_w
     after = ArmTotals.of_events(np.full((1, 1, 24), 0.5), np.full((1, 1, 24), 50.0))
     plain = compare(before, after, indicator=True)
     assert plain.p_value() < 1e-6
-    assert Proportional(plain, 40.0, from_zero=0.012).p_value() > 0.3
-    assert Proportional(plain, 1.0, from_zero=0.0).p_value() == plain.p_value()
+    assert ProportionalComparison(plain, 40.0, from_zero=0.012).p_value() > 0.3
+    assert ProportionalComparison(plain, 1.0, from_zero=0.0).p_value() == plain.p_value()
 
 
 # ---- screen ----------------------------------------------------------------------------------------------------------

@@ -13,30 +13,30 @@ from analysis.decision.controls.pace import SLOWNESS, CallsByLatency, is_class_r
 from analysis.decision.controls.selection import Choice
 from analysis.metrics import Metric
 from analysis.statistics.comparison import Comparison, compare
-from analysis.statistics.controls import (
+from analysis.statistics.controls.adjustment import compare_adjusted
+from analysis.statistics.controls.comparison import (
     FEWEST_CONTROLS,
-    Guarded,
-    Proportional,
-    Untouched,
-    guard,
+    ControlComparison,
+    ControlGroup,
+    ProportionalComparison,
+    combine_comparisons,
     screen,
 )
-from analysis.statistics.controls_adjusted import compare_adjusted
-from analysis.statistics.controls_index import (
+from analysis.statistics.controls.index import (
     MOVED_P,
-    Control,
+    ControlFeature,
     SlownessIndex,
     pace_of,
     slowness_index,
     weigh_control,
 )
-from analysis.statistics.controls_proportional import (
+from analysis.statistics.controls.proportional import (
     Kind,
     TimedCalls,
     proportional_factor,
     proportional_share,
 )
-from analysis.statistics.placebo import PretendedDeploy, pretended_deploys
+from analysis.statistics.placebo import PlaceboDeploy, placebo_deploys
 from analysis.statistics.totals import SUMS, ArmTotals, Standardised, standardise
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Guard:
 
     def __init__(self, arms: Arms) -> None:
         self._arms = arms
-        self._screened: dict[tuple, tuple[tuple[Control, ...], tuple[str, ...]]] = {}
+        self._screened: dict[tuple, tuple[tuple[ControlFeature, ...], tuple[str, ...]]] = {}
         self._indexes: dict[tuple, SlownessIndex] = {}
         self._pretended: dict[tuple, dict[int, SlownessIndex]] = {}
 
@@ -62,13 +62,13 @@ class Guard:
         scope: Scope,
         metric: Metric,
         hours: tuple[int, int],
-    ) -> Guarded:
+    ) -> ControlComparison:
         """The plain comparison of these sides beside the adjusted and the proportional one, where the provider's pace matters."""
         if plain.difference is None or not (kind_of(metric) or is_class_rate(metric)):
-            return guard(plain)
+            return combine_comparisons(plain)
         index, dropped = self.index_of(scope, hours)
         if index is None:
-            return guard(plain)
+            return combine_comparisons(plain)
         target = standardise(*sides, first_hour=self._first_hour(hours))
         judge = self._vetoed if is_class_rate(metric) else self._adjusted
         return judge(plain, target, index, dropped, scope=scope, metric=metric, hours=hours)
@@ -77,7 +77,7 @@ class Guard:
         self,
         plain: Comparison,
         sides: tuple[ArmTotals, ArmTotals],
-        deploy: PretendedDeploy,
+        deploy: PlaceboDeploy,
         *,
         scope: Scope,
         metric: Metric,
@@ -99,12 +99,12 @@ class Guard:
             if index.moved
             else None
         )
-        return guard(
+        return combine_comparisons(
             plain,
             adjusted=adjusted,
             proportional=proportional,
             moved=index.moved,
-            untouched=Untouched(index, dropped),
+            untouched=ControlGroup(index, dropped),
         )
 
     def choice_of(self, scope: Scope) -> Choice:
@@ -134,7 +134,7 @@ class Guard:
 
     def _screen(
         self, features: tuple[str, ...], hours: tuple[int, int]
-    ) -> tuple[tuple[Control, ...], tuple[str, ...]]:
+    ) -> tuple[tuple[ControlFeature, ...], tuple[str, ...]]:
         key = (features, hours)
         if key not in self._screened:
             first_hour = self._first_hour(hours)
@@ -158,7 +158,7 @@ class Guard:
         scope: Scope,
         metric: Metric,
         hours: tuple[int, int],
-    ) -> Guarded:
+    ) -> ControlComparison:
         """A metric of time: the adjusted comparison decides while the untouched features stand still."""
         adjusted = compare_adjusted(plain, target, index)
         proportional = (
@@ -166,12 +166,12 @@ class Guard:
             if index.moved
             else None
         )
-        return guard(
+        return combine_comparisons(
             plain,
             adjusted=adjusted,
             proportional=proportional,
             moved=index.moved,
-            untouched=Untouched(index, dropped),
+            untouched=ControlGroup(index, dropped),
         )
 
     def _vetoed(
@@ -184,20 +184,20 @@ class Guard:
         scope: Scope,
         metric: Metric,
         hours: tuple[int, int],
-    ) -> Guarded:
+    ) -> ControlComparison:
         """An error class: the plain comparison decides; where pace or class moved elsewhere, it must hold beside that too."""
         kind, corrections = kind_of(metric), []
         factor = self._class_factor(index.names, metric, hours)
         if factor is not None:
-            corrections.append(Proportional(plain, factor))
+            corrections.append(ProportionalComparison(plain, factor))
         if kind and index.moved:
             corrections.append(
                 self._at_pace(plain, kind, scope, metric, hours, pace_of(index, target))
             )
         corrections.sort(key=lambda one: -abs(np.log(one.factor)))
-        untouched = Untouched(index, dropped, None if factor is None else factor - 1.0)
+        untouched = ControlGroup(index, dropped, None if factor is None else factor - 1.0)
         strongest, others = (corrections[0], tuple(corrections[1:])) if corrections else (None, ())
-        return guard(
+        return combine_comparisons(
             plain,
             proportional=strongest,
             others=others,
@@ -230,18 +230,18 @@ class Guard:
         metric: Metric,
         hours: tuple[int, int],
         pace: float,
-    ) -> Proportional:
+    ) -> ProportionalComparison:
         baseline, post = (side.of(scope, metric, hours) for side in self._by_latency)
         return _at_pace(plain, kind, metric, baseline, post, pace)
 
     def _index_at(
-        self, index: SlownessIndex, deploy: PretendedDeploy, hours: tuple[int, int]
+        self, index: SlownessIndex, deploy: PlaceboDeploy, hours: tuple[int, int]
     ) -> SlownessIndex | None:
         """The index as a pretended deploy meets it; None where it has no calls there."""
         key = (index.names, hours)
         if key not in self._pretended:
             length = min(hours[1] - hours[0], self._arms.cycle.hours)
-            deploys = pretended_deploys(index.together.baseline, hours=length)
+            deploys = placebo_deploys(index.together.baseline, hours=length)
             self._pretended[key] = {one.start_hour: _pretend(index, one) for one in deploys}
         return self._pretended[key].get(deploy.start_hour)
 
@@ -281,15 +281,17 @@ def _at_pace(
     baseline: Sequence[TimedCalls],
     post: Sequence[TimedCalls],
     pace: float,
-) -> Proportional:
+) -> ProportionalComparison:
     """The full proportional correction: the baseline's calls at the provider's new pace."""
     from_zero = proportional_share(kind, baseline, movement=pace) if metric.indicator else 0.0
-    return Proportional(plain, proportional_factor(kind, baseline, post, movement=pace), from_zero)
+    return ProportionalComparison(
+        plain, proportional_factor(kind, baseline, post, movement=pace), from_zero
+    )
 
 
-def _pretend(index: SlownessIndex, deploy: PretendedDeploy) -> SlownessIndex:
+def _pretend(index: SlownessIndex, deploy: PlaceboDeploy) -> SlownessIndex:
     window = slice(deploy.start_hour, deploy.start_hour + deploy.post.y.shape[2])
-    together = Control("together", deploy.baseline, deploy.post, deploy.first_hour)
+    together = ControlFeature("together", deploy.baseline, deploy.post, deploy.first_hour)
     return SlownessIndex(index.names, index.baseline, index.baseline.ravel()[window], together)
 
 

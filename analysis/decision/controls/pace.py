@@ -10,7 +10,7 @@ import numpy as np
 from analysis.counting.load import Arm
 from analysis.counting.scope import Cycle, Scope
 from analysis.metrics import OUTCOME_CODES, Metric
-from analysis.statistics.controls_proportional import Kind, TimedCalls
+from analysis.statistics.controls.proportional import Kind, TimedCalls
 
 SLOWNESS = Metric(
     "slowness",

@@ -11,8 +11,8 @@ import numpy as np
 from analysis.counting.scope import Scope
 from analysis.metrics import Metric
 from analysis.statistics.comparison import compare
-from analysis.statistics.controls import Guarded
-from analysis.statistics.controls_index import SlownessIndex, matched_slowness
+from analysis.statistics.controls.comparison import ControlComparison
+from analysis.statistics.controls.index import SlownessIndex, matched_slowness
 from analysis.statistics.placebo import Replay, replay
 from analysis.statistics.totals import Bools, Floats, HourSums, Standardised, standardise
 
@@ -45,7 +45,7 @@ class SlownessAround:
 def slowness_around(measured: Measured) -> SlownessAround | None:
     """The three lines of a claim's figure; None where there are no controls."""
     found, arms, hours = measured.decisive, measured.arms, measured.hours
-    if not isinstance(found, Guarded) or found.untouched is None:
+    if not isinstance(found, ControlComparison) or found.untouched is None:
         return None
     index, slope = found.untouched.index, found.adjusted.slope.value if found.adjusted else 0.0
     target = standardise(
@@ -73,9 +73,7 @@ def replay_controls(
             indexes[index.names] = index
     length = min(hours[1] - hours[0], arms.cycle.hours)
     found = [_replay_index(index, hours=length, alpha=alpha) for index in indexes.values()]
-    return Replay(
-        sum(one.pretended_deploys for one in found), sum(one.false_alarms for one in found)
-    )
+    return Replay(sum(one.placebo_deploys for one in found), sum(one.false_alarms for one in found))
 
 
 def compare_beside(
@@ -86,7 +84,7 @@ def compare_beside(
     *,
     use: Sequence[str] | None = None,
     leave_out: Sequence[str] = (),
-) -> Guarded:
+) -> ControlComparison:
     """The comparison with other controls: `use` = () switches them off, None keeps the chosen ones; `leave_out` drops some."""
     features = arms.controls.features if use is None else tuple(sorted(use))
     kept = tuple(feature for feature in features if feature not in leave_out)

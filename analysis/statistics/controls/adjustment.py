@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from analysis.statistics.comparison import Comparison
-from analysis.statistics.controls_index import SlownessIndex, matched_slowness
+from analysis.statistics.controls.index import SlownessIndex, matched_slowness
 from analysis.statistics.ratio import Spread, count_repeats, measure_spread, ratio_of
 from analysis.statistics.totals import Bools, Floats, HourSums, Standardised
 
@@ -45,7 +45,7 @@ class AdjustedSpread(Spread):
 
 
 @dataclass(frozen=True, eq=False)
-class Adjusted:
+class AdjustedComparison:
     """The comparison after adjustment, and the slope behind it.
 
     Attributes
@@ -62,7 +62,7 @@ class Adjusted:
 
 def compare_adjusted(
     plain: Comparison, target: Standardised, index: SlownessIndex
-) -> Adjusted | None:
+) -> AdjustedComparison | None:
     """The plain comparison on y - b r n x in both arms; None where that cannot be asked.
 
     r is the target's baseline ratio, b its slope on the index x, which counts from its mean over the matched hours, so that the
@@ -84,7 +84,7 @@ def compare_adjusted(
     slope = slope_on_index(target, index)
     before, after = matched_slowness(index, target)
     if slope.value == 0:
-        return Adjusted(plain, slope, after - before)
+        return AdjustedComparison(plain, slope, after - before)
     arms = _without_slowness(target, index, slope=slope.value, centre=before)
     spread = measure_spread(arms, indicator=plain.indicator, hours_per_cosine=HOURS_PER_COSINE)
     # V += (se^2 + .25^2 b^2) (r dx)^2: b is estimated, and after the deploy it may be another one
@@ -105,7 +105,7 @@ def compare_adjusted(
         df=adjusted.df(),
         spread=adjusted,
     )
-    return Adjusted(comparison, slope, after - before)
+    return AdjustedComparison(comparison, slope, after - before)
 
 
 def slope_on_index(target: Standardised, index: SlownessIndex) -> Slope:

@@ -21,7 +21,7 @@ MOVED_BY = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Control:
+class ControlFeature:
     """One untouched feature, weighed so that several can be added up.
 
     Attributes
@@ -61,14 +61,14 @@ class SlownessIndex:
         x: 0.25 says that they took 25 % more time than over the whole baseline. 0 in hours without their calls.
     post : float64 (hours,)
         The same after the deploy. The window's own mean in hours without their calls.
-    together : Control
+    together : ControlFeature
         Their sums added up.
     """
 
     names: tuple[str, ...]
     baseline: Floats
     post: Floats
-    together: Control
+    together: ControlFeature
 
     @property
     def comparison(self) -> Comparison:
@@ -93,7 +93,7 @@ class SlownessIndex:
 
 def weigh_control(
     name: str, baseline: ArmTotals, post: ArmTotals, *, first_hour: int = 0
-) -> Control | None:
+) -> ControlFeature | None:
     """The sums of one untouched feature, strata combined, over its own baseline mean, weighed; None without calls in either arm.
 
     w = 1 / (1 + calls per hour / 50): a busy feature counts more than a quiet one, but does not outvote all others.
@@ -110,7 +110,7 @@ def weigh_control(
     if mean <= 0 or arms.post_total.n <= 0:
         return None
     weight = 1.0 / (1.0 + n / max(1, arms.baseline_usable.sum()) / BUSY_CALLS_PER_HOUR)
-    return Control(
+    return ControlFeature(
         name,
         _weighed(arms.baseline, weight, mean, usable=arms.baseline_usable),
         _weighed(arms.post, weight, mean, usable=arms.post_usable[None, :]),
@@ -118,7 +118,7 @@ def weigh_control(
     )
 
 
-def slowness_index(controls: Sequence[Control]) -> SlownessIndex:
+def slowness_index(controls: Sequence[ControlFeature]) -> SlownessIndex:
     """x_t = sum_c w_c y_ct / r_c / sum_c w_c n_ct - 1, r_c the baseline mean of control c; one index for all latency metrics.
 
     Parameters
@@ -146,7 +146,7 @@ def slowness_index(controls: Sequence[Control]) -> SlownessIndex:
         names=tuple(control.name for control in controls),
         baseline=_slowness(baseline, where_missing=0.0),
         post=after[0],
-        together=Control("together", baseline, post, controls[0].first_hour),
+        together=ControlFeature("together", baseline, post, controls[0].first_hour),
     )
 
 

@@ -1,6 +1,6 @@
 """Do not blame the deploy for the provider's day: three comparisons of one metric, and the one rule that settles them.
 
-Read `settle` first. `guard` puts the three together, `screen` throws out controls that do not move with the others.
+Read `settle` first. `combine_comparisons` puts the three together, `screen` throws out controls that do not move with the others.
 """
 
 from __future__ import annotations
@@ -12,8 +12,13 @@ from functools import cached_property
 import numpy as np
 
 from analysis.statistics.comparison import Comparison
-from analysis.statistics.controls_adjusted import Adjusted, compare_adjusted
-from analysis.statistics.controls_index import Control, SlownessIndex, pace_of, slowness_index
+from analysis.statistics.controls.adjustment import AdjustedComparison, compare_adjusted
+from analysis.statistics.controls.index import (
+    ControlFeature,
+    SlownessIndex,
+    pace_of,
+    slowness_index,
+)
 from analysis.statistics.exact import Alternative
 
 ODD_P = 0.01
@@ -22,7 +27,7 @@ FEWEST_CONTROLS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Proportional:
+class ProportionalComparison:
     """The plain comparison with a baseline that had the provider's new pace in full (slope 1).
 
     Attributes
@@ -72,7 +77,7 @@ class Proportional:
 
 
 @dataclass(frozen=True, eq=False)
-class Untouched:
+class ControlGroup:
     """The untouched features behind the guard.
 
     Attributes
@@ -88,26 +93,26 @@ class Untouched:
 
 
 @dataclass(frozen=True, eq=False)
-class Guarded(Comparison):
+class ControlComparison(Comparison):
     """Three comparisons of one metric that answer as one. The inherited fields are those of the leading comparison.
 
     Attributes
     ----------
     plain : Comparison; post against baseline, whatever the provider did.
-    adjusted : Adjusted or None; what goes with the untouched features taken out. None without controls, for exact counts, for error
+    adjusted : AdjustedComparison or None; what goes with the untouched features taken out. None without controls, for exact counts, for error
         classes.
-    proportional : Proportional or None; the whole movement of the untouched features taken out. Not needed where they did not move.
+    proportional : ProportionalComparison or None; the whole movement of the untouched features taken out. Not needed where they did not move.
     others : weaker corrections that a claim must hold beside too: an error class where both the pace and the class itself moved.
     moved : whether the untouched features moved themselves, so that all of them are asked.
-    untouched : Untouched or None, where there are no controls.
+    untouched : ControlGroup or None, where there are no controls.
     """
 
     plain: Comparison
-    adjusted: Adjusted | None
-    proportional: Proportional | None
+    adjusted: AdjustedComparison | None
+    proportional: ProportionalComparison | None
     moved: bool
-    untouched: Untouched | None
-    others: tuple[Proportional, ...] = ()
+    untouched: ControlGroup | None
+    others: tuple[ProportionalComparison, ...] = ()
 
     def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
         """p of "post equals scale * baseline", settled."""
@@ -146,7 +151,7 @@ class Settled:
     scale, limit, alternative : the question.
     """
 
-    asked: tuple[tuple[str, Comparison | Proportional], ...]
+    asked: tuple[tuple[str, Comparison | ProportionalComparison], ...]
     scale: float
     limit: float | None
     alternative: Alternative
@@ -197,8 +202,8 @@ class Settled:
         )
         return min(lows), max(highs)
 
-    def _distance(self, comparison: Comparison | Proportional) -> float:
-        if isinstance(comparison, Proportional):
+    def _distance(self, comparison: Comparison | ProportionalComparison) -> float:
+        if isinstance(comparison, ProportionalComparison):
             return comparison.distance(scale=self.scale, limit=self.limit)
         return comparison.post_value - (
             self.scale * comparison.baseline_value if self.limit is None else self.limit
@@ -206,7 +211,7 @@ class Settled:
 
 
 def settle(
-    three: Guarded,
+    three: ControlComparison,
     *,
     scale: float = 1.0,
     limit: float | None = None,
@@ -220,7 +225,7 @@ def settle(
 
     Parameters
     ----------
-    three : what `guard` put together
+    three : what `combine_comparisons` put together
     scale : of the baseline in the claim's null; not used with `limit`
     limit : fixed number of the claim's null, in the metric's unit
     alternative : "less": post is lower
@@ -234,19 +239,19 @@ def settle(
     return Settled(tuple(asked), scale, limit, alternative)
 
 
-def guard(
+def combine_comparisons(
     plain: Comparison,
     *,
-    adjusted: Adjusted | None = None,
-    proportional: Proportional | None = None,
+    adjusted: AdjustedComparison | None = None,
+    proportional: ProportionalComparison | None = None,
     moved: bool = False,
-    untouched: Untouched | None = None,
-    others: tuple[Proportional, ...] = (),
-) -> Guarded:
+    untouched: ControlGroup | None = None,
+    others: tuple[ProportionalComparison, ...] = (),
+) -> ControlComparison:
     """The three comparisons as one value. With only `plain` it answers as `plain` does: there are no controls."""
     leading = adjusted.comparison if adjusted else plain
     shown = {field.name: getattr(leading, field.name) for field in fields(Comparison)}
-    return Guarded(
+    return ControlComparison(
         **shown,
         plain=plain,
         adjusted=adjusted,
@@ -257,7 +262,9 @@ def guard(
     )
 
 
-def screen(controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[str, ...]]:
+def screen(
+    controls: Sequence[ControlFeature],
+) -> tuple[tuple[ControlFeature, ...], tuple[str, ...]]:
     """Controls that move with the others, and the names of those thrown out: the deploy, or something else, touched them.
 
     Each is judged against the others as a target is. The smallest p below .01 goes, then the rest is judged again; at most two go,
@@ -277,11 +284,13 @@ def screen(controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[str,
     return tuple(kept), tuple(dropped)
 
 
-def _oddness(control: Control, others: Sequence[Control], *, moved: bool) -> float:
+def _oddness(control: ControlFeature, others: Sequence[ControlFeature], *, moved: bool) -> float:
     """p of "this control did what the others did"."""
     index = slowness_index(others)
     adjusted = compare_adjusted(control.plain, control.arms, index)
     proportional = (
-        Proportional(control.plain, 1.0 + pace_of(index, control.arms)) if moved else None
+        ProportionalComparison(control.plain, 1.0 + pace_of(index, control.arms)) if moved else None
     )
-    return guard(control.plain, adjusted=adjusted, proportional=proportional, moved=moved).p_value()
+    return combine_comparisons(
+        control.plain, adjusted=adjusted, proportional=proportional, moved=moved
+    ).p_value()
