@@ -102,7 +102,7 @@ class Rollout:
         return baseline_object(self.settings, self.baseline, self.engine, self.baseline_ends_at)
 
     def look(self, label: str, *, first_hour: int = 0) -> Look:
-        """The planned look of that window: ``rollout.look("4h")``. NotYetDue before its end and settle have passed.
+        """The planned look of that window: ``rollout.look("4h")``. NotYetDue before its end and its ingestion delay have passed.
 
         `first_hour`, counted from the deploy, is where a later stage of the monitoring begins (a knob was turned).
         """
@@ -122,13 +122,13 @@ class Rollout:
         return self._judge(window, plan, window.label)
 
     def due(self) -> tuple[str, ...]:
-        """Planned windows whose end and settle have passed."""
-        settle, now = self.settings.monitoring.settle, clock.now()
+        """Planned windows whose end and ingestion delay have passed."""
+        delay, now = self.settings.monitoring.ingestion_delay, clock.now()
         windows = {
             label: planned_window(self.settings, self.deployed_at, label)
             for label in self.settings.monitoring.windows
         }
-        return tuple(label for label, window in windows.items() if window.end + settle <= now)
+        return tuple(label for label, window in windows.items() if window.end + delay <= now)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -136,7 +136,7 @@ class Rollout:
             self.engine.close()
 
     def _check_due(self, window: Window, label: str) -> None:
-        due_at = window.end + self.settings.monitoring.settle
+        due_at = window.end + self.settings.monitoring.ingestion_delay
         if clock.now() < due_at and self.baseline.calls:
             raise NotYetDue(
                 f"window {label} is due at {clock.iso(due_at)}, when its slow calls are written; run again then"

@@ -54,7 +54,7 @@ def test_the_smallest_file_has_the_defaults(load, tmp_path):
     assert loaded.baseline.model_dump() == {"days": 7, "start": None, "end": None, "exclude": ()}
     assert loaded.monitoring.model_dump() == {
         "windows": ("1h", "4h", "24h"),
-        "settle": timedelta(seconds=90),
+        "ingestion_delay": timedelta(seconds=90),
         "sustained_for": timedelta(hours=6),
         "alpha": 0.05,
         "smallest_useful": 0.1,

@@ -69,7 +69,7 @@ def both(tmp_path_factory):
     naive = {
         "start": window.start.replace(tzinfo=None),
         "end": window.end.replace(tzinfo=None),
-        "settle": timedelta(seconds=90),
+        "ingestion_delay": timedelta(seconds=90),
         "deployed_at": DEPLOYED_AT,
     }
     return table, Calls(plain_rows(calls), **naive).calls

@@ -78,7 +78,7 @@ class Monitoring(Table):
     """[monitoring]: the planned looks, counted from the deploy, and how sure a verdict must be."""
 
     windows: tuple[Text, ...] = Field(("1h", "4h", "24h"), examples=[["1h", "4h", "24h"]])
-    settle: Duration = Field(timedelta(seconds=90), examples=["90s"])
+    ingestion_delay: Duration = Field(timedelta(seconds=90), alias="settle", examples=["90s"])
     sustained_for: PositiveDuration = Field(timedelta(hours=6), examples=["6h"])
     alpha: Annotated[Number, number(above=0, most=0.5)] = Field(0.05, examples=[0.05])
     smallest_useful: Share = Field(0.1, examples=[0.1])

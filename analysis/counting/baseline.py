@@ -167,7 +167,7 @@ def counted_from(settings: Settings, deployed_at: datetime) -> dict[str, Any]:
         "source": origin(settings),
         "deployed_at": iso(deployed_at),
         "baseline": settings.baseline.model_dump(mode="json"),
-        "settle_s": settings.monitoring.settle.total_seconds(),
+        "settle_s": settings.monitoring.ingestion_delay.total_seconds(),
         "warm_up_s": settings.rollout.warm_up.total_seconds(),
         "classes": [item.model_dump(mode="json") for item in settings.error_classes],
         "taus": _declared_taus(settings),
@@ -185,7 +185,7 @@ def only_files_came(before: dict[str, Any], now: dict[str, Any]) -> bool:
 
 def grid_of(settings: Settings, deployed_at: datetime) -> Grid:
     """Hours counted from the deploy, with the settings' settle and warm-up."""
-    return Grid(deployed_at, settings.monitoring.settle, settings.rollout.warm_up)
+    return Grid(deployed_at, settings.monitoring.ingestion_delay, settings.rollout.warm_up)
 
 
 def asked_window(settings: Settings, deployed_at: datetime) -> Window:

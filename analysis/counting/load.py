@@ -40,12 +40,12 @@ class Grid:
     Attributes
     ----------
     deployed_at : hour 0 starts here, UTC.
-    settle : a call written later than this after the end of its hour belongs to a later look.
+    ingestion_delay : a call written later than this after the end of its hour belongs to a later look.
     warm_up : calls of the first minutes after the deploy, and of the same minutes of every baseline day, are left out.
     """
 
     deployed_at: datetime
-    settle: timedelta
+    ingestion_delay: timedelta
     warm_up: timedelta = timedelta(0)
 
     @property
@@ -64,11 +64,11 @@ class Grid:
             "start_at": _naive(window.start),
             "end_before": _naive(window.end),
             "written_from": _naive(window.start),
-            "written_before": _naive(window.end + self.settle),
+            "written_before": _naive(window.end + self.ingestion_delay),
             "grid_ms": self.offset_ms,
             "warm_up_ms": _ms(self.warm_up),
-            "settle_ms": _ms(self.settle),
-            "failed_before": _naive(window.end + self.settle),
+            "settle_ms": _ms(self.ingestion_delay),
+            "failed_before": _naive(window.end + self.ingestion_delay),
             "by_source": 1,
             "looked_at_ms": _ms(HOUR),
         }
@@ -77,7 +77,7 @@ class Grid:
         return asked | {
             "written_from": _naive(seen.end),
             "seen_end": _naive(seen.end),
-            "seen_before": _naive(seen.end + self.settle),
+            "seen_before": _naive(seen.end + self.ingestion_delay),
         }
 
     def written_parameters(self, window: Window) -> dict[str, Any]:
@@ -142,7 +142,9 @@ def load_latency_counts(
 ) -> LatencyCounts:
     """Calls per millisecond over the windows (several when declared incidents cut the baseline), without those of the look at `seen`."""
     table = LatencyCounts.empty()
-    written_before = max((_naive(window.end + grid.settle) for window in windows), default=None)
+    written_before = max(
+        (_naive(window.end + grid.ingestion_delay) for window in windows), default=None
+    )
     for window in windows:
         parameters = grid.parameters(window, seen=seen) | {"written_before": written_before}
         table += _count(LatencyCounts, engine, "latency_counts", parameters, names, pace=pace)
@@ -218,7 +220,7 @@ def load_event_counts(
             "recovered",
             grid.parameters(window),
             pace=pace,
-            followed_for=RECOVERED_WITHIN + grid.settle,
+            followed_for=RECOVERED_WITHIN + grid.ingestion_delay,
         )
         table += EventCounts.of_pieces(
             [_on_grid(rows, grid).assign(kind="recovered") for rows in pieces]
@@ -282,7 +284,7 @@ def _minutes_over_budget(rows: pd.DataFrame, cron: CronBudget, grid: Grid) -> Ev
     seen_at = (
         pd.to_datetime(minutes["last_written_at"])
         - pd.Timedelta(milliseconds=grid.offset_ms)
-        - pd.Timedelta(grid.settle)
+        - pd.Timedelta(grid.ingestion_delay)
     )
     hour = grid.hours(minutes["minute_at"])
     counted = minutes.assign(

@@ -38,7 +38,7 @@ class PlannedLook:
     label : as in [monitoring].windows.
     stage, first_hour : its stage, and the hour from the deploy at which that begins; 1 and 0 for the deploy itself.
     window : the calls that it looks at.
-    due_at : its end and the settle.
+    due_at : its end and the ingestion delay.
     number, planned : which of how many looks of the stage it is.
     """
 
@@ -120,7 +120,7 @@ def plan_looks(settings: Settings, history: History | None = None) -> tuple[Plan
         ):
             window = window_after(stage.start, length)
             if later is None or window.end <= later.changed_at:
-                due_at = window.end + settings.monitoring.settle
+                due_at = window.end + settings.monitoring.ingestion_delay
                 first_hour = hour_from(stages[0].start, stage.start)
                 looks.append(
                     PlannedLook(
@@ -150,7 +150,7 @@ def monitoring_ends_at(settings: Settings, history: History | None = None) -> da
     return (
         None
         if stage is None
-        else stage.start + max(settings.monitoring.lengths) + settings.monitoring.settle
+        else stage.start + max(settings.monitoring.lengths) + settings.monitoring.ingestion_delay
     )
 
 

@@ -96,7 +96,10 @@ def method_facts(look: Look) -> list[tuple[str, str]]:
             ", ".join(degrees) or "–",
         ),
         ("share of the calls after the deploy that are compared", compared),
-        ("settle: how long after its end a window is read", format_duration(monitoring.settle)),
+        (
+            "settle: how long after its end a window is read",
+            format_duration(monitoring.ingestion_delay),
+        ),
         (
             "version, engine",
             f"rollout {result['provenance']['version']}, {result['provenance']['engine']}",

@@ -204,7 +204,7 @@ class NextStep:
 def next_steps(
     result: Result,
     *,
-    settle: timedelta,
+    ingestion_delay: timedelta,
     windows: Sequence[tuple[str, timedelta]],
     config: str = "rollout.toml",
 ) -> list[NextStep]:
@@ -238,7 +238,8 @@ def next_steps(
     return [
         *steps,
         NextStep(
-            f"Keep watching{_next_window(result, settle, windows)}.", f"rollout watch{option}"
+            f"Keep watching{_next_window(result, ingestion_delay, windows)}.",
+            f"rollout watch{option}",
         ),
     ]
 
@@ -247,7 +248,10 @@ def steps_of(result: Result, settings: Settings) -> list[NextStep]:
     """What follows from a look of this rollout."""
     windows = list(zip(settings.monitoring.windows, settings.monitoring.lengths, strict=True))
     return next_steps(
-        result, settle=settings.monitoring.settle, windows=windows, config=settings.path.name
+        result,
+        ingestion_delay=settings.monitoring.ingestion_delay,
+        windows=windows,
+        config=settings.path.name,
     )
 
 
@@ -262,12 +266,12 @@ def advice_step(advice: Mapping[str, Any]) -> NextStep:
 
 
 def _next_window(
-    result: Result, settle: timedelta, windows: Sequence[tuple[str, timedelta]]
+    result: Result, ingestion_delay: timedelta, windows: Sequence[tuple[str, timedelta]]
 ) -> str:
     deployed_at, end = parse_instant(result["deployed_at"]), parse_instant(result["look"]["end"])
     for label, length in windows:
         if deployed_at + length > end:
-            return f": the look at {label} is due {when_text(iso(deployed_at + length + settle))}"
+            return f": the look at {label} is due {when_text(iso(deployed_at + length + ingestion_delay))}"
     return (
         f": every planned look is made; the last {format_duration(windows[-1][1])} did not decide"
         if windows

@@ -28,7 +28,7 @@ def test_a_longer_look_reads_the_new_hours_alone_and_has_the_counts_of_all(looks
         plain_rows(growing_calls(1)),
         start=DEPLOYED_AT,
         end=DEPLOYED_AT + 4 * HOUR,
-        settle=SETTLE,
+        ingestion_delay=SETTLE,
         deployed_at=DEPLOYED_AT,
     )
     assert counted(longer.latency) == dict(rows.latency_counts())

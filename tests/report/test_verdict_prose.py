@@ -217,7 +217,7 @@ def test_checks_that_fail_are_named():
 )
 def test_what_to_do_now(verdict, words, command):
     steps = verdict_prose.next_steps(
-        result(verdict=verdict), settle=timedelta(seconds=90), windows=WINDOWS
+        result(verdict=verdict), ingestion_delay=timedelta(seconds=90), windows=WINDOWS
     )
     assert steps == [verdict_prose.NextStep(words, command)]
 
@@ -225,7 +225,9 @@ def test_what_to_do_now(verdict, words, command):
 def test_what_to_do_after_the_last_look_that_did_not_decide():
     last = result()["look"] | {"end": "2026-02-03T23:10:16Z", "window": "24h", "number": 3}
     steps = verdict_prose.next_steps(
-        result(verdict="keep_watching", look=last), settle=timedelta(seconds=90), windows=WINDOWS
+        result(verdict="keep_watching", look=last),
+        ingestion_delay=timedelta(seconds=90),
+        windows=WINDOWS,
     )
     assert (
         steps[0].words == "Keep watching: every planned look is made; the last 1d did not decide."
@@ -245,7 +247,7 @@ def test_advice_comes_first_and_another_file_is_named():
             verdict="roll_back",
             advice=[advice, advice | {"because": "Something else got slower too."}],
         ),
-        settle=timedelta(0),
+        ingestion_delay=timedelta(0),
         windows=WINDOWS,
         config="other.toml",
     )

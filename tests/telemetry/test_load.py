@@ -79,7 +79,7 @@ def plain(rows, window=WIDE, *, grid=GRID, **more) -> Calls:
         plain_rows(rows),
         start=start,
         end=end,
-        settle=grid.settle,
+        ingestion_delay=grid.ingestion_delay,
         deployed_at=deploy,
         warm_up=grid.warm_up,
         **more,
@@ -229,7 +229,7 @@ def test_what_is_written(engine, calls):
         key: value.replace(tzinfo=None) if isinstance(value, datetime) else value
         for key, value in found.items()
     }
-    assert naive == trust_numbers(plain_rows(calls), start=start, end=end, settle=SETTLE)
+    assert naive == trust_numbers(plain_rows(calls), start=start, end=end, ingestion_delay=SETTLE)
     starts = [call["started"].replace(tzinfo=UTC) for call in plain(calls, window).calls]
     written = load_written(engine, GRID, window)
     assert written.first_started_at == min(starts)

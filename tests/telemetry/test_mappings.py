@@ -86,7 +86,7 @@ def test_counts_equal_a_plain_reading_of_the_store_s_rows(store, engine):
         meant,
         start=naive(WIDE.start),
         end=naive(WIDE.end),
-        settle=SETTLE,
+        ingestion_delay=SETTLE,
         deployed_at=naive(DEPLOYED_AT),
     )
     assert counted(load_latency_counts(engine, GRID, [WIDE])) == dict(plain.latency_counts())
@@ -97,7 +97,7 @@ def test_counts_equal_a_plain_reading_of_the_store_s_rows(store, engine):
         for key, value in load_trust(engine, GRID, WIDE).items()
     }
     assert trusted == trust_numbers(
-        meant, start=naive(WIDE.start), end=naive(WIDE.end), settle=SETTLE
+        meant, start=naive(WIDE.start), end=naive(WIDE.end), ingestion_delay=SETTLE
     )
     assert len(plain.calls) > 10_000
 

@@ -133,7 +133,7 @@ def test_random_calls(recovered, seed):
     naive = {
         "start": DEPLOYED_AT,
         "end": DEPLOYED_AT + timedelta(hours=2),
-        "settle": GRID.settle,
+        "ingestion_delay": GRID.ingestion_delay,
         "deployed_at": DEPLOYED_AT,
     }
     expected = {}
