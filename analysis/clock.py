@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from analysis.errors import WrongUse
-from analysis.leaks import shown
+from analysis.leaks import quote
 
 CLOCK_VARIABLE = "ROLLOUT_CLOCK"
 FIRST_YEAR, LAST_YEAR = 1970, 2999  # so that no sum of an instant and a duration overflows
@@ -58,7 +58,7 @@ def parse_instant(text: str) -> datetime:
         instant = datetime.fromisoformat(text.strip())
     except ValueError:
         raise WrongUse(
-            f"time {shown(text)} is not an ISO time; write it as 2026-02-02T23:10:16Z"
+            f"time {quote(text)} is not an ISO time; write it as 2026-02-02T23:10:16Z"
         ) from None
     return in_utc(instant)
 

@@ -11,19 +11,7 @@ from pathlib import Path
 
 from analysis.clock import iso
 from analysis.errors import RolloutError
-from analysis.leaks import scan
-
-__all__ = [
-    "LeakRefused",
-    "WriteFailed",
-    "append_line",
-    "scan",
-    "write_bytes",
-    "write_json",
-    "write_text",
-    "write_texts",
-    "writing",
-]
+from analysis.leaks import find_leak
 
 BINARY_ENDINGS = frozenset({".parquet", ".png", ".duckdb", ".gz", ".pdf", ".woff2"})
 _PIECE = 4_000_000  # characters scanned at a time, so that memory stays flat
@@ -35,7 +23,7 @@ class LeakRefused(RolloutError):
     """A text breaks a rule of the last gate and was not written."""
 
     def __init__(self, path: Path | str, rule: str) -> None:
-        name = "a file" if scan(str(path)) else f"'{path}'" if isinstance(path, Path) else path
+        name = "a file" if find_leak(str(path)) else f"'{path}'" if isinstance(path, Path) else path
         super().__init__(
             f"{name} was not written: it would hold what looks like a secret or personal data (rule: {rule}); "
             "look for it in the names of features, sources and entries of rollout.toml, then run again"
@@ -55,7 +43,7 @@ class WriteFailed(RolloutError):
 
 def write_text(path: Path, text: str) -> None:
     """Write a text whole or not at all."""
-    with writing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
@@ -63,14 +51,14 @@ def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
     """Write texts that belong together, all or none: each is whole on the disk before the first old one is replaced, in this order."""
     with contextlib.ExitStack() as opened:
         for name, text in reversed(texts.items()):
-            temporary = opened.enter_context(writing(folder / name))
+            temporary = opened.enter_context(atomic_write(folder / name))
             temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
             _finish(temporary, folder / name)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write bytes whole or not at all; only kinds that hold no text are left unscanned."""
-    with writing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 
@@ -83,9 +71,9 @@ def write_json(path: Path, content: object) -> None:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; scan and rename it when the block ends, remove it when it fails."""
-    if rule := scan(path.name):
+    if rule := find_leak(path.name):
         raise LeakRefused(path, rule)
     temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(6)}.tmp{path.suffix}")
     try:
@@ -109,7 +97,7 @@ def append_line(path: Path, line: str) -> None:
     """Append one line in one write, whole or not at all; a torn last line stays a line of its own. The lock is the caller's."""
     if "\n" in line:
         raise ValueError("append_line() takes one line")
-    if rule := scan(path.name) or scan(line):
+    if rule := find_leak(path.name) or find_leak(line):
         raise LeakRefused(path, rule)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +129,7 @@ def _scan_file(path: Path) -> str | None:
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         tail = ""
         while piece := file.read(_PIECE):
-            if rule := scan(tail + piece):
+            if rule := find_leak(tail + piece):
                 return rule
             tail = piece[-_OVERLAP:]
     return None

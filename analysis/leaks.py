@@ -88,19 +88,19 @@ _LOOKALIKE = {
 }
 
 
-def scan(text: str) -> str | None:
+def find_leak(text: str) -> str | None:
     """Name the first rule that a text breaks, or None. The match itself is never told."""
     return next((rule for view in _views(text) for rule, breaks in _RULES if breaks(view)), None)
 
 
-def shown(value: object, *, longest: int = 60) -> str:
+def quote(value: object, *, longest: int = 60) -> str:
     """Quote a value for an error sentence, shortened; one that breaks a rule is hidden.
 
-    >>> shown("4 hours"), shown("postgresql://anna:secret@db/app")
+    >>> quote("4 hours"), quote("postgresql://anna:secret@db/app")
     ("'4 hours'", '(hidden: URL with credentials)')
     """
     text = value if isinstance(value, str) else str(value)
-    if rule := scan(text):
+    if rule := find_leak(text):
         return f"(hidden: {rule})"
     if not isinstance(value, str):
         return text if len(text) <= longest else text[:longest] + "..."

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from analysis.clock import in_utc, iso
 from analysis.errors import WrongUse
-from analysis.leaks import shown
+from analysis.leaks import quote
 
 HOUR = timedelta(hours=1)
 LONGEST = timedelta(days=3650)
@@ -80,10 +80,10 @@ def parse_duration(text: str) -> timedelta:
     datetime.timedelta(seconds=5400)
     """
     if text.startswith("-"):
-        raise WrongUse(f"duration {shown(text)} is negative; write one such as '90s', '4h' or '2d'")
+        raise WrongUse(f"duration {quote(text)} is negative; write one such as '90s', '4h' or '2d'")
     if not _DURATION.fullmatch(text):
         raise WrongUse(
-            f"duration {shown(text)} is not a number with a unit; write one such as '90s', '4h' or '2d'"
+            f"duration {quote(text)} is not a number with a unit; write one such as '90s', '4h' or '2d'"
         )
     try:
         length = sum(
@@ -93,7 +93,7 @@ def parse_duration(text: str) -> timedelta:
         length = timedelta.max
     if length > LONGEST:
         raise WrongUse(
-            f"duration {shown(text)} is longer than ten years; write one such as '90s', '4h' or '2d'"
+            f"duration {quote(text)} is longer than ten years; write one such as '90s', '4h' or '2d'"
         )
     return length
 

@@ -214,7 +214,7 @@ def clock_faults(name: str, text: str) -> list[str]:
 
 
 def write_faults(name: str, text: str) -> list[str]:
-    """Every file is written by the gate in analysis/files.py, or under the temporary name that its `writing` gives."""
+    """Every file is written by the gate in analysis/files.py, or under the temporary name that its `atomic_write` gives."""
     if name == "analysis/files.py":
         return []
     writers = {
@@ -253,7 +253,7 @@ def write_faults(name: str, text: str) -> list[str]:
             or any(word.startswith("temporary") for word in words)
         ):
             faults.append(
-                f"line {call.lineno} writes by {last}(); use analysis.files, or `with writing(path) as temporary`"
+                f"line {call.lineno} writes by {last}(); use analysis.files, or `with atomic_write(path) as temporary`"
             )
     return faults
 

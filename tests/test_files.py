@@ -15,10 +15,10 @@ from analysis.files import (
     LeakRefused,
     WriteFailed,
     append_line,
+    atomic_write,
     write_bytes,
     write_json,
     write_text,
-    writing,
 )
 from tests.test_leaks import CASES, page
 
@@ -66,7 +66,7 @@ def test_a_failing_block_leaves_the_old_file_and_no_temporary(tmp_path, failure)
     write_text(path, "old")
 
     def fail():
-        with writing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text("half")
             raise failure
 
@@ -76,13 +76,13 @@ def test_a_failing_block_leaves_the_old_file_and_no_temporary(tmp_path, failure)
 
 
 def test_an_error_of_the_block_about_another_file_stays_what_it_is(tmp_path):
-    with pytest.raises(FileNotFoundError, match="elsewhere"), writing(tmp_path / "x.html"):
+    with pytest.raises(FileNotFoundError, match="elsewhere"), atomic_write(tmp_path / "x.html"):
         (tmp_path / "elsewhere").read_text()
 
 
 def test_nobody_sees_half_a_file(tmp_path):
     path = tmp_path / "report.html"
-    with writing(path) as temporary:
+    with atomic_write(path) as temporary:
         assert (temporary.parent, temporary.suffix) == (path.parent, path.suffix)
         temporary.write_text("half")
         assert not path.exists()
@@ -94,8 +94,8 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path):
     path = tmp_path / "report.html"
     write_text(path, "old")
     code = (
-        "import os, sys; from pathlib import Path; from analysis.files import writing\n"
-        "with writing(Path(sys.argv[1])) as temporary:\n"
+        "import os, sys; from pathlib import Path; from analysis.files import atomic_write\n"
+        "with atomic_write(Path(sys.argv[1])) as temporary:\n"
         "    temporary.write_text('half'); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run(
@@ -108,7 +108,7 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path):
 
 
 def test_a_block_that_wrote_nothing_is_told(tmp_path):
-    with pytest.raises(WriteFailed, match="No such file"), writing(tmp_path / "x.html"):
+    with pytest.raises(WriteFailed, match="No such file"), atomic_write(tmp_path / "x.html"):
         pass
     assert names(tmp_path) == []
 

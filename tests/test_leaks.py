@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.leaks import scan, shown
+from analysis.leaks import find_leak, quote
 
 IBANS = [
     "DE89 3704 0044 0532 0130 00",
@@ -91,7 +91,7 @@ CASES = [(rule, planted) for rule, texts in PLANTED.items() for planted in texts
 def test_a_planted_secret_is_found_wherever_it_stands(rule, planted, around):
     text = around.format(planted)
     assert planted in text
-    assert scan(text) == rule
+    assert find_leak(text) == rule
 
 
 @pytest.mark.parametrize(
@@ -113,21 +113,21 @@ def test_a_planted_secret_is_found_wherever_it_stands(rule, planted, around):
     ],
 )
 def test_a_secret_is_found_behind_escapes(rule, escaped):
-    assert scan(escaped) == rule
+    assert find_leak(escaped) == rule
 
 
 def test_an_iban_with_a_wrong_check_digit_is_none():
-    assert [scan(iban[:3] + str((int(iban[3]) + 1) % 10) + iban[4:]) for iban in IBANS] == [
+    assert [find_leak(iban[:3] + str((int(iban[3]) + 1) % 10) + iban[4:]) for iban in IBANS] == [
         None
     ] * len(IBANS)
 
 
 def test_a_value_that_is_a_secret_is_not_shown():
-    assert shown("4 hours") == "'4 hours'"
-    assert shown(7) == "7"
-    assert shown("x" * 70) == "'" + "x" * 60 + "...'"
+    assert quote("4 hours") == "'4 hours'"
+    assert quote(7) == "7"
+    assert quote("x" * 70) == "'" + "x" * 60 + "...'"
     for rule, planted in CASES:
-        assert shown("x " * 40 + planted) == f"(hidden: {rule})"
+        assert quote("x " * 40 + planted) == f"(hidden: {rule})"
 
 
 # ---- what is not a secret --------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def test_a_value_that_is_a_secret_is_not_shown():
     ],
 )
 def test_what_pages_are_made_of_is_no_secret(text):
-    assert scan(text) is None
+    assert find_leak(text) is None
 
 
 def page(megabytes: float) -> str:
@@ -184,7 +184,7 @@ def page(megabytes: float) -> str:
 
 def seconds_to_scan(text):
     started = time.process_time()
-    assert scan(text) is None
+    assert find_leak(text) is None
     return time.process_time() - started
 
 
@@ -193,10 +193,10 @@ def test_a_page_of_one_and_a_half_megabytes_is_clean_and_scanned_in_time_that_gr
     text = page(1.5)
     assert 1_300_000 < len(text) < 1_700_000
     quarter = text[: len(text) // 4]
-    scan("warm" + text[:1000])
+    find_leak("warm" + text[:1000])
     assert min(map(seconds_to_scan, [text] * 5)) < 8 * min(map(seconds_to_scan, [quarter] * 5))
     for rule, planted in CASES:
-        assert scan(text[:5000] + f"<p>{planted}</p>") == rule
+        assert find_leak(text[:5000] + f"<p>{planted}</p>") == rule
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_page_of_one_and_a_half_megabytes_is_clean_and_scanned_in_time_that_gr
 def test_time_grows_with_the_length_only(piece):
     def seconds(length: int) -> float:
         started = time.process_time()
-        scan(piece * (length // len(piece)))
+        find_leak(piece * (length // len(piece)))
         return time.process_time() - started
 
     assert seconds(400_000) < 16 * max(seconds(50_000), 0.01)
@@ -240,5 +240,5 @@ def test_time_grows_with_the_length_only(piece):
 
 @given(st.text())
 def test_any_text_can_be_scanned_and_shown(text):
-    assert scan(text) is None or isinstance(scan(text), str)
-    assert "\n" not in shown(text)
+    assert find_leak(text) is None or isinstance(find_leak(text), str)
+    assert "\n" not in quote(text)

@@ -50,7 +50,7 @@ def _run() -> tuple[int, str | None]:
     """Run the command of argv; return its exit code, and what went wrong in one sentence that may be shown."""
     from analysis.cli.gate import Stopped
     from analysis.errors import RolloutError
-    from analysis.leaks import scan
+    from analysis.leaks import find_leak
 
     try:
         return app(prog_name="rollout", standalone_mode=False) or 0, None
@@ -93,7 +93,7 @@ def _run() -> tuple[int, str | None]:
                 70,
                 f"internal error ({type(error).__name__}); please report it with the command and 'rollout --version'",
             )
-    if rule := scan(sentence):
+    if rule := find_leak(sentence):
         sentence = f"it went wrong, and the reason cannot be shown: it holds what looks like a secret or personal data (rule: {rule})"
     return code, sentence
 

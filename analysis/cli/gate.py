@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NoReturn, TextIO
 
 from analysis.files import LeakRefused
-from analysis.leaks import scan
+from analysis.leaks import find_leak
 
 
 class Stopped(SystemExit):
@@ -55,7 +55,7 @@ class _Answer(_Gate):
     """What other programs read on: refused as a whole when it breaks a rule."""
 
     def write(self, text: str) -> int:
-        if rule := scan(text):
+        if rule := find_leak(text):
             raise LeakRefused("the answer", rule)
         return super().write(text)
 
@@ -64,12 +64,12 @@ class _Remarks(_Gate):
     """What people read: a line that breaks a rule is hidden, the others are told."""
 
     def write(self, text: str) -> int:
-        if scan(text):
+        if find_leak(text):
             lines = text.splitlines(keepends=True)
             text = "".join(
-                f"(hidden: {rule})\n" if (rule := scan(line)) else line for line in lines
+                f"(hidden: {rule})\n" if (rule := find_leak(line)) else line for line in lines
             )
-            text = "(hidden)\n" if scan(text) else text
+            text = "(hidden)\n" if find_leak(text) else text
         return super().write(text)
 
 

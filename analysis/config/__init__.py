@@ -14,7 +14,7 @@ from analysis.config.rules import broken_rules
 from analysis.config.secrets import secret_mistakes
 from analysis.config.settings import CRON_BUDGET_MS, Claim, Contents, Settings
 from analysis.errors import WrongUse
-from analysis.leaks import scan, shown
+from analysis.leaks import find_leak, quote
 from analysis.metrics import known_metrics
 
 __all__ = ["Claim", "Settings", "load_settings"]
@@ -129,7 +129,7 @@ def _settled_claim(claim: Claim) -> Claim:
 def _file(path: Path) -> str:
     """Name the file as the user did; a URL given as one is hidden, though a path has one slash where it has two."""
     text = str(path)
-    name = shown(
-        text.replace(":/", "://") if scan(text.replace(":/", "://")) else text, longest=200
+    name = quote(
+        text.replace(":/", "://") if find_leak(text.replace(":/", "://")) else text, longest=200
     )
     return name[1:-1] if name.startswith("'") else name

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from analysis.clock import iso
 from analysis.config.kinds import Broken, Table, nearest
 from analysis.config.lines import KeyLines, Loc
-from analysis.leaks import shown
+from analysis.leaks import quote
 
 _WANTED = {
     "string_type": "text in quotes",
@@ -86,7 +86,7 @@ def as_toml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         text = ", ".join(as_toml(item) for item in value)
         return f"[{text}]" if len(text) <= 80 else "[...]"
-    return shown(value)
+    return quote(value)
 
 
 def _subject(mistake: Mistake, content: Mapping[str, Any]) -> str:
@@ -103,7 +103,7 @@ def _subject(mistake: Mistake, content: Mapping[str, Any]) -> str:
             (entry[inner[0]][key] for key in ("name", "env") if _has_text(entry[inner[0]], key)),
             None,
         )
-        table = f"[{table}] {f'number {inner[0] + 1}' if title is None else shown(title)}"
+        table = f"[{table}] {f'number {inner[0] + 1}' if title is None else quote(title)}"
         inner = inner[1:]
     key = ".".join(shown_key(part) for part in inner if isinstance(part, str))
     with_value = mistake.with_value and key and not isinstance(value, dict)
@@ -128,7 +128,7 @@ def _written_at(place: Loc, content: Any) -> tuple[Loc, Any]:
 
 def shown_key(key: object) -> str:
     """Write a key; one that looks like a secret is hidden."""
-    text = shown(str(key))
+    text = quote(str(key))
     return text[1:-1] if text.startswith("'") else text
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from analysis.config.kinds import VARIABLE
 from analysis.config.lines import Loc
 from analysis.config.mistakes import Mistake
-from analysis.leaks import scan
+from analysis.leaks import find_leak
 
 _SECRET_WORD = re.compile(
     r"(?:^|[-_.])(?:auth|authorization|bypass|cookie|credentials?|key|passwd|pwd|sig)(?:$|[-_.])"
@@ -36,7 +36,7 @@ def secret_mistakes(content: dict[str, Any]) -> Iterator[Mistake]:
     for place, text, is_key in _texts(content, ()):
         if place and place[-1] in _OWN_RULE:
             continue
-        rule = scan(text)
+        rule = find_leak(text)
         if rule in _PERSONAL:
             problem = f"holds what looks like personal data (rule: {rule}); it would stand in outputs, take it out"
             yield Mistake(place, problem, with_value=False)

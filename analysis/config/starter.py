@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analysis.errors import WrongUse
 from analysis.files import write_text
-from analysis.leaks import scan, shown
+from analysis.leaks import find_leak, quote
 
 STARTER = """\
 # A rollout: what was deployed, what should get better, what must not get worse.
@@ -100,7 +100,7 @@ def write_starter(path: Path, *, force: bool = False) -> None:
     """Write the starter file; one that is there is replaced only by force."""
     if path.exists() and not force:
         raise WrongUse(
-            f"{shown(path.name)} is there already; give --force to replace it, or --config for another name"
+            f"{quote(path.name)} is there already; give --force to replace it, or --config for another name"
         )
     write_text(path, starter_text(path.resolve().parent.name, os.environ))
 
@@ -123,7 +123,7 @@ def starter_text(folder: str, environment: Mapping[str, str]) -> str:
         None,
     )
     text = STARTER
-    if name and not scan(name):
+    if name and not find_leak(name):
         text = text.replace(_line("name", "my-rollout"), _line("name", name), 1)
     if url_env:
         text = text.replace(_line("url_env", "DATABASE_URL"), _line("url_env", url_env), 1)

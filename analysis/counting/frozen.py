@@ -30,7 +30,8 @@ from analysis.counts import (
     typed,
 )
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
-from analysis.files import LeakRefused, WriteFailed, scan, writing
+from analysis.files import LeakRefused, WriteFailed, atomic_write
+from analysis.leaks import find_leak
 from analysis.window import Window
 
 FORMAT = 2
@@ -97,7 +98,10 @@ def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any], rows: str =
     text = json.dumps(facts).encode()
     schema = schema.with_metadata({_KEY: text, _DIGEST: _digest(text)})
     try:
-        with writing(path) as temporary, pq.ParquetWriter(temporary, schema, **_OPTIONS) as writer:
+        with (
+            atomic_write(path) as temporary,
+            pq.ParquetWriter(temporary, schema, **_OPTIONS) as writer,
+        ):
             for name, rows in tables.items():
                 for first in range(0, len(rows), ROWS_A_GROUP):
                     writer.write(
@@ -223,7 +227,7 @@ def _check_names(path: Path, arm: Arm) -> None:
     for text in sorted(
         {*arm.models.values(), *(str(text) for column in columns for text in column)}
     ):
-        if rule := scan(text):
+        if rule := find_leak(text):
             raise LeakRefused(path, rule)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from analysis.counting.load import Arm
 from analysis.errors import WrongUse
-from analysis.leaks import shown
+from analysis.leaks import quote
 from analysis.telemetry.engines import Engine
 
 if TYPE_CHECKING:
@@ -47,4 +47,4 @@ def _in_arms(arms: Sequence[Arm], key: str) -> set[str]:
 def _sentence(claim: str, key: str, name: str, known: list[str]) -> str:
     folded = {one.casefold(): one for one in known}
     near = folded[get_close_matches(name.casefold(), folded, n=1, cutoff=0.0)[0]]
-    return f"{shown(claim)}: {key} {shown(name)} is found nowhere in the table; did you mean {shown(near)}? Mend it, or use a pattern"
+    return f"{quote(claim)}: {key} {quote(name)} is found nowhere in the table; did you mean {quote(near)}? Mend it, or use a pattern"

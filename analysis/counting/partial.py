@@ -14,7 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.files import LeakRefused, scan, writing
+from analysis.files import LeakRefused, atomic_write
+from analysis.leaks import find_leak
 
 _KEY = b"rollout"
 _TEXTS = ("feature", "source", "model")
@@ -49,13 +50,13 @@ class Partial:
         path = self._path(name, asked, written[0])
         for column in rows.columns.intersection(_TEXTS):
             for text in rows[column].dropna().unique():
-                if rule := scan(str(text)):
+                if rule := find_leak(str(text)):
                     raise LeakRefused(path, rule)
         table = pa.Table.from_pandas(rows, preserve_index=False)
         table = table.replace_schema_metadata(
             {_KEY: json.dumps({"until": written[1].isoformat()}).encode()}
         )
-        with writing(path) as temporary:
+        with atomic_write(path) as temporary:
             pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
     def clear(self) -> None:

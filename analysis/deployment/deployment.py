@@ -14,7 +14,7 @@ from analysis.deployment.listing import Deployment
 from analysis.errors import WrongUse
 from analysis.history import stages
 from analysis.history.ledger import Event, History, open_ledger
-from analysis.leaks import shown
+from analysis.leaks import quote
 
 ORIGINS = ("vercel", "vercel-cli", "git")
 SKEW = timedelta(minutes=5)  # how far another machine's clock may be ahead
@@ -55,7 +55,7 @@ def record_deploy(
     """
     if environment not in ("production", "preview"):
         raise WrongUse(
-            f"environment {shown(environment)} is not known; write production or preview"
+            f"environment {quote(environment)} is not known; write production or preview"
         )
     found = _find(settings, origin, argument, environment)
     if at is not None or origin is None:
@@ -96,7 +96,7 @@ def _find(
         return vercel.find_newest(settings, environment=environment)
     if origin not in ORIGINS:
         raise WrongUse(
-            f"--from {shown(origin)} is not known; write vercel, vercel-cli FILE or git TAG"
+            f"--from {quote(origin)} is not known; write vercel, vercel-cli FILE or git TAG"
         )
     if not argument:
         raise WrongUse(f"--from {origin} needs {'a FILE' if origin == 'vercel-cli' else 'a TAG'}")
@@ -119,11 +119,11 @@ def _find_in_git(settings: Settings, tag: str, environment: str) -> Deployment:
         commit = seconds = None
     if not commit or not seconds:
         raise WrongUse(
-            f"the application's checkout has no tag {shown(tag)}; run 'git fetch --tags', or give --at TIME"
+            f"the application's checkout has no tag {quote(tag)}; run 'git fetch --tags', or give --at TIME"
         )
     made_at = datetime.fromtimestamp(int(seconds.split()[0]), UTC)
     note = "the instant is the tag's, not the moment the build was ready; --at TIME is more exact"
-    return Deployment(made_at, environment, f"git {shown(tag)}", commit=commit, note=note)
+    return Deployment(made_at, environment, f"git {quote(tag)}", commit=commit, note=note)
 
 
 def _record_preview(settings: Settings, found: Deployment) -> Recorded:

@@ -18,7 +18,7 @@ from analysis.config.steps import Preflight
 from analysis.deployment.checkout import changed_files, commit_of
 from analysis.errors import StepFailed, WrongUse
 from analysis.history.ledger import open_ledger
-from analysis.leaks import scan
+from analysis.leaks import find_leak
 
 VERSION_SECONDS = 20
 BUILT_IN = frozenset({"cd", "echo", "test", "exit", "export", "set", "true", "false", "sleep"})
@@ -199,7 +199,7 @@ def _read_lines(stream: IO[bytes], lines: list[str], show: Callable[[str], None]
     for raw in iter(lambda: stream.readline(LONGEST_LINE), b""):
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         lines.append(line)
-        rule = scan(_ANSI.sub("", line))
+        rule = find_leak(_ANSI.sub("", line))
         show(f"(line hidden: {rule})" if rule else line)
 
 

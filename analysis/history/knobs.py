@@ -10,7 +10,7 @@ from analysis.config.steps import Knob
 from analysis.errors import WrongUse
 from analysis.history import stages
 from analysis.history.ledger import History, open_ledger
-from analysis.leaks import shown
+from analysis.leaks import quote
 
 Value = int | float | str | None
 
@@ -41,7 +41,7 @@ def set_knob(settings: Settings, name: str, value: str, *, at: datetime | None =
         mend = (
             f"did you mean {nearest(name, known)!r}?" if known else "rollout.toml has no [[knob]]"
         )
-        raise WrongUse(f"{shown(name)} is the env of no [[knob]]; {mend}")
+        raise WrongUse(f"{quote(name)} is the env of no [[knob]]; {mend}")
     ledger = open_ledger(settings)
     with ledger.locked():
         history = ledger.read()
@@ -58,7 +58,7 @@ def set_knob(settings: Settings, name: str, value: str, *, at: datetime | None =
         stages.refuse_before_newest(settings, history, at)
         old, new = values_now(settings, history)[name], _read_value(settings, name, value)
         if _same(old, new):
-            raise WrongUse(f"{name} stands at {shown(new)} already; nothing was recorded")
+            raise WrongUse(f"{name} stands at {quote(new)} already; nothing was recorded")
         ledger.append(
             "knob", {"name": name, "from": old, "to": new, "effective_at": at, "stage": True}
         )
@@ -101,7 +101,7 @@ def _read_value(settings: Settings, name: str, text: str) -> Value:
         isinstance(knob.new, int | float) for knob in settings.knobs if knob.env == name
     )
     if not is_number:
-        if shown(text).startswith("(hidden"):
+        if quote(text).startswith("(hidden"):
             raise WrongUse(
                 f"the value for {name} looks like a secret or personal data; a knob is a setting that may be told"
             )
@@ -113,7 +113,7 @@ def _read_value(settings: Settings, name: str, text: str) -> Value:
             continue
         if abs(number) < float("inf"):
             return number
-    raise WrongUse(f"{name} = {shown(text)} is no number; rollout.toml turns it between numbers")
+    raise WrongUse(f"{name} = {quote(text)} is no number; rollout.toml turns it between numbers")
 
 
 def _same(one: object, other: object) -> bool:

@@ -26,7 +26,7 @@ from analysis.errors import WrongUse
 from analysis.formatting import count, milliseconds
 from analysis.history.knobs import as_recorded
 from analysis.judge import Rollout
-from analysis.leaks import shown
+from analysis.leaks import quote
 from analysis.metrics import known_metrics, metric_named
 from analysis.report.prepared.latency import LEVEL, inflation_beyond, survival_of, timed_calls
 from analysis.report.rendering import Section, render
@@ -98,7 +98,7 @@ class Exploring(Rollout):
             }
         )
         if not any(Scope(name).matches(feature, None) for feature in known):
-            raise WrongUse(f"feature {shown(name)} is not in the data; it has {', '.join(known)}")
+            raise WrongUse(f"feature {quote(name)} is not in the data; it has {', '.join(known)}")
         return Feature(look, Scope(name, source))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis import clock
 from analysis.errors import RolloutError
-from analysis.leaks import scan
+from analysis.leaks import find_leak
 from analysis.report.rendering import render
 from analysis.text.prose import when_text
 
@@ -20,7 +20,7 @@ def failed_page(
 ) -> str:
     """The page as text; an earlier good report is linked, for it is still there."""
     reason = str(failure)
-    if rule := scan(reason):
+    if rule := find_leak(reason):
         reason = f"the reason cannot be shown, it would hold what looks like a secret or personal data (rule: {rule})"
     return render(
         "failed.html.j2",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.files import writing
+from analysis.files import atomic_write
 from analysis.sample.calls import Calls, Outcome, Shared, answer_calls, concatenate, retry_jobs
 from analysis.sample.features import (
     DEPLOYED_AT,
@@ -93,7 +93,7 @@ def write_sample(frame: pd.DataFrame, folder: Path) -> list[Path]:
     written = []
     for day, rows in frame.groupby(frame["createdAt"].dt.strftime("%Y-%m-%d"), sort=True):
         path = Path(folder) / f"sample-{day}.parquet"
-        with writing(path) as temporary:
+        with atomic_write(path) as temporary:
             rows.to_parquet(
                 temporary, engine="pyarrow", index=False, compression="zstd", coerce_timestamps="ms"
             )

@@ -15,7 +15,7 @@ from sqlglot.dialects import Dialect
 from sqlglot.errors import SqlglotError
 
 from analysis.errors import WrongUse
-from analysis.leaks import shown
+from analysis.leaks import quote
 
 CANONICAL_TABLE = "AIInteraction"
 CANONICAL_COLUMNS = (
@@ -127,7 +127,7 @@ class Mapping:
             for column in parse_one(sql, read=self.dialect).find_all(exp.Column):
                 if column.parts[0].name.lower() not in known:
                     lacking = (
-                        f"{place} reads {shown(column.parts[0].name)}, which {where} does not have"
+                        f"{place} reads {quote(column.parts[0].name)}, which {where} does not have"
                     )
                     raise WrongUse(
                         f"mapping {self.name!r}: {lacking}; write a mapping of your own with another expression there"
@@ -165,7 +165,7 @@ def load_mapping(name: str | None, *, folder: Path, table: str | None) -> Mappin
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.toml")))
         raise WrongUse(
-            f"mapping {shown(name)} is neither shipped ({known}) nor a file beside rollout.toml; name one of these"
+            f"mapping {quote(name)} is neither shipped ({known}) nor a file beside rollout.toml; name one of these"
         )
     return _checked(_parsed(path), path=path, table=table)
 
@@ -201,7 +201,7 @@ def _checked(text: dict, *, path: Path, table: str | None) -> Mapping:
     unknown = set(text) - set(KEYS)
     if unknown:
         raise WrongUse(
-            f"mapping {path.name} has the unknown key {shown(sorted(unknown)[0])}; it takes {', '.join(KEYS)}"
+            f"mapping {path.name} has the unknown key {quote(sorted(unknown)[0])}; it takes {', '.join(KEYS)}"
         )
     columns = text.get("columns", {})
     if not isinstance(columns, dict) or not all(isinstance(sql, str) for sql in columns.values()):
@@ -212,7 +212,7 @@ def _checked(text: dict, *, path: Path, table: str | None) -> Mapping:
     surplus = [column for column in columns if column not in CANONICAL_COLUMNS]
     if missing or surplus:
         rule = (
-            f"has no {missing[0]!r}" if missing else f"has the unknown column {shown(surplus[0])}"
+            f"has no {missing[0]!r}" if missing else f"has the unknown column {quote(surplus[0])}"
         )
         raise WrongUse(
             f"mapping {path.name}: [columns] {rule}; it gives exactly {', '.join(CANONICAL_COLUMNS)}"
@@ -272,7 +272,7 @@ def _check_words(given: dict[str, str], *, has_columns: bool, path: Path) -> Non
 
 
 def _unknown(path: Path, key: str, value: str, known: Collection[str]) -> str:
-    return f"mapping {path.name}: {key} {shown(value)} is not known; use one of {', '.join(known)}"
+    return f"mapping {path.name}: {key} {quote(value)} is not known; use one of {', '.join(known)}"
 
 
 def _check_expression(sql: str, *, path: Path, where: str, dialect: str) -> None:

@@ -6,7 +6,7 @@ import glob
 from pathlib import Path
 
 from analysis.errors import WrongUse
-from analysis.leaks import shown
+from analysis.leaks import quote
 
 
 def find_source_files(folder: Path, path: str | None) -> list[Path]:
@@ -23,6 +23,6 @@ def find_source_files(folder: Path, path: str | None) -> list[Path]:
     )
     if not files:
         raise WrongUse(
-            f"[source].path {shown(path)} matches no file; run 'rollout demo' for the sample, or name your own export"
+            f"[source].path {quote(path)} matches no file; run 'rollout demo' for the sample, or name your own export"
         )
     return files

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from analysis.files import writing
+from analysis.files import atomic_write
 from benchmarks.calibration_parts.cells import Cell, Counted
 from benchmarks.calibration_parts.studies import VOLUMES
 
@@ -47,7 +47,7 @@ def write_figure(counted: Counted, path: Path) -> None:
         mpl.rc_context(
             {"svg.fonttype": "none", "svg.hashsalt": "false-alarms", "font.family": "sans-serif"}
         ),
-        writing(path) as temporary,
+        atomic_write(path) as temporary,
     ):
         FigureCanvasSVG(figure).print_svg(
             str(temporary),

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from analysis.files import writing
+from analysis.files import atomic_write
 
 INK, GRID = "#1b1d20", "#dfe2e6"
 # Okabe and Ito's colours; dashes and markers say the same without colour
@@ -27,7 +27,7 @@ def write_figure(walls: Mapping[str, Mapping[float, float]], path: Path) -> None
     draw_cost(figure.subplots(), walls)
     with (
         mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "speed"}),
-        writing(path) as temporary,
+        atomic_write(path) as temporary,
     ):
         FigureCanvasSVG(figure).print_svg(
             temporary,

@@ -23,7 +23,7 @@ from analysis.deployment.listing import read_cli
 from analysis.deployment.vercel import find_newest
 from analysis.errors import RolloutError
 from analysis.history.knobs import as_recorded
-from analysis.leaks import scan
+from analysis.leaks import find_leak
 from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
 from analysis.telemetry.engines import open_engine
@@ -168,7 +168,7 @@ def told(work):
     assert refused.exit_code in (2, 3, 5, 6, 70)
     assert 10 < len(sentence) < 4_000, sentence[:300]
     assert "\n" not in sentence
-    assert scan(sentence) is None
+    assert find_leak(sentence) is None
     return None
 
 

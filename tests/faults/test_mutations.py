@@ -102,13 +102,13 @@ MUTATIONS = {
     ),
     "lines of the ledger are not scanned": (
         "analysis/files.py",
-        "scan(path.name) or scan(line)",
-        "scan(path.name)",
+        "find_leak(path.name) or find_leak(line)",
+        "find_leak(path.name)",
         f"{FILES}::test_a_planted_secret_is_refused_by_every_way_of_writing",
     ),
     "names of files are not scanned": (
         "analysis/files.py",
-        "if rule := scan(path.name):",
+        "if rule := find_leak(path.name):",
         "if rule := None:",
         f"{FILES}::test_a_secret_in_a_file_name_is_refused",
     ),
@@ -120,7 +120,7 @@ MUTATIONS = {
     ),
     "the answer is not scanned": (
         "analysis/cli/gate.py",
-        "if rule := scan(text):",
+        "if rule := find_leak(text):",
         "if rule := None:",
         "tests/faults/test_terminal.py::test_a_secret_is_refused_on_stdout_and_hidden_on_stderr",
     ),
@@ -145,7 +145,7 @@ MUTATIONS = {
     ),
     "files that belong together are written one by one": (
         "analysis/files.py",
-        "opened.enter_context(writing(folder / name))",
+        "opened.enter_context(atomic_write(folder / name))",
         "folder / name",
         f"{FILES}::test_one_that_cannot_be_written_leaves_all_the_old_ones",
     ),

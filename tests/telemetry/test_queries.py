@@ -35,7 +35,9 @@ CANONICAL = Queries(Mapping("aiinteraction", "AIInteraction"))
 
 @pytest.fixture
 def nasty_postgres(database, tmp_path, monkeypatch):
-    return store("postgres", edge_case_calls(), tmp_path, database=database, monkeypatch=monkeypatch)
+    return store(
+        "postgres", edge_case_calls(), tmp_path, database=database, monkeypatch=monkeypatch
+    )
 
 
 # ---- by hand ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import numpy as np
 from analysis.counting.load import Arm
 from analysis.counting.scope import Cycle, Scope, usable_hours
 from analysis.errors import WrongUse
-from analysis.leaks import shown
+from analysis.leaks import quote
 from analysis.statistics.controls.comparison import FEWEST_CONTROLS
 
 if TYPE_CHECKING:
@@ -195,5 +195,5 @@ def _check_known(use: Sequence[str], baseline: Arm) -> None:
         if known and feature not in known:
             near = get_close_matches(feature, known, n=1, cutoff=0.0)[0]
             raise WrongUse(
-                f"[controls].use names {shown(feature)}, which the baseline does not hold; did you mean {shown(near)}?"
+                f"[controls].use names {quote(feature)}, which the baseline does not hold; did you mean {quote(near)}?"
             )

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analysis.leaks import scan
+from analysis.leaks import find_leak
 
 LONGEST_LOG = 60
 _LONGEST_LINE = 300
@@ -36,7 +36,7 @@ def log_of(
 
 def clean_line(line: str) -> str:
     """One line as it may be shown: no colours, no folders, and nothing at all when it breaks a rule of the last gate."""
-    if rule := scan(line):
+    if rule := find_leak(line):
         return f"(hidden: {rule})"
     for folder in _KEPT:
         line = line.replace(folder, "")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import WrongUse
-from analysis.leaks import scan, shown
+from analysis.leaks import find_leak, quote
 
 Value = str | int | float | bool
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
@@ -32,15 +32,15 @@ def read_notebook(notebook: Path) -> dict[str, Any]:
         content = json.loads(notebook.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WrongUse(
-            f"notebook {shown(notebook.name)} is not there; notebooks lie in notebooks/"
+            f"notebook {quote(notebook.name)} is not there; notebooks lie in notebooks/"
         ) from None
     except (OSError, ValueError):
         raise WrongUse(
-            f"notebook {shown(notebook.name)} cannot be read as a notebook; restore it from the repository"
+            f"notebook {quote(notebook.name)} cannot be read as a notebook; restore it from the repository"
         ) from None
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
         raise WrongUse(
-            f"notebook {shown(notebook.name)} has no cells; restore it from the repository"
+            f"notebook {quote(notebook.name)} has no cells; restore it from the repository"
         )
     return content
 
@@ -54,13 +54,13 @@ def declared_parameters(notebook: Path) -> dict[str, Parameter]:
     ]
     if len(cells) != 1:
         raise WrongUse(
-            f"notebook {shown(notebook.name)} has {len(cells)} cells tagged 'parameters' instead of one; tag the cell that declares them"
+            f"notebook {quote(notebook.name)} has {len(cells)} cells tagged 'parameters' instead of one; tag the cell that declares them"
         )
     try:
         statements = ast.parse("".join(cells[0]["source"])).body
     except SyntaxError:
         raise WrongUse(
-            f"the parameters of notebook {shown(notebook.name)} are not plain Python; write name: type = value"
+            f"the parameters of notebook {quote(notebook.name)} are not plain Python; write name: type = value"
         ) from None
     found = [_parameter(statement, notebook) for statement in statements]
     return {parameter.name: parameter for parameter in found}
@@ -73,7 +73,7 @@ def check_parameters(notebook: Path, values: Mapping[str, Value]) -> None:
         if name not in declared:
             near = get_close_matches(name, declared, n=1, cutoff=0.0)
             hint = f"; did you mean {near[0]!r}?" if near else "; it has none"
-            raise WrongUse(f"notebook {shown(notebook.name)} has no parameter {shown(name)}{hint}")
+            raise WrongUse(f"notebook {quote(notebook.name)} has no parameter {quote(name)}{hint}")
         _check_type(declared[name], value)
         _check_harmless(name, value)
 
@@ -89,7 +89,7 @@ def _parameter(statement: ast.stmt, notebook: Path) -> Parameter:
         if type_name in _TYPES and isinstance(statement.value, ast.Constant | ast.UnaryOp):
             return Parameter(statement.target.id, type_name, ast.literal_eval(statement.value))
     raise WrongUse(
-        f"line {statement.lineno} of the parameters of notebook {shown(notebook.name)} is not 'name: type = value' "
+        f"line {statement.lineno} of the parameters of notebook {quote(notebook.name)} is not 'name: type = value' "
         f"with a type of {', '.join(_TYPES)}"
     )
 
@@ -104,7 +104,7 @@ def _check_type(parameter: Parameter, value: object) -> None:
 
 
 def _check_harmless(name: str, value: object) -> None:
-    if isinstance(value, str) and ("://" in value or scan(value)):
+    if isinstance(value, str) and ("://" in value or find_leak(value)):
         raise WrongUse(
             f"parameter {name!r} holds what looks like a URL or a secret, and parameters are kept in clear in the notebook; "
             "put it into an environment variable and its name into [source].url_env"

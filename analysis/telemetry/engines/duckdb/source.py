@@ -13,7 +13,7 @@ import duckdb
 from sqlglot import exp
 
 from analysis.errors import DataNotTrusted, WrongUse
-from analysis.leaks import shown as in_words
+from analysis.leaks import quote
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, Mapping
 from analysis.telemetry.queries import check_one_select
 
@@ -43,7 +43,7 @@ def open_source(
 
     Raises WrongUse or DataNotTrusted with `shown`, the path as rollout.toml has it.
     """
-    kind, shown = _KINDS.get(files[0].suffix.lower()), in_words(shown)
+    kind, shown = _KINDS.get(files[0].suffix.lower()), quote(shown)
     if kind is None:
         raise WrongUse(
             f"[source].path {shown} ends neither in .parquet, .csv, .csv.gz nor .duckdb; name such a file"

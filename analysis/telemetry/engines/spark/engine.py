@@ -14,7 +14,7 @@ import pandas as pd
 from sqlglot import exp, parse_one
 
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
-from analysis.leaks import shown
+from analysis.leaks import quote
 from analysis.telemetry.engines.spark.session import Session, open_session
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, Mapping, load_mapping
 from analysis.telemetry.queries import ErrorClass, Queries, Statement, Template, check_one_select
@@ -90,8 +90,8 @@ def _place(session: Session, settings: Settings, mapping: Mapping) -> tuple[exp.
         above = [None] * (2 - len(above)) + above
         return exp.Table(
             this=table, db=above[-1], catalog=above[-2]
-        ), f"table {shown(mapping.table)}"
-    where = f"[source].path {shown(path)}"
+        ), f"table {quote(mapping.table)}"
+    where = f"[source].path {quote(path)}"
     if PurePosixPath(path).suffix.lower() in (".csv", ".gz", ".json", ".duckdb", ".db"):
         raise WrongUse(
             f'{where} is neither Parquet nor Delta, which Spark reads here; use engine = "duckdb" for such a file'
