@@ -25,7 +25,7 @@ REPORT = (sys.executable, "-m", "analysis", "report", "--window", WINDOW)
 FOUR_SCRIPT = f"""
 from pathlib import Path
 from analysis.config import load_settings
-from analysis.report.notebook.runs import run_window_reports
+from analysis.report.reports import run_window_reports
 run_window_reports(load_settings(Path("rollout.toml")), {list(WINDOWS)})
 """
 FOUR = (sys.executable, "-c", FOUR_SCRIPT)

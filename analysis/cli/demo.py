@@ -12,7 +12,7 @@ from analysis.deployment.looks import make_planned_looks
 from analysis.files import write_text
 from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
-from analysis.report.notebook.runs import run_baseline_report
+from analysis.report.reports import run_baseline_report
 from analysis.sample.simulate import simulate_phase_94, write_sample
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "rollout.toml"

@@ -80,7 +80,7 @@ def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
 @app.command()
 def baseline(config: Config = CONFIG, as_json: AsJson = False) -> int:
     """Freeze the baseline's counts and write the baseline report."""
-    from analysis.report.notebook.runs import run_baseline_report
+    from analysis.report.reports import run_baseline_report
 
     written = run_baseline_report(settings_as_recorded(config))
     print_json(written.result) if as_json else typer.echo(f"baseline: {written.page}")
@@ -121,7 +121,7 @@ def report(
     """Write the report of a window, of all that are due, or of an exploratory stretch."""
     from analysis.decision.verdict import EXIT_CODES
     from analysis.deployment.looks import make_due_looks, make_planned_look
-    from analysis.report.notebook.runs import run_window_report
+    from analysis.report.reports import run_window_report
 
     settings = settings_as_written(config)
     if due:

@@ -14,7 +14,7 @@ from analysis.window import hour_from
 
 if TYPE_CHECKING:
     from analysis.config import Settings
-    from analysis.report.notebook.runs import ReportPaths
+    from analysis.report.reports import WrittenReport
 
 NO_DEPLOY = "no deploy is known; set [rollout].deployed_at or run 'rollout deploy --at TIME'"
 
@@ -32,17 +32,17 @@ def look_maker(
     return lambda look: _report(settings, look, github=github).result
 
 
-def make_planned_look(settings: Settings, label: str, *, github: bool = False) -> ReportPaths:
+def make_planned_look(settings: Settings, label: str, *, github: bool = False) -> WrittenReport:
     """The report of a planned window in the newest stage; the look is recorded in the ledger."""
     return make_planned_looks(settings, [label], github=github)[0]
 
 
 def make_planned_looks(
     settings: Settings, labels: Sequence[str], *, github: bool = False
-) -> list[ReportPaths]:
+) -> list[WrittenReport]:
     """The reports of planned windows in the newest stage, two at a time; the looks are recorded in the ledger, in the order asked for."""
     from analysis.deployment.watch import record_look
-    from analysis.report.notebook.runs import run_window_reports
+    from analysis.report.reports import run_window_reports
 
     looks = [_newest(settings, label) for label in labels]
     stage, start = looks[0].stage, looks[0].window.start
@@ -58,10 +58,10 @@ def make_planned_looks(
     return written
 
 
-def make_due_looks(settings: Settings, *, github: bool = False) -> ReportPaths:
+def make_due_looks(settings: Settings, *, github: bool = False) -> WrittenReport:
     """Every look that is due and not in the ledger yet; returns the newest one, or raises NotYetDue when there is none."""
     from analysis.deployment.watch import find_result, run_due
-    from analysis.report.notebook.runs import ReportPaths
+    from analysis.report.reports import WrittenReport
 
     round_ = run_due(
         settings, look_maker(settings, github=github), say=partial(print, file=sys.stderr)
@@ -76,11 +76,11 @@ def make_due_looks(settings: Settings, *, github: bool = False) -> ReportPaths:
         raise NotYetDue(
             f"no window of {settings.rollout.name} is due yet; 'rollout watch' waits for them"
         )
-    return ReportPaths(result, settings.paths.window(look.label, stage=look.stage).page)
+    return WrittenReport(result, settings.paths.window(look.label, stage=look.stage).page)
 
 
-def _report(settings: Settings, look: PlannedLook, *, github: bool) -> ReportPaths:
-    from analysis.report.notebook.runs import run_window_report
+def _report(settings: Settings, look: PlannedLook, *, github: bool) -> WrittenReport:
+    from analysis.report.reports import run_window_report
 
     start = look.window.start if look.stage > 1 else None
     return run_window_report(

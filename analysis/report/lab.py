@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from analysis import files
 from analysis.report.explore import CONFIG_VARIABLE
-from analysis.report.notebook.runs import NOTEBOOKS
+from analysis.report.reports import NOTEBOOKS
 
 if TYPE_CHECKING:
     from analysis.config import Settings

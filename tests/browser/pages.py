@@ -16,14 +16,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from analysis.config import Settings, load_settings
 from analysis.errors import DataNotTrusted
+from analysis.report import reports
 from analysis.report.handoff import write_handoff
-from analysis.report.notebook import runs
-from analysis.report.notebook.runs import run_baseline_report, run_window_report, run_window_reports
+from analysis.report.reports import run_baseline_report, run_window_report, run_window_reports
 from analysis.sample.simulate import simulate_phase_94, write_sample
 
 ROOT = Path(__file__).parents[2]
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-QUIET = {"tell": lambda line: None}
+QUIET = {"on_progress": lambda line: None}
 HANDOFF = {
     "rollout": "phase-94",
     "title": "AI timeouts and token budgets",
@@ -70,7 +70,7 @@ def make_example(folder: Path) -> Settings:
     run_window_reports(settings, ["1h", "24h"], **QUIET)
     start = datetime(2026, 2, 3, 2, 10, 16, tzinfo=UTC)
     run_window_report(settings, None, start=start, end=start + timedelta(hours=4), **QUIET)
-    runs._write_failed(
+    reports._write_failed(
         settings,
         settings.paths.window("4h"),
         DataNotTrusted("row 7 of the table has a latency that is not a number"),

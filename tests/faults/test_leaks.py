@@ -170,8 +170,8 @@ def edited_notebook(place, name, *cells):
         content["cells"].insert(-1, cell)
     path.write_text(json.dumps(content))
     return (
-        "from pathlib import Path; import analysis.report.notebook.runs as runs; from analysis.cli import main; "
-        f"runs.NOTEBOOKS = Path({str(place.folder / 'notebooks')!r}); main()"
+        "from pathlib import Path; import analysis.report.reports as reports; from analysis.cli import main; "
+        f"reports.NOTEBOOKS = Path({str(place.folder / 'notebooks')!r}); main()"
     )
 
 

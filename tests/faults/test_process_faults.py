@@ -65,7 +65,7 @@ def works_in(pid, place):
 
 # ---- asked to stop, in every phase -------------------------------------------------------------------------------------
 PHASES = {
-    "while it loads": ("import|analysis.report.notebook.runs|1|", signal.SIGINT),
+    "while it loads": ("import|analysis.report.reports|1|", signal.SIGINT),
     "while it reads rollout.toml": ("open|rollout.toml|1|", signal.SIGTERM),
     "while it starts the kernel": ("subprocess.Popen||1|", signal.SIGINT),
     "while it writes the page": ("open|.report.|1|", signal.SIGTERM),
@@ -102,7 +102,7 @@ def test_asked_to_stop_while_the_cells_run_and_then_a_second_run(whole_place, ta
 TOGETHER = """
 from analysis.cli.gate import gated
 from analysis.config import load_settings
-from analysis.report.notebook.runs import run_window_reports
+from analysis.report.reports import run_window_reports
 with gated():
     run_window_reports(load_settings("rollout.toml"), ["1h", "4h", "4h"])
 """
@@ -396,10 +396,10 @@ def test_a_notebook_that_ends_early_fails_or_prints_a_secret(whole_place, tally)
     ],
 )
 def test_a_notebook_that_is_none_any_more(place, rollout, monkeypatch, tally, content, words):
-    from analysis.report.notebook import runs
+    from analysis.report import reports
 
-    shutil.copytree(runs.NOTEBOOKS, place.folder / "notebooks")
-    monkeypatch.setattr(runs, "NOTEBOOKS", place.folder / "notebooks")
+    shutil.copytree(reports.NOTEBOOKS, place.folder / "notebooks")
+    monkeypatch.setattr(reports, "NOTEBOOKS", place.folder / "notebooks")
     path = place.folder / "notebooks" / "baseline.ipynb"
     path.unlink()
     if content is not None:

@@ -11,12 +11,12 @@ import analysis
 from analysis.config import Settings, load_settings
 from analysis.judge import Look
 from analysis.report.index import write_index
-from analysis.report.notebook.runs import run_baseline_report, run_window_report
+from analysis.report.reports import run_baseline_report, run_window_report
 from analysis.report.sections import WindowSections
 from analysis.sample.simulate import simulate_phase_94, write_sample
 
 ROOT = Path(__file__).parents[2]
-QUIET = {"tell": lambda line: None}
+QUIET = {"on_progress": lambda line: None}
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,10 @@ import pytest
 from analysis.counting.scope import Scope
 from analysis.counts import LatencyCounts
 from analysis.errors import WrongUse
-from analysis.report.desk import VIEWS, Desk, look_of_pages, sortable
 from analysis.report.explore import CONFIG_VARIABLE, QUESTIONS, Feature, find_config, open_exploring
 from analysis.report.lab import copy_notebook, lab_command
 from analysis.report.tables import Column, Table
+from analysis.report.widgets import VIEWS, Desk, look_of_pages, sortable
 from tests.report.example_look import THIN
 
 ROOT = Path(__file__).parents[2]

@@ -10,13 +10,13 @@ import pytest
 import analysis
 from analysis import clock
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
-from analysis.report.notebook import runs
-from analysis.report.notebook.runs import run_baseline_report, run_window_report, run_window_reports
-from analysis.report.page import figures_of, markdown_with_anchors
+from analysis.report import reports
+from analysis.report.notebook.page import figures_of, markdown_with_anchors
+from analysis.report.reports import run_baseline_report, run_window_report, run_window_reports
 from analysis.report.sections import WindowSections
 from tests.report.page_elements import Page
 
-QUIET = {"tell": lambda line: None}
+QUIET = {"on_progress": lambda line: None}
 
 
 @pytest.fixture(scope="session", params=["baseline", "24h", "index", "all"])
@@ -167,7 +167,7 @@ def test_a_failure_leaves_a_page_and_the_good_report(rollout, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "report.html").write_text("the good one")
     monkeypatch.setattr(
-        runs, "run_notebook", raise_(DataNotTrusted("row 7 holds <b>text</b> of anna@example.com"))
+        reports, "run_notebook", raise_(DataNotTrusted("row 7 holds <b>text</b> of anna@example.com"))
     )
     with pytest.raises(DataNotTrusted):
         run_window_report(settings, "24h", **QUIET)
@@ -202,7 +202,7 @@ def test_a_window_that_is_not_due_leaves_nothing(rollout, monkeypatch, tmp_path)
 
 
 def test_a_window_that_is_not_planned_is_refused_before_a_kernel_starts(rollout, monkeypatch):
-    monkeypatch.setattr(runs, "run_notebook", raise_(AssertionError("started")))
+    monkeypatch.setattr(reports, "run_notebook", raise_(AssertionError("started")))
     for arguments in (("5h", {}), (None, {}), (None, {"start": datetime(2026, 2, 3, tzinfo=UTC)})):
         with pytest.raises(WrongUse):
             run_window_report(rollout(), arguments[0], **arguments[1])
@@ -215,7 +215,7 @@ def test_a_leak_stops_every_file(rollout, monkeypatch, written):
         cells=[nbformat.v4.new_markdown_cell("# write to anna@example.com")]
     )
     monkeypatch.setattr(
-        runs, "run_notebook", lambda *_, **__: Executed(notebook, written["24h"].result)
+        reports, "run_notebook", lambda *_, **__: Executed(notebook, written["24h"].result)
     )
     settings = rollout()
     with pytest.raises(Exception, match="e-mail address"):

@@ -10,7 +10,7 @@ from analysis.report.notebook.failures import CellFailed, EndedEarly, KernelDied
 from analysis.report.notebook.runner import run_notebook
 from tests.report.notebooks import PUBLISH, write_notebook
 
-QUIET = {"tell": lambda line: None}
+QUIET = {"on_progress": lambda line: None}
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_whole_run(folder, monkeypatch, capfd):
     )
     before = notebook.read_bytes()
     executed = run_notebook(
-        notebook, {"window": "24h", "fast": True}, folder=folder, tell=lines.append
+        notebook, {"window": "24h", "fast": True}, folder=folder, on_progress=lines.append
     )
     assert executed.result == {"schema": 1, "window": "24h"}
     assert notebook.read_bytes() == before

@@ -72,7 +72,7 @@ class _Run:
 
     name: str
     limit: timedelta
-    tell: Progress
+    on_progress: Progress
     ends_at: float
     notebook: Any = None
     cell: int = 0
@@ -93,7 +93,7 @@ def run_notebook(
     *,
     folder: Path,
     limit: timedelta = LIMIT,
-    tell: Progress | None = None,
+    on_progress: Progress | None = None,
 ) -> Executed:
     """Execute a notebook in a process of its own.
 
@@ -103,7 +103,7 @@ def run_notebook(
     parameters : for its `parameters` cell, checked before anything starts (WrongUse).
     folder : where the cells work; paths in the parameters are relative to it.
     limit : the whole run may take this long.
-    tell : takes a line of progress for each cell; stderr when None.
+    on_progress : takes a line of progress for each cell; stderr when None.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def run_notebook(
     run = _Run(
         notebook.stem,
         limit,
-        tell or _tell_stderr,
+        on_progress or _print_progress,
         time.monotonic() + limit.total_seconds(),
         titles=headings_of(notebook),
     )
@@ -222,7 +222,7 @@ def _execute(
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill import PapermillExecutionError, execute_notebook
 
-        import analysis.report.page  # noqa: F401  the exporter, while the kernel boots
+        import analysis.report.notebook.page  # noqa: F401  the exporter, while the kernel boots
     for noisy in ("papermill", "traitlets"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     source = nbformat.read(notebook, as_version=4)
@@ -258,7 +258,7 @@ def _begin(run: _Run, notebook: NotebookNode) -> None:
 
 def _step(run: _Run, cell: int) -> None:
     run.cell, run.heading = cell, run.titles[cell] if cell < len(run.titles) else ""
-    run.tell(
+    run.on_progress(
         f"{run.name}: cell {cell + 1} of {len(run.titles)}"
         + (f", {run.heading}" if run.heading else "")
     )
@@ -316,6 +316,6 @@ def _without_paths(notebook: NotebookNode, source: Path) -> NotebookNode:
     return notebook
 
 
-def _tell_stderr(line: str) -> None:
+def _print_progress(line: str) -> None:
     sys.stderr.write(f"  {line}\n")
     sys.stderr.flush()

@@ -20,12 +20,12 @@ from analysis.window import Window
 if TYPE_CHECKING:
     from analysis.config import Settings
 
-NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 AT_ONCE = 2  # each report is a process of its own, and most machines that watch have two cores
 
 
 @dataclass(frozen=True, eq=False)
-class ReportPaths:
+class WrittenReport:
     """A report that was written.
 
     Attributes
@@ -46,8 +46,8 @@ def run_window_report(
     end: datetime | None = None,
     stage: int = 1,
     github: bool = False,
-    tell: Progress | None = None,
-) -> ReportPaths:
+    on_progress: Progress | None = None,
+) -> WrittenReport:
     """Write the report of a planned window (of a later stage from `start` on), or of an exploratory stretch from `start` to `end`."""
     if label is not None:
         settings.window_length(label)  # refused here when it is not planned, before a kernel starts
@@ -63,7 +63,7 @@ def run_window_report(
     else:
         raise WrongUse("give a window, or both ends of a stretch of time")
     folder = settings.paths.window(label or Window(start, end).label, stage=stage)
-    return _run(settings, "window.ipynb", parameters, folder, github=github, tell=tell)
+    return _run(settings, "window.ipynb", parameters, folder, github=github, on_progress=on_progress)
 
 
 def run_window_reports(
@@ -73,10 +73,10 @@ def run_window_reports(
     start: datetime | None = None,
     stage: int = 1,
     github: bool = False,
-    tell: Progress | None = None,
-) -> list[ReportPaths]:
+    on_progress: Progress | None = None,
+) -> list[WrittenReport]:
     """Write the reports of several planned windows of a stage, two at a time; the first goes alone when it has to freeze the baseline."""
-    run = partial(run_window_report, settings, start=start, stage=stage, github=github, tell=tell)
+    run = partial(run_window_report, settings, start=start, stage=stage, github=github, on_progress=on_progress)
     alone = 0 if settings.paths.baseline_counts.exists() else 1
     written = [run(label) for label in labels[:alone]]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as workers:
@@ -89,14 +89,14 @@ def run_window_reports(
             raise
 
 
-def run_baseline_report(settings: Settings, *, tell: Progress | None = None) -> ReportPaths:
+def run_baseline_report(settings: Settings, *, on_progress: Progress | None = None) -> WrittenReport:
     """Freeze the baseline and write its report."""
     return _run(
         settings,
         "baseline.ipynb",
         {"config": settings.path.name},
         settings.paths.baseline,
-        tell=tell,
+        on_progress=on_progress,
     )
 
 
@@ -107,15 +107,15 @@ def _run(
     folder: ReportFolder,
     *,
     github: bool = False,
-    tell: Progress | None = None,
-) -> ReportPaths:
+    on_progress: Progress | None = None,
+) -> WrittenReport:
     """Run, make, write; when anything fails, leave failed.html beside whatever good report was there."""
     from analysis.report.index import write_index
 
     with only_one(settings, "report", part=settings.paths.relative(folder.path), busy=NotYetDue):
         try:
             executed = run_notebook(
-                NOTEBOOKS / notebook, parameters, folder=settings.folder, tell=tell
+                NOTEBOOKS / notebook, parameters, folder=settings.folder, on_progress=on_progress
             )
             page = _write(settings, executed, folder, github=github)
         except NotYetDue:
@@ -125,7 +125,7 @@ def _run(
             write_index(settings)
             raise
         write_index(settings)
-    return ReportPaths(executed.result, page)
+    return WrittenReport(executed.result, page)
 
 
 def _write(settings: Settings, executed: Executed, folder: ReportFolder, *, github: bool) -> Path:
@@ -134,7 +134,7 @@ def _write(settings: Settings, executed: Executed, folder: ReportFolder, *, gith
 
     import nbformat
 
-    from analysis.report.page import export_page, figures_of
+    from analysis.report.notebook.page import export_page, figures_of
     from analysis.report.places import facts_of
     from analysis.report.summary import append_to_step_summary, summary_of
 
