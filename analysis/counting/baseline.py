@@ -118,8 +118,8 @@ class Baselines:
         asked = written.window
         names, window = written.names, self._there(asked, written)
         calls = written.numbers["written_rows"]
-        pace = pace.for_calls(calls, window.length, a_piece=engine.calls_a_piece)
-        by_hour = pace.finer(calls, window.length, a_piece=engine.calls_an_hourly_piece)
+        pace = pace.for_calls(calls, window.length, a_piece=engine.calls_per_chunk)
+        by_hour = pace.finer(calls, window.length, a_piece=engine.calls_per_hourly_chunk)
         excluded = excluded_hours(self._settings, self._deployed_at)
         latency = load_latency_counts(
             engine,

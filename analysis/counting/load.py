@@ -255,7 +255,7 @@ def _count(
     finished: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows,
 ) -> Table:
     """The table of a counting query: by the numbers of `names` where the engine gains by it, by text when a new name has none."""
-    if engine.groups_by_number and names.are_worth_it():
+    if engine.prefers_name_codes and names.are_worth_it():
         pieces = scan(engine, name, parameters | names.parameters, pace=pace)
         with suppress(_NewName):
             return kind.of_pieces(

@@ -98,7 +98,7 @@ class Statement:
         """
         return _rendered(self.template, dialect, placeholder)
 
-    def by_hand(self) -> str:
+    def text_with_values(self) -> str:
         """The text for psql: canonical PostgreSQL, the values written in."""
         query = self.template.query.copy()
         for node in list(query.find_all(exp.Placeholder)):

@@ -149,7 +149,7 @@ def test_hourly_bins(engine, calls, by_source):
 @pytest.mark.parametrize("left_out", [(), ("features",), ("sources",)])
 def test_counting_by_number_is_counting_by_text(engine, calls, left_out):
     """A name that came meanwhile has no number: then all is counted by text."""
-    engine.groups_by_number = True
+    engine.prefers_name_codes = True
     names = load_written(engine, GRID, WIDE).names
     assert names.features == tuple(sorted({row["featureId"] for row in plain_rows(calls)}))
     assert set(names.sources) == {row["source"] for row in plain_rows(calls)} - {None}

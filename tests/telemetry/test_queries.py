@@ -152,7 +152,7 @@ def test_a_window_is_looked_up_by_the_index_on_createdat(database):
     window = GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=4)))
     for name in ("hourly_counts", "latency_counts", "written", "errors_by_source", "recovered"):
         relations = {"limits": Relation(LIMIT_COLUMNS, [])} if name == "hourly_counts" else None
-        text = CANONICAL.statement(name, window, relations=relations).by_hand()
+        text = CANONICAL.statement(name, window, relations=relations).text_with_values()
         plan = "\n".join(row[0] for row in database.execute("EXPLAIN " + text))
         assert "AIInteraction_createdAt_idx" in plan, f"{name}\n{plan}"
         assert "Seq Scan" not in plan, f"{name}\n{plan}"
@@ -192,7 +192,7 @@ def test_no_value_is_pasted_into_the_text():
     assert [
         value.lower() for value in statement.parameters.values() if isinstance(value, str)
     ].count(secret.lower()) == 4
-    assert statement.by_hand().lower().count("''; drop table x; --'") == 4
+    assert statement.text_with_values().lower().count("''; drop table x; --'") == 4
 
 
 @pytest.mark.parametrize(

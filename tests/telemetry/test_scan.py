@@ -251,7 +251,7 @@ def test_a_frozen_baseline_leaves_no_pieces_and_an_interrupted_one_keeps_them(tm
     baselines.path.unlink()
 
     class Small(Watched):
-        calls_a_piece = 50
+        calls_per_chunk = 50
 
     with pytest.raises(RolloutError, match="cut off"):
         Baselines(settings, DEPLOY, tell=told.append).frozen(

@@ -20,18 +20,18 @@ class Engine(Protocol):
     Attributes
     ----------
     name : duckdb, postgres, spark, or SQLAlchemy's name of another database.
-    calls_a_piece : how many calls a query of a long scan reads at most, in whole days.
-    calls_an_hourly_piece : the same for a query that counts by the hour: days share no hour, so small pieces cost no time and save memory.
+    calls_per_chunk : how many calls a query of a long scan reads at most, in whole days.
+    calls_per_hourly_chunk : the same for a query that counts by the hour: days share no hour, so small pieces cost no time and save memory.
     ids_are_unique : whether the database itself sees to it that no id occurs twice.
-    groups_by_number : whether counting gains by numbers in the place of features and sources.
+    prefers_name_codes : whether counting gains by numbers in the place of features and sources.
     origin : what the rows come from, as it was when the engine was opened (`telemetry.origin`).
     """
 
     name: str
-    calls_a_piece: int
-    calls_an_hourly_piece: int
+    calls_per_chunk: int
+    calls_per_hourly_chunk: int
     ids_are_unique: bool
-    groups_by_number: bool
+    prefers_name_codes: bool
     queries: Queries
     origin: dict[str, Any]
 

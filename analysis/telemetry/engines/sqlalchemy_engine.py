@@ -57,9 +57,9 @@ _BIND = re.compile(r"bound_parameter_(\w+?)_ends_here")
 class SqlAlchemyEngine:
     """One database; every statement has its own transaction, read-only and limited in time where the database can."""
 
-    calls_a_piece = 10_000_000
-    calls_an_hourly_piece = 1_500_000
-    groups_by_number = False
+    calls_per_chunk = 10_000_000
+    calls_per_hourly_chunk = 1_500_000
+    prefers_name_codes = False
 
     def __init__(
         self,

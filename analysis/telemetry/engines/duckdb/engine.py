@@ -36,10 +36,10 @@ class DuckDBEngine:
     """A connection in memory that sees the source as one view and, once open, may touch no other file."""
 
     name = "duckdb"
-    calls_a_piece = 200_000_000
-    calls_an_hourly_piece = 5_000_000
+    calls_per_chunk = 200_000_000
+    calls_per_hourly_chunk = 5_000_000
     ids_are_unique = False
-    groups_by_number = True
+    prefers_name_codes = True
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, queries: Queries, *, timeout: timedelta

@@ -33,9 +33,9 @@ class SparkEngine:
     """A session that sees the source as one relation; nothing is made in it, every statement is one SELECT."""
 
     name = "spark"
-    calls_a_piece = 300_000_000
-    calls_an_hourly_piece = 300_000_000
-    groups_by_number = False
+    calls_per_chunk = 300_000_000
+    calls_per_hourly_chunk = 300_000_000
+    prefers_name_codes = False
     ids_are_unique = False
 
     def __init__(self, session: Session, queries: Queries) -> None:
