@@ -26,10 +26,10 @@ from analysis.decision.cliffs import find_cliffs, moved_cliffs
 from analysis.decision.controls.selection import find_controls
 from analysis.decision.findings import find_expectations, find_guardrails
 from analysis.decision.look import Look
-from analysis.decision.placebo import replay_pretended_deploys
+from analysis.decision.placebo import replay_placebo_deploys
 from analysis.decision.plan import plan_exploratory, plan_look, planned_window
 from analysis.decision.regressions import scan_features
-from analysis.decision.sustained import decide_lasting
+from analysis.decision.sustained import decide_sustained
 from analysis.decision.verdict import decide_verdict
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
 from analysis.results.serializer import baseline_object, look_object
@@ -162,7 +162,7 @@ class Rollout:
         exploratory = scan_features(arms, plan)
         cliffs = {"baseline": find_cliffs(self.baseline.latency), "post": find_cliffs(post.latency)}
         checks = check_data(arms, hours=plan.hours, asked=settings.baseline)
-        lasting = decide_lasting(
+        sustained = decide_sustained(
             expectations, guardrails, arms, plan, sustained_for=settings.monitoring.sustained_for
         )
         verdict = decide_verdict(
@@ -170,11 +170,11 @@ class Rollout:
             guardrails=guardrails,
             checks=checks,
             moved_cliffs=moved_cliffs(cliffs, expectations),
-            is_sustained=lasting.holds,
-            sustained_remark=lasting.remark,
+            is_sustained=sustained.holds,
+            sustained_remark=sustained.remark,
             is_last=plan.is_last,
         )
-        replay = replay_pretended_deploys(
+        replay = replay_placebo_deploys(
             settings.expectations, arms, plan, guardrails=settings.guardrails
         )
         look = Look(
@@ -188,7 +188,7 @@ class Rollout:
             exploratory,
             cliffs,
             checks,
-            lasting,
+            sustained,
             replay,
             verdict,
         )

@@ -74,7 +74,7 @@ class Scope:
 
 
 @dataclass(frozen=True, eq=False)
-class Picked:
+class ScopedRows:
     """The rows of a scope at a look, in both arms: positions in the coded rows, and the stratum of each.
 
     Attributes
@@ -97,7 +97,9 @@ class Picked:
         return int(max(self.strata_before.max(initial=0), self.strata_after.max(initial=0))) + 1
 
 
-def pick_rows(arms: CodedArms, *, scope: Scope, cycle: Cycle, hours: tuple[int, int]) -> Picked:
+def select_rows(
+    arms: CodedArms, *, scope: Scope, cycle: Cycle, hours: tuple[int, int]
+) -> ScopedRows:
     """The rows that a claim's sums are made of, whatever its metric."""
     before = _inside_cycle(
         arms.baseline, _belonging(arms.baseline, arms, scope), cycle=cycle, hours=hours
@@ -107,11 +109,11 @@ def pick_rows(arms: CodedArms, *, scope: Scope, cycle: Cycle, hours: tuple[int, 
         (arms.baseline.numbers["hour"][before] - hours[0]) % cycle.hours < hours[1] - hours[0]
     ]
     large = _large_tenants(arms, arms.baseline, like) | _large_tenants(arms, arms.post, after)
-    return Picked(arms, hours, before, after, *_strata(arms, before, after, scope, large))
+    return ScopedRows(arms, hours, before, after, *_strata(arms, before, after, scope, large))
 
 
 def metric_totals(
-    picked: Picked, metric: Metric, *, usable: np.ndarray, cycle: Cycle
+    picked: ScopedRows, metric: Metric, *, usable: np.ndarray, cycle: Cycle
 ) -> tuple[ArmTotals, ArmTotals]:
     """Hour sums of one metric in both arms, by stratum (source, large tenants, feature when a pattern).
 

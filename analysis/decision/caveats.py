@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.counting.scope import Scope
-from analysis.decision.claims import FEWEST_N, Measured, Plan
+from analysis.decision.claims import FEWEST_N, ClaimEvaluation, Plan
 from analysis.formatting import share, value_of
 from analysis.metrics import OUTCOME_CODES, SUCCESS, Metric, metric_named
 from analysis.statistics.comparison import Comparison
@@ -34,12 +34,12 @@ class Caveat:
     is_shared: bool = False
 
 
-def find_caveat(measured: Measured, plan: Plan) -> Caveat | None:
+def find_caveat(evaluation: ClaimEvaluation, plan: Plan) -> Caveat | None:
     """The remark that belongs to a claim of improvement, None when there is none."""
     return (
-        _fell_silent(measured)
-        or _changed_class(measured, plan)
-        or shared_with_controls(measured, plan)
+        _fell_silent(evaluation)
+        or _changed_class(evaluation, plan)
+        or shared_with_controls(evaluation, plan)
     )
 
 
@@ -49,16 +49,16 @@ def expected_calls(measured_hours: tuple[int, int], traffic: Comparison) -> tupl
     return (traffic.crude_baseline_value or 0.0) * hours, traffic.post_y
 
 
-def _fell_silent(measured: Measured) -> Caveat | None:
+def _fell_silent(evaluation: ClaimEvaluation) -> Caveat | None:
     """Most calls stopped coming: that is no improvement of those that still do."""
     if (
-        measured.claim.claim not in ("falls", "rises", "stays_zero")
-        or measured.metric.table == "hours"
+        evaluation.claim.claim not in ("falls", "rises", "stays_zero")
+        or evaluation.metric.table == "hours"
     ):
         return None
-    scope = Scope(measured.claim.feature, measured.claim.source)
-    traffic = measured.arms.compare(scope, metric_named("calls_per_hour"), measured.hours)
-    expected, came = expected_calls(measured.hours, traffic)
+    scope = Scope(evaluation.claim.feature, evaluation.claim.source)
+    traffic = evaluation.arms.compare(scope, metric_named("calls_per_hour"), evaluation.hours)
+    expected, came = expected_calls(evaluation.hours, traffic)
     if expected < FEWEST_N or came > TENTH * expected:
         return None
     before, after = (
@@ -71,15 +71,15 @@ def _fell_silent(measured: Measured) -> Caveat | None:
     )
 
 
-def _changed_class(measured: Measured, plan: Plan) -> Caveat | None:
+def _changed_class(evaluation: ClaimEvaluation, plan: Plan) -> Caveat | None:
     """A class falls and another rises, or all errors together do: the error rate is shown, and refutes the claim when it is worse."""
-    rates = _class_rates(measured)
-    fell = (measured.comparison.difference or 0.0) < 0
-    if measured.claim.claim != "falls" or measured.metric not in rates or not fell:
+    rates = _class_rates(evaluation)
+    fell = (evaluation.comparison.difference or 0.0) < 0
+    if evaluation.claim.claim != "falls" or evaluation.metric not in rates or not fell:
         return None
-    every = _compared(measured, metric_named("error_rate"))
+    every = _compared(evaluation, metric_named("error_rate"))
     grown = [
-        (metric, found) for metric in rates if _rose(found := _compared(measured, metric), plan)
+        (metric, found) for metric in rates if _rose(found := _compared(evaluation, metric), plan)
     ]
     is_worse = _rose(every, plan)
     if not grown and not is_worse:
@@ -90,24 +90,24 @@ def _changed_class(measured: Measured, plan: Plan) -> Caveat | None:
     return Caveat(" and ".join([*risen, together]), forbids=is_worse, refutes=is_worse)
 
 
-def shared_with_controls(measured: Measured, plan: Plan) -> Caveat | None:
+def shared_with_controls(evaluation: ClaimEvaluation, plan: Plan) -> Caveat | None:
     """Features that the deploy did not touch moved too, and the change does not survive the comparison with them."""
-    words = shared_words(measured, level_of(plan.bound))
+    words = shared_words(evaluation, level_of(plan.bound))
     return Caveat(words, is_shared=True) if words else None
 
 
-def _class_rates(measured: Measured) -> list[Metric]:
-    classes = (*OUTCOME_CODES, *measured.arms.user_classes)
+def _class_rates(evaluation: ClaimEvaluation) -> list[Metric]:
+    classes = (*OUTCOME_CODES, *evaluation.arms.user_classes)
     return [
-        metric_named(f"{name}_rate", measured.arms.user_classes)
+        metric_named(f"{name}_rate", evaluation.arms.user_classes)
         for name in classes
         if name != SUCCESS
     ]
 
 
-def _compared(measured: Measured, metric: Metric) -> Comparison:
-    return measured.arms.compare(
-        Scope(measured.claim.feature, measured.claim.source), metric, measured.hours
+def _compared(evaluation: ClaimEvaluation, metric: Metric) -> Comparison:
+    return evaluation.arms.compare(
+        Scope(evaluation.claim.feature, evaluation.claim.source), metric, evaluation.hours
     )
 
 

@@ -10,9 +10,16 @@ import numpy as np
 
 from analysis.counting.coded_rows import CodedArms, code_arms
 from analysis.counting.load import Arm
-from analysis.counting.scope import Cycle, Picked, Scope, metric_totals, pick_rows, usable_hours
+from analysis.counting.scope import (
+    Cycle,
+    Scope,
+    ScopedRows,
+    metric_totals,
+    select_rows,
+    usable_hours,
+)
 from analysis.decision.controls.comparison import Guard
-from analysis.decision.controls.selection import Controls
+from analysis.decision.controls.selection import ControlGroup
 from analysis.metrics import Metric, metric_named
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.sequential import level_of
@@ -83,11 +90,11 @@ class Arms:
     post: Arm
     cycle: Cycle
     user_classes: tuple[str, ...] = ()
-    controls: Controls = field(default_factory=Controls)
+    controls: ControlGroup = field(default_factory=ControlGroup)
     _hourly_totals: dict[tuple, tuple[ArmTotals, ArmTotals]] = field(
         default_factory=dict, repr=False
     )
-    _picked: dict[tuple, Picked] = field(default_factory=dict, repr=False)
+    _picked: dict[tuple, ScopedRows] = field(default_factory=dict, repr=False)
     _compared: dict[tuple, Comparison] = field(default_factory=dict, repr=False)
 
     def totals(
@@ -102,11 +109,11 @@ class Arms:
             )
         return self._hourly_totals[key]
 
-    def _rows_of(self, scope: Scope, hours: tuple[int, int], *, in_events: bool) -> Picked:
+    def _rows_of(self, scope: Scope, hours: tuple[int, int], *, in_events: bool) -> ScopedRows:
         key = (scope, hours, in_events)
         if key not in self._picked:
             coded = self._coded_events if in_events else self._coded_hourly
-            self._picked[key] = pick_rows(coded, scope=scope, cycle=self.cycle, hours=hours)
+            self._picked[key] = select_rows(coded, scope=scope, cycle=self.cycle, hours=hours)
         return self._picked[key]
 
     @cached_property
@@ -149,7 +156,7 @@ class Arms:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class ClaimEvaluation:
     """A claim with its comparison, and the p values of what it says and of its opposite."""
 
     claim: Claim
@@ -282,15 +289,17 @@ class Measured:
         """Whether anything can be said: enough calls, enough events, and calls that can be compared."""
         return self.decisive.difference is not None and self.enough_calls and self.enough_events
 
-    def at(self, last: int) -> Measured:
+    def at(self, last: int) -> ClaimEvaluation:
         """The same claim when only the hours before `last` were there: what an earlier look saw."""
-        return Measured(self.claim, self.metric, self.scope, self.arms, (self.hours[0], last))
+        return ClaimEvaluation(
+            self.claim, self.metric, self.scope, self.arms, (self.hours[0], last)
+        )
 
 
-def measure(claim: Claim, arms: Arms, hours: tuple[int, int]) -> Measured:
+def evaluate_claim(claim: Claim, arms: Arms, hours: tuple[int, int]) -> ClaimEvaluation:
     """The claim over these post hours."""
     metric = metric_named(claim.metric, arms.user_classes)
-    return Measured(
+    return ClaimEvaluation(
         claim, metric, Scope(claim.feature, claim.source, event_kind(claim)), arms, hours
     )
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from analysis.decision.caveats import Caveat, find_caveat
-from analysis.decision.claims import ABSOLUTE, Arms, Measured, Plan, measure
+from analysis.decision.claims import ABSOLUTE, Arms, ClaimEvaluation, Plan, evaluate_claim
 from analysis.decision.power import (
     NOT_OPEN,
     ONE_SIDED,
-    Needed,
-    hours_until_decided,
-    smallest_visible,
+    TimeToDecision,
+    estimate_time_to_decision,
+    minimum_detectable_effect,
 )
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.exact import rate_bounds
@@ -44,7 +44,7 @@ class Finding:
     p_adjusted : smallest alpha at which it would be met at this look, Holm over the family; None for guardrails.
     smallest_visible : change of the metric (its unit) that this look would have seen with 80 % power; None when unknown.
     useful : the smallest change that would be useful, a share of the baseline: without `by`, that is what is ruled out.
-    needed : how long until it is decided at today's traffic, while it is open.
+    time_to_decision : how long until it is decided at today's traffic, while it is open.
     event_hour : hour from the deploy of the first event, where none was allowed or none had been seen.
     began_hour : hour from the deploy at which a change that nobody asked for began.
     looks_share_alpha : the level is visibly above 1 - alpha, because several looks share the error.
@@ -54,14 +54,14 @@ class Finding:
 
     claim: Claim
     state: State
-    measured: Measured | None
+    evaluation: ClaimEvaluation | None
     interval: tuple[float, float] | None
     level: float
     p_value: float | None
     p_adjusted: float | None
-    smallest_visible: float | None = None
+    minimum_detectable_effect: float | None = None
     useful: float | None = None
-    needed: Needed = NOT_OPEN
+    time_to_decision: TimeToDecision = NOT_OPEN
     event_hour: int | None = None
     began_hour: int | None = None
     looks_share_alpha: bool = False
@@ -104,18 +104,18 @@ def find_guardrails(
     return tuple(_uncorrected(finding) for finding in alone)
 
 
-def first_event_hour(measured: Measured) -> int | None:
+def first_event_hour(evaluation: ClaimEvaluation) -> int | None:
     """Hour from the deploy of the first event, None when there is none."""
-    post = measured.arms.totals(measured.scope, measured.metric, measured.hours)[1]
+    post = evaluation.arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)[1]
     hours = np.flatnonzero(post.y.sum(axis=(0, 1)) > 0)
-    return int(hours[0]) + measured.hours[0] if hours.size else None
+    return int(hours[0]) + evaluation.hours[0] if hours.size else None
 
 
 def _find_family(
     claims: Sequence[Claim], arms: Arms, plan: Plan, *, smallest_useful: float
 ) -> tuple[Finding, ...]:
     members = [
-        tuple(measure(part, arms, plan.hours) for part in (claim.any_of or (claim,)))
+        tuple(evaluate_claim(part, arms, plan.hours) for part in (claim.any_of or (claim,)))
         for claim in claims
     ]
     gain_p = [min(_shared_p(member)) for member in members]
@@ -129,15 +129,15 @@ def _find_family(
             found.append(_finding(claim, member[0], plan, ruling, useful=useful))
             continue
         parts = []
-        for part, measured, p in zip(claim.any_of, member, _shared_p(member), strict=True):
+        for part, evaluation, p in zip(claim.any_of, member, _shared_p(member), strict=True):
             in_its_place = [*gain_p[:place], p, *gain_p[place + 1 :]]
             part_ruling = replace(
                 ruling,
                 gain=_holm(in_its_place, plan)[place],
-                harm=_part_harm(measured, ruling, plan, len(claims)),
+                harm=_part_harm(evaluation, ruling, plan, len(claims)),
             )
             useful = part.smallest_useful if part.smallest_useful is not None else smallest_useful
-            parts.append(_finding(part, measured, plan, part_ruling, useful=useful))
+            parts.append(_finding(part, evaluation, plan, part_ruling, useful=useful))
         found.append(_any_of(claim, tuple(parts), plan, ruling, p_value=gain_p[place]))
     return tuple(found)
 
@@ -146,17 +146,17 @@ def _holm(p_values: Sequence[float], plan: Plan) -> list[HolmResult]:
     return holm(p_values, times=plan.times, look=plan.look, alpha=plan.alpha)
 
 
-def _shared_p(member: Sequence[Measured]) -> list[float]:
+def _shared_p(member: Sequence[ClaimEvaluation]) -> list[float]:
     """p of each part times their number: the smallest is that of the member of the family. Without data 1."""
     return [min(1.0, part.p_met * len(member)) if part.has_data else 1.0 for part in member]
 
 
-def _harm_p(member: Sequence[Measured]) -> float:
+def _harm_p(member: Sequence[ClaimEvaluation]) -> float:
     """`any_of` is worse only if every part is, so its p is the largest."""
     return max(part.p_harm if part.has_data else 1.0 for part in member)
 
 
-def _part_harm(part: Measured, ruling: Ruling, plan: Plan, n_members: int) -> HolmResult:
+def _part_harm(part: ClaimEvaluation, ruling: Ruling, plan: Plan, n_members: int) -> HolmResult:
     """Harm of one part is shown when the whole is worse, or when it alone crosses the strictest bound of the family."""
     strictest = bounds(plan.times, plan.alpha / n_members)[plan.look]
     crossed = ruling.harm.crossed or (part.has_data and z_value(part.p_harm) >= strictest)
@@ -184,8 +184,8 @@ def _any_of(
         state = "no_data" if states == {"no_data"} else "undecided"
     is_open = state in ("undecided", "no_data")
     soonest = min(
-        (part.needed for part in parts if part.needed.hours is not None),
-        key=lambda needed: needed.hours,
+        (part.time_to_decision for part in parts if part.time_to_decision.hours is not None),
+        key=lambda time: time.hours,
         default=NOT_OPEN,
     )
     return Finding(
@@ -196,34 +196,36 @@ def _any_of(
         level_of(plan.bound),
         p_value,
         ruling.gain.p_adjusted,
-        needed=soonest if is_open else NOT_OPEN,
+        time_to_decision=soonest if is_open else NOT_OPEN,
         parts=parts,
     )
 
 
 def _finding(
-    claim: Claim, measured: Measured, plan: Plan, ruling: Ruling, *, useful: float
+    claim: Claim, evaluation: ClaimEvaluation, plan: Plan, ruling: Ruling, *, useful: float
 ) -> Finding:
-    level, caveat = level_of(plan.bound), find_caveat(measured, plan)
-    state = _state(measured, plan, ruling, useful=useful)
+    level, caveat = level_of(plan.bound), find_caveat(evaluation, plan)
+    state = _state(evaluation, plan, ruling, useful=useful)
     if caveat and caveat.forbids and state in ("met", "undecided"):
         state = "not_met" if caveat.refutes else "undecided"
     is_open = state in ("undecided", "no_data") and not (caveat and caveat.forbids)
     return Finding(
         claim,
         state,
-        measured,
-        known_interval(measured.comparison, level),
+        evaluation,
+        known_interval(evaluation.comparison, level),
         level,
-        _p_value(measured),
+        _p_value(evaluation),
         ruling.gain.p_adjusted,
-        smallest_visible=smallest_visible(measured, bound=ruling.gain.bound),
+        minimum_detectable_effect=minimum_detectable_effect(evaluation, bound=ruling.gain.bound),
         useful=useful,
-        needed=hours_until_decided(measured, plan, useful=useful, n_open=ruling.n_open)
+        time_to_decision=estimate_time_to_decision(
+            evaluation, plan, useful=useful, n_open=ruling.n_open
+        )
         if is_open
         else NOT_OPEN,
-        event_hour=first_event_hour(measured)
-        if claim.claim == "stays_zero" and measured.decisive.post_y > 0
+        event_hour=first_event_hour(evaluation)
+        if claim.claim == "stays_zero" and evaluation.decisive.post_y > 0
         else None,
         looks_share_alpha=plan.looks_share_alpha,
         caveat=caveat,
@@ -231,57 +233,57 @@ def _finding(
     )
 
 
-def _state(measured: Measured, plan: Plan, ruling: Ruling, *, useful: float) -> State:
-    has_event = measured.claim.claim == "stays_zero" and measured.decisive.post_y > 0
-    if not measured.has_data:
+def _state(evaluation: ClaimEvaluation, plan: Plan, ruling: Ruling, *, useful: float) -> State:
+    has_event = evaluation.claim.claim == "stays_zero" and evaluation.decisive.post_y > 0
+    if not evaluation.has_data:
         return "not_met" if has_event else "no_data"
     if ruling.harm.crossed:
         return "worse"
     if has_event:
         return "not_met"
-    if _is_met(measured, ruling):
+    if _is_met(evaluation, ruling):
         return "met"
-    return "not_met" if _is_refuted(measured, plan, ruling, useful=useful) else "undecided"
+    return "not_met" if _is_refuted(evaluation, plan, ruling, useful=useful) else "undecided"
 
 
-def _is_met(measured: Measured, ruling: Ruling) -> bool:
-    kind = measured.claim.claim
+def _is_met(evaluation: ClaimEvaluation, ruling: Ruling) -> bool:
+    kind = evaluation.claim.claim
     if kind in ("falls", "rises"):
         return ruling.gain.crossed
     if kind == "stays_zero":
         return (
-            measured.limit is not None
-            and highest_rate(measured, error=ruling.one_sided) < measured.limit
+            evaluation.limit is not None
+            and highest_rate(evaluation, error=ruling.one_sided) < evaluation.limit
         )
-    return measured.p_value(measured.good_side) < ruling.one_sided
+    return evaluation.p_value(evaluation.good_side) < ruling.one_sided
 
 
-def highest_rate(measured: Measured, *, error: float = ONE_SIDED) -> float:
+def highest_rate(evaluation: ClaimEvaluation, *, error: float = ONE_SIDED) -> float:
     """One-sided upper bound of the post rate, counts divided by the baseline's overdispersion."""
-    found = measured.decisive
+    found = evaluation.decisive
     return rate_bounds(found.post_y, found.post_n, phi=found.inflation, level=1 - 2 * error)[1]
 
 
-def _is_refuted(measured: Measured, plan: Plan, ruling: Ruling, *, useful: float) -> bool:
-    kind = measured.claim.claim
+def _is_refuted(evaluation: ClaimEvaluation, plan: Plan, ruling: Ruling, *, useful: float) -> bool:
+    kind = evaluation.claim.claim
     if kind in ("falls", "rises"):
         return plan.is_last and _excludes_required(
-            measured, level=level_of(plan.bound), useful=useful
+            evaluation, level=level_of(plan.bound), useful=useful
         )
-    if kind == "stays_zero" or measured.p_value(measured.harm_side) >= ruling.one_sided:
+    if kind == "stays_zero" or evaluation.p_value(evaluation.harm_side) >= ruling.one_sided:
         return False
     if plan.is_last or plan.previous_last is None:
         return plan.is_last
-    before = measured.at(plan.previous_last)
+    before = evaluation.at(plan.previous_last)
     return before.has_data and before.p_value(before.harm_side) < ruling.one_sided
 
 
-def _excludes_required(measured: Measured, *, level: float, useful: float) -> bool:
+def _excludes_required(evaluation: ClaimEvaluation, *, level: float, useful: float) -> bool:
     """The interval of post - required lies wholly on the wrong side."""
-    change = measured.claim.by or useful
-    scale = 1.0 - change if measured.claim.claim == "falls" else 1.0 + change
-    low, high = measured.comparison.interval(level, scale=scale)
-    return low > 0 if measured.claim.claim == "falls" else high < 0
+    change = evaluation.claim.by or useful
+    scale = 1.0 - change if evaluation.claim.claim == "falls" else 1.0 + change
+    low, high = evaluation.comparison.interval(level, scale=scale)
+    return low > 0 if evaluation.claim.claim == "falls" else high < 0
 
 
 def known_interval(comparison: Comparison, level: float) -> tuple[float, float] | None:
@@ -292,8 +294,8 @@ def known_interval(comparison: Comparison, level: float) -> tuple[float, float] 
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
-def _p_value(measured: Measured) -> float | None:
-    nothing = measured.decisive.difference is None or (
-        measured.claim.claim in ABSOLUTE and measured.limit is None
+def _p_value(evaluation: ClaimEvaluation) -> float | None:
+    nothing = evaluation.decisive.difference is None or (
+        evaluation.claim.claim in ABSOLUTE and evaluation.limit is None
     )
-    return None if nothing else measured.p_value()
+    return None if nothing else evaluation.p_value()

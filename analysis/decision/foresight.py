@@ -11,7 +11,7 @@ from analysis.config.settings import Claim
 from analysis.counting.load import Arm
 from analysis.counting.scope import Cycle
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
-from analysis.decision.claims import Arms, measure
+from analysis.decision.claims import Arms, evaluate_claim
 from analysis.statistics.comparison import compare
 from analysis.statistics.placebo import placebo_deploys
 from analysis.statistics.power import calls_needed, hours_needed, smallest_visible_change
@@ -34,7 +34,7 @@ class Seen:
     needed: int | None = None
 
 
-def foresee(
+def forecast_looks(
     claims: Sequence[Claim],
     baseline: Arm,
     *,
@@ -74,8 +74,8 @@ def foresee(
 
 
 def _foresee(claim: Claim, arms: Arms, hours: int, bound: float, smallest_useful: float) -> Seen:
-    measured = measure(claim, arms, (0, hours))
-    totals = arms.totals(measured.scope, measured.metric, (0, hours))[0]
+    evaluation = evaluate_claim(claim, arms, (0, hours))
+    totals = arms.totals(evaluation.scope, evaluation.metric, (0, hours))[0]
     deploys = list(placebo_deploys(totals, hours=min(hours, arms.cycle.hours)))
     n = float((totals.n * totals.usable).sum())
     value = float((totals.y * totals.usable).sum()) / n if n else None
@@ -83,7 +83,7 @@ def _foresee(claim: Claim, arms: Arms, hours: int, bound: float, smallest_useful
         return Seen(value)
     last = deploys[-1]
     found = compare(
-        last.baseline, last.post, indicator=measured.metric.indicator, first_hour=last.first_hour
+        last.baseline, last.post, indicator=evaluation.metric.indicator, first_hour=last.first_hour
     )
     visible = smallest_visible_change(found.variance, found.df, bound=bound)
     size = _size_of(claim, value or 0.0, smallest_useful)

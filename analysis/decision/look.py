@@ -10,7 +10,7 @@ from analysis.counting.load import Arm
 from analysis.decision.checks import Check
 from analysis.decision.claims import Arms, Plan
 from analysis.decision.findings import Finding
-from analysis.decision.sustained import Lasting
+from analysis.decision.sustained import SustainedDecision
 from analysis.decision.verdict import Verdict
 from analysis.decision.whatif import what_if
 from analysis.statistics.cliff import Cliff
@@ -39,7 +39,7 @@ class Look:
     exploratory: tuple[Finding, ...]
     cliffs: dict[str, dict[str, Cliff]]
     checks: tuple[Check, ...]
-    lasting: Lasting
+    sustained: SustainedDecision
     replay: Replay
     verdict: Verdict
     result: dict[str, Any] = field(default_factory=dict, repr=False)

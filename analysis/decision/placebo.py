@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from analysis.config.settings import Claim
 from analysis.counting.scope import Scope
-from analysis.decision.claims import Arms, Measured, Plan, measure
+from analysis.decision.claims import Arms, ClaimEvaluation, Plan, evaluate_claim
 from analysis.decision.controls.comparison import Guard
 from analysis.decision.power import ONE_SIDED
 from analysis.metrics import Metric
@@ -17,7 +17,7 @@ from analysis.statistics.placebo import PlaceboDeploy, Replay, placebo_deploys
 from analysis.statistics.totals import ArmTotals
 
 CHANGES = ("falls", "rises")
-Member = tuple[Measured, ...]
+Member = tuple[ClaimEvaluation, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class PretendedArms:
         )
 
 
-def replay_pretended_deploys(
+def replay_placebo_deploys(
     expectations: Sequence[Claim], arms: Arms, plan: Plan, *, guardrails: Sequence[Claim] = ()
 ) -> Replay:
     """Pretended deploys inside the baseline, each judged like a single look of this length at the whole alpha.
@@ -87,7 +87,7 @@ def replay_pretended_deploys(
 
 
 def _measured(claim: Claim, arms: Arms, plan: Plan) -> Member:
-    return tuple(measure(part, arms, plan.hours) for part in (claim.any_of or (claim,)))
+    return tuple(evaluate_claim(part, arms, plan.hours) for part in (claim.any_of or (claim,)))
 
 
 def _pretended(member: Member, hours: int) -> Iterator[Member]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N, Measured, Plan
+from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N, ClaimEvaluation, Plan
 from analysis.statistics.power import hours_needed, smallest_visible_change
 from analysis.statistics.sequential import bounds, z_value
 
@@ -16,21 +16,21 @@ ONE_SIDED_BOUND = z_value(2 * ONE_SIDED)
 ONE_SIDED_LEVEL = 1 - 2 * ONE_SIDED
 
 
-def smallest_visible(measured: Measured, *, bound: float) -> float | None:
+def minimum_detectable_effect(evaluation: ClaimEvaluation, *, bound: float) -> float | None:
     """Change of the metric (its unit) that this look would have seen with 80 % power; None when unknown.
 
     `bound` is what the claim had to cross. Of a margin or limit it is the distance from it, and the one-sided claims ask for less.
     """
-    is_change = measured.claim.claim in (None, "falls", "rises")
-    post, baseline = _variance_parts(measured, scale=1.0 if is_change else measured.scale)
+    is_change = evaluation.claim.claim in (None, "falls", "rises")
+    post, baseline = _variance_parts(evaluation, scale=1.0 if is_change else evaluation.scale)
     change = smallest_visible_change(
-        post + baseline, measured.decisive.df, bound=bound if is_change else ONE_SIDED_BOUND
+        post + baseline, evaluation.decisive.df, bound=bound if is_change else ONE_SIDED_BOUND
     )
     return change if math.isfinite(change) else None
 
 
 @dataclass(frozen=True)
-class Needed:
+class TimeToDecision:
     """How long until a claim is decided at today's traffic.
 
     Attributes
@@ -43,36 +43,41 @@ class Needed:
     longer_baseline: bool = False
 
 
-NOT_OPEN = Needed()
+NOT_OPEN = TimeToDecision()
 
 
-def hours_until_decided(measured: Measured, plan: Plan, *, useful: float, n_open: int) -> Needed:
+def estimate_time_to_decision(
+    evaluation: ClaimEvaluation, plan: Plan, *, useful: float, n_open: int
+) -> TimeToDecision:
     """Hours from the deploy until the claim is decided.
 
     The change is taken to be the smallest useful one, or the observed one when that is larger or when a useful one would have been
     seen already; `n_open` claims of the family are still to be shown, so each must cross a bound of alpha / n_open.
     """
     passed = plan.hours[1] - plan.hours[0]
-    enough = _data_hours(measured, passed)
-    if measured.claim.claim == "stays_zero":
-        decided = Needed(_zero_hours(measured, passed))
+    enough = _data_hours(evaluation, passed)
+    if evaluation.claim.claim == "stays_zero":
+        decided = TimeToDecision(_zero_hours(evaluation, passed))
     else:
-        decided = _change_hours(measured, plan, passed=passed, useful=useful, n_open=n_open)
-    if enough is None or (decided.hours is None and measured.has_data):
-        return Needed()
+        decided = _change_hours(evaluation, plan, passed=passed, useful=useful, n_open=n_open)
+    if enough is None or (decided.hours is None and evaluation.has_data):
+        return TimeToDecision()
     return replace(decided, hours=plan.hours[0] + max(enough, decided.hours or 0.0, passed + 1.0))
 
 
-def _data_hours(measured: Measured, passed: int) -> float | None:
+def _data_hours(evaluation: ClaimEvaluation, passed: int) -> float | None:
     """Hours until there are 30 calls on each side and 5 events on one; None when they do not come with time."""
-    (before, after), hours = (measured.decisive.common_baseline, measured.decisive.common_post), 0.0
-    if measured.decisive.difference is None and measured.enough_calls:
+    (before, after), hours = (
+        (evaluation.decisive.common_baseline, evaluation.decisive.common_post),
+        0.0,
+    )
+    if evaluation.decisive.difference is None and evaluation.enough_calls:
         return None
-    if not measured.enough_calls:
+    if not evaluation.enough_calls:
         if after.n <= 0 or before.n <= 0:
             return None
         hours = FEWEST_N / min(after.n, before.n) * passed
-    if not measured.enough_events:
+    if not evaluation.enough_events:
         events = max(after.y, before.y)
         if events <= 0:
             return None
@@ -80,9 +85,9 @@ def _data_hours(measured: Measured, passed: int) -> float | None:
     return hours
 
 
-def _zero_hours(measured: Measured, passed: int) -> float | None:
+def _zero_hours(evaluation: ClaimEvaluation, passed: int) -> float | None:
     """Hours until as many calls without an event bring the upper bound below the limit: n = phi ln(.05) / ln(1 - limit)."""
-    found, limit = measured.decisive, measured.limit
+    found, limit = evaluation.decisive, evaluation.limit
     if not limit or found.difference is None or found.post_n <= 0 or limit >= 1:
         return None
     calls = found.inflation * math.log(ONE_SIDED) / math.log1p(-limit)
@@ -90,71 +95,76 @@ def _zero_hours(measured: Measured, passed: int) -> float | None:
 
 
 def _change_hours(
-    measured: Measured, plan: Plan, *, passed: int, useful: float, n_open: int
-) -> Needed:
+    evaluation: ClaimEvaluation, plan: Plan, *, passed: int, useful: float, n_open: int
+) -> TimeToDecision:
     """Hours until the change would be seen with 80 % power: at a planned look if one is enough, else after the last."""
-    found = measured.decisive
-    is_change = measured.claim.claim in ("falls", "rises")
+    found = evaluation.decisive
+    is_change = evaluation.claim.claim in ("falls", "rises")
     asked = (
         bounds(plan.times, plan.alpha / max(n_open, 1))
         if is_change
         else (ONE_SIDED_BOUND,) * len(plan.times)
     )
-    usual = _usual_rates(measured)
+    usual = _usual_rates(evaluation)
     before, distance = (
-        (usual.before, usual.after - measured.scale * usual.before)
+        (usual.before, usual.after - evaluation.scale * usual.before)
         if usual
-        else (found.baseline_value, measured.distance)
+        else (found.baseline_value, evaluation.distance)
     )
     observed, smallest = abs(distance), useful * abs(before or 0.0)
     effect, decided = (
         max(observed, smallest),
-        _hours_at(measured, passed, usual, bound=asked[-1], effect=max(observed, smallest)),
+        _hours_at(evaluation, passed, usual, bound=asked[-1], effect=max(observed, smallest)),
     )
     is_late = plan.is_last or not plan.is_planned or not is_change
     if decided.hours is not None and decided.hours <= passed and is_late:
         effect, decided = (
             observed,
-            _hours_at(measured, passed, usual, bound=asked[-1], effect=observed),
+            _hours_at(evaluation, passed, usual, bound=asked[-1], effect=observed),
         )
     for look, hours in plan.later_looks if is_change else ():
-        at_look = _hours_at(measured, passed, usual, bound=asked[look], effect=effect)
+        at_look = _hours_at(evaluation, passed, usual, bound=asked[look], effect=effect)
         if at_look.hours is not None and at_look.hours <= hours and not at_look.longer_baseline:
-            return Needed(float(hours))
+            return TimeToDecision(float(hours))
     return decided
 
 
 def _hours_at(
-    measured: Measured, passed: int, usual: UsualRates | None, *, bound: float, effect: float
-) -> Needed:
+    evaluation: ClaimEvaluation,
+    passed: int,
+    usual: UsualRates | None,
+    *,
+    bound: float,
+    effect: float,
+) -> TimeToDecision:
     """Hours until an effect crosses a bound; where the baseline stands in the way, the hours that both arms would need."""
     (post, baseline), df = (
-        _variance_parts(measured, scale=measured.scale, usual=usual),
-        measured.decisive.df,
+        _variance_parts(evaluation, scale=evaluation.scale, usual=usual),
+        evaluation.decisive.df,
     )
-    cycle = measured.arms.cycle
+    cycle = evaluation.arms.cycle
     hours = hours_needed(
         (post, baseline), df, bound=bound, effect=effect, hours=passed, cycle=cycle.hours
     )
     if hours is not None:
-        return Needed(hours)
+        return TimeToDecision(hours)
     matched = (
         min(passed, cycle.hours) * cycle.repeats
     )  # V(h) = (v_post L + v_base L D) / h when both arms have h hours
     both = hours_needed(
         (post + baseline * matched / passed, 0.0), df, bound=bound, effect=effect, hours=passed
     )
-    return Needed(both, longer_baseline=True)
+    return TimeToDecision(both, longer_baseline=True)
 
 
 def _variance_parts(
-    measured: Measured, *, scale: float, usual: UsualRates | None = None
+    evaluation: ClaimEvaluation, *, scale: float, usual: UsualRates | None = None
 ) -> tuple[float, float]:
     """Variance of the post value and of what it is held against; of few events at a rate that knows one event of the baseline more.
 
     None of 30 calls does not make a rate of 1 in 32 where 1 in 100 is usual: hours are reckoned ahead from it.
     """
-    found = measured.decisive
+    found = evaluation.decisive
     post, baseline = found.variance_parts()
     counts = found.counts
     before = (
@@ -165,7 +175,7 @@ def _variance_parts(
         post = counts.phi * rate * (1 - rate) / counts.post_n
     if usual:
         baseline = counts.phi * before * (1 - before) / counts.baseline_n
-    return (post, 0.0) if measured.limit is not None else (post, baseline * scale**2)
+    return (post, 0.0) if evaluation.limit is not None else (post, baseline * scale**2)
 
 
 @dataclass(frozen=True)
@@ -176,19 +186,19 @@ class UsualRates:
     after: float
 
 
-def _usual_rates(measured: Measured) -> UsualRates | None:
+def _usual_rates(evaluation: ClaimEvaluation) -> UsualRates | None:
     """For a claim of a change whose compared hours hold fewer than 5 events of the baseline; None for others, and where no hour has one.
 
     2 events in those hours say little of what 80 in the other ones say. A rate that has its own hours of the day is reckoned from roughly.
     """
-    found = measured.decisive
+    found = evaluation.decisive
     if (
         found.counts is None
-        or measured.limit is not None
+        or evaluation.limit is not None
         or found.common_baseline.y >= FEWEST_EVENTS
     ):
         return None
-    baseline, post = measured.arms.totals(measured.scope, measured.metric, measured.hours)
+    baseline, post = evaluation.arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)
     events, calls = (
         np.einsum("srh,rh->s", values, baseline.usable) for values in (baseline.y, baseline.n)
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from analysis.decision.claims import FEWEST_N, Arms, Measured, Plan
+from analysis.decision.claims import FEWEST_N, Arms, ClaimEvaluation, Plan
 from analysis.decision.findings import Finding
 from analysis.decision.power import ONE_SIDED
 from analysis.formatting import hours as hours_text
@@ -17,7 +17,7 @@ from analysis.window import HOUR
 
 
 @dataclass(frozen=True)
-class Lasting:
+class SustainedDecision:
     """Whether every expectation holds in the trailing hours alone.
 
     Attributes
@@ -30,31 +30,31 @@ class Lasting:
     remark: str
 
 
-def decide_lasting(
+def decide_sustained(
     expectations: Sequence[Finding],
     guardrails: Sequence[Finding],
     arms: Arms,
     plan: Plan,
     *,
     sustained_for: timedelta,
-) -> Lasting:
+) -> SustainedDecision:
     """The trailing `sustained_for` hours of the window, expectation by expectation; the first that fails is named."""
     trailing = max(1, -(-sustained_for // HOUR))
     seen = plan.hours[1] - plan.hours[0]
     if not plan.is_planned:
-        return Lasting(False, "an exploratory look does not decide whether it lasts")
+        return SustainedDecision(False, "an exploratory look does not decide whether it lasts")
     if seen < trailing:
-        return Lasting(
+        return SustainedDecision(
             False,
             f"whether it lasts is asked once {hours_text(trailing)} have passed, so far {hours_text(seen)} have",
         )
     if not all(found.state == "met" for found in guardrails if found.claim.critical):
-        return Lasting(False, "it is not sustained while a critical guardrail is not met")
+        return SustainedDecision(False, "it is not sustained while a critical guardrail is not met")
     for finding in expectations:
         remark = _remark(finding, plan, trailing)
         if remark:
-            return Lasting(False, f"it is not sustained: {finding.claim.name!r} {remark}")
-    return Lasting(True, f"the last {hours_text(trailing)} alone confirm it")
+            return SustainedDecision(False, f"it is not sustained: {finding.claim.name!r} {remark}")
+    return SustainedDecision(True, f"the last {hours_text(trailing)} alone confirm it")
 
 
 def _remark(finding: Finding, plan: Plan, trailing: int) -> str:
@@ -67,19 +67,19 @@ def _remark(finding: Finding, plan: Plan, trailing: int) -> str:
 
 
 def _remark_on(finding: Finding, plan: Plan, trailing: int) -> str:
-    measured, span = finding.measured, hours_text(trailing)
-    late = Measured(
-        measured.claim,
-        measured.metric,
-        measured.scope,
-        measured.arms,
+    evaluation, span = finding.evaluation, hours_text(trailing)
+    late = ClaimEvaluation(
+        evaluation.claim,
+        evaluation.metric,
+        evaluation.scope,
+        evaluation.arms,
         (plan.hours[1] - trailing, plan.hours[1]),
     )
     if (
         late.decisive.post_n <= 0
-        and late.decisive.baseline_n / measured.arms.cycle.repeats >= FEWEST_N
+        and late.decisive.baseline_n / evaluation.arms.cycle.repeats >= FEWEST_N
     ):
-        return f"cannot be seen in the last {span}: they hold none of its {measured.metric.among}"
+        return f"cannot be seen in the last {span}: they hold none of its {evaluation.metric.among}"
     if finding.claim.claim == "stays_zero":
         return ""  # no event at all, so none in the last hours
     if finding.claim.claim in ("no_worse", "below"):
@@ -95,7 +95,7 @@ def _remark_on(finding: Finding, plan: Plan, trailing: int) -> str:
     return f"is not shown by the last {span} alone (one-sided p {p_text(found.p_value)})"
 
 
-def _lasts(late: Measured) -> tuple[bool, float]:
+def _lasts(late: ClaimEvaluation) -> tuple[bool, float]:
     """The claim in the trailing hours, with its one-sided p; where events are rare, only that there is none against it."""
     found = late.decisive
     limit = (
@@ -109,7 +109,7 @@ def _lasts(late: Measured) -> tuple[bool, float]:
     return p < ONE_SIDED, p
 
 
-def _trailing(late: Measured, plan: Plan, trailing: int) -> Sustained:
+def _trailing(late: ClaimEvaluation, plan: Plan, trailing: int) -> Sustained:
     """The rule for what should change, with the provider's day taken out of the trailing hours as it is out of the window."""
     baseline, post = late.arms.totals(late.scope, late.metric, plan.hours)
     return check_sustained(

@@ -164,12 +164,16 @@ def _watching(expectations: Sequence[Finding], broken: Sequence[Finding]) -> str
 
 
 def _hours(still_open: Sequence[Finding]) -> str:
-    endless = [found for found in still_open if found.needed.hours is None]
+    endless = [found for found in still_open if found.time_to_decision.hours is None]
     if len(endless) == len(still_open):
         return ENDLESS
     longest = max(
-        (found.needed for found in still_open if found.needed.hours is not None),
-        key=lambda needed: needed.hours,
+        (
+            found.time_to_decision
+            for found in still_open
+            if found.time_to_decision.hours is not None
+        ),
+        key=lambda time: time.hours,
     )
     about = needed_clause(longest)
     return (

@@ -18,7 +18,7 @@ import numpy as np
 from analysis.config import Settings, load_settings
 from analysis.config.settings import Claim
 from analysis.counting.scope import Scope
-from analysis.decision.claims import measure
+from analysis.decision.claims import evaluate_claim
 from analysis.decision.controls.series import compare_beside
 from analysis.decision.look import Look
 from analysis.decision.whatif import what_if_sentence
@@ -210,7 +210,9 @@ class Feature:
         claim = Claim(
             name=metric, feature=self.scope.feature, source=self.scope.source, metric=metric
         )
-        picture = pictures.slowness_picture(measure(claim, self.look.arms, self.look.plan.hours))
+        picture = pictures.slowness_picture(
+            evaluate_claim(claim, self.look.arms, self.look.plan.hours)
+        )
         if picture is None:
             return Section(
                 render("sections/facts.html.j2", lines=[NO_CONTROLS], facts=[]), NO_CONTROLS

@@ -26,7 +26,7 @@ from analysis.decision.checks import Check
 from analysis.decision.cliffs import find_cliffs
 from analysis.decision.controls.series import replay_controls
 from analysis.decision.findings import Finding
-from analysis.decision.foresight import foresee
+from analysis.decision.foresight import forecast_looks
 from analysis.statistics.cliff import Cliff
 from analysis.statistics.placebo import Replay
 from analysis.telemetry.queries import sql_sha256
@@ -124,7 +124,7 @@ def baseline_object(
             "coverage": coverage(engine, grid, baseline.window),
             "unknown_errors": unknown_errors(engine, grid, baseline.window),
             "cliffs": cliff_objects({"baseline": find_cliffs(baseline.latency)}),
-            "foresight": foresee(
+            "foresight": forecast_looks(
                 settings.claims,
                 baseline,
                 looks=looks,
@@ -151,7 +151,7 @@ def finding_object(finding: Finding) -> dict[str, Any]:
 
 
 def _finding_object(finding: Finding) -> dict[str, Any]:
-    claim, measured = finding.claim, finding.measured
+    claim, evaluation = finding.claim, finding.evaluation
     shared = {
         "name": claim.name,
         "feature": claim.feature,
@@ -164,7 +164,7 @@ def _finding_object(finding: Finding) -> dict[str, Any]:
         "critical": bool(claim.critical),
         "finding": finding.state,
     }
-    numbers = _numbers(finding) if measured is not None else _no_numbers(finding)
+    numbers = _numbers(finding) if evaluation is not None else _no_numbers(finding)
     return (
         shared
         | numbers
@@ -188,17 +188,17 @@ def _replay_controls(look: Look) -> Replay:
     ]
     return replay_controls(
         look.arms,
-        [part.measured.scope for part in parts],
+        [part.evaluation.scope for part in parts],
         hours=look.plan.hours,
         alpha=look.plan.alpha,
     )
 
 
 def _numbers(finding: Finding) -> dict[str, Any]:
-    measured, comparison = finding.measured, finding.measured.comparison
-    calls, events = measured.calls, measured.events
+    evaluation, comparison = finding.evaluation, finding.evaluation.comparison
+    calls, events = evaluation.calls, evaluation.events
     return {
-        "unit": measured.metric.unit,
+        "unit": evaluation.metric.unit,
         "baseline": {
             "calls": calls[0],
             "events": events[0],
@@ -206,16 +206,16 @@ def _numbers(finding: Finding) -> dict[str, Any]:
         },
         "post": {"calls": calls[1], "events": events[1], "value": comparison.crude_post_value},
         "among": {
-            "what": measured.metric.among,
-            "baseline": round(measured.decisive.baseline_n),
-            "post": round(measured.decisive.post_n),
+            "what": evaluation.metric.among,
+            "baseline": round(evaluation.decisive.baseline_n),
+            "post": round(evaluation.decisive.post_n),
         },
         "difference": comparison.difference,
         "ratio": comparison.ratio,
         "interval": None if finding.interval is None else list(finding.interval),
         "post_interval": None
-        if measured.decisive.difference is None
-        else _finite(measured.decisive.post_interval(finding.level)),
+        if evaluation.decisive.difference is None
+        else _finite(evaluation.decisive.post_interval(finding.level)),
         "level": finding.level,
         "p_value": finding.p_value,
         "p_adjusted": finding.p_adjusted,
@@ -223,13 +223,13 @@ def _numbers(finding: Finding) -> dict[str, Any]:
         "method": comparison.method,
         "df": comparison.df if comparison.difference is not None else None,
         "coverage": comparison.coverage,
-        "smallest_visible_change": finding.smallest_visible,
-        "hours_needed": finding.needed.hours,
-        "longer_baseline_needed": finding.needed.longer_baseline,
+        "smallest_visible_change": finding.minimum_detectable_effect,
+        "hours_needed": finding.time_to_decision.hours,
+        "longer_baseline_needed": finding.time_to_decision.longer_baseline,
         "event_hour": finding.event_hour,
         "began_hour": finding.began_hour,
         "caveat": finding.caveat.words if finding.caveat else None,
-        **controls_object(measured, finding.level),
+        **controls_object(evaluation, finding.level),
     }
 
 
@@ -244,7 +244,7 @@ def _finite(interval: tuple[float, float]) -> list[float] | None:
 
 def _no_numbers(finding: Finding) -> dict[str, Any]:
     """`any_of` has no numbers of its own; its parts have."""
-    first = finding.parts[0].measured.calls if finding.parts else (0, 0)
+    first = finding.parts[0].evaluation.calls if finding.parts else (0, 0)
     nothing = dict.fromkeys(
         (
             "unit",
@@ -274,8 +274,8 @@ def _no_numbers(finding: Finding) -> dict[str, Any]:
         "level": finding.level,
         "p_value": finding.p_value,
         "p_adjusted": finding.p_adjusted,
-        "hours_needed": finding.needed.hours,
-        "longer_baseline_needed": finding.needed.longer_baseline,
+        "hours_needed": finding.time_to_decision.hours,
+        "longer_baseline_needed": finding.time_to_decision.longer_baseline,
     }
 
 

@@ -15,7 +15,7 @@ from analysis.statistics.controls.comparison import (
 )
 
 if TYPE_CHECKING:
-    from analysis.decision.claims import Measured
+    from analysis.decision.claims import ClaimEvaluation
 
 ONE_SIDED_LEVEL = 0.9
 PROVIDER = "the provider, or something the deploy did to all"
@@ -32,9 +32,9 @@ NOT_SHOWN = "not shown"
 SAME_PACE = 0.0005
 
 
-def controls_object(measured: Measured, level: float) -> dict[str, Any]:
+def controls_object(evaluation: ClaimEvaluation, level: float) -> dict[str, Any]:
     """The keys of a finding in result.json: plain, adjusted, proportional, controls, decided_by; numbers are null where there is none."""
-    found = measured.decisive
+    found = evaluation.decisive
     if not isinstance(found, ControlComparison):
         return {
             "plain": None,
@@ -43,15 +43,15 @@ def controls_object(measured: Measured, level: float) -> dict[str, Any]:
             "controls": None,
             "decided_by": "plain",
         }
-    untouched, choice = found.untouched, measured.arms.guard.choice_of(measured.scope)
+    untouched, choice = found.untouched, evaluation.arms.guard.choice_of(evaluation.scope)
     slope = found.adjusted.slope if found.adjusted else None
     return {
-        "plain": _numbers(found.plain, measured, level),
+        "plain": _numbers(found.plain, evaluation, level),
         "adjusted": slope
-        and _numbers(found.adjusted.comparison, measured, level)
+        and _numbers(found.adjusted.comparison, evaluation, level)
         | {"slope": slope.value, "slope_se": slope.se},
         "proportional": found.proportional
-        and _numbers(found.proportional, measured, level) | {"factor": found.proportional.factor},
+        and _numbers(found.proportional, evaluation, level) | {"factor": found.proportional.factor},
         "controls": {
             "features": list(untouched.index.names) if untouched else [],
             "dropped": list(untouched.dropped) if untouched else [],
@@ -60,30 +60,30 @@ def controls_object(measured: Measured, level: float) -> dict[str, Any]:
             "class_movement": untouched.class_movement if untouched else None,
             "share": choice.of or None,
             "why_none": None
-            if untouched or not _matters(measured.metric)
+            if untouched or not _matters(evaluation.metric)
             else choice.why_none or "fewer than two move alike",
-            "sentence": controls_sentence(measured, level),
+            "sentence": controls_sentence(evaluation, level),
         },
         "decided_by": found.decided_by,
     }
 
 
-def controls_sentence(measured: Measured, level: float) -> str | None:
+def controls_sentence(evaluation: ClaimEvaluation, level: float) -> str | None:
     """What the untouched features did, the plain change and the adjusted one; None for a metric that the provider's pace does not touch.
 
     "Adjusted for provider slowdowns seen in 5 untouched features (slope 0.8; they were 2 % slower than at baseline). Plain +80 ms,
     adjusted +120 ms, interval 40 to 200 ms."
     """
-    found = measured.decisive
+    found = evaluation.decisive
     if (
         not isinstance(found, ControlComparison)
         or found.difference is None
-        or not _matters(measured.metric)
+        or not _matters(evaluation.metric)
     ):
         return None
     if found.untouched is None:
         why = (
-            measured.arms.guard.choice_of(measured.scope).why_none
+            evaluation.arms.guard.choice_of(evaluation.scope).why_none
             or "fewer than two untouched features move alike"
         )
         return f"Not adjusted for the provider's day: {why}."
@@ -91,10 +91,10 @@ def controls_sentence(measured: Measured, level: float) -> str | None:
         _moved_sentence
         if found.moved
         else _class_sentence
-        if is_class_rate(measured.metric)
+        if is_class_rate(evaluation.metric)
         else _still_sentence
     )
-    return told(found, measured, level) + _dropped(found.untouched)
+    return told(found, evaluation, level) + _dropped(found.untouched)
 
 
 def adjusted_words(comparison: Comparison) -> str:
@@ -107,22 +107,22 @@ def adjusted_words(comparison: Comparison) -> str:
     return " and the provider's day taken out" if was_adjusted else ""
 
 
-def shared_words(measured: Measured, level: float) -> str | None:
+def shared_words(evaluation: ClaimEvaluation, level: float) -> str | None:
     """Why a change that the plain comparison shows does not count, as the end of a sentence; None when it counts or is not shown anyway."""
-    found = measured.decisive
+    found = evaluation.decisive
     if not isinstance(found, ControlComparison) or not found.moved or found.difference is None:
         return None
     if (
-        _says(found.plain, measured, level) == NOT_SHOWN
-        or _says(found, measured, level) != NOT_SHOWN
+        _says(found.plain, evaluation, level) == NOT_SHOWN
+        or _says(found, evaluation, level) != NOT_SHOWN
     ):
         return None
     return f"{_what_moved(found.untouched)} too, so it may be {PROVIDER}"
 
 
-def _still_sentence(found: ControlComparison, measured: Measured, level: float) -> str:
+def _still_sentence(found: ControlComparison, evaluation: ClaimEvaluation, level: float) -> str:
     slope, untouched = found.adjusted and found.adjusted.slope, found.untouched
-    plain, n = change_of(measured.metric, found.plain.difference), _features(untouched)
+    plain, n = change_of(evaluation.metric, found.plain.difference), _features(untouched)
     if slope is None:
         return f"Too few events to adjust; {n} were {_pace(untouched)} at baseline. Plain {plain}."
     if slope.value == 0:
@@ -130,27 +130,28 @@ def _still_sentence(found: ControlComparison, measured: Measured, level: float) 
     adjusted, steep = found.adjusted.comparison, f"{slope.value:.{1 if slope.value >= 0.1 else 2}f}"
     return (
         f"Adjusted for provider slowdowns seen in {n} (slope {steep}; they were {_pace(untouched)} at baseline). "
-        f"Plain {plain}, adjusted {change_of(measured.metric, adjusted.difference)}, "
-        f"interval {interval_of(measured.metric, adjusted.interval(level))}."
+        f"Plain {plain}, adjusted {change_of(evaluation.metric, adjusted.difference)}, "
+        f"interval {interval_of(evaluation.metric, adjusted.interval(level))}."
     )
 
 
-def _class_sentence(found: ControlComparison, measured: Measured, level: float) -> str:
-    plain = change_of(measured.metric, found.plain.difference)
+def _class_sentence(found: ControlComparison, evaluation: ClaimEvaluation, level: float) -> str:
+    plain = change_of(evaluation.metric, found.plain.difference)
     return f"{_capital(_features(found.untouched))} show no such movement, so the plain change of {plain} stands."
 
 
-def _moved_sentence(found: ControlComparison, measured: Measured, level: float) -> str:
+def _moved_sentence(found: ControlComparison, evaluation: ClaimEvaluation, level: float) -> str:
     named = (
         ("plain", found.plain),
         ("adjusted", found.adjusted and found.adjusted.comparison),
         ("in full proportion", found.proportional),
     )
-    asked = [(name, one, _says(one, measured, level)) for name, one in named if one is not None]
+    asked = [(name, one, _says(one, evaluation, level)) for name, one in named if one is not None]
     told = [
-        f"{name} {change_of(measured.metric, one.difference)}, {says}" for name, one, says in asked
+        f"{name} {change_of(evaluation.metric, one.difference)}, {says}"
+        for name, one, says in asked
     ]
-    if _says(found, measured, level) != NOT_SHOWN:
+    if _says(found, evaluation, level) != NOT_SHOWN:
         verdict = "They agree"
     else:
         verdict = (
@@ -159,18 +160,20 @@ def _moved_sentence(found: ControlComparison, measured: Measured, level: float) 
     return f"{_capital(_what_moved(found.untouched))} after the deploy: {PROVIDER}. {_capital('; '.join(told))}. {verdict}."
 
 
-def _says(comparison: Comparison | ProportionalComparison, measured: Measured, level: float) -> str:
+def _says(
+    comparison: Comparison | ProportionalComparison, evaluation: ClaimEvaluation, level: float
+) -> str:
     """What a comparison alone would say of the claim at this look: for it, against it, or not shown."""
-    kind = measured.claim.claim
-    limit = measured.limit if kind in ("below", "stays_zero") else None
-    scale = measured.scale if kind == "no_worse" else 1.0
+    kind = evaluation.claim.claim
+    limit = evaluation.limit if kind in ("below", "stays_zero") else None
+    scale = evaluation.scale if kind == "no_worse" else 1.0
     asked_level = level if kind in (None, "falls", "rises") else ONE_SIDED_LEVEL
     p = comparison.p_value(scale=scale) if limit is None else comparison.p_value_against(limit)
     distance = _distance(comparison, scale=scale, limit=limit)
     if p >= 1.0 - asked_level or distance == 0:
         return NOT_SHOWN
     good, bad = SHOWN[kind]
-    return bad if (distance > 0) == (measured.metric.worse == "up") else good
+    return bad if (distance > 0) == (evaluation.metric.worse == "up") else good
 
 
 def _distance(
@@ -182,14 +185,14 @@ def _distance(
 
 
 def _numbers(
-    comparison: Comparison | ProportionalComparison, measured: Measured, level: float
+    comparison: Comparison | ProportionalComparison, evaluation: ClaimEvaluation, level: float
 ) -> dict[str, Any]:
     """Difference, interval and the two-sided p of the claim's own null, by this comparison alone."""
     if comparison.difference is None:
         return {"difference": None, "interval": None, "p_value": None}
-    limit = measured.limit
+    limit = evaluation.limit
     p = (
-        comparison.p_value(scale=measured.scale)
+        comparison.p_value(scale=evaluation.scale)
         if limit is None
         else comparison.p_value_against(limit)
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N
 from analysis.decision.findings import Finding, highest_rate
-from analysis.decision.power import ONE_SIDED_LEVEL, Needed
+from analysis.decision.power import ONE_SIDED_LEVEL, TimeToDecision
 from analysis.formatting import (
     change_of,
     claimed_share,
@@ -56,12 +56,12 @@ def short_clause(finding: Finding) -> str:
         return _zero_count(finding)
     interval = ""
     if finding.interval is not None:
-        interval = f" (interval of the change {interval_of(finding.measured.metric, finding.interval)}, {_level(finding)})"
+        interval = f" (interval of the change {interval_of(finding.evaluation.metric, finding.interval)}, {_level(finding)})"
     return f"{_movement(finding)}{interval}"
 
 
 def _subject(finding: Finding) -> str:
-    return f"{finding.measured.metric.words} of {place_of(finding.claim)}"
+    return f"{finding.evaluation.metric.words} of {place_of(finding.claim)}"
 
 
 def place_of(claim: Claim) -> str:
@@ -74,7 +74,7 @@ def place_of(claim: Claim) -> str:
 
 # ---- the numbers -----------------------------------------------------------------------------------------------------
 def _movement(finding: Finding) -> str:
-    comparison, metric = finding.measured.comparison, finding.measured.metric
+    comparison, metric = finding.evaluation.comparison, finding.evaluation.metric
     before, after = comparison.crude_baseline_value, comparison.crude_post_value
     shown = [value_of(metric, value) for value in (before, after)]
     n = [f"{count(size)} {metric.among}" for size in (comparison.baseline_n, comparison.post_n)]
@@ -88,7 +88,7 @@ def _movement(finding: Finding) -> str:
 
 def _change(finding: Finding) -> str:
     """The change at the same mix of calls, or for a limit the value itself; bounds as they were asked for."""
-    comparison, metric = finding.measured.comparison, finding.measured.metric
+    comparison, metric = finding.evaluation.comparison, finding.evaluation.metric
     if finding.claim.claim == "below":
         return _value_bound(finding)
     covered = (
@@ -114,9 +114,9 @@ def _difference_bound(finding: Finding) -> str:
     """
     if finding.claim.claim != "no_worse" or finding.state not in ("met", "not_met"):
         return ""
-    measured, metric = finding.measured, finding.measured.metric
-    allowed = (measured.scale - 1.0) * measured.comparison.baseline_value
-    low, high = measured.comparison.interval(ONE_SIDED_LEVEL)
+    evaluation, metric = finding.evaluation, finding.evaluation.metric
+    allowed = (evaluation.scale - 1.0) * evaluation.comparison.baseline_value
+    low, high = evaluation.comparison.interval(ONE_SIDED_LEVEL)
     nearer_worse, nearer_better = (high, low) if metric.worse == "up" else (low, high)
     bound = nearer_worse if finding.state == "met" else nearer_better
     side = "at most" if (metric.worse == "up") == (finding.state == "met") else "at least"
@@ -130,7 +130,7 @@ def _difference_bound(finding: Finding) -> str:
 
 def _value_bound(finding: Finding) -> str:
     """For `below`: the one-sided bound that decided it, or the interval of the value."""
-    metric, found = finding.measured.metric, finding.measured.decisive
+    metric, found = finding.evaluation.metric, finding.evaluation.decisive
     low, high = (value_of(metric, end) for end in found.post_interval(ONE_SIDED_LEVEL))
     if finding.state == "met":
         return f"{SURE} below {high}"
@@ -149,7 +149,7 @@ def _meaning(finding: Finding) -> str:
     kind, state = finding.claim.claim, finding.state
     if kind is None:
         return _scanned_meaning(finding)
-    asked = _asked(finding.claim, finding.measured.metric)
+    asked = _asked(finding.claim, finding.evaluation.metric)
     if state == "undecided":
         opened = {
             "no_worse": f"whether that is no worse than {asked} is open",
@@ -208,33 +208,36 @@ def _scanned_meaning(finding: Finding) -> str:
 
 def _visible(finding: Finding) -> str:
     """What the look would have seen; not said of a change that is larger, where it would only puzzle: chance hid that one."""
-    measured, is_distance = finding.measured, finding.claim.claim in ("no_worse", "below")
-    moved = measured.distance if is_distance else measured.comparison.difference
-    if finding.smallest_visible is None or abs(moved or 0.0) >= finding.smallest_visible:
+    evaluation, is_distance = finding.evaluation, finding.claim.claim in ("no_worse", "below")
+    moved = evaluation.distance if is_distance else evaluation.comparison.difference
+    if (
+        finding.minimum_detectable_effect is None
+        or abs(moved or 0.0) >= finding.minimum_detectable_effect
+    ):
         return ""
     if (
         finding.claim.claim == "falls"
-        and finding.smallest_visible > measured.comparison.baseline_value
+        and finding.minimum_detectable_effect > evaluation.comparison.baseline_value
     ):
         return "; not even a fall to nothing would have been seen in 4 of 5 cases"
-    change = change_of(measured.metric, finding.smallest_visible).lstrip("+")
+    change = change_of(evaluation.metric, finding.minimum_detectable_effect).lstrip("+")
     if is_distance:
         return f"; a value {change} away from it would have been told apart in 4 of 5 cases"
     return f"; a change of {change} would have been seen in 4 of 5 cases"
 
 
 def _needed(finding: Finding) -> str:
-    if finding.needed.hours is not None:
-        return f"; {needed_clause(finding.needed)}"
+    if finding.time_to_decision.hours is not None:
+        return f"; {needed_clause(finding.time_to_decision)}"
     if finding.state == "undecided" and finding.caveat is None:
         return f"; {ENDLESS}"
     return ""
 
 
-def needed_clause(needed: Needed) -> str:
+def needed_clause(time: TimeToDecision) -> str:
     """How long it takes, and whether the baseline must be as long."""
-    as_long = ", and as long a baseline" if needed.longer_baseline else ""
-    return f"to decide that takes about {hours(needed.hours)} from the deploy at today's traffic{as_long}"
+    as_long = ", and as long a baseline" if time.longer_baseline else ""
+    return f"to decide that takes about {hours(time.hours)} from the deploy at today's traffic{as_long}"
 
 
 def _caveat(finding: Finding) -> str:
@@ -249,41 +252,45 @@ def _caveat(finding: Finding) -> str:
 
 # ---- sentences of their own ------------------------------------------------------------------------------------------
 def _no_data(finding: Finding) -> str:
-    measured, comparison, subject = finding.measured, finding.measured.comparison, _subject(finding)
-    among, compared = measured.metric.among, (comparison.baseline_n, comparison.post_n)
+    evaluation, comparison, subject = (
+        finding.evaluation,
+        finding.evaluation.comparison,
+        _subject(finding),
+    )
+    among, compared = evaluation.metric.among, (comparison.baseline_n, comparison.post_n)
     if min(compared) >= FEWEST_N and comparison.difference is None:
         return f"{subject}: no {among} after the deploy have the source and tenant of any before it, so nothing can be compared"
-    if not measured.enough_calls:
-        if measured.metric.table == "hours":
+    if not evaluation.enough_calls:
+        if evaluation.metric.table == "hours":
             compared, among = (comparison.baseline_y, comparison.post_y), "calls"
         elif min(compared) >= FEWEST_N:  # enough came, but few of them can be compared
             compared = comparison.common_baseline.n, comparison.common_post.n
             among = f"{among} of a source and tenant that both sides have"
         before, after = (count(n) for n in compared)
         return f"{subject}: {before} {among} before and {after} after are too few to say anything, {FEWEST_N} on each side are needed"
-    sizes = zip(measured.events, compared, strict=True)
+    sizes = zip(evaluation.events, compared, strict=True)
     before, after = (f"{count(events)} in {count(n)}" for events, n in sizes)
     return f"{subject}: {before} {among} before and {after} after are too few to say anything, {FEWEST_EVENTS} on one side are needed"
 
 
 def _zero_count(finding: Finding) -> str:
-    comparison, among = finding.measured.comparison, finding.measured.metric.among
-    events = [count(found) if found else "none" for found in finding.measured.events]
+    comparison, among = finding.evaluation.comparison, finding.evaluation.metric.among
+    events = [count(found) if found else "none" for found in finding.evaluation.events]
     before = f"{events[0]} in {count(comparison.baseline_n)} before"
     return f"{_subject(finding)}: {events[1]} in {count(comparison.post_n)} {among} after the deploy ({before})"
 
 
 def _stays_zero(finding: Finding) -> str:
-    measured, limit = finding.measured, finding.measured.limit
+    evaluation, limit = finding.evaluation, finding.evaluation.limit
     before = " of before" if finding.claim.limit is None else " allowed"
-    if measured.decisive.post_y > 0:
-        low, high = measured.decisive.post_interval(0.95)
+    if evaluation.decisive.post_y > 0:
+        low, high = evaluation.decisive.post_interval(0.95)
         more = {"worse": f", and more often than before, {PAST}"}.get(finding.state, "")
         fits = f"a rate from {share(low)} to {share(high)} fits ({SURE})"
         return f"{_zero_count(finding)}, the first in hour {finding.event_hour}, so it did not stay at zero{more}; {fits}"
     if not limit:
         return f"{_zero_count(finding)}: there is no rate to rule out, so set a limit to decide it"
-    highest = highest_rate(measured, error=finding.one_sided)
+    highest = highest_rate(evaluation, error=finding.one_sided)
     sure = f"with {level(1 - finding.one_sided)} confidence"
     if highest < limit:
         but = "" if finding.state == "met" else ", but that does not count"

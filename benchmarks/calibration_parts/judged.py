@@ -22,9 +22,9 @@ from analysis.config import Claim
 from analysis.counting.load import Arm
 from analysis.counting.scope import Cycle
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts, typed
-from analysis.decision.claims import Arms, Measured, Plan, measure
+from analysis.decision.claims import Arms, ClaimEvaluation, Plan, evaluate_claim
 from analysis.decision.findings import Finding, find_expectations
-from analysis.decision.sustained import decide_lasting
+from analysis.decision.sustained import decide_sustained
 from analysis.metrics import OUTCOME_CODES
 from analysis.sample.features import DEPLOYED_AT
 from analysis.statistics.sequential import bounds, level_of, z_value
@@ -128,24 +128,24 @@ class Answer:
 
 def ask(claim: Claim, arms: Arms, plan: Plan) -> Answer:
     """What the judge says of a claim that is a family of its own."""
-    measured = measure(claim, arms, plan.hours)
-    comparison = measured.comparison
+    evaluation = evaluate_claim(claim, arms, plan.hours)
+    comparison = evaluation.comparison
     interval = None if comparison.difference is None else comparison.interval(level_of(plan.bound))
-    if not measured.has_data:
+    if not evaluation.has_data:
         return Answer("no_data", 1.0, interval)
-    state = judge(claim, arms, plan)[0].state if _crosses(measured, plan) else "open"
+    state = judge(claim, arms, plan)[0].state if _crosses(evaluation, plan) else "open"
     return Answer(state, comparison.p_value(), interval)
 
 
 def lasts(findings: tuple[Finding, ...], arms: Arms, plan: Plan, *, sustained_hours: int) -> bool:
     """The judge says that the improvement is sustained; no guardrail is declared."""
-    return decide_lasting(
+    return decide_sustained(
         findings, (), arms, plan, sustained_for=timedelta(hours=sustained_hours)
     ).holds
 
 
-def _crosses(measured: Measured, plan: Plan) -> bool:
-    return z_value(min(measured.p_met, measured.p_harm)) >= plan.bound
+def _crosses(evaluation: ClaimEvaluation, plan: Plan) -> bool:
+    return z_value(min(evaluation.p_met, evaluation.p_harm)) >= plan.bound
 
 
 @cache

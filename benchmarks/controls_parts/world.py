@@ -14,7 +14,7 @@ from analysis.counting.scope import Cycle, Scope
 from analysis.decision.claims import Arms
 from analysis.decision.controls.comparison import Guard
 from analysis.decision.controls.pace import SLOWNESS
-from analysis.decision.controls.selection import Controls
+from analysis.decision.controls.selection import ControlGroup
 from analysis.metrics import OUTCOME_CODES, Metric
 from analysis.sample.provider_noise import (
     BIN_MS,
@@ -336,5 +336,5 @@ def _empty_arms(story: Story, names: list[str], target: Calls, metric: Metric) -
     cycle = Cycle(168, story.days // 7) if story.days >= 14 else Cycle(24, story.days)
     models = dict.fromkeys(names, "gpt-5-mini")
     return Arms(
-        side(post=False), side(post=True), cycle, controls=Controls(tuple(names[1:]), models)
+        side(post=False), side(post=True), cycle, controls=ControlGroup(tuple(names[1:]), models)
     )

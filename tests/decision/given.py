@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.decision.claims import Measured
+from analysis.decision.claims import ClaimEvaluation
 from analysis.decision.findings import Finding
 from analysis.metrics import metric_named
 from analysis.statistics.totals import PlainSums
@@ -65,11 +65,11 @@ class Given:
 
 def finding(state, said, compared, *, interval=None, level=LEVEL, metric=None, **fields):
     """A finding of that state, whose every number is given."""
-    measured = Measured(
+    evaluation = ClaimEvaluation(
         said, metric or metric_named(said.metric, ("quota_gone",)), None, Given(compared), (0, 24)
     )
     useful = fields.pop("useful", 0.1)
-    return Finding(said, state, measured, interval, level, 0.5, 0.5, useful=useful, **fields)
+    return Finding(said, state, evaluation, interval, level, 0.5, 0.5, useful=useful, **fields)
 
 
 def sentence(*args, **keys):

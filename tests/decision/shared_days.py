@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.counting.scope import Cycle
 from analysis.counts import HourlyBins
 from analysis.decision.claims import Arms
-from analysis.decision.controls.selection import Controls
+from analysis.decision.controls.selection import ControlGroup
 from analysis.metrics import metric_named
 from tests.decision import making
 from tests.decision.making import arm, calls
@@ -56,7 +56,9 @@ def two_arms(features: dict[str, dict], *, models: dict[str, str] | None = None)
         for span, rows in (((-cut, 0), before), ((0, HOURS), after))
     ]
     return Arms(
-        *sides, Cycle.of(-cut), controls=Controls(tuple(sorted(set(features) & set(SHARED))), names)
+        *sides,
+        Cycle.of(-cut),
+        controls=ControlGroup(tuple(sorted(set(features) & set(SHARED))), names),
     )
 
 

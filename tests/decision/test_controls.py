@@ -8,9 +8,14 @@ import pytest
 
 from analysis.config import load_settings
 from analysis.counting.scope import Cycle
-from analysis.decision.claims import Arms, measure
+from analysis.decision.claims import Arms, evaluate_claim
 from analysis.decision.controls.pace import is_class_rate, kind_of
-from analysis.decision.controls.selection import Controls, busy_features, find_controls, provider_of
+from analysis.decision.controls.selection import (
+    ControlGroup,
+    busy_features,
+    find_controls,
+    provider_of,
+)
 from analysis.errors import WrongUse
 from analysis.metrics import METRICS
 from analysis.results.serializer import finding_object
@@ -129,14 +134,14 @@ MODELS = {
     ],
 )
 def test_controls_share_the_model_else_the_provider_never_a_mixture(target, features, of):
-    choice = Controls(("a", "b", "c", "d"), MODELS).of(target)
+    choice = ControlGroup(("a", "b", "c", "d"), MODELS).of(target)
     assert (choice.features, choice.of) == (features, of)
     assert bool(choice.why_none) == (not features)
 
 
 def test_declared_controls_do_not_ask_the_model():
-    assert Controls(("a", "d"), MODELS, declared=True).of({"f": 1.0}).features == ("a", "d")
-    assert "fewer than two" in Controls(("a",), MODELS, declared=True).of({"f": 1.0}).why_none
+    assert ControlGroup(("a", "d"), MODELS, declared=True).of({"f": 1.0}).features == ("a", "d")
+    assert "fewer than two" in ControlGroup(("a",), MODELS, declared=True).of({"f": 1.0}).why_none
 
 
 @pytest.mark.parametrize(
@@ -178,10 +183,10 @@ def test_every_metric_knows_what_the_provider_does_to_it():
 
 # ---- words ------------------------------------------------------------------------------------------------------------
 def told(both: Arms, metric: str, kind: str = "falls", **keys) -> tuple:
-    measured = measure(claim(kind, metric, **keys), both, (0, HOURS))
+    evaluation = evaluate_claim(claim(kind, metric, **keys), both, (0, HOURS))
     return tuple(
         text and spoken(text)
-        for text in (controls_sentence(measured, 0.95), shared_words(measured, 0.95))
+        for text in (controls_sentence(evaluation, 0.95), shared_words(evaluation, 0.95))
     )
 
 
@@ -225,7 +230,9 @@ def test_error_classes_say_what_the_same_errors_did_elsewhere():
 
 
 def test_without_controls_it_is_said_and_why():
-    off = replace(shared_day(), controls=Controls(why_none='[controls].use is "off"'), _compared={})
+    off = replace(
+        shared_day(), controls=ControlGroup(why_none='[controls].use is "off"'), _compared={}
+    )
     assert told(off, "latency_mean") == (
         'Not adjusted for the provider\'s day: [controls].use is "off".',
         None,
@@ -236,7 +243,7 @@ def test_without_controls_it_is_said_and_why():
 def test_numbers_of_result_json():
     both = shared_day(effect=1.05)
     finding = expectation(both, claim("falls", "latency_mean"), at=plan(**ONLY))
-    found, shown = finding.measured.comparison, finding_object(finding)
+    found, shown = finding.evaluation.comparison, finding_object(finding)
     assert shown["decided_by"] == "adjusted"
     assert shown["plain"] == {
         "difference": found.plain.difference,
@@ -263,11 +270,13 @@ def test_numbers_of_result_json():
 
 def test_p_values_of_the_three_are_of_the_claims_own_null():
     both = shared_day(provider=1.4)
-    measured = measure(claim("no_worse", "latency_mean", margin=0.2), both, (0, HOURS))
-    shown = controls_object(measured, 0.95)
-    found = measured.comparison
+    evaluation = evaluate_claim(claim("no_worse", "latency_mean", margin=0.2), both, (0, HOURS))
+    shown = controls_object(evaluation, 0.95)
+    found = evaluation.comparison
     assert shown["plain"]["p_value"] == found.plain.p_value(scale=1.2)
     assert shown["proportional"]["p_value"] == found.proportional.p_value(scale=1.2)
     largest = max(shown[name]["p_value"] for name in ("plain", "adjusted", "proportional"))
-    assert measured.p_value() == 1.0 > largest  # with the margin their signs differ
-    assert measured.p_value("less") == found.plain.p_value(scale=1.2, alternative="less") > largest
+    assert evaluation.p_value() == 1.0 > largest  # with the margin their signs differ
+    assert (
+        evaluation.p_value("less") == found.plain.p_value(scale=1.2, alternative="less") > largest
+    )

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from analysis.counting.scope import Scope
-from analysis.decision.claims import Arms, measure
-from analysis.decision.controls.selection import Controls
-from analysis.decision.controls.series import compare_beside, replay_controls, slowness_around
-from analysis.decision.placebo import replay_pretended_deploys
-from analysis.decision.sustained import decide_lasting
+from analysis.decision.claims import Arms, evaluate_claim
+from analysis.decision.controls.selection import ControlGroup
+from analysis.decision.controls.series import compare_beside, replay_controls, slowness_series
+from analysis.decision.placebo import replay_placebo_deploys
+from analysis.decision.sustained import decide_sustained
 from analysis.decision.verdict import decide_verdict
 from analysis.metrics import metric_named
 from analysis.results.serializer import finding_object
@@ -61,7 +61,7 @@ def test_a_slow_provider_asks_all_three_and_nothing_is_shown():
 
 def test_without_controls_and_for_metrics_of_other_things_the_plain_comparison_stands():
     both = shared_day(provider=1.4)
-    off = replace(both, controls=Controls(), _compared={})
+    off = replace(both, controls=ControlGroup(), _compared={})
     for metric in (MEAN, P95, TIMEOUTS):
         found = off.compare(Scope("f"), metric, (0, HOURS))
         plain = compare(*both.totals(Scope("f"), metric, (0, HOURS)), indicator=metric.indicator)
@@ -140,11 +140,11 @@ def test_errors_of_the_others_in_a_source_that_is_new_or_gone_are_counted_all_th
         ]
     both = making.arms(arm(-168, 0, *before), arm(0, 24, *after))
     found = expectation(
-        replace(both, controls=Controls(("a", "b"), dict.fromkeys(("a", "b", "f"), "m"))),
+        replace(both, controls=ControlGroup(("a", "b"), dict.fromkeys(("a", "b", "f"), "m"))),
         said,
         at=plan(**ONLY),
     )
-    assert found.measured.decisive.proportional.factor > 0
+    assert found.evaluation.decisive.proportional.factor > 0
     assert finding_object(found)["controls"]["class_movement"] is not None
 
 
@@ -188,8 +188,8 @@ def test_the_last_hours_are_held_beside_the_untouched_features_too():
     both = two_arms(features | {"f": {"ms": 2000 * fast * own * wave(20, 0.02)}})
     at = plan(**ONLY)
     found = expectation(both, claim("falls", "latency_mean"), at=at)
-    lasting = decide_lasting([found], [], both, at, sustained_for=timedelta(hours=6))
-    assert (found.state, lasting.holds) == ("met", False)
+    sustained = decide_sustained([found], [], both, at, sustained_for=timedelta(hours=6))
+    assert (found.state, sustained.holds) == ("met", False)
 
 
 def test_timeouts_are_held_against_what_the_new_pace_alone_would_cut():
@@ -224,7 +224,7 @@ def judged(both: Arms, expected, guarded) -> tuple[str, str]:
 def test_a_slow_provider_is_no_roll_back_and_the_reason_says_why():
     claims = claim("falls", "latency_mean"), claim("no_worse", "rmst", margin=0.1, critical=True)
     both = shared_day(provider=1.4, own=0.05)
-    plain = replace(both, controls=Controls(), _compared={})
+    plain = replace(both, controls=ControlGroup(), _compared={})
     assert judged(plain, *claims)[0] == "roll_back"
     name, reason = judged(both, *claims)
     assert name == "keep_watching"
@@ -241,7 +241,7 @@ def test_absolute_limits_are_guarded_too():
     )
     assert limit.state == "undecided"
     assert guardrail(
-        replace(both, controls=Controls(), _compared={}), limit.claim, at=plan(**ONLY)
+        replace(both, controls=ControlGroup(), _compared={}), limit.claim, at=plan(**ONLY)
     ).state in ("worse", "not_met")
 
 
@@ -258,8 +258,8 @@ def test_rollouts_from_rows(seed):
 # ---- series, health, other controls -----------------------------------------------------------------------------------
 def test_slowness_around_the_deploy():
     both = shared_day(provider=1.4)
-    measured = measure(claim("falls", "latency_mean"), both, (0, HOURS))
-    around = slowness_around(measured)
+    evaluation = evaluate_claim(claim("falls", "latency_mean"), both, (0, HOURS))
+    around = slowness_series(evaluation)
     assert (around.hours[0], around.hours[-1], around.names) == (-DAYS * 24, HOURS - 1, SHARED)
     assert np.nanmean(around.untouched[around.hours >= 0]) == pytest.approx(0.4, abs=0.1)
     assert abs(np.nanmean(around.untouched[around.hours < 0])) < 0.01
@@ -268,10 +268,10 @@ def test_slowness_around_the_deploy():
         < np.nanstd(around.target[around.hours < 0]) / 2
     )
     assert (
-        slowness_around(
-            measure(
+        slowness_series(
+            evaluate_claim(
                 claim("falls", "latency_mean"),
-                replace(both, controls=Controls(), _compared={}),
+                replace(both, controls=ControlGroup(), _compared={}),
                 (0, HOURS),
             )
         )
@@ -288,7 +288,7 @@ def test_the_index_is_judged_on_pretended_deploys():
     assert replayed.false_alarms <= 8
     assert (
         replay_controls(
-            replace(both, controls=Controls()), [Scope("f")], hours=(0, 4), alpha=0.05
+            replace(both, controls=ControlGroup()), [Scope("f")], hours=(0, 4), alpha=0.05
         ).placebo_deploys
         == 0
     )
@@ -306,9 +306,11 @@ def test_the_replay_judges_beside_controls_too():
             for number, name in enumerate((*SHARED, "f"))
         }
     )
-    guarded = replay_pretended_deploys([claim("rises", "latency_mean")], both, hours)
-    plain = replay_pretended_deploys(
-        [claim("rises", "latency_mean")], replace(both, controls=Controls(), _compared={}), hours
+    guarded = replay_placebo_deploys([claim("rises", "latency_mean")], both, hours)
+    plain = replay_placebo_deploys(
+        [claim("rises", "latency_mean")],
+        replace(both, controls=ControlGroup(), _compared={}),
+        hours,
     )
     assert guarded.placebo_deploys == plain.placebo_deploys == 42
     assert guarded.false_alarms < plain.false_alarms

@@ -78,7 +78,7 @@ def test_rises(state, both, said, at):
 
 def test_by_is_tested_against_the_scaled_baseline():
     found = expectation(rate(50, 24), HALVES, at=SINGLE)
-    comparison = found.measured.comparison
+    comparison = found.evaluation.comparison
     assert found.p_value == comparison.p_value(scale=0.5)
     assert found.p_value > comparison.p_value()
     assert found.level == level_of(SINGLE.bound) == pytest.approx(0.95)
@@ -95,10 +95,10 @@ def test_a_claim_of_its_own_says_what_would_be_useful():
 def test_an_undecided_claim_says_what_it_could_have_seen_and_how_long_it_needs():
     found = expectation(rate(7, 2, hours=4, per_hour=50), HALVES, at=SECOND)
     assert found.state == "undecided"
-    assert found.needed.hours == 24  # the next planned look
-    assert 0 < found.smallest_visible < 0.14
+    assert found.time_to_decision.hours == 24  # the next planned look
+    assert 0 < found.minimum_detectable_effect < 0.14
     longer = expectation(rate(7, 3, per_hour=50), HALVES, at=LAST)
-    assert longer.needed.hours > 24
+    assert longer.time_to_decision.hours > 24
 
 
 def test_a_forecast_knows_the_whole_baseline():
@@ -110,7 +110,11 @@ def test_a_forecast_knows_the_whole_baseline():
         arm(0, 1, calls(0, 1, per_hour=32)),
     )
     found = expectation(both, FALLS, at=FIRST)
-    assert (found.state, found.measured.events, found.needed.hours) == ("no_data", (2, 0), 24)
+    assert (found.state, found.evaluation.events, found.time_to_decision.hours) == (
+        "no_data",
+        (2, 0),
+        24,
+    )
 
 
 def test_hours_are_counted_from_the_deploy_in_a_later_stage_too():
@@ -121,12 +125,12 @@ def test_hours_are_counted_from_the_deploy_in_a_later_stage_too():
         for start, end, mean in ((-168, 0, 7), (24, 28, 2))
     )
     found = expectation(arms(arm(-168, 0, first), arm(24, 28, then)), HALVES, at=later)
-    assert (found.state, found.needed.hours) == ("undecided", 48)
+    assert (found.state, found.time_to_decision.hours) == ("undecided", 48)
 
 
 def test_a_decided_claim_needs_no_more_hours():
-    assert expectation(rate(50, 20), HALVES, at=LAST).needed.hours is None
-    assert expectation(rate(50, 40), HALVES, at=LAST).needed.hours is None
+    assert expectation(rate(50, 20), HALVES, at=LAST).time_to_decision.hours is None
+    assert expectation(rate(50, 40), HALVES, at=LAST).time_to_decision.hours is None
 
 
 # ---- no data ---------------------------------------------------------------------------------------------------------
@@ -171,7 +175,7 @@ def test_arms_without_a_common_stratum_cannot_be_compared():
         arm(0, 24, calls(0, 24, per_hour=20, timeout=2, source="new")),
     )
     found = expectation(both, FALLS, at=LAST)
-    assert (found.state, found.interval, found.p_value, found.needed.hours) == (
+    assert (found.state, found.interval, found.p_value, found.time_to_decision.hours) == (
         "no_data",
         None,
         None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.decision.claims import measure
+from analysis.decision.claims import evaluate_claim
 from analysis.decision.findings import find_expectations, find_guardrails
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.sequential import bounds
@@ -72,7 +72,7 @@ def test_a_guardrail_stands_alone_without_correction():
     )[0]
     assert alone.state == beside.state
     assert alone.p_adjusted is None
-    assert alone.p_value == alone.measured.comparison.p_value(scale=1.05)
+    assert alone.p_value == alone.evaluation.comparison.p_value(scale=1.05)
 
 
 def test_p_adjusted_is_the_smallest_alpha_at_which_it_is_met():
@@ -120,7 +120,7 @@ def two(before, after, hours=24):
 def test_any_of(state, parts, both, at):
     found = expectation(both, EITHER, at=at)
     assert (found.state, tuple(part.state for part in found.parts)) == (state, parts)
-    assert found.measured is None
+    assert found.evaluation is None
 
 
 def test_any_of_is_one_member_with_the_smallest_p_times_its_parts():
@@ -157,7 +157,7 @@ def test_one_sided_parts_share_their_error():
     """Two limits, each held at 5 %, would be held by chance in 10 %: each part asks for half."""
     for seed in range(200):
         both = latency(2000, 2900, seed=seed)
-        p = measure(LIMIT, both, LAST.hours).p_value("less")
+        p = evaluate_claim(LIMIT, both, LAST.hours).p_value("less")
         if 0.025 < p < 0.05:
             assert state_of(both, LIMIT, LAST) == "met"
             assert (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.decision.claims import measure
+from analysis.decision.claims import evaluate_claim
 from analysis.statistics.multiplicity import holm
 from tests.decision.before_and_after import FIRST, LAST, LIMIT, SECOND, latency, recovered, state_of
 from tests.decision.making import arm, arms, calls, claim, expectation, guardrail, plan
@@ -27,7 +27,7 @@ def one_event(hours=24, *, at=3):
 
 def on_the_way(both, said, *, at):
     """One-sided p of harm at the look, and its two-sided bound."""
-    found = measure(said, both, at.hours)
+    found = evaluate_claim(said, both, at.hours)
     return found.p_value(found.harm_side), found.p_harm
 
 
@@ -95,9 +95,9 @@ def test_bursty_events_of_the_baseline_ask_for_more_calls():
         )
         for n in (steady, burst)
     ]
-    assert [item.measured.comparison.baseline_y for item in found] == [45, 45]
+    assert [item.evaluation.comparison.baseline_y for item in found] == [45, 45]
     assert [item.state for item in found] == ["met", "undecided"]
-    assert found[1].needed.hours > 24
+    assert found[1].time_to_decision.hours > 24
 
 
 # ---- no_worse --------------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def test_a_drift_inside_the_margin_is_never_worse():
         arm(0, 24, calls(0, 24, per_hour=1000, latency_ms=after)),
     )
     found = guardrail(both, WITHIN, at=LAST)
-    assert found.measured.comparison.p_value() < 1e-6
+    assert found.evaluation.comparison.p_value() < 1e-6
     assert found.state == "met"
     assert state_of(both, WITHIN, LAST) == "met"
 
@@ -215,5 +215,5 @@ def test_a_limit_is_held_against_the_calls_as_they_came():
     assert guardrail(both, LIMIT, at=LAST).state == "worse"
     found = guardrail(both, claim("no_worse", "latency_mean", margin=0.1), at=LAST)
     assert found.state == "met"  # the same mix of calls is no slower
-    assert found.measured.comparison.difference == pytest.approx(0.0)
-    assert found.measured.comparison.crude_difference == pytest.approx(3600.0)
+    assert found.evaluation.comparison.difference == pytest.approx(0.0)
+    assert found.evaluation.comparison.crude_difference == pytest.approx(3600.0)

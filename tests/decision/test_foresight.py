@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.decision.foresight import foresee
+from analysis.decision.foresight import forecast_looks
 from tests.decision.making import any_of, arm, calls, claim
 
 LOOKS = [("1h", 1), ("4h", 4), ("24h", 24)]
@@ -22,7 +22,8 @@ def baseline(per_hour, *, days=7):
 
 def test_later_looks_and_busier_features_see_smaller_changes():
     few, many = (
-        foresee([claim("falls", by=0.5)], baseline(n), looks=LOOKS, alpha=0.05) for n in (20, 500)
+        forecast_looks([claim("falls", by=0.5)], baseline(n), looks=LOOKS, alpha=0.05)
+        for n in (20, 500)
     )
     for rows in (few, many):
         visible = [row["smallest_visible_change"] for row in rows]
@@ -38,29 +39,31 @@ def test_later_looks_and_busier_features_see_smaller_changes():
 
 def test_calls_needed_grow_as_the_change_shrinks():
     needed = [
-        foresee([claim("falls", by=by)], baseline(100), looks=LOOKS, alpha=0.05)[-1]["calls_needed"]
+        forecast_looks([claim("falls", by=by)], baseline(100), looks=LOOKS, alpha=0.05)[-1][
+            "calls_needed"
+        ]
         for by in (0.8, 0.5, 0.2)
     ]
     assert needed == sorted(needed)
     assert len(set(needed)) == 3
-    row = foresee([claim("falls", by=0.5)], baseline(100), looks=LOOKS, alpha=0.05)[-1]
+    row = forecast_looks([claim("falls", by=0.5)], baseline(100), looks=LOOKS, alpha=0.05)[-1]
     assert (
         row["smallest_visible_change"] < 0.5 * row["baseline"]
     )  # 2400 calls show more than what is claimed, so fewer are needed
     assert row["calls_needed"] < 2400
-    zero = foresee([claim("stays_zero")], baseline(100), looks=LOOKS, alpha=0.05)[-1]
+    zero = forecast_looks([claim("stays_zero")], baseline(100), looks=LOOKS, alpha=0.05)[-1]
     assert zero["calls_needed"] < row["calls_needed"]
 
 
 def test_one_day_or_no_call_says_that_it_does_not_know():
-    rows = foresee([claim("falls")], baseline(20, days=1), looks=LOOKS, alpha=0.05)
+    rows = forecast_looks([claim("falls")], baseline(20, days=1), looks=LOOKS, alpha=0.05)
     assert [row["smallest_visible_change"] for row in rows] == [None, None, None]
-    rows = foresee([claim("falls", feature="nobody")], baseline(20), looks=LOOKS, alpha=0.05)
+    rows = forecast_looks([claim("falls", feature="nobody")], baseline(20), looks=LOOKS, alpha=0.05)
     assert [(row["baseline"], row["smallest_visible_change"]) for row in rows] == [(None, None)] * 3
 
 
 def test_the_parts_of_an_alternative_stand_under_its_name():
-    rows = foresee(
+    rows = forecast_looks(
         [any_of(claim("falls", name=None), claim("falls", "error_rate", name=None))],
         baseline(20),
         looks=LOOKS[:1],

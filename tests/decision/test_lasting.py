@@ -9,7 +9,7 @@ import pytest
 
 from analysis.decision.claims import Plan
 from analysis.decision.findings import find_guardrails
-from analysis.decision.sustained import decide_lasting
+from analysis.decision.sustained import decide_sustained
 from analysis.statistics.sequential import bounds
 from tests.decision.making import (
     ONLY,
@@ -38,47 +38,47 @@ def series(after, *, before=20, per_hour=50, hours=24, rare=False):
     )
 
 
-def lasting(both, *said, at=SINGLE, guardrails=(), hours=6):
+def sustained(both, *said, at=SINGLE, guardrails=(), hours=6):
     found = expectations(both, *said, at=at)
     guards = find_guardrails(guardrails, both, at, smallest_useful=0.1)
-    decided = decide_lasting(found, guards, both, at, sustained_for=timedelta(hours=hours))
+    decided = decide_sustained(found, guards, both, at, sustained_for=timedelta(hours=hours))
     return decided.holds, spoken(decided.remark), [item.state for item in found]
 
 
 def test_a_fall_that_stays_lasts():
-    assert lasting(series([4] * 24), FALLS) == (True, "the last 6 h alone confirm it", ["met"])
+    assert sustained(series([4] * 24), FALLS) == (True, "the last 6 h alone confirm it", ["met"])
 
 
 @pytest.mark.parametrize("relapse", [6, 12, 18])
 def test_a_relapse_is_not_sustained_although_the_whole_window_is_better(relapse):
-    holds, remark, states = lasting(series([1] * relapse + [20] * (24 - relapse)), FALLS)
+    holds, remark, states = sustained(series([1] * relapse + [20] * (24 - relapse)), FALLS)
     assert (holds, states) == (False, ["met"])
     assert remark.startswith("it is not sustained: 'timeouts' ")
 
 
 def test_hours_that_are_not_better_are_counted():
     """Better on the whole, but in two of the last six hours not."""
-    holds, remark, _ = lasting(series([2] * 18 + [2, 21, 2, 2, 21, 2]), FALLS)
+    holds, remark, _ = sustained(series([2] * 18 + [2, 21, 2, 2, 21, 2]), FALLS)
     assert not holds
     assert (
         remark
         == "it is not sustained: 'timeouts' holds in only 66.7 % of the last 6 h; 80 % are asked"
     )
-    assert lasting(series([2] * 18 + [2, 2, 2, 2, 21, 2]), FALLS)[0]  # five of six
+    assert sustained(series([2] * 18 + [2, 2, 2, 2, 21, 2]), FALLS)[0]  # five of six
 
 
 def test_it_is_asked_once_the_hours_have_passed():
     early = Plan((4 / 24, 1.0), 0, (0, 4), None, 0.05, bounds((4 / 24, 1.0), 0.05)[0])
-    assert lasting(series([1] * 4, hours=4), FALLS, at=early)[:2] == (
+    assert sustained(series([1] * 4, hours=4), FALLS, at=early)[:2] == (
         False,
         "whether it lasts is asked once 6 h have passed, so far 4 h have",
     )
-    assert lasting(series([1] * 4, hours=4), FALLS, at=early, hours=4)[0]
+    assert sustained(series([1] * 4, hours=4), FALLS, at=early, hours=4)[0]
 
 
 def test_an_exploratory_look_does_not_decide_it():
     free = Plan((1.0,), 0, (0, 24), None, 0.05, 1.96, is_planned=False)
-    assert lasting(series([4] * 24), FALLS, at=free)[:2] == (
+    assert sustained(series([4] * 24), FALLS, at=free)[:2] == (
         False,
         "an exploratory look does not decide whether it lasts",
     )
@@ -87,16 +87,16 @@ def test_an_exploratory_look_does_not_decide_it():
 @pytest.mark.parametrize(("limit", "holds"), [(0.9, True), (0.05, False)])
 def test_every_critical_guardrail_must_be_met(limit, holds):
     guard = claim("below", limit=limit, critical=True)
-    decided, remark, _ = lasting(series([4] * 24), FALLS, guardrails=[guard])
+    decided, remark, _ = sustained(series([4] * 24), FALLS, guardrails=[guard])
     assert decided is holds
     assert holds or remark == "it is not sustained while a critical guardrail is not met"
-    assert lasting(series([4] * 24), FALLS, guardrails=[claim("below", limit=0.05)])[
+    assert sustained(series([4] * 24), FALLS, guardrails=[claim("below", limit=0.05)])[
         0
     ]  # one that is not critical does not count
 
 
 def test_an_expectation_that_is_not_met_cannot_last():
-    assert lasting(series([20] * 24), FALLS)[:2] == (
+    assert sustained(series([20] * 24), FALLS)[:2] == (
         False,
         "it is not sustained: 'timeouts' is not met",
     )
@@ -106,12 +106,12 @@ def test_an_expectation_that_is_not_met_cannot_last():
 def test_rare_events_need_no_new_evidence():
     """3 of 200 calls an hour... in six hours fewer than five are expected, so the last hours alone can show nothing."""
     both = series([0] * 24, before=0.6)
-    assert lasting(both, FALLS) == (True, "the last 6 h alone confirm it", ["met"])
+    assert sustained(both, FALLS) == (True, "the last 6 h alone confirm it", ["met"])
 
 
 def test_rare_events_that_come_back_are_evidence_against():
     back = [0] * 18 + [0, 2, 3, 2, 3, 3]
-    holds, remark, states = lasting(
+    holds, remark, states = sustained(
         series([0] * 120 + back, before=0.6, hours=144), FALLS, at=plan(0, windows=(144,))
     )
     assert (holds, states) == (False, ["met"])
@@ -122,7 +122,7 @@ def test_rare_events_that_come_back_are_evidence_against():
 
 def test_zero_stays_zero():
     zero = claim("stays_zero", "connection_rate", limit=0.05)
-    assert lasting(series([4] * 24), zero)[0]
+    assert sustained(series([4] * 24), zero)[0]
 
 
 # ---- limits and margins ----------------------------------------------------------------------------------------------
@@ -146,8 +146,8 @@ def slow_end(late_ms):
     ],
 )
 def test_a_limit_must_hold_in_the_last_hours_too(said):
-    assert lasting(slow_end(2100), said)[0]
-    holds, remark, states = lasting(slow_end(3200), said)
+    assert sustained(slow_end(2100), said)[0]
+    holds, remark, states = sustained(slow_end(3200), said)
     assert (holds, states) == (False, ["met"])
     assert remark.startswith(
         "it is not sustained: 'limit' does not hold in the last 6 h alone (one-sided p "
@@ -163,7 +163,9 @@ def test_a_limit_on_rare_minutes_needs_no_new_evidence():
         arm(-168, 0, calls(-168, 0, per_hour=50), events=over[:1]),
         arm(0, 24, calls(0, 24, per_hour=50), events=over[1:]),
     )
-    assert lasting(both, claim("below", "cron_over_budget_rate", limit=0.01, budget_ms=240_000))[0]
+    assert sustained(both, claim("below", "cron_over_budget_rate", limit=0.01, budget_ms=240_000))[
+        0
+    ]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +182,7 @@ def test_silence_is_no_evidence_that_it_lasts(said):
     drawn = np.random.default_rng(5).poisson(10, 168)
     quiet = calls(0, 18, per_hour=50, timeout=[1] * 18)
     both = arms(arm(-168, 0, calls(-168, 0, per_hour=50, timeout=drawn)), arm(0, 24, quiet))
-    holds, remark, states = lasting(both, said)
+    holds, remark, states = sustained(both, said)
     assert (holds, states) == (False, ["met"])
     assert (
         remark
@@ -201,5 +203,5 @@ def test_of_alternatives_one_that_is_met_must_last():
         ({"http_5xx": relapsed, "rate_limit": 10}, False),
     ):
         both = arms(arm(-168, 0, first), arm(0, 24, calls(0, 24, per_hour=100, **after)))
-        found, _, states = lasting(both, either)
+        found, _, states = sustained(both, either)
         assert (found, states) == (holds, ["met"])

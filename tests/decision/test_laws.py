@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from analysis.counting.scope import Cycle
 from analysis.counts import HourlyCounts
-from analysis.decision.claims import Arms, measure
+from analysis.decision.claims import Arms, evaluate_claim
 from analysis.decision.regressions import scan_features
 from analysis.results.serializer import finding_object
 from tests.decision.making import any_of, arm, arms, calls, claim, expectations, guardrail, plan
@@ -117,7 +117,7 @@ def test_every_number_is_finite_and_every_interval_holds_its_estimate(drawn):
 def test_a_value_lies_in_its_own_interval_and_a_one_sided_p_agrees_with_its_bound(drawn):
     both, at = drawn
     for said in (part for whole in SAID for part in (whole.any_of or (whole,))):
-        found = measure(said, both, at.hours).comparison
+        found = evaluate_claim(said, both, at.hours).comparison
         if found.difference is None:
             continue
         for level in (0.5, 0.95, 0.9999):
@@ -176,7 +176,9 @@ def test_an_hour_without_calls_changes_no_value(drawn):
         for part in said.any_of or (said,):
             if part.metric == "calls_per_hour":
                 continue  # its hours are its calls
-            one, other = (measure(part, either, at.hours).comparison for either in (both, longer))
+            one, other = (
+                evaluate_claim(part, either, at.hours).comparison for either in (both, longer)
+            )
             assert one.crude_baseline_value == other.crude_baseline_value
             assert (one.difference is None) == (other.difference is None)
             assert one.difference is None or other.difference == pytest.approx(
@@ -197,7 +199,9 @@ def test_swapping_the_arms_turns_every_difference_round(data, strata):
         arm(0, 24, first.assign(hour=first["hour"] + 24)),
     )
     for said in (part for whole in SAID for part in (whole.any_of or (whole,))):
-        there, back = (measure(said, either, (0, 24)).comparison for either in (both, swapped))
+        there, back = (
+            evaluate_claim(said, either, (0, 24)).comparison for either in (both, swapped)
+        )
         assert (there.difference is None) == (back.difference is None)
         if there.difference is not None:
             scale = max(abs(there.difference), 1e-9)
@@ -224,7 +228,7 @@ def test_findings_do_not_hang_on_the_names_of_sources_and_tenants(drawn, seed):
 
     other = _changed(both, renamed)
     for said in SAID[:3]:
-        one, two = (measure(said, either, at.hours).comparison for either in (both, other))
+        one, two = (evaluate_claim(said, either, at.hours).comparison for either in (both, other))
         assert (one.difference is None) == (two.difference is None)
         assert one.difference is None or two.difference == pytest.approx(
             one.difference, rel=1e-9, abs=1e-12

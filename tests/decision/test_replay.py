@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from analysis.config import load_settings
-from analysis.decision.claims import Measured
-from analysis.decision.placebo import PretendedArms, replay_pretended_deploys
+from analysis.decision.claims import ClaimEvaluation
+from analysis.decision.placebo import PretendedArms, replay_placebo_deploys
 from analysis.decision.plan import plan_exploratory, plan_look
 from analysis.errors import WrongUse
 from analysis.statistics.placebo import placebo_deploys
@@ -22,20 +22,20 @@ FALLS = claim("falls")
 
 
 def test_a_steady_week_has_42_pretended_deploys_of_four_hours_and_few_alarms():
-    found = replay_pretended_deploys([FALLS], week(before={"timeout": 20}, after={}, hours=4), FOUR)
+    found = replay_placebo_deploys([FALLS], week(before={"timeout": 20}, after={}, hours=4), FOUR)
     assert found.placebo_deploys == 42
     assert found.false_alarms <= 4
 
 
 def test_a_day_has_none():
     assert (
-        replay_pretended_deploys(
+        replay_placebo_deploys(
             [FALLS], week(before={"timeout": 20}, after={}, hours=4, days=1), FOUR
         ).placebo_deploys
         == 0
     )
     assert (
-        replay_pretended_deploys(
+        replay_placebo_deploys(
             [], week(before={"timeout": 20}, after={}), plan(**ONLY)
         ).placebo_deploys
         == 0
@@ -54,11 +54,10 @@ def stepping(days=7):
 
 def test_a_step_in_the_baseline_cries_wolf_and_is_counted():
     at = plan(**ONLY)
-    falls = replay_pretended_deploys([FALLS], stepping(), at)
+    falls = replay_placebo_deploys([FALLS], stepping(), at)
     assert 0 < falls.false_alarms < falls.placebo_deploys
     assert (
-        replay_pretended_deploys([claim("falls", feature="nobody")], stepping(), at).false_alarms
-        == 0
+        replay_placebo_deploys([claim("falls", feature="nobody")], stepping(), at).false_alarms == 0
     )
 
 
@@ -66,20 +65,20 @@ def test_what_the_judge_asks_for_is_asked_of_a_pretended_deploy_too():
     """A fall to nothing on the last day is no alarm where nobody claims a fall, and none below thirty calls."""
     at = plan(**ONLY)
     harmless = [claim("below", limit=0.9), claim("stays_zero", "connection_rate", limit=0.5)]
-    assert replay_pretended_deploys(harmless, stepping(), at).false_alarms == 0
+    assert replay_placebo_deploys(harmless, stepping(), at).false_alarms == 0
     few = arms(
         arm(-168, 0, calls(-168, 0, per_hour=1, timeout=np.arange(168) < 144)),
         arm(0, 24, calls(0, 24, per_hour=1)),
     )
-    assert replay_pretended_deploys([FALLS], few, at).false_alarms == 0
+    assert replay_placebo_deploys([FALLS], few, at).false_alarms == 0
 
 
 def test_a_critical_guardrail_that_is_not_met_is_an_alarm_too():
     """One-sided 5 % at the last look rolls back; worse asks for 2.5 %: the critical one cries wolf at least as often."""
     at, both = plan(**ONLY), week(before={"timeout": 20}, after={"timeout": 20}, seed=3)
     margin = {"margin": 0.02}
-    plainly = replay_pretended_deploys([], both, at, guardrails=[claim("no_worse", **margin)])
-    critical = replay_pretended_deploys(
+    plainly = replay_placebo_deploys([], both, at, guardrails=[claim("no_worse", **margin)])
+    critical = replay_placebo_deploys(
         [], both, at, guardrails=[claim("no_worse", critical=True, **margin)]
     )
     assert critical.false_alarms >= plainly.false_alarms
@@ -87,20 +86,22 @@ def test_a_critical_guardrail_that_is_not_met_is_an_alarm_too():
 
 def test_guardrails_and_alternatives_are_replayed():
     at, both = plan(**ONLY), stepping()
-    rises = replay_pretended_deploys([], both, at, guardrails=[claim("no_worse", margin=0.01)])
+    rises = replay_placebo_deploys([], both, at, guardrails=[claim("no_worse", margin=0.01)])
     assert rises.placebo_deploys > 0
     either = any_of(FALLS, claim("falls", "connection_rate"))
     assert (
-        replay_pretended_deploys([either], both, at).false_alarms
-        <= replay_pretended_deploys([FALLS], both, at).false_alarms
+        replay_placebo_deploys([either], both, at).false_alarms
+        <= replay_placebo_deploys([FALLS], both, at).false_alarms
     )
 
 
 def test_a_pretended_deploy_is_measured_like_a_real_one():
     both = stepping()
-    real = Measured(FALLS, None, None, both, (0, 24))
+    real = ClaimEvaluation(FALLS, None, None, both, (0, 24))
     deploy = next(iter(placebo_deploys(both.totals(*_scope_and_metric(), (0, 24))[0], hours=24)))
-    pretended = Measured(FALLS, _scope_and_metric()[1], None, PretendedArms(deploy), real.hours)
+    pretended = ClaimEvaluation(
+        FALLS, _scope_and_metric()[1], None, PretendedArms(deploy), real.hours
+    )
     assert pretended.comparison.indicator
     assert pretended.has_data
     assert 0 <= pretended.p_met <= 1

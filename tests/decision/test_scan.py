@@ -38,7 +38,7 @@ def test_a_class_that_was_there_at_another_hour_of_the_day_is_not_new():
         arm(0, 4, calls(0, 4, per_hour=50, connection=3)),
     )
     found = scanned(both, plan(0, windows=(4,)))["connection_rate", "f"]
-    assert found.measured.comparison.baseline_y == 0
+    assert found.evaluation.comparison.baseline_y == 0
     assert found.event_hour is None
 
 

@@ -9,7 +9,7 @@ import pytest
 from analysis.counting.caps import find_limits
 from analysis.counting.scope import Cycle, Scope
 from analysis.counts import LatencyCounts
-from analysis.decision.claims import measure
+from analysis.decision.claims import evaluate_claim
 from analysis.metrics import metric_named
 from analysis.statistics.cliff import Cliff
 from tests.decision.making import LIMITS, arm, arms, calls, claim, plan
@@ -87,7 +87,7 @@ def test_a_tenant_is_large_by_the_hours_that_are_compared():
         calls(0, 4, per_hour=100, tenant="quick"),
         calls(0, 4, per_hour=5, tenant="slow", latency_ms=5000),
     ]
-    found = measure(
+    found = evaluate_claim(
         claim("falls", "latency_mean"), arms(arm(-168, 0, *before), arm(0, 4, *after)), (0, 4)
     ).comparison
     assert found.crude_difference < -1000
@@ -118,7 +118,7 @@ def test_calls_an_hour_are_compared_as_they_come():
         [calls(first, last, per_hour=10, source=source) for source in ("s", None)]
         for first, last in ((-168, 0), (0, 24))
     )
-    found = measure(
+    found = evaluate_claim(
         claim("falls", "calls_per_hour"), arms(arm(-168, 0, *before), arm(0, 24, *after)), (0, 24)
     )
     assert found.comparison.crude_post_value == 20
@@ -161,12 +161,14 @@ def test_a_look_is_compared_with_the_same_hours_of_every_day():
     both = arms(
         arm(-168, 0, calls(-168, 0, per_hour=10 + clock)), arm(0, 4, calls(0, 4, per_hour=10))
     )
-    found = measure(claim("falls"), both, (0, 4)).comparison
+    found = evaluate_claim(claim("falls"), both, (0, 4)).comparison
     assert found.baseline_n == 7 * (10 + 11 + 12 + 13)
     late = arms(
         arm(-168, 0, calls(-168, 0, per_hour=10 + clock)), arm(0, 24, calls(0, 24, per_hour=10))
     )
-    assert measure(claim("falls"), late, (20, 24)).comparison.baseline_n == 7 * (30 + 31 + 32 + 33)
+    assert evaluate_claim(claim("falls"), late, (20, 24)).comparison.baseline_n == 7 * (
+        30 + 31 + 32 + 33
+    )
 
 
 def test_a_window_of_two_days_meets_every_clock_hour_twice():
@@ -174,7 +176,7 @@ def test_a_window_of_two_days_meets_every_clock_hour_twice():
         arm(-168, 0, calls(-168, 0, per_hour=10, timeout=2)),
         arm(0, 48, calls(0, 48, per_hour=10, timeout=2)),
     )
-    found = measure(claim("falls"), both, (0, 48)).comparison
+    found = evaluate_claim(claim("falls"), both, (0, 48)).comparison
     assert (found.baseline_n, found.post_n, found.difference) == (1680, 480, pytest.approx(0.0))
 
 
@@ -185,14 +187,14 @@ def test_calls_written_too_late_for_the_look_are_left_out_of_both_arms():
     ]
     before = [calls(-24, 0, per_hour=10), *late[:3]]
     four = arms(arm(-24, 0, *before), arm(0, 4, calls(0, 4, per_hour=10), *late[3:5]))
-    found = measure(claim("falls"), four, (0, 4)).comparison
+    found = evaluate_claim(claim("falls"), four, (0, 4)).comparison
     assert (found.baseline_n, found.baseline_y) == (
         45,
         5,
     )  # that of hour 3 is written in hour 4, after the window
     assert (found.post_n, found.post_y) == (45, 5)
     day = arms(arm(-24, 0, *before), arm(0, 24, calls(0, 24, per_hour=10), *late[3:]))
-    found = measure(claim("falls"), day, (0, 24)).comparison
+    found = evaluate_claim(claim("falls"), day, (0, 24)).comparison
     assert (found.baseline_n, found.post_n) == (255, 255)
 
 
@@ -203,7 +205,7 @@ def test_excluded_hours_are_in_no_sum_of_the_baseline():
         calls(-168, 0, per_hour=10, timeout=np.where(np.arange(-168, 0) == -24, 10, 1)),
         excluded=[-24, -23],
     )
-    found = measure(
+    found = evaluate_claim(
         claim("falls"), arms(first, arm(0, 4, calls(0, 4, per_hour=10, timeout=1))), (0, 4)
     ).comparison
     assert (found.baseline_n, found.baseline_y) == (260, 26)
@@ -215,14 +217,14 @@ def test_a_baseline_that_ends_before_the_deploy_is_matched_by_clock_hours():
         arm(0, 4, calls(0, 4, per_hour=10)),
     )
     assert both.cycle == Cycle(24, 4)
-    found = measure(claim("falls"), both, (0, 4)).comparison
+    found = evaluate_claim(claim("falls"), both, (0, 4)).comparison
     assert found.baseline_n == 2 * (10 + 11 + 12 + 13)
 
 
 def test_an_earlier_look_is_what_was_seen_then():
     growing = calls(0, 24, per_hour=10, timeout=np.arange(24) >= 4)
     both = arms(arm(-168, 0, calls(-168, 0, per_hour=10)), arm(0, 24, growing))
-    found = measure(claim("falls"), both, plan(2).hours)
+    found = evaluate_claim(claim("falls"), both, plan(2).hours)
     assert (found.comparison.post_y, found.at(4).comparison.post_y) == (20, 0)
 
 

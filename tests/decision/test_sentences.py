@@ -8,7 +8,7 @@ import pytest
 
 from analysis.decision.caveats import Caveat
 from analysis.decision.findings import Finding
-from analysis.decision.power import Needed
+from analysis.decision.power import TimeToDecision
 from analysis.metrics import known_metrics
 from analysis.text.findings import finding_sentence, short_clause
 from tests.decision.given import LEVEL, OF, ZERO, Compared, finding, sentence
@@ -28,14 +28,14 @@ FALLS = claim("falls", feature="step3", by=0.5)
         ("not_met", {}, "a fall by at least 50 % is ruled out."),
         (
             "undecided",
-            {"smallest_visible": 0.781, "needed": Needed(11.0)},
+            {"minimum_detectable_effect": 0.781, "time_to_decision": TimeToDecision(11.0)},
             "a fall by at least 50 % is neither shown nor ruled out yet; a change of 78.1 points would have been seen in 4 of 5 cases; "
             "to decide that takes about 11 h from the deploy at today's traffic.",
         ),
         (
             "undecided",
             {
-                "smallest_visible": 0.081
+                "minimum_detectable_effect": 0.081
             },  # less than what was found, which chance may have hidden: nothing to be told
             "a fall by at least 50 % is neither shown nor ruled out yet; at today's traffic not even a year would decide it.",
         ),
@@ -84,7 +84,11 @@ def test_falls(state, fields, end):
 
 def test_a_change_that_is_too_small_for_the_baseline_needs_a_longer_one():
     assert sentence(
-        "undecided", FALLS, FELL, interval=(-0.86, 0.1), needed=Needed(290.0, longer_baseline=True)
+        "undecided",
+        FALLS,
+        FELL,
+        interval=(-0.86, 0.1),
+        time_to_decision=TimeToDecision(290.0, longer_baseline=True),
     ).endswith(
         "neither shown nor ruled out yet; to decide that takes about 13 days from the deploy at today's traffic, and as long a baseline."
     )
@@ -108,7 +112,9 @@ def test_a_claim_without_by_says_how_much_is_ruled_out():
     assert sentence("met", plain, FELL, interval=(-0.86, -0.64)).endswith(
         "(interval -86.0 to -64.0 points, 95.1 %): a fall is shown."
     )
-    assert sentence("undecided", plain, FELL, interval=(-0.86, 0.64), needed=Needed(60)).endswith(
+    assert sentence(
+        "undecided", plain, FELL, interval=(-0.86, 0.64), time_to_decision=TimeToDecision(60)
+    ).endswith(
         ": a fall is neither shown nor ruled out yet; to decide that takes about 3 days from the deploy at today's traffic."
     )
     assert sentence("worse", plain, FELL).endswith(
@@ -131,7 +137,9 @@ def test_rises():
     assert sentence("not_met", said, grown, interval=(0.1, 0.5)).endswith(
         ": a rise of 10 % or more is ruled out."
     )
-    assert sentence("undecided", said, grown, interval=(0.1, 0.5), needed=Needed(24)).endswith(
+    assert sentence(
+        "undecided", said, grown, interval=(0.1, 0.5), time_to_decision=TimeToDecision(24)
+    ).endswith(
         ": a rise is neither shown nor ruled out yet; to decide that takes about 24 h from the deploy at today's traffic."
     )
     by = claim("rises", "recovered_rate", feature="lead_scoring.score", by=0.125)
@@ -143,7 +151,7 @@ def test_rises():
 # ---- too few calls ---------------------------------------------------------------------------------------------------
 def test_too_few_calls_or_events_or_nothing_to_compare():
     few = Compared((12, 174), (1, 23), difference=-0.03)
-    assert sentence("no_data", FALLS, few, needed=Needed(2.0)) == (
+    assert sentence("no_data", FALLS, few, time_to_decision=TimeToDecision(2.0)) == (
         "timeouts of step3: 174 calls before and 23 after are too few to say anything, 30 on each side are needed; "
         "to decide that takes about 2 h from the deploy at today's traffic."
     )
@@ -232,7 +240,7 @@ def test_a_scanned_number_says_that_nobody_asked_and_when_it_began():
         spoken(finding_sentence(better))
         == f"{numbers}: within what chance does among all numbers scanned."
     )
-    assert spoken(finding_sentence(replace(better, smallest_visible=0.18))) == (
+    assert spoken(finding_sentence(replace(better, minimum_detectable_effect=0.18))) == (
         f"{numbers}: within what chance does among all numbers scanned; a change of 18.0 points would have been seen in 4 of 5 cases."
     )
 

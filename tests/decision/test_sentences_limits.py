@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analysis.decision.caveats import Caveat
-from analysis.decision.power import Needed
+from analysis.decision.power import TimeToDecision
 from tests.decision.given import OF, ZERO, Compared, sentence
 from tests.decision.making import claim
 
@@ -49,7 +49,10 @@ def test_a_part_of_an_alternative_is_as_sure_as_it_was_decided():
 
 def test_stays_zero_undecided_says_what_could_hide():
     assert sentence(
-        "undecided", ZERO, Compared((5, 283), (0, 39), difference=-0.02), needed=Needed(17.4)
+        "undecided",
+        ZERO,
+        Compared((5, 283), (0, 39), difference=-0.02),
+        time_to_decision=TimeToDecision(17.4),
     ) == (
         f"{OF}: none in 39 calls after the deploy (5 in 283 before): with 95 % confidence only below 7.4 %, which does not rule out the 1.8 % "
         "of before; to decide that takes about 18 h from the deploy at today's traffic."
@@ -90,7 +93,12 @@ def test_no_worse():
         f"{ROSE}{same_mix} (interval +448 ms to +500 ms, 95.1 %): worse than asked {asked}, past the bound of this look."
     )
     assert sentence(
-        "undecided", said, SLOWER, interval=(180.0, 480.0), smallest_visible=251.0, needed=Needed(6)
+        "undecided",
+        said,
+        SLOWER,
+        interval=(180.0, 480.0),
+        minimum_detectable_effect=251.0,
+        time_to_decision=TimeToDecision(6),
     ) == (
         f"{ROSE}{same_mix} (interval +180 ms to +480 ms, 95.1 %): whether that is no worse than asked {asked} is open; "
         "a value 251 ms away from it would have been told apart in 4 of 5 cases; to decide that takes about 6 h from the deploy at today's traffic."
@@ -127,7 +135,13 @@ def test_below():
     assert sentence("worse", said, SLOWER) == (
         f"{rose}after the deploy between 2.39 s and 2.56 s (95.1 %): the limit of 2.50 s is broken, past the bound of this look."
     )
-    assert sentence("undecided", said, SLOWER, smallest_visible=110.0, needed=Needed(30)) == (
+    assert sentence(
+        "undecided",
+        said,
+        SLOWER,
+        minimum_detectable_effect=110.0,
+        time_to_decision=TimeToDecision(30),
+    ) == (
         f"{rose}after the deploy between 2.39 s and 2.56 s (95.1 %): whether the limit of 2.50 s holds is open; a value 110 ms away from it "
         "would have been told apart in 4 of 5 cases; to decide that takes about 30 h from the deploy at today's traffic."
     )

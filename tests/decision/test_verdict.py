@@ -11,7 +11,7 @@ from analysis.counts import LatencyCounts
 from analysis.decision.checks import Check
 from analysis.decision.cliffs import find_cliffs, moved_cliffs
 from analysis.decision.findings import Finding
-from analysis.decision.power import Needed
+from analysis.decision.power import TimeToDecision
 from analysis.decision.verdict import EXIT_CODES, MovedCliff, Verdict, decide_verdict
 from analysis.statistics.cliff import Cliff
 from tests.decision.given import LEVEL, Compared, finding
@@ -214,14 +214,14 @@ def test_5_not_before_the_last_look():
 def test_6_keep_watching_says_how_many_hours():
     found = [
         step3("met"),
-        signature("undecided", needed=Needed(11.2)),
-        signature("no_data", needed=Needed(3.0)),
+        signature("undecided", time_to_decision=TimeToDecision(11.2)),
+        signature("no_data", time_to_decision=TimeToDecision(3.0)),
     ]
     assert verdict(found, last=False) == (
         "keep_watching",
         "1 of 3 expectations is met, open: 'signature', 'signature'; to decide that takes about 12 h from the deploy at today's traffic.",
     )
-    assert verdict([step3("undecided", needed=Needed(60))], last=False)[1] == (
+    assert verdict([step3("undecided", time_to_decision=TimeToDecision(60))], last=False)[1] == (
         "The only expectation is not met yet, open: 'step 3'; to decide that takes about 3 days from the deploy at today's traffic."
     )
 
@@ -230,9 +230,9 @@ def test_6_says_when_hours_alone_will_not_do():
     assert verdict([step3("met"), signature("undecided")], last=False)[1] == (
         "1 of 2 expectations is met, open: 'signature'; at today's traffic not even a year would decide it."
     )
-    assert verdict([step3("undecided", needed=Needed(30)), signature("no_data")], last=False)[
-        1
-    ] == (
+    assert verdict(
+        [step3("undecided", time_to_decision=TimeToDecision(30)), signature("no_data")], last=False
+    )[1] == (
         "0 of 2 expectations are met, open: 'step 3', 'signature'; to decide that takes about 30 h from the deploy at today's traffic, "
         "and for 'signature' no number of hours is in sight."
     )
@@ -243,7 +243,9 @@ def test_6_a_broken_guardrail_stands_in_the_way():
         "keep_watching",
         f"The only expectation is met, but the guardrail 'cost' is broken, {DEARER}.",
     )
-    assert verdict([step3("undecided", needed=Needed(30))], [cost("worse")])[1] == (
+    assert verdict([step3("undecided", time_to_decision=TimeToDecision(30))], [cost("worse")])[
+        1
+    ] == (
         "The only expectation is not met yet, open: 'step 3'; to decide that takes about 30 h from the deploy at today's traffic; "
         f"the guardrail 'cost' is broken, {DEARER}; this was the last planned look, so add a later one to [monitoring].windows to go on."
     )

@@ -190,8 +190,8 @@ def test_a_feature_without_calls_has_no_cap_curve(look):
 
 
 def test_slowness_beside_untouched_features(look):
-    measured = look.guardrails[0].measured
-    prepared = prepare_slowness(measured)
+    evaluation = look.guardrails[0].evaluation
+    prepared = prepare_slowness(evaluation)
     assert len(prepared.names) >= 2
     assert prepared.hours[0] == -48
     assert prepared.hours[-1] == 23
@@ -201,5 +201,5 @@ def test_slowness_beside_untouched_features(look):
     )
     assert np.isfinite(prepared.untouched[after]).all()
     assert (
-        prepare_slowness(look.expectations[3].parts[1].measured) is None
+        prepare_slowness(look.expectations[3].parts[1].evaluation) is None
     )  # without calls there is nothing

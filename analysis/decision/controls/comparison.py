@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.counting.scope import Scope
 from analysis.decision.controls.pace import SLOWNESS, CallsByLatency, is_class_rate, kind_of
-from analysis.decision.controls.selection import Choice
+from analysis.decision.controls.selection import ControlSelection
 from analysis.metrics import Metric
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.controls.adjustment import compare_adjusted
@@ -107,7 +107,7 @@ class Guard:
             untouched=ControlGroup(index, dropped),
         )
 
-    def choice_of(self, scope: Scope) -> Choice:
+    def choice_of(self, scope: Scope) -> ControlSelection:
         """Which controls a scope has, and if none, why."""
         return self._arms.controls.of(self._calls_of(scope))
 

@@ -33,7 +33,7 @@ PROVIDERS = {
 
 
 @dataclass(frozen=True)
-class Choice:
+class ControlSelection:
     """The controls of one target.
 
     Attributes
@@ -49,7 +49,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Controls:
+class ControlGroup:
     """The features that may be controls, and the models of all.
 
     Attributes
@@ -65,14 +65,14 @@ class Controls:
     declared: bool = False
     why_none: str = "none are asked for"
 
-    def of(self, target: Mapping[str, float]) -> Choice:
+    def of(self, target: Mapping[str, float]) -> ControlSelection:
         """The controls of a target: its features with their calls. A pattern's own features may serve, a single feature never for itself.
 
         Those of the model that most of its calls go to; with fewer than two, all of the same provider. Never a mixture by choice:
         in one, the features of the target's model would look odd and be thrown out.
         """
         if not self.features:
-            return Choice(why_none=self.why_none)
+            return ControlSelection(why_none=self.why_none)
         others = [feature for feature in self.features if set(target) != {feature}]
         if self.declared:
             return _enough(
@@ -80,10 +80,10 @@ class Controls:
             )
         model = _main_model(target, self.models)
         if model is None:
-            return Choice(why_none="its model is not known")
+            return ControlSelection(why_none="its model is not known")
         same_model = [feature for feature in others if self.models.get(feature) == model]
         if len(same_model) >= FEWEST_CONTROLS:
-            return Choice(tuple(same_model), of="the same model")
+            return ControlSelection(tuple(same_model), of="the same model")
         same_provider = [
             feature
             for feature in others
@@ -96,19 +96,19 @@ class Controls:
         )
 
 
-def find_controls(settings: Settings, baseline: Arm) -> Controls:
+def find_controls(settings: Settings, baseline: Arm) -> ControlGroup:
     """The features that `[controls]` and the claims leave untouched, and that have enough calls.
 
     Raises WrongUse for a name in `[controls].use` that the baseline does not hold.
     """
     use, never = settings.controls.use, set(settings.controls.never)
     if use == "off":
-        return Controls(why_none='[controls].use is "off"')
+        return ControlGroup(why_none='[controls].use is "off"')
     busy = busy_features(baseline, Cycle.of(*baseline.hours))
     if use != "auto":
         _check_known(use, baseline)
         features = tuple(feature for feature in busy if feature in use and feature not in never)
-        return Controls(
+        return ControlGroup(
             features,
             baseline.models,
             declared=True,
@@ -116,7 +116,7 @@ def find_controls(settings: Settings, baseline: Arm) -> Controls:
         )
     named = touched_features(settings.expectations, settings.guardrails, baseline)
     features = tuple(feature for feature in busy if feature not in named | never)
-    return Controls(features, baseline.models, why_none="no untouched feature has enough calls")
+    return ControlGroup(features, baseline.models, why_none="no untouched feature has enough calls")
 
 
 def busy_features(baseline: Arm, cycle: Cycle) -> tuple[str, ...]:
@@ -167,10 +167,10 @@ def provider_of(model: str) -> str:
     return PROVIDERS.get(family, family)
 
 
-def _enough(features: Sequence[str], of: str, why_none: str) -> Choice:
+def _enough(features: Sequence[str], of: str, why_none: str) -> ControlSelection:
     if len(features) < FEWEST_CONTROLS:
-        return Choice(why_none=why_none)
-    return Choice(tuple(features), of=of)
+        return ControlSelection(why_none=why_none)
+    return ControlSelection(tuple(features), of=of)
 
 
 def _main_model(target: Mapping[str, float], models: Mapping[str, str]) -> str | None:

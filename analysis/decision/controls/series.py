@@ -17,11 +17,11 @@ from analysis.statistics.placebo import Replay, replay
 from analysis.statistics.totals import Bools, Floats, HourSums, Standardised, standardise
 
 if TYPE_CHECKING:
-    from analysis.decision.claims import Arms, Measured
+    from analysis.decision.claims import Arms, ClaimEvaluation
 
 
 @dataclass(frozen=True, eq=False)
-class SlownessAround:
+class SlownessSeries:
     """Slowness per hour around the deploy, as shares: 0.25 is a quarter slower than over the baseline. nan in hours without calls.
 
     Attributes
@@ -42,17 +42,18 @@ class SlownessAround:
     slope: float
 
 
-def slowness_around(measured: Measured) -> SlownessAround | None:
+def slowness_series(evaluation: ClaimEvaluation) -> SlownessSeries | None:
     """The three lines of a claim's figure; None where there are no controls."""
-    found, arms, hours = measured.decisive, measured.arms, measured.hours
+    found, arms, hours = evaluation.decisive, evaluation.arms, evaluation.hours
     if not isinstance(found, ControlComparison) or found.untouched is None:
         return None
     index, slope = found.untouched.index, found.adjusted.slope.value if found.adjusted else 0.0
     target = standardise(
-        *arms.totals(measured.scope, measured.metric, hours), first_hour=hours[0] % arms.cycle.hours
+        *arms.totals(evaluation.scope, evaluation.metric, hours),
+        first_hour=hours[0] % arms.cycle.hours,
     )
     values, slowness = _relative(target), np.concatenate((_known(index, target), index.post))
-    return SlownessAround(
+    return SlownessSeries(
         hours=np.concatenate((np.arange(-arms.cycle.span, 0), np.arange(*hours))),
         untouched=slowness,
         target=values,

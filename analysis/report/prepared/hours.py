@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.counting.scope import Scope
-from analysis.decision.controls.series import slowness_around
+from analysis.decision.controls.series import slowness_series
 from analysis.metrics import Metric
 from analysis.report.prepared.values import Floats, HourlyRate, Mark, Slowness
 
 if TYPE_CHECKING:
-    from analysis.decision.claims import Measured
+    from analysis.decision.claims import ClaimEvaluation
     from analysis.decision.look import Look
 
 HOURS_BEFORE = 48
@@ -54,13 +54,15 @@ def prepare_hourly_rate(
     )
 
 
-def prepare_slowness(measured: Measured, *, marks: tuple[Mark, ...] = ()) -> Slowness | None:
+def prepare_slowness(
+    evaluation: ClaimEvaluation, *, marks: tuple[Mark, ...] = ()
+) -> Slowness | None:
     """The untouched features' slowness, the claim's own metric and what is left of it; None where there are no controls."""
-    around = slowness_around(measured)
+    around = slowness_series(evaluation)
     if around is None:
         return None
     shown = around.hours >= around.hours[-1] + 1 - HOURS_BEFORE - (
-        measured.hours[1] - measured.hours[0]
+        evaluation.hours[1] - evaluation.hours[0]
     )
     smooth = [
         _smoothed(values)[shown] for values in (around.untouched, around.target, around.adjusted)
@@ -71,7 +73,7 @@ def prepare_slowness(measured: Measured, *, marks: tuple[Mark, ...] = ()) -> Slo
         *smooth,
         around.names,
         around.slope,
-        measured.metric.words,
+        evaluation.metric.words,
         (Mark(0.0, "deploy"), *marks),
     )
 

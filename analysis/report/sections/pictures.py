@@ -17,7 +17,7 @@ from analysis.report.prepared.values import Mark
 from analysis.text import captions
 
 if TYPE_CHECKING:
-    from analysis.decision.claims import Measured
+    from analysis.decision.claims import ClaimEvaluation
     from analysis.decision.look import Look
 
 
@@ -124,18 +124,18 @@ def cap_picture(look: Look, scope: Scope) -> Picture | None:
     )
 
 
-def slowness_picture(measured: Measured, *, marks: Sequence[Mark] = ()) -> Picture | None:
+def slowness_picture(evaluation: ClaimEvaluation, *, marks: Sequence[Mark] = ()) -> Picture | None:
     """A claim's metric beside the features that the deploy did not touch; None where there are none."""
-    prepared = hours.prepare_slowness(measured, marks=tuple(marks))
+    prepared = hours.prepare_slowness(evaluation, marks=tuple(marks))
     if prepared is None:
         return None
-    of = label(measured.scope)
+    of = label(evaluation.scope)
     words = captions.describe_slowness(prepared, of)
     return make_picture(
         hour_figures.draw_slowness,
         prepared,
         words,
-        name=file_name("untouched", measured.metric.name, of),
+        name=file_name("untouched", evaluation.metric.name, of),
     )
 
 

@@ -189,16 +189,18 @@ class WindowSections:
             for part in (finding.parts or (finding,))
         ]
         timed = [
-            part.measured for part in found if part.measured and part.measured.metric.unit == "ms"
+            part.evaluation
+            for part in found
+            if part.evaluation and part.evaluation.metric.unit == "ms"
         ]
         others = [
-            part.measured
+            part.evaluation
             for part in found
-            if part.measured and part.measured.metric.name.startswith("slower_than")
+            if part.evaluation and part.evaluation.metric.name.startswith("slower_than")
         ]
         pictures = [
-            slowness_picture(measured, marks=self.marks)
-            for measured in (*timed, *others)[:MOST_SLOWNESS]
+            slowness_picture(evaluation, marks=self.marks)
+            for evaluation in (*timed, *others)[:MOST_SLOWNESS]
         ]
         return [picture for picture in pictures if picture]
 
