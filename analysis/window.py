@@ -1,4 +1,6 @@
-"""Windows of time, half-open [start, end) in UTC, and the lengths they are written as: 90s, 4h, 2d."""
+"""Windows of time, half-open [start, end) in UTC; hours counted from the deploy; lengths of time."""
+
+from __future__ import annotations
 
 import re
 from dataclasses import dataclass
@@ -9,22 +11,24 @@ from analysis.errors import WrongUse
 from analysis.leaks import quote
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 LONGEST = timedelta(days=3650)
 _UNITS = {
     "ms": timedelta(milliseconds=1),
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),
     "h": HOUR,
-    "d": timedelta(days=1),
+    "d": DAY,
     "w": timedelta(weeks=1),
 }
 _PIECE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d|w)")
 _DURATION = re.compile(rf"(?:{_PIECE.pattern}){{1,6}}")
+_EXAMPLES = "write one such as '90s', '4h' or '2d'"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """A stretch of time, half-open: `start` belongs to it, `end` does not. Both are kept in UTC."""
+    """A half-open stretch of time: `start` is in it, `end` is not. Both are kept in UTC."""
 
     start: datetime
     end: datetime
@@ -34,72 +38,76 @@ class Window:
         object.__setattr__(self, "end", in_utc(self.end))
         if self.end <= self.start:
             raise WrongUse(
-                f"window ends at {iso(self.end)}, not after its start {iso(self.start)}; give a later end"
+                f"window ends at {iso(self.end)}, not after its start {iso(self.start)}; "
+                "give a later end"
             )
 
     @property
     def length(self) -> timedelta:
-        """How long it is."""
+        """The time from start to end."""
         return self.end - self.start
 
     @property
-    def hours(self) -> int:
-        """Hours it spans, counted from its start; the last one may be cut short."""
-        return -(-self.length // HOUR)
-
-    @property
     def label(self) -> str:
-        """Its name when it is no planned look: <from>--<to>, a folder name in every file system."""
+        """Its name when it is not a planned window: ``<from>--<to>``, valid as a folder name."""
         return f"{iso(self.start)}--{iso(self.end)}".replace(":", "")
 
     def __contains__(self, instant: datetime) -> bool:
         return self.start <= instant < self.end
 
-    def overlaps(self, other: "Window") -> bool:
-        """Tell whether the two share an instant."""
-        return self.start < other.end and other.start < self.end
-
     def __str__(self) -> str:
         return f"{iso(self.start)} to {iso(self.end)}"
 
 
-def window_after(deployed_at: datetime, length: timedelta) -> Window:
-    """Return the look of that length, counted from the deploy."""
-    return Window(deployed_at, deployed_at + length)
+def window_after(start: datetime, length: timedelta) -> Window:
+    """The window of that length from `start` on, usually the deploy."""
+    return Window(start, start + length)
+
+
+def window_of_hours(deployed_at: datetime, first: int, end: int) -> Window:
+    """The window of the hours `first` to `end` - 1, counted from the deploy."""
+    return Window(deployed_at + first * HOUR, deployed_at + end * HOUR)
 
 
 def hour_from(deployed_at: datetime, instant: datetime) -> int:
-    """Count hours from the deploy: 0 starts with it, the baseline's are negative."""
+    """The hour that holds an instant, counted from the deploy: 0 starts with it."""
     return (instant - deployed_at) // HOUR
 
 
+def next_hour_from(deployed_at: datetime, instant: datetime) -> int:
+    """The first hour, counted from the deploy, that begins at or after an instant."""
+    return -((deployed_at - instant) // HOUR)
+
+
+def hours_between(deployed_at: datetime, start: datetime, end: datetime) -> range:
+    """The hours, counted from the deploy, that [start, end) touches."""
+    return range(hour_from(deployed_at, start), next_hour_from(deployed_at, end))
+
+
 def parse_duration(text: str) -> timedelta:
-    """Read a length of time: a number with ms, s, m, h, d or w, or several such pieces.
+    """Read a length of time: numbers with one of the units ms, s, m, h, d or w.
+
+    Raises WrongUse for any other text, and for more than ten years.
 
     >>> parse_duration("1h30m")
     datetime.timedelta(seconds=5400)
     """
     if text.startswith("-"):
-        raise WrongUse(f"duration {quote(text)} is negative; write one such as '90s', '4h' or '2d'")
+        raise WrongUse(f"duration {quote(text)} is negative; {_EXAMPLES}")
     if not _DURATION.fullmatch(text):
-        raise WrongUse(
-            f"duration {quote(text)} is not a number with a unit; write one such as '90s', '4h' or '2d'"
-        )
+        raise WrongUse(f"duration {quote(text)} is not a number with a unit; {_EXAMPLES}")
+    pieces = _PIECE.findall(text)
     try:
-        length = sum(
-            (float(number) * _UNITS[unit] for number, unit in _PIECE.findall(text)), timedelta()
-        )
+        length = sum((float(number) * _UNITS[unit] for number, unit in pieces), timedelta())
     except OverflowError:
         length = timedelta.max
     if length > LONGEST:
-        raise WrongUse(
-            f"duration {quote(text)} is longer than ten years; write one such as '90s', '4h' or '2d'"
-        )
+        raise WrongUse(f"duration {quote(text)} is longer than ten years; {_EXAMPLES}")
     return length
 
 
 def format_duration(length: timedelta) -> str:
-    """Write a length of time in the units that parse_duration reads.
+    """Write a length of time in the units that `parse_duration` reads.
 
     >>> format_duration(timedelta(hours=25, seconds=30))
     '1d1h30s'

@@ -23,21 +23,21 @@ ROOT = Path("/work/outputs/phase-94")
         (OutputPaths(ROOT).lock("watch"), ".watch.lock"),
     ],
 )
-def test_every_output_lies_below_the_rollouts_folder(path: Path, relative: str) -> None:
+def test_every_output_lies_below_the_rollouts_folder(path, relative):
     assert OutputPaths(ROOT).relative(path) == relative
 
 
-def test_the_page_of_all_rollouts_lies_beside_their_folders() -> None:
+def test_the_page_of_all_rollouts_lies_beside_their_folders():
     assert OutputPaths(ROOT).all_rollouts == Path("/work/outputs/index.html")
 
 
-def test_links_lead_back_to_the_rollouts_folder() -> None:
+def test_links_lead_back_to_the_rollouts_folder():
     paths = OutputPaths(ROOT)
     assert paths.up_from(paths.baseline.path) == "../"
     assert paths.up_from(paths.window("4h", stage=2).path) == "../../../"
 
 
-def test_existing_windows_are_found_again_with_their_stage(tmp_path: Path) -> None:
+def test_existing_windows_are_found_again_with_their_stage(tmp_path):
     paths = OutputPaths(tmp_path)
     folders = [paths.window("1h"), paths.window("4h"), paths.window("4h", stage=12)]
     for folder in reversed(folders):

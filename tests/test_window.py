@@ -1,4 +1,4 @@
-"""Windows are half-open and in UTC; lengths are written as 90s, 4h, 2d."""
+"""Windows are half-open and in UTC; hours count from the deploy; lengths are written as 90s, 4h, 2d."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -7,18 +7,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.errors import WrongUse
-from analysis.window import Window, format_duration, hour_from, parse_duration, window_after
+from analysis.window import (
+    HOUR,
+    Window,
+    format_duration,
+    hour_from,
+    hours_between,
+    next_hour_from,
+    parse_duration,
+    window_after,
+    window_of_hours,
+)
 
 DEPLOY = datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 
 
-# ---- windows ---------------------------------------------------------------------------------------------------------
+def minutes(number):
+    return timedelta(minutes=number)
+
+
+# ---- windows ----------------------------------------------------------------------------------
 def test_a_window_holds_its_start_and_not_its_end():
     window = window_after(DEPLOY, 4 * HOUR)
     assert DEPLOY in window
     assert DEPLOY + 4 * HOUR not in window
-    assert (window.length, window.hours) == (4 * HOUR, 4)
+    assert window.length == 4 * HOUR
     assert str(window) == "2026-02-02T23:10:16Z to 2026-02-03T03:10:16Z"
 
 
@@ -28,17 +41,7 @@ def test_a_window_is_kept_in_utc():
     assert window.start.tzinfo is UTC
 
 
-def test_touching_windows_do_not_overlap():
-    first, second = window_after(DEPLOY, HOUR), window_after(DEPLOY + HOUR, HOUR)
-    assert not first.overlaps(second)
-    assert first.overlaps(window_after(DEPLOY + HOUR - timedelta(milliseconds=1), HOUR))
-
-
-def test_hours_of_a_window_that_is_cut_short_are_rounded_up():
-    assert window_after(DEPLOY, timedelta(minutes=61)).hours == 2
-
-
-def test_the_folder_of_a_free_window_is_safe_everywhere():
+def test_the_label_of_an_unplanned_window_is_a_folder_name():
     assert Window(DEPLOY, DEPLOY + HOUR).label == "2026-02-02T231016Z--2026-02-03T001016Z"
 
 
@@ -56,14 +59,31 @@ def test_a_window_without_a_zone_is_refused():
         Window(DEPLOY.replace(tzinfo=None), DEPLOY)
 
 
+# ---- hours counted from the deploy ------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("minutes", "hour"), [(0, 0), (59, 0), (60, 1), (-1, -1), (-60, -1), (-61, -2)]
+    ("after", "hour", "next_hour"),
+    [(0, 0, 0), (59, 0, 1), (60, 1, 1), (-1, -1, 0), (-60, -1, -1), (-61, -2, -1)],
 )
-def test_hours_count_from_the_deploy(minutes, hour):
-    assert hour_from(DEPLOY, DEPLOY + timedelta(minutes=minutes)) == hour
+def test_hours_count_from_the_deploy(after, hour, next_hour):
+    assert hour_from(DEPLOY, DEPLOY + minutes(after)) == hour
+    assert next_hour_from(DEPLOY, DEPLOY + minutes(after)) == next_hour
 
 
-# ---- lengths ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("start", "end", "hours"),
+    [(0, 60, range(0, 1)), (-1, 1, range(-1, 1)), (-60, 0, range(-1, 0)), (10, 130, range(0, 3))],
+)
+def test_a_stretch_touches_every_hour_that_it_has_a_part_of(start, end, hours):
+    assert hours_between(DEPLOY, DEPLOY + minutes(start), DEPLOY + minutes(end)) == hours
+
+
+def test_a_window_of_whole_hours_touches_just_these():
+    window = window_of_hours(DEPLOY, -3, 2)
+    assert window == Window(DEPLOY - 3 * HOUR, DEPLOY + 2 * HOUR)
+    assert hours_between(DEPLOY, window.start, window.end) == range(-3, 2)
+
+
+# ---- lengths ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("text", "length"),
     [
@@ -82,34 +102,22 @@ def test_lengths_are_read(text, length):
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "problem"),
     [
-        ("-5m", "duration '-5m' is negative; write one such as '90s', '4h' or '2d'"),
-        ("5", "duration '5' is not a number with a unit; write one such as '90s', '4h' or '2d'"),
-        ("", "duration '' is not a number with a unit; write one such as '90s', '4h' or '2d'"),
-        (
-            "4 h",
-            "duration '4 h' is not a number with a unit; write one such as '90s', '4h' or '2d'",
-        ),
-        ("٤h", "duration '٤h' is not a number with a unit; write one such as '90s', '4h' or '2d'"),
-        (
-            "143000000w",
-            "duration '143000000w' is longer than ten years; write one such as '90s', '4h' or '2d'",
-        ),
-        (
-            "4000d",
-            "duration '4000d' is longer than ten years; write one such as '90s', '4h' or '2d'",
-        ),
-        (
-            "9" * 5000 + "s",
-            f"duration '{'9' * 60}...' is not a number with a unit; write one such as '90s', '4h' or '2d'",
-        ),
+        ("-5m", "'-5m' is negative"),
+        ("5", "'5' is not a number with a unit"),
+        ("", "'' is not a number with a unit"),
+        ("4 h", "'4 h' is not a number with a unit"),
+        ("٤h", "'٤h' is not a number with a unit"),
+        ("143000000w", "'143000000w' is longer than ten years"),
+        ("4000d", "'4000d' is longer than ten years"),
+        ("9" * 5000 + "s", f"'{'9' * 60}...' is not a number with a unit"),
     ],
 )
-def test_what_is_no_length_is_refused(text, sentence):
+def test_other_texts_are_refused(text, problem):
     with pytest.raises(WrongUse) as refused:
         parse_duration(text)
-    assert str(refused.value) == sentence
+    assert str(refused.value) == f"duration {problem}; write one such as '90s', '4h' or '2d'"
 
 
 @given(st.integers(0, 10**11))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from analysis.clock import iso
 from analysis.config import Settings
 from analysis.decision.claims import Plan
 from analysis.errors import WrongUse
 from analysis.statistics.sequential import bounds
-from analysis.window import HOUR, Window
+from analysis.window import HOUR, Window, hours_between, window_after, window_of_hours
 
 
 def plan_look(settings: Settings, label: str, *, first_hour: int = 0) -> Plan:
@@ -44,12 +44,17 @@ def plan_exploratory(
         raise WrongUse(
             f"--from {iso(start)} lies before the deploy at {iso(deployed_at)}, in the baseline; give a later time"
         )
-    first = (start - deployed_at) // HOUR
-    last = -((deployed_at - end) // HOUR)
-    window = Window(deployed_at + first * HOUR, deployed_at + last * HOUR)
+    hours = hours_between(deployed_at, start, end)
+    window = window_of_hours(deployed_at, hours.start, hours.stop)
     alpha = settings.monitoring.alpha
     return window, Plan(
-        (1.0,), 0, (first, last), None, alpha, bounds((1.0,), alpha)[0], is_planned=False
+        (1.0,),
+        0,
+        (hours.start, hours.stop),
+        None,
+        alpha,
+        bounds((1.0,), alpha)[0],
+        is_planned=False,
     )
 
 
@@ -57,6 +62,4 @@ def planned_window(
     settings: Settings, deployed_at: datetime, label: str, *, first_hour: int = 0
 ) -> Window:
     """The calls that a planned window looks at."""
-    length: timedelta = settings.window_length(label)
-    starts_at = deployed_at + first_hour * HOUR
-    return Window(starts_at, starts_at + length)
+    return window_after(deployed_at + first_hour * HOUR, settings.window_length(label))

@@ -8,7 +8,7 @@ from analysis import clock
 from analysis.config.settings import Settings
 from analysis.errors import WrongUse
 from analysis.history.ledger import Event, History, open_ledger
-from analysis.window import HOUR, Window, hour_from, window_after
+from analysis.window import HOUR, Window, hour_from, next_hour_from, window_after
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ def find_stages(settings: Settings, history: History | None = None) -> tuple[Sta
         event for event in (*deploys(history), *history.of("knob")) if event.facts.get("stage")
     ]
     for event in sorted((event for event in changes if instant_of(event) > first), key=instant_of):
-        start, cause = next_whole_hour(first, instant_of(event)), cause_of(event)
+        start = first + next_hour_from(first, instant_of(event)) * HOUR
+        cause = cause_of(event)
         if start == stages[-1].start and len(stages) > 1:
             last = stages.pop()
             stages.append(Stage(last.number, start, last.changed_at, f"{last.cause}, {cause}"))
@@ -152,17 +153,6 @@ def monitoring_ends_at(settings: Settings, history: History | None = None) -> da
         if stage is None
         else stage.start + max(settings.monitoring.lengths) + settings.monitoring.ingestion_delay
     )
-
-
-def next_whole_hour(first: datetime, instant: datetime) -> datetime:
-    """The first hour of the deploy's grid that begins at or after an instant.
-
-    >>> from datetime import UTC
-    >>> first = datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC)
-    >>> next_whole_hour(first, datetime(2026, 2, 3, 3, 30, tzinfo=UTC)).isoformat()
-    '2026-02-03T04:10:16+00:00'
-    """
-    return first - ((first - instant) // HOUR) * HOUR
 
 
 def refuse_before_newest(settings: Settings, history: History, instant: datetime) -> None:
