@@ -66,9 +66,12 @@ def instant(text: str | None) -> datetime | None:
     return parse_instant(text) if text else None
 
 
-def print_json(content: dict[str, Any]) -> None:
+def print_json(content: Any) -> None:
     """One object, and nothing else, on stdout."""
-    typer.echo(json.dumps(content, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(
+        content, ensure_ascii=False, allow_nan=False, default=lambda record: record.as_json()
+    )
+    typer.echo(text)
 
 
 def say(text: str) -> None:

@@ -14,7 +14,7 @@ from analysis.deployment.watch import SeenLook, Standing, find_standing
 from analysis.errors import NotYetDue
 from analysis.history import stages
 from analysis.history.ledger import History, open_ledger
-from analysis.results.stored import read_stored
+from analysis.results.storage import read_result
 from analysis.text.thresholds import say_turning_points
 
 HOLDS_FOR = timedelta(days=7)  # a whole week: weekdays and weekend
@@ -96,7 +96,7 @@ def _newest_result(settings: Settings, last: SeenLook | None) -> dict[str, Any] 
     """The result.json of the newest look, when it is still the one of the ledger."""
     if last is None:
         return None
-    result = read_stored(settings.paths.window(last.label, stage=last.stage).result)
+    result = read_result(settings.paths.window(last.label, stage=last.stage).result)
     return result if result and result["verdict"] == last.verdict else None
 
 

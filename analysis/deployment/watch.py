@@ -16,7 +16,7 @@ from analysis.errors import NotYetDue, RolloutError, WrongUse
 from analysis.history import stages
 from analysis.history.ledger import Event, History, only_one, open_ledger
 from analysis.history.stages import PlannedLook
-from analysis.results.stored import read_stored
+from analysis.results.storage import read_result
 
 FINAL = ("sustained", "roll_back")
 FIRST_PAUSE = timedelta(seconds=30)
@@ -210,7 +210,7 @@ def record_look(settings: Settings, look: PlannedLook, result: Mapping[str, Any]
 def find_result(settings: Settings, look: PlannedLook) -> dict[str, Any] | None:
     """The result of a look that was written whole, with its page; None when there is none for exactly this window."""
     files = settings.paths.window(look.label, stage=look.stage)
-    result = read_stored(files.result)
+    result = read_result(files.result)
     if result is None or not files.page.is_file():
         return None
     window = (result["look"]["start"], result["look"]["end"])

@@ -12,7 +12,7 @@ from typing import Any
 
 from analysis.clock import parse_instant
 from analysis.paths import OutputPaths, WindowFolder
-from analysis.results.stored import read_stored
+from analysis.results.storage import read_result
 
 NEWEST_RESULTS = 5
 
@@ -70,7 +70,7 @@ def read_reports(paths: OutputPaths) -> list[Report]:
         has_page, has_failed = folder.page.exists(), folder.failed.exists()
         has_result = folder.result.exists()
         if has_page or has_failed or has_result:
-            result = read_stored(folder.result) if has_result else None
+            result = read_result(folder.result) if has_result else None
             reports.append(Report(folder, result, has_page, has_failed))
     return reports
 
@@ -80,7 +80,7 @@ def newest_result(paths: OutputPaths) -> Mapping[str, Any] | None:
     results = [folder.result for folder in paths.existing_windows() if folder.result.exists()]
     results.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     newest = results[:NEWEST_RESULTS]
-    return latest(result for path in newest if (result := read_stored(path)))
+    return latest(result for path in newest if (result := read_result(path)))
 
 
 def latest(results: Any) -> Mapping[str, Any] | None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis import __version__
@@ -41,13 +38,6 @@ if TYPE_CHECKING:
     from analysis.telemetry.engines import Engine
 
 SCHEMA = 1
-_SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
-
-
-@cache
-def result_schema() -> dict[str, Any]:
-    """The JSON Schema of result.json."""
-    return json.loads(_SCHEMA_FILE.read_text(encoding="utf-8"))
 
 
 def look_object(look: Look, *, deployed_at: datetime, engine_name: str) -> dict[str, Any]:

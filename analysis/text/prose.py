@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from analysis import formatting as wording
@@ -134,13 +135,14 @@ def window_text(result: Result) -> str:
     return f"{when_text(look['start'])} to {when_text(look['end'])}"
 
 
-def when_text(instant: str) -> str:
+def when_text(instant: datetime | str) -> str:
     """An instant for people, in UTC.
 
     >>> when_text("2026-02-02T23:10:16Z")
     '2026-02-02 23:10:16 UTC'
     """
-    return iso(parse_instant(instant)).replace("T", " ").replace("Z", " UTC")
+    at = instant if isinstance(instant, datetime) else parse_instant(instant)
+    return iso(at).replace("T", " ").replace("Z", " UTC")
 
 
 def p_text(found: Found) -> str:

@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 
 import analysis
 from analysis.clock import CLOCK_VARIABLE, iso
-from analysis.results.serializer import _plain, finding_object, result_schema
+from analysis.results.schema import result_schema
+from analysis.results.serializer import _plain, finding_object
 from analysis.sample.series import simulate_series
 from tests.decision.counting import calls_of, inside, plain_numbers
 from tests.decision.making import DEPLOYED_AT, arm, arms, calls, claim, expectation, plan
@@ -168,7 +169,9 @@ def test_the_schema_is_a_schema():
 
 @pytest.fixture(name="errors_of")
 def errors_of_fixture():
-    finding = Draft202012Validator({"$ref": "#/$defs/finding", "$defs": result_schema()["$defs"]})
+    finding = Draft202012Validator(
+        {"$ref": "#/$defs/FindingRecord", "$defs": result_schema()["$defs"]}
+    )
     return lambda found: [error.message for error in finding.iter_errors(found)]
 
 

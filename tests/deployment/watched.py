@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,11 @@ def result_of(look: PlannedLook, verdict: str, **more: Any) -> dict[str, Any]:
         "checks": [],
         "cliffs": [],
     }
+    start = {"start": iso(DEPLOY - timedelta(days=7)), "end": DEPLOYED}
     said = {
+        "rollout": "phase-94",
+        "baseline": start | {"days": 7, "calls": 1000, "excluded_hours": 0},
+        "provenance": {"version": "0", "sql_sha256": "0" * 64, "engine": "duckdb"},
         "verdict": verdict,
         "reason": f"{look.label} says {verdict}",
         "deployed_at": DEPLOYED,
