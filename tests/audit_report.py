@@ -1,31 +1,34 @@
-"""What `pip-audit --format json` found, in a few lines: `make audit` ends with it."""
+"""The last lines of `make audit`: what `pip-audit --format json` found, from stdin."""
 
 import json
 import sys
 from typing import Any
 
 
-def report(found: dict[str, Any]) -> tuple[int, list[str]]:
-    """Exit code and lines: 1 when a known vulnerability is among them; nothing looked up is said, and is no clean bill."""
-    packages = found.get("dependencies", [])
-    looked_up = [package for package in packages if "vulns" in package]
+def summarise_audit(audit: dict[str, Any]) -> tuple[int, list[str]]:
+    """Exit code and lines. The code is 1 when a package has a known vulnerability.
+
+    When the service was not reachable, nothing was checked: the lines say so, and the code is 0.
+    """
+    packages = audit.get("dependencies", [])
+    checked = [package for package in packages if "vulns" in package]
+    if not checked:
+        return 0, [
+            "the vulnerability service is not reachable, so no package was checked; "
+            "run 'make audit' on a machine with access to it"
+        ]
     lines = [
-        f"{package['name']} {package['version']}: {vulnerability['id']}, mended in {', '.join(vulnerability['fix_versions']) or 'no version yet'}"
-        for package in looked_up
+        f"{package['name']} {package['version']}: {vulnerability['id']}, "
+        f"fixed in {', '.join(vulnerability['fix_versions']) or 'no version yet'}"
+        for package in checked
         for vulnerability in package["vulns"]
     ]
-    if not looked_up:
-        return 0, [
-            "the vulnerability service cannot be reached here, so nothing was looked up; run 'make audit' where it can"
-        ]
-    return int(bool(lines)), [
-        *lines,
-        f"{len(looked_up)} of {len(packages)} locked packages looked up, {len(lines)} known vulnerabilities",
-    ]
+    count = f"{len(checked)} of {len(packages)} locked packages checked"
+    return int(bool(lines)), [*lines, f"{count}, {len(lines)} known vulnerabilities"]
 
 
 if __name__ == "__main__":
     text = sys.stdin.read()
-    code, lines = report(json.loads(text) if text.strip() else {})
+    code, lines = summarise_audit(json.loads(text) if text.strip() else {})
     print("\n".join(lines))
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Fixtures that any test may ask for."""
+"""Fixtures for every room: a real PostgreSQL, and a fresh database in it."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,19 +10,19 @@ from tests.fixtures.postgres_server import Database, PostgresServer, run_postgre
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """A real PostgreSQL: the wheel's binaries, or TEST_DATABASE_URL; an error, never a skip, when it cannot start."""
+    """A running server: the wheel's binaries, or TEST_DATABASE_URL. It fails when none starts."""
     with run_postgres() as server:
         yield server
 
 
 @pytest.fixture
 def database(postgres_server: PostgresServer) -> Iterator[Database]:
-    """A fresh database that holds an empty "AIInteraction", dropped after the test."""
+    """A fresh database with an empty "AIInteraction" table, dropped after the test."""
     with postgres_server.fresh_database() as fresh:
         yield fresh
 
 
 @pytest.fixture
 def load_interactions(database: Database) -> Callable[[pd.DataFrame], int]:
-    """Copy a frame of interactions into this test's `database`."""
+    """A function that copies a frame of interactions into this test's `database`."""
     return database.load_interactions

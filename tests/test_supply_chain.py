@@ -1,156 +1,180 @@
-"""What the package stands on: few direct dependencies, each used, each under a licence that SECURITY.md names."""
+"""Dependencies: few, each with a reason, used, locked by hash, under a licence in SECURITY.md."""
 
-import ast
 import json
 import re
 import subprocess
 import sys
+import tomllib
 from functools import cache
-from importlib.metadata import Distribution, distribution, packages_distributions
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import packages_distributions as distributions_of_modules
 
 import pytest
 
-from tests.audit_report import report
-from tests.house_rules import ROOT, files_of, imports, read
+from tests.audit_report import summarise_audit
+from tests.house.import_rules import imported_names
+from tests.house.source_tree import ROOT, files_of, parsed, project_files, read
 
-RUN_AS_PROGRAMS = {  # not imported: where their command stands
+RUN_AS_PROGRAMS = {  # not imported; the file and the text that use the package
     "jupyterlab": ("analysis/report/lab.py", "jupyterlab"),
     "uv": ("Makefile", "uv pip sync"),
     "hatchling": ("pyproject.toml", "hatchling.build"),
     "psycopg2-binary": ("analysis/telemetry/engines/database_url.py", "postgresql+psycopg2"),
     "ipykernel": ("analysis/report/notebook/kernel.py", "ipykernel.kernelapp"),
 }
-FAMILIES = {  # in the words of metadata -> as SECURITY.md says; the first that fits
+LICENCES = {  # pattern in the package's metadata -> name in SECURITY.md; the first match counts
     r"LGPL|Lesser General Public": "LGPL",
     r"Apache": "Apache-2.0",
     r"BSD": "BSD",
     r"MIT": "MIT",
     r"Python Software Foundation|PSF": "PSF",
 }
-FOREIGN = re.compile(
+COPYLEFT = re.compile(
     r"\bA?GPL|GNU (Affero )?General Public|Server Side Public|Commons Clause|Business Source",
     re.IGNORECASE,
 )
+LISTS = [name for name in project_files() if re.fullmatch(r"requirements[\w-]*\.txt", name)]
 
 
-def direct() -> list[str]:
-    return re.findall(r"^([\w.-]+)[\[<>=!~]", read("requirements.txt"), flags=re.MULTILINE)
+def package_names(requirements: str) -> list[str]:
+    return re.findall(r"^([\w.-]+)[\[<>=!~]", read(requirements), flags=re.MULTILINE)
 
 
-def licence_words(package: Distribution) -> str:
-    """What the installed metadata says: the expression, else the classifiers, else the first line of the text."""
-    classifiers = [
-        line
-        for line in package.metadata.get_all("Classifier") or []
-        if line.startswith("License ::")
-    ]
-    expression = package.metadata.get("License-Expression")
+DIRECT = package_names("requirements.txt")
+
+
+def pins_of(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", read(lock), flags=re.MULTILINE))
+
+
+# ---- licences -------------------------------------------------------------------------------
+def licence_metadata(package: Distribution) -> str:
+    """The licence expression, else the classifiers, else the first line of the licence text."""
+    metadata = package.metadata
+    classifiers = metadata.get_all("Classifier") or []
     return (
-        expression
-        or " ".join(classifiers)
-        or (package.metadata.get("License") or "").partition("\n")[0]
+        metadata.get("License-Expression")
+        or " ".join(line for line in classifiers if line.startswith("License ::"))
+        or (metadata.get("License") or "").partition("\n")[0]
     )
 
 
-def listed() -> dict[str, str]:
-    """Package -> licence, as SECURITY.md lists them."""
+def licences_in_security_md() -> dict[str, str]:
     table = read("SECURITY.md").partition("| licence | packages |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| ([\w.-]+) \| ([^|]+) \|", table, flags=re.MULTILINE)
     return {name: licence for licence, names in rows for name in re.findall(r"[\w.-]+", names)}
 
 
-# ---- licences ----------------------------------------------------------------------------------------------------------
-def test_every_direct_dependency_is_listed_with_its_licence_and_nothing_else():
-    assert sorted(listed()) == sorted(direct())
+def test_security_md_lists_every_direct_dependency_and_nothing_else():
+    assert sorted(licences_in_security_md()) == sorted(DIRECT)
 
 
-@pytest.mark.parametrize("name", direct())
-def test_the_installed_metadata_agrees(name):
-    words = licence_words(distribution(name))
-    family = next(
-        (family for pattern, family in FAMILIES.items() if re.search(pattern, words)), words
-    )
-    assert listed()[name] == family, words
+@pytest.mark.parametrize("name", DIRECT)
+def test_the_listed_licence_is_that_of_the_installed_package(name):
+    metadata = licence_metadata(distribution(name))
+    licence = next((lic for pattern, lic in LICENCES.items() if re.search(pattern, metadata)), None)
+    assert licences_in_security_md()[name] == licence, metadata
 
 
-def test_nothing_that_is_installed_asks_to_give_the_source_away():
-    """Every locked package, direct or not; the LGPL of psycopg2 asks for nothing from who only imports it."""
-    names = re.findall(r"^([\w.-]+)==", read("requirements.lock"), flags=re.MULTILINE)
-    words = {}
-    for name in names:
+def test_no_locked_package_is_copyleft():
+    """The LGPL of psycopg2 is fine: we only import it."""
+    licences = {}
+    for name in pins_of("requirements.lock"):
         try:
-            words[name] = licence_words(distribution(name))
-        except ModuleNotFoundError:
-            continue  # of another platform
-    assert len(words) > 80
+            licences[name] = licence_metadata(distribution(name))
+        except PackageNotFoundError:
+            continue  # for another platform
+    assert len(licences) > 80
     assert {
-        name: said
-        for name, said in words.items()
-        if FOREIGN.search(said) and "Lesser" not in said and "LGPL" not in said
+        name: licence
+        for name, licence in licences.items()
+        if COPYLEFT.search(licence) and not re.search("Lesser|LGPL", licence)
     } == {}
 
 
-# ---- few -----------------------------------------------------------------------------------------------------------------
+# ---- use ------------------------------------------------------------------------------------
 @cache
-def imported() -> frozenset[str]:
-    """What our modules and notebooks import."""
+def imported_libraries() -> frozenset[str]:
+    """The top-level modules that analysis/ and notebooks/ import."""
     texts = [read(file) for file in files_of("analysis", ".py")]
-    cells = [
-        cell for file in files_of("notebooks", ".ipynb") for cell in json.loads(read(file))["cells"]
-    ]
-    texts += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    found = [module for text in texts for module, _ in imports(ast.parse(text), "analysis/x.py")]
-    return frozenset(module.partition(".")[0] for module in found if module)
+    for file in files_of("notebooks", ".ipynb"):
+        cells = json.loads(read(file))["cells"]
+        texts += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    imported = [name for text in texts for _, name in imported_names(parsed(text), "x.py")]
+    return frozenset(name.partition(".")[0] for name in imported)
 
 
-@pytest.mark.parametrize("name", direct())
+@pytest.mark.parametrize("name", DIRECT)
 def test_a_direct_dependency_is_used(name):
     if name in RUN_AS_PROGRAMS:
-        file, words = RUN_AS_PROGRAMS[name]
-        assert words in read(file)
+        file, text = RUN_AS_PROGRAMS[name]
+        assert text in read(file)
         return
     modules = {
         module
-        for module, packages in packages_distributions().items()
+        for module, packages in distributions_of_modules().items()
         if name in {package.lower() for package in packages}
     }
-    assert modules & imported(), f"{name} is imported nowhere; take it out of requirements.txt"
+    assert modules & imported_libraries(), f"nothing imports {name}; remove it"
 
 
-# ---- known vulnerabilities -----------------------------------------------------------------------------------------------
-FOUND = {"name": "a", "version": "1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2"]}]}
+# ---- lists and locks ------------------------------------------------------------------------
+@pytest.mark.parametrize("name", LISTS)
+def test_every_requirement_has_its_reason(name):
+    lines = [line for line in read(name).splitlines() if line and not line.startswith(("#", "-r "))]
+    form = re.compile(r"[\w.-]+(\[[\w,]+\])?[<>=!~]+\S+\s+# \S.*")
+    assert [line for line in lines if not form.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_lock_holds_every_requirement_with_hashes_and_no_address(name):
+    lock = name.replace(".txt", ".lock")
+    blocks = re.split(r"\n(?=[\w.-]+==)", read(lock))[1:]
+    assert {package.lower() for package in package_names(name)} <= set(pins_of(lock))
+    assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
+    assert re.findall(r"://|--(?:extra-)?index-url|--find-links|file:", read(lock)) == []
+
+
+def test_running_and_testing_use_the_same_versions():
+    run, test = pins_of("requirements.lock"), pins_of("requirements-test.lock")
+    assert {name: pin for name, pin in run.items() if test.get(name) != pin} == {}
+
+
+def test_the_build_backend_is_locked():
+    requirements = tomllib.loads(read("pyproject.toml"))["build-system"]["requires"]
+    backend = {re.split(r"[<>=]", requirement)[0] for requirement in requirements}
+    assert backend <= set(pins_of("requirements.lock"))
+
+
+def test_make_alone_lists_every_target_with_a_line():
+    targets = set(re.findall(r"^([a-z][a-z-]*):(?!=)", read("Makefile"), flags=re.MULTILINE))
+    described = set(re.findall(r"^([a-z-]+):.* ## \S", read("Makefile"), flags=re.MULTILINE))
+    assert targets == described >= {"report", "test", "lint", "lab", "bench", "lock", "clean"}
+
+
+# ---- known vulnerabilities ------------------------------------------------------------------
+VULNERABLE = {"name": "a", "version": "1", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2"]}]}
+SOUND = {"name": "b", "version": "1", "vulns": []}
+SKIPPED = {"name": "b", "skip_reason": "not found"}
 
 
 @pytest.mark.parametrize(
     ("packages", "code", "last"),
     [
-        (
-            [FOUND, {"name": "b", "version": "1", "vulns": []}],
-            1,
-            "2 of 2 locked packages looked up, 1 known vulnerabilities",
-        ),
-        (
-            [{"name": "b", "version": "1", "vulns": []}],
-            0,
-            "1 of 1 locked packages looked up, 0 known vulnerabilities",
-        ),
-        (
-            [{"name": "b", "skip_reason": "not found"}],
-            0,
-            "cannot be reached here, so nothing was looked up",
-        ),
-        ([], 0, "cannot be reached here"),
+        ([VULNERABLE, SOUND], 1, "2 of 2 locked packages checked, 1 known vulnerabilities"),
+        ([SOUND], 0, "1 of 1 locked packages checked, 0 known vulnerabilities"),
+        ([SKIPPED], 0, "no package was checked"),
+        ([], 0, "no package was checked"),
     ],
 )
-def test_what_the_audit_says(packages, code, last):
-    given = json.dumps({"dependencies": packages})
+def test_the_audit_report(packages, code, last):
+    audit = {"dependencies": packages}
     done = subprocess.run(
         [sys.executable, "-m", "tests.audit_report"],
-        input=given,
+        input=json.dumps(audit),
         cwd=ROOT,
         capture_output=True,
         text=True,
-        check=False,
     )
     assert (done.returncode, last in done.stdout.splitlines()[-1]) == (code, True)
-    assert report(json.loads(given))[0] == code
+    assert summarise_audit(audit)[0] == code

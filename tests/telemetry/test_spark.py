@@ -35,7 +35,7 @@ from tests.fixtures.spark_sources import (
     spark_settings,
     write_calls,
 )
-from tests.house_rules import header_of
+from tests.house.query_rules import header_of
 
 spark_only = pytest.mark.spark
 ROOT = Path(__file__).parents[2]
