@@ -6,7 +6,7 @@ import pytest
 
 from analysis.paths import OutputPaths
 
-ROOT = Path("/work/outputs/phase-94")
+ROOT = Path("/srv/outputs/phase-94")
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_every_output_lies_below_the_rollouts_folder(path, relative):
 
 
 def test_the_page_of_all_rollouts_lies_beside_their_folders():
-    assert OutputPaths(ROOT).all_rollouts == Path("/work/outputs/index.html")
+    assert OutputPaths(ROOT).all_rollouts == Path("/srv/outputs/index.html")
 
 
 def test_links_lead_back_to_the_rollouts_folder():
