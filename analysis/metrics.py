@@ -1,25 +1,29 @@
-"""Every metric is one row of `METRICS`: a ratio of totals, sum(y) / sum(n), over the columns of one table of counts.
+"""Every metric is one record: a ratio of totals, sum(y) / sum(n), over the columns of one table of counts.
 
-To add a metric, add a row. `y` and `n` are expressions over the columns of the table, where ``succeeded`` and ``failed`` are 0 or 1
-by outcome, and ``outcome`` is the class code. `yy` and `yn` are the sums over single calls of y squared and of y times n: the
-variance of independent calls needs them (n is 0 or 1 for one call, so n squared is n).
+To add a metric, add a record to `METRICS`. Code that treats metrics differently asks the record (its kind, how a slower provider
+changes it, the outcome class it counts), never its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.errors import WrongUse
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 SUCCESS = "success"
+TIMEOUT = "timeout"
 SLOWER_THAN_PERCENTILES = (50, 90, 95, 99)
-"""Percentiles of the baseline that calls are held against, each with its metric and its column in HourlyCounts."""
+"""Percentiles of the baseline's latency. Each has a `slower_than` metric and a column in HourlyCounts."""
 OUTCOME_CODES: dict[str, int] = {
     SUCCESS: 0,
-    "timeout": 1,
+    TIMEOUT: 1,
     "max_output_tokens": 2,
     "http_5xx": 3,
     "rate_limit": 4,
@@ -28,10 +32,11 @@ OUTCOME_CODES: dict[str, int] = {
     "connection": 7,
     "other": 8,
 }
-"""Integer codes of the outcome classes, as sql/calls.sql writes them; classes of the user follow from 100 on."""
+"""Integer codes of the outcome classes, as sql/calls.sql writes them."""
 FIRST_USER_CODE = 100
+"""Code of the first `[[error_class]]` of rollout.toml; the others follow in the file's order."""
 CLASS_WORDS: Mapping[str, str] = {
-    "timeout": "timeouts",
+    TIMEOUT: "timeouts",
     "max_output_tokens": "answers cut at the token limit",
     "http_5xx": "server errors (5xx)",
     "rate_limit": "rate-limit errors (429)",
@@ -40,172 +45,231 @@ CLASS_WORDS: Mapping[str, str] = {
     "connection": "connection errors",
     "other": "errors of no known class",
 }
-"""The classes as sentences name them; a class of the user goes by its own name."""
+"""What a sentence calls the errors of a class; a class of the user goes by its own name."""
+
+Columns = Callable[[str], "NDArray[Any]"]
+"""Column of a table of counts by its name."""
+Quantity = Callable[[Columns], "NDArray[Any]"]
+"""What is added up of each row of a table of counts."""
+ProviderEffect = Literal[
+    "time", "restricted time", "time per success", "timeouts", "failures", "slower than"
+]
+
+
+@dataclass(frozen=True)
+class MetricKind:
+    """What kind of quantity a metric is.
+
+    Attributes
+    ----------
+    unit : ``share`` (0 to 1), ``ms``, ``tokens`` or ``calls/h``.
+    table : ``hourly`` (HourlyCounts), ``events`` (EventCounts) or ``hours`` (calls per hour, n = 1 an hour).
+    counts_events : y is 0 or 1 for one call (or failure, or minute), so its sum is a number of events.
+    """
+
+    name: str
+    unit: Literal["share", "ms", "tokens", "calls/h"]
+    table: Literal["hourly", "events", "hours"] = "hourly"
+    counts_events: bool = False
+
+
+CLASS_RATE = MetricKind("rate of an outcome class", "share", counts_events=True)
+SLOW_SHARE = MetricKind("share of slow calls", "share", counts_events=True)
+TIME = MetricKind("time", "ms")
+TOKENS = MetricKind("tokens", "tokens")
+EVENT_RATE = MetricKind("rate of events", "share", "events", counts_events=True)
+TRAFFIC = MetricKind("traffic", "calls/h", "hours")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of calls: what it asks, which way is worse, its unit, its table, and its sums.
+    """One metric of calls.
 
     Attributes
     ----------
     name : as written in rollout.toml.
     words : what it counts or measures, as a sentence says it: "timeouts (of a feature) fell from ...".
-    asks : the question in words, for the page.
-    worse : ``up`` when a larger value is worse, ``down`` when a smaller one is.
-    unit : ``share`` (0 to 1), ``ms``, ``tokens`` or ``calls/h``.
-    table : ``hourly`` (HourlyCounts), ``events`` (EventCounts) or ``hours`` (calls, with n = 1 an hour).
-    y, n, yy, yn : expressions over the table's columns.
-    indicator : y is 0 or 1 for one call, so its sum counts events.
+    kind : what kind of quantity it is, with unit and table.
+    y, n : numerator and denominator, from the columns of the table. ``succeeded`` and ``failed`` are 0 or 1 by outcome.
+    yy, yn : sums over single calls of y squared and of y times n, for the variance of independent calls (n is 0 or 1
+        for one call, so n squared is n). Left out where they equal y.
     among : what n counts, as a sentence says it.
+    worse : ``up`` when a larger value is worse, ``down`` when a smaller one is.
+    outcome : code of the outcome class that a class rate counts; None for all failures and for other kinds.
+    provider_effect : how a slower provider changes it; None where it does not.
+    limit_column : column of the baseline's limits with the threshold or tau of each feature; None without one.
+    claim_key : key of a claim in rollout.toml that only this metric reads.
+    event : which events of EventCounts it counts.
     """
 
     name: str
     words: str
-    asks: str
-    worse: Literal["up", "down"]
-    unit: Literal["share", "ms", "tokens", "calls/h"]
-    table: Literal["hourly", "events", "hours"]
-    y: str
-    n: str
-    yy: str
-    yn: str
-    indicator: bool = False
+    kind: MetricKind
+    y: Quantity = field(compare=False, repr=False)
+    n: Quantity = field(compare=False, repr=False)
+    yy: Quantity | None = field(default=None, compare=False, repr=False)
+    yn: Quantity | None = field(default=None, compare=False, repr=False)
     among: str = "calls"
+    worse: Literal["up", "down"] = "up"
+    outcome: int | None = None
+    provider_effect: ProviderEffect | None = None
+    limit_column: str | None = None
+    claim_key: Literal["tau_ms", "budget_ms"] | None = None
+    event: Literal["recovered", "cron_over"] | None = None
+
+    @property
+    def unit(self) -> Literal["share", "ms", "tokens", "calls/h"]:
+        """Unit of its values."""
+        return self.kind.unit
+
+    @property
+    def table(self) -> Literal["hourly", "events", "hours"]:
+        """Table of counts that it is computed from."""
+        return self.kind.table
+
+    @property
+    def indicator(self) -> bool:
+        """Whether y is 0 or 1 for one call, so that the metric is a rate of events."""
+        return self.kind.counts_events
+
+    @property
+    def depends_on_provider(self) -> bool:
+        """Whether control features say anything about it: through their pace, or through the same class of errors."""
+        return self.provider_effect is not None or self.kind is CLASS_RATE
+
+    def sums(self, column: Columns) -> dict[str, NDArray[Any]]:
+        """y, n, yy and yn of each row of the table."""
+        y = self.y(column)
+        return {
+            "y": y,
+            "n": self.n(column),
+            "yy": y if self.yy is None else self.yy(column),
+            "yn": y if self.yn is None else self.yn(column),
+        }
 
 
-def _share(name: str, words: str, asks: str, y: str, n: str = "calls") -> Metric:
-    return Metric(name, words, asks, "up", "share", "hourly", y=y, n=n, yy=y, yn=y, indicator=True)
+def _column(name: str) -> Quantity:
+    return lambda column: column(name)
+
+
+def _of_outcomes(succeeded: str, failed: str) -> Quantity:
+    """One column for calls that succeeded, another for those that failed."""
+    return lambda column: (
+        column(succeeded) * column("succeeded") + column(failed) * column("failed")
+    )
 
 
 def _rate(outcome_class: str, code: int) -> Metric:
-    words = CLASS_WORDS.get(outcome_class, f"{outcome_class.replace('_', ' ')} errors")
-    return _share(
-        f"{outcome_class}_rate",
-        words,
-        f"share of calls that end as {outcome_class}",
-        f"calls * (outcome == {code})",
+    return Metric(
+        name=f"{outcome_class}_rate",
+        words=CLASS_WORDS.get(outcome_class, f"{outcome_class.replace('_', ' ')} errors"),
+        kind=CLASS_RATE,
+        y=lambda column: column("calls") * (column("outcome") == code),
+        n=_column("calls"),
+        outcome=code,
+        provider_effect="timeouts" if outcome_class == TIMEOUT else None,
+    )
+
+
+def _slower_than(percentile: int) -> Metric:
+    return Metric(
+        name=f"slower_than_p{percentile}",
+        words=f"slow or failed calls (slower than {percentile} % of those before)",
+        kind=SLOW_SHARE,
+        y=_of_outcomes(f"slower_p{percentile}", "timed_calls"),
+        n=_column("timed_calls"),
+        provider_effect="slower than",
+        limit_column=f"p{percentile}_ms",
     )
 
 
 METRICS: tuple[Metric, ...] = (
-    _share("error_rate", "failed calls", "share of calls that fail", "calls * failed"),
-    *(
-        _rate(outcome_class, code)
-        for outcome_class, code in OUTCOME_CODES.items()
-        if outcome_class != SUCCESS
+    Metric(
+        name="error_rate",
+        words="failed calls",
+        kind=CLASS_RATE,
+        y=lambda column: column("calls") * column("failed"),
+        n=_column("calls"),
+        provider_effect="failures",
     ),
-    *(
-        _share(
-            f"slower_than_p{percentile}",
-            f"slow or failed calls (slower than {percentile} % of those before)",
-            f"share of calls that fail or take longer than {percentile} % of the baseline's calls of their feature",
-            f"slower_p{percentile} * succeeded + timed_calls * failed",
-            "timed_calls",
-        )
-        for percentile in SLOWER_THAN_PERCENTILES
+    *(_rate(name, code) for name, code in OUTCOME_CODES.items() if name != SUCCESS),
+    *(_slower_than(percentile) for percentile in SLOWER_THAN_PERCENTILES),
+    Metric(
+        name="latency_mean",
+        words="mean time of a call",
+        kind=TIME,
+        y=_column("latency_ms"),
+        n=_column("timed_calls"),
+        yy=_column("latency_ms_2"),
+        provider_effect="time",
     ),
     Metric(
-        "latency_mean",
-        "mean time of a call",
-        "mean time of a call, failed ones too",
-        "up",
-        "ms",
-        "hourly",
-        y="latency_ms",
-        n="timed_calls",
-        yy="latency_ms_2",
-        yn="latency_ms",
+        name="rmst",
+        words="mean time to an answer, up to the limit",
+        kind=TIME,
+        y=_of_outcomes("capped_ms", "tau_ms"),
+        n=_column("timed_calls"),
+        yy=_of_outcomes("capped_ms_2", "tau_ms_2"),
+        provider_effect="restricted time",
+        limit_column="tau_ms",
+        claim_key="tau_ms",
     ),
     Metric(
-        "rmst",
-        "mean time to an answer, up to the limit",
-        "mean time to an answer, cut at tau; a failure counts tau (restricted mean survival time)",
-        "up",
-        "ms",
-        "hourly",
-        y="capped_ms * succeeded + tau_ms * failed",
-        n="timed_calls",
-        yy="capped_ms_2 * succeeded + tau_ms_2 * failed",
-        yn="capped_ms * succeeded + tau_ms * failed",
-    ),
-    Metric(
-        "time_per_success",
-        "time spent per good answer",
-        "time of all calls, failed ones too, per good answer",
-        "up",
-        "ms",
-        "hourly",
-        y="latency_ms",
-        n="timed_calls * succeeded",
-        yy="latency_ms_2",
-        yn="latency_ms * succeeded",
+        name="time_per_success",
+        words="time spent per good answer",
+        kind=TIME,
+        y=_column("latency_ms"),
+        n=lambda column: column("timed_calls") * column("succeeded"),
+        yy=_column("latency_ms_2"),
+        yn=lambda column: column("latency_ms") * column("succeeded"),
         among="good answers",
+        provider_effect="time per success",
     ),
     Metric(
-        "output_tokens_mean",
-        "output tokens of a call",
-        "mean output tokens of a call that reports them",
-        "up",
-        "tokens",
-        "hourly",
-        y="output_tokens",
-        n="output_token_calls",
-        yy="output_tokens_2",
-        yn="output_tokens",
+        name="output_tokens_mean",
+        words="output tokens of a call",
+        kind=TOKENS,
+        y=_column("output_tokens"),
+        n=_column("output_token_calls"),
+        yy=_column("output_tokens_2"),
     ),
     Metric(
-        "total_tokens_mean",
-        "tokens of a call",
-        "mean tokens, in and out, of a call that reports them",
-        "up",
-        "tokens",
-        "hourly",
-        y="total_tokens",
-        n="total_token_calls",
-        yy="total_tokens_2",
-        yn="total_tokens",
+        name="total_tokens_mean",
+        words="tokens of a call",
+        kind=TOKENS,
+        y=_column("total_tokens"),
+        n=_column("total_token_calls"),
+        yy=_column("total_tokens_2"),
     ),
     Metric(
-        "calls_per_hour",
-        "traffic",
-        "calls that start in an hour",
-        "down",
-        "calls/h",
-        "hours",
-        y="calls",
-        n="1",
-        yy="calls",
-        yn="0",
+        name="calls_per_hour",
+        words="traffic",
+        kind=TRAFFIC,
+        y=_column("calls"),
+        n=lambda column: column("calls") * 0 + 1,
+        yn=lambda column: column("calls") * 0,
         among="hours",
+        worse="down",
     ),
     Metric(
-        "recovered_rate",
-        "failures made good within 10 minutes",
-        "share of failed calls followed within 10 minutes by a success of the same feature and lead",
-        "down",
-        "share",
-        "events",
-        y="y",
-        n="n",
-        yy="y",
-        yn="y",
-        indicator=True,
+        name="recovered_rate",
+        words="failures made good within 10 minutes",
+        kind=EVENT_RATE,
+        y=_column("y"),
+        n=_column("n"),
         among="failures",
+        worse="down",
+        event="recovered",
     ),
     Metric(
-        "cron_over_budget_rate",
-        "minutes over the cron's budget",
-        "share of minutes with calls whose calls together take longer than the cron's budget",
-        "up",
-        "share",
-        "events",
-        y="y",
-        n="n",
-        yy="y",
-        yn="y",
-        indicator=True,
+        name="cron_over_budget_rate",
+        words="minutes over the cron's budget",
+        kind=EVENT_RATE,
+        y=_column("y"),
+        n=_column("n"),
         among="minutes with calls",
+        claim_key="budget_ms",
+        event="cron_over",
     ),
 )
 
@@ -217,10 +281,17 @@ def outcome_codes(user_classes: tuple[str, ...] = ()) -> dict[str, int]:
     }
 
 
+@cache
 def known_metrics(user_classes: tuple[str, ...] = ()) -> Mapping[str, Metric]:
     """All metrics by name, with one rate for each class of the user."""
     added = (_rate(name, FIRST_USER_CODE + index) for index, name in enumerate(user_classes))
     return {metric.name: metric for metric in (*METRICS, *added)}
+
+
+def class_rates(user_classes: tuple[str, ...] = ()) -> dict[int, Metric]:
+    """Outcome code -> the rate of its class, shipped and the user's."""
+    metrics = known_metrics(user_classes).values()
+    return {metric.outcome: metric for metric in metrics if metric.outcome is not None}
 
 
 def metric_named(name: str, user_classes: tuple[str, ...] = ()) -> Metric:

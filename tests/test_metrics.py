@@ -5,13 +5,22 @@ import subprocess
 import sys
 from datetime import UTC, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.counting.load import Grid, load_hourly_counts
 from analysis.counts import EventCounts, HourlyCounts
 from analysis.errors import WrongUse
-from analysis.metrics import METRICS, OUTCOME_CODES, known_metrics, metric_named, outcome_codes
+from analysis.metrics import (
+    METRICS,
+    OUTCOME_CODES,
+    Metric,
+    class_rates,
+    known_metrics,
+    metric_named,
+    outcome_codes,
+)
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.queries import SQL_FOLDER
 from analysis.window import Window
@@ -75,18 +84,25 @@ def both(tmp_path_factory):
     return table, Calls(plain_rows(calls), **naive).calls
 
 
-def summed(expression: str, table: HourlyCounts) -> float:
-    rows = table.rows
-    columns = {
-        name: rows[name].to_numpy(dtype=float)
-        for name in rows.columns
-        if rows[name].dtype == "int64"
-    }
-    columns |= {
-        "succeeded": (rows["outcome"] == 0).to_numpy(dtype=float),
-        "failed": (rows["outcome"] != 0).to_numpy(dtype=float),
-    }
-    return float((eval(expression, {"__builtins__": {}}, columns) + 0 * columns["calls"]).sum())
+def sums(metric: Metric, table: HourlyCounts) -> dict[str, float]:
+    """y, n, yy and yn of the whole table."""
+    rows = table.rows.assign(
+        succeeded=table.rows["outcome"] == 0, failed=table.rows["outcome"] != 0
+    )
+    of_rows = metric.sums(lambda name: rows[name].to_numpy(dtype=float))
+    return {key: float(values.sum()) for key, values in of_rows.items()}
+
+
+def columns_of(metric: Metric) -> set[str]:
+    """The columns that a metric reads."""
+    asked = set()
+
+    def column(name):
+        asked.add(name)
+        return np.ones(3)
+
+    metric.sums(column)
+    return asked
 
 
 # ---- expansion: sums over the table are sums over single calls -------------------------------------------------------
@@ -94,14 +110,13 @@ def summed(expression: str, table: HourlyCounts) -> float:
 def test_sums_of_the_table_are_sums_over_calls(both, metric):
     table, calls = both
     of_calls = [pair for call in calls if (pair := of_one_call(metric.name, call)) is not None]
-    found = [summed(expression, table) for expression in (metric.y, metric.n, metric.yy, metric.yn)]
-    expected = [
-        sum(y for y, _ in of_calls),
-        sum(n for _, n in of_calls),
-        sum(y * y for y, _ in of_calls),
-        sum(y * n for y, n in of_calls),
-    ]
-    assert found == pytest.approx(expected, rel=1e-12)
+    expected = {
+        "y": sum(y for y, _ in of_calls),
+        "n": sum(n for _, n in of_calls),
+        "yy": sum(y * y for y, _ in of_calls),
+        "yn": sum(y * n for y, n in of_calls),
+    }
+    assert sums(metric, table) == pytest.approx(expected, rel=1e-12)
     assert all(
         n * n == n for _, n in of_calls
     )  # n is 0 or 1 for one call, so that its square need not be summed
@@ -110,18 +125,28 @@ def test_sums_of_the_table_are_sums_over_calls(both, metric):
 
 # ---- laws ------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-def test_a_row_of_the_table_of_metrics(metric):
-    columns = {
+def test_a_metric_reads_columns_of_its_table(metric):
+    known = {
         "hourly": {*HourlyCounts.KEYS, *HourlyCounts.SUMS, "succeeded", "failed"},
         "events": {*EventCounts.SUMS},
         "hours": {"calls"},
     }[metric.table]
-    for expression in (metric.y, metric.n, metric.yy, metric.yn):
-        assert set(re.findall(r"[a-z]\w*", expression)) <= columns
-    assert metric.worse in ("up", "down")
+    assert columns_of(metric) <= known
     assert (metric.unit == "share") == metric.indicator
-    assert metric.asks[0].islower()
-    assert not metric.asks.endswith(".")
+    assert (metric.table == "events") == (metric.event is not None)
+
+
+def test_a_metric_with_a_threshold_names_a_column_of_the_limits():
+    columns = {metric.name: metric.limit_column for metric in METRICS if metric.limit_column}
+    thresholds = {f"slower_than_p{p}": f"p{p}_ms" for p in (50, 90, 95, 99)}
+    assert columns == thresholds | {"rmst": "tau_ms"}
+
+
+def test_class_rates_are_found_by_their_outcome():
+    rates = class_rates(("mine",))
+    assert {code: metric.name for code, metric in rates.items()} == {
+        code: f"{name}_rate" for name, code in outcome_codes(("mine",)).items() if code
+    }
 
 
 def test_the_codes_are_those_of_the_query():
@@ -136,7 +161,9 @@ def test_the_codes_are_those_of_the_query():
 
 def test_the_user_s_classes_follow():
     assert outcome_codes(("mine", "yours")) == OUTCOME_CODES | {"mine": 100, "yours": 101}
-    assert known_metrics(("mine",))["mine_rate"].y == "calls * (outcome == 100)"
+    mine = known_metrics(("mine",))["mine_rate"]
+    columns = {"calls": np.array([5, 7]), "outcome": np.array([1, 100])}
+    assert mine.y(columns.__getitem__).tolist() == [0, 7]
     assert len(known_metrics()) == len(METRICS)
 
 

@@ -121,7 +121,8 @@ def _settled_claim(claim: Claim) -> Claim:
         for part in claim.any_of
     )
     budget_ms = claim.budget_ms
-    if claim.metric == "cron_over_budget_rate" and budget_ms is None:
+    metric = known_metrics().get(claim.metric or "")
+    if budget_ms is None and metric is not None and metric.claim_key == "budget_ms":
         budget_ms = CRON_BUDGET_MS
     return claim.model_copy(update={"any_of": parts, "budget_ms": budget_ms})
 

@@ -6,7 +6,7 @@ from analysis.config.kinds import nearest
 from analysis.config.lines import Loc
 from analysis.config.mistakes import Mistake
 from analysis.config.settings import Claim, Contents
-from analysis.metrics import Metric
+from analysis.metrics import METRICS, Metric
 
 _KEY_CLAIMS = {  # which claims a key goes with
     "by": ("falls", "rises"),
@@ -18,7 +18,7 @@ _CLAIM_NEEDS = {
     "no_worse": ("margin", "margin = 0.1 for ten percent"),
     "below": ("limit", "limit = 30000 (ms)"),
 }
-_KEY_METRICS = {"budget_ms": "cron_over_budget_rate", "tau_ms": "rmst"}
+_KEY_METRICS = {metric.claim_key: metric.name for metric in METRICS if metric.claim_key}
 _OF_ONE_CLAIM = (
     "metric",
     "claim",
@@ -132,7 +132,7 @@ def _size(place: Loc, claim: Claim, metric: Metric) -> Iterator[Mistake]:
         yield Mistake(
             (*place, "claim"), f"needs a metric that counts events, not {metric.name!r}; {mend}"
         )
-    if claim.limit is not None and metric.unit == "share" and claim.limit > 1:
+    if claim.limit is not None and metric.indicator and claim.limit > 1:
         mend = f"write {claim.limit / 100:g} for {claim.limit:g} %"
         yield Mistake(
             (*place, "limit"), f"is more than 1, but {metric.name} is a share from 0 to 1; {mend}"

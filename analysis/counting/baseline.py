@@ -27,10 +27,9 @@ from analysis.counting.load import (
 )
 from analysis.counting.partial import Partial
 from analysis.counting.pieces import IN_ONE_GO, Pace
-from analysis.counting.scope import Scope
+from analysis.counting.scope import Scope, event_kind, event_of
 from analysis.counting.written_rows import Written, load_trust, load_written, rows_of
 from analysis.counts import EventCounts, HourlyCounts
-from analysis.decision.claims import event_kind
 from analysis.decision.cliffs import find_cliffs
 from analysis.telemetry.engines import Engine
 from analysis.telemetry.origin import origin
@@ -223,9 +222,9 @@ def load_events(
             event_kind(claim), claim.budget_ms, Scope(claim.feature, claim.source).matches
         )
         for claim in claims
-        if claim.metric == "cron_over_budget_rate"
+        if event_of(claim) == "cron_over"
     }
-    recovered = any(claim.metric == "recovered_rate" for claim in claims)
+    recovered = any(event_of(claim) == "recovered" for claim in claims)
     return load_event_counts(
         engine,
         grid,

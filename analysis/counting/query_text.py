@@ -64,4 +64,7 @@ def query_text(settings: Settings, deployed_at: datetime, name: str, window: str
     relations = {"limits": Relation(LIMIT_COLUMNS, []), "vocabulary": vocabulary()}
     text = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
     needed = {key: relation for key, relation in relations.items() if f"JOIN {key} " in text}
-    return Queries(mapping, classes).statement(name, parameters, relations=needed).text_with_values() + ";"
+    return (
+        Queries(mapping, classes).statement(name, parameters, relations=needed).text_with_values()
+        + ";"
+    )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache, partial
-from types import CodeType
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from analysis.counting.coded_rows import MISSING, CodedArms, CodedRows
 from analysis.counting.load import Arm
-from analysis.metrics import Metric
+from analysis.metrics import TRAFFIC, Metric, known_metrics
 from analysis.statistics.totals import ArmTotals
+
+if TYPE_CHECKING:
+    from analysis.config import Claim
 
 HOURS_A_DAY = 24
 HOURS_A_WEEK = 168
@@ -73,6 +76,20 @@ class Scope:
         return self.feature is None or "*" in self.feature
 
 
+def event_of(claim: Claim) -> Literal["recovered", "cron_over"] | None:
+    """Which events a claim counts; None for the metrics of calls."""
+    metric = known_metrics().get(claim.metric or "")
+    return metric.event if metric else None
+
+
+def event_kind(claim: Claim) -> str | None:
+    """The kind of a claim's events in EventCounts: a cron budget is counted for each claim by itself."""
+    event = event_of(claim)
+    if event != "cron_over":
+        return event
+    return f"{event}:{claim.budget_ms}:{claim.source or '*'}:{claim.feature or '*'}"
+
+
 @dataclass(frozen=True, eq=False)
 class ScopedRows:
     """The rows of a scope at a look, in both arms: positions in the coded rows, and the stratum of each.
@@ -121,7 +138,7 @@ def metric_totals(
     says which baseline hours are there. Calls an hour have one stratum: they are compared as they come.
     """
     first, last = picked.hours
-    n_strata, n_post = 1 if metric.table == "hours" else picked.n_strata, last - first
+    n_strata, n_post = 1 if metric.kind is TRAFFIC else picked.n_strata, last - first
     before = _sums(
         picked.arms.baseline,
         picked.before,
@@ -230,34 +247,13 @@ def _sums(
     shape: tuple[int, int],
 ) -> dict[str, np.ndarray]:
     hour = rows.numbers["hour"][at] - start
-    if metric.table == "hours":
-        y = np.bincount(hour, weights=rows.numbers["calls"][at], minlength=shape[1]).reshape(1, -1)
-        return {
-            "y": y,
-            "n": np.ones_like(y),
-            "yy": y,
-            "yn": np.zeros_like(y),
-            "nn": np.zeros_like(y),
-        }
+    if metric.kind is TRAFFIC:  # one value an hour, whatever its rows
+        weights = rows.numbers["calls"][at]
+        calls = np.bincount(hour, weights=weights, minlength=shape[1]).reshape(1, -1)
+        return metric.sums({"calls": calls}.__getitem__) | {"nn": np.zeros_like(calls)}
     flat, size = strata * shape[1] + hour, shape[0] * shape[1]
-    expressions = {"y": metric.y, "n": metric.n, "yy": metric.yy, "yn": metric.yn}
+    of_rows = metric.sums(lambda name: rows.numbers[name][at])
     sums = {
-        key: _summed(expression, rows, at, flat, size) for key, expression in expressions.items()
+        key: np.bincount(flat, weights=values, minlength=size) for key, values in of_rows.items()
     }
     return sums | {"nn": sums["n"]}
-
-
-def _summed(
-    expression: str, rows: CodedRows, at: np.ndarray, flat: np.ndarray, size: int
-) -> np.ndarray:
-    # the expressions are the constants of metrics.py, never a user's text
-    code = _compiled(expression)
-    values = eval(
-        code, {"__builtins__": {}}, {name: rows.numbers[name][at] for name in code.co_names}
-    )
-    return np.bincount(flat, weights=np.broadcast_to(values, flat.shape), minlength=size)
-
-
-@cache
-def _compiled(expression: str) -> CodeType:
-    return compile(expression, "<metric>", "eval")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from analysis.counting.scope import Scope
 from analysis.decision.claims import FEWEST_N, ClaimEvaluation, Plan
 from analysis.formatting import share, value_of
-from analysis.metrics import OUTCOME_CODES, SUCCESS, Metric, metric_named
+from analysis.metrics import TRAFFIC, Metric, class_rates, metric_named
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.sequential import level_of, z_value
 from analysis.text.controls import shared_words
@@ -53,7 +53,7 @@ def _fell_silent(evaluation: ClaimEvaluation) -> Caveat | None:
     """Most calls stopped coming: that is no improvement of those that still do."""
     if (
         evaluation.claim.claim not in ("falls", "rises", "stays_zero")
-        or evaluation.metric.table == "hours"
+        or evaluation.metric.kind is TRAFFIC
     ):
         return None
     scope = Scope(evaluation.claim.feature, evaluation.claim.source)
@@ -73,7 +73,7 @@ def _fell_silent(evaluation: ClaimEvaluation) -> Caveat | None:
 
 def _changed_class(evaluation: ClaimEvaluation, plan: Plan) -> Caveat | None:
     """A class falls and another rises, or all errors together do: the error rate is shown, and refutes the claim when it is worse."""
-    rates = _class_rates(evaluation)
+    rates = class_rates(evaluation.arms.user_classes).values()
     fell = (evaluation.comparison.difference or 0.0) < 0
     if evaluation.claim.claim != "falls" or evaluation.metric not in rates or not fell:
         return None
@@ -94,15 +94,6 @@ def shared_with_controls(evaluation: ClaimEvaluation, plan: Plan) -> Caveat | No
     """Features that the deploy did not touch moved too, and the change does not survive the comparison with them."""
     words = shared_words(evaluation, level_of(plan.bound))
     return Caveat(words, is_shared=True) if words else None
-
-
-def _class_rates(evaluation: ClaimEvaluation) -> list[Metric]:
-    classes = (*OUTCOME_CODES, *evaluation.arms.user_classes)
-    return [
-        metric_named(f"{name}_rate", evaluation.arms.user_classes)
-        for name in classes
-        if name != SUCCESS
-    ]
 
 
 def _compared(evaluation: ClaimEvaluation, metric: Metric) -> Comparison:

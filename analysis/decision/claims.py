@@ -14,13 +14,14 @@ from analysis.counting.scope import (
     Cycle,
     Scope,
     ScopedRows,
+    event_kind,
     metric_totals,
     select_rows,
     usable_hours,
 )
 from analysis.decision.controls.comparison import Guard
 from analysis.decision.controls.selection import ControlGroup
-from analysis.metrics import Metric, metric_named
+from analysis.metrics import CLASS_RATE, TRAFFIC, Metric, metric_named
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.sequential import level_of
 from analysis.statistics.totals import ArmTotals
@@ -180,7 +181,7 @@ class ClaimEvaluation:
     @cached_property
     def calls(self) -> tuple[int, int]:
         """Calls that started in the scope, baseline (matched hours) and post."""
-        if self.metric.table == "hourly" and self.metric.n == "calls":
+        if self.metric.kind is CLASS_RATE:
             return round(self.decisive.baseline_n), round(self.decisive.post_n)
         plain = Scope(self.claim.feature, self.claim.source)
         counted = self.arms.compare(plain, metric_named("error_rate"), self.hours)
@@ -271,7 +272,7 @@ class ClaimEvaluation:
     def enough_calls(self) -> bool:
         """At least 30 of the metric's n in each arm, among those that are compared; for calls an hour, 30 calls in one of them."""
         before, after = self.decisive.common_baseline, self.decisive.common_post
-        if self.metric.table == "hours":
+        if self.metric.kind is TRAFFIC:
             return max(before.y, after.y) >= FEWEST_N
         return min(before.n, after.n) >= FEWEST_N
 
@@ -302,15 +303,6 @@ def evaluate_claim(claim: Claim, arms: Arms, hours: tuple[int, int]) -> ClaimEva
     return ClaimEvaluation(
         claim, metric, Scope(claim.feature, claim.source, event_kind(claim)), arms, hours
     )
-
-
-def event_kind(claim: Claim) -> str | None:
-    """Which events of EventCounts a claim is about; None for the metrics of other tables."""
-    if claim.metric == "recovered_rate":
-        return "recovered"
-    if claim.metric == "cron_over_budget_rate":
-        return f"cron_over:{claim.budget_ms}:{claim.source or '*'}:{claim.feature or '*'}"
-    return None
 
 
 def _on(side: Side, distance: float) -> bool:

@@ -12,10 +12,10 @@ from analysis.counting.scope import Scope
 from analysis.counts import LatencyCounts
 from analysis.decision.findings import Finding
 from analysis.decision.verdict import MovedCliff
-from analysis.metrics import OUTCOME_CODES
+from analysis.metrics import OUTCOME_CODES, TIMEOUT
 from analysis.statistics.cliff import Cliff, find_cliff
 
-CLIFF_OUTCOMES = (OUTCOME_CODES["timeout"], OUTCOME_CODES["other"])
+CLIFF_OUTCOMES = (OUTCOME_CODES[TIMEOUT], OUTCOME_CODES["other"])
 """Errors that may be a call cut off at a limit: timeouts, and those of no known class."""
 LATER = 1.02
 
@@ -47,7 +47,8 @@ def moved_cliffs(
     failed = [
         part.claim
         for part in parts
-        if part.claim.metric == "timeout_rate" and part.state in ("not_met", "worse")
+        if part.evaluation.metric.outcome == OUTCOME_CODES[TIMEOUT]
+        and part.state in ("not_met", "worse")
     ]
     moved = []
     for feature, before in sorted(cliffs["baseline"].items()):

@@ -9,7 +9,7 @@ from analysis.decision.caveats import shared_with_controls
 from analysis.decision.claims import Arms, ClaimEvaluation, Plan, evaluate_claim
 from analysis.decision.findings import Finding, first_event_hour, known_interval
 from analysis.decision.power import minimum_detectable_effect
-from analysis.metrics import SUCCESS, outcome_codes
+from analysis.metrics import class_rates
 from analysis.statistics.multiplicity import benjamini_hochberg
 from analysis.statistics.sequential import level_of, z_value
 
@@ -53,13 +53,11 @@ def _scanned_claims(arms: Arms) -> list[Claim]:
 
 
 def _class_rates(arms: Arms, feature: str) -> list[str]:
-    names = {
-        code: name for name, code in outcome_codes(arms.user_classes).items() if name != SUCCESS
-    }
+    rates = class_rates(arms.user_classes)
     seen: set[int] = set()
     for arm in (arms.baseline, arms.post):
         seen |= set(arm.hourly.rows.loc[arm.hourly.rows["feature"] == feature, "outcome"].unique())
-    return [f"{names[code]}_rate" for code in sorted(seen) if code in names]
+    return [rates[code].name for code in sorted(seen) if code in rates]
 
 
 def _finding(

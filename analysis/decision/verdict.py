@@ -9,6 +9,7 @@ from typing import Literal
 from analysis.decision.checks import Check
 from analysis.decision.findings import Finding
 from analysis.formatting import milliseconds
+from analysis.metrics import OUTCOME_CODES, TIMEOUT
 from analysis.text.findings import ENDLESS, needed_clause, short_clause
 
 VerdictName = Literal[
@@ -133,7 +134,7 @@ def _not_fixed(
 
 def _is_about(found: Finding, feature: str) -> bool:
     return any(
-        part.claim.feature == feature and part.claim.metric == "timeout_rate"
+        part.claim.feature == feature and part.evaluation.metric.outcome == OUTCOME_CODES[TIMEOUT]
         for part in (found.parts or (found,))
     )
 

@@ -63,7 +63,9 @@ def run_window_report(
     else:
         raise WrongUse("give a window, or both ends of a stretch of time")
     folder = settings.paths.window(label or Window(start, end).label, stage=stage)
-    return _run(settings, "window.ipynb", parameters, folder, github=github, on_progress=on_progress)
+    return _run(
+        settings, "window.ipynb", parameters, folder, github=github, on_progress=on_progress
+    )
 
 
 def run_window_reports(
@@ -76,7 +78,14 @@ def run_window_reports(
     on_progress: Progress | None = None,
 ) -> list[WrittenReport]:
     """Write the reports of several planned windows of a stage, two at a time; the first goes alone when it has to freeze the baseline."""
-    run = partial(run_window_report, settings, start=start, stage=stage, github=github, on_progress=on_progress)
+    run = partial(
+        run_window_report,
+        settings,
+        start=start,
+        stage=stage,
+        github=github,
+        on_progress=on_progress,
+    )
     alone = 0 if settings.paths.baseline_counts.exists() else 1
     written = [run(label) for label in labels[:alone]]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as workers:
@@ -89,7 +98,9 @@ def run_window_reports(
             raise
 
 
-def run_baseline_report(settings: Settings, *, on_progress: Progress | None = None) -> WrittenReport:
+def run_baseline_report(
+    settings: Settings, *, on_progress: Progress | None = None
+) -> WrittenReport:
     """Freeze the baseline and write its report."""
     return _run(
         settings,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.decision.controls.pace import is_class_rate, kind_of
 from analysis.formatting import change_of, interval_of, share
-from analysis.metrics import Metric
+from analysis.metrics import CLASS_RATE
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.controls.comparison import (
     ControlComparison,
@@ -60,7 +59,7 @@ def controls_object(evaluation: ClaimEvaluation, level: float) -> dict[str, Any]
             "class_movement": untouched.class_movement if untouched else None,
             "share": choice.of or None,
             "why_none": None
-            if untouched or not _matters(evaluation.metric)
+            if untouched or not evaluation.metric.depends_on_provider
             else choice.why_none or "fewer than two move alike",
             "sentence": controls_sentence(evaluation, level),
         },
@@ -78,7 +77,7 @@ def controls_sentence(evaluation: ClaimEvaluation, level: float) -> str | None:
     if (
         not isinstance(found, ControlComparison)
         or found.difference is None
-        or not _matters(evaluation.metric)
+        or not evaluation.metric.depends_on_provider
     ):
         return None
     if found.untouched is None:
@@ -91,7 +90,7 @@ def controls_sentence(evaluation: ClaimEvaluation, level: float) -> str | None:
         _moved_sentence
         if found.moved
         else _class_sentence
-        if is_class_rate(evaluation.metric)
+        if evaluation.metric.kind is CLASS_RATE
         else _still_sentence
     )
     return told(found, evaluation, level) + _dropped(found.untouched)
@@ -201,10 +200,6 @@ def _numbers(
         "interval": list(comparison.interval(level)),
         "p_value": p,
     }
-
-
-def _matters(metric: Metric) -> bool:
-    return kind_of(metric) is not None or is_class_rate(metric)
 
 
 def _what_moved(untouched: ControlGroup) -> str:

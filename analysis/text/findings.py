@@ -19,7 +19,7 @@ from analysis.formatting import (
     share,
     value_of,
 )
-from analysis.metrics import Metric
+from analysis.metrics import TRAFFIC, Metric
 from analysis.text.controls import adjusted_words
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def _no_data(finding: Finding) -> str:
     if min(compared) >= FEWEST_N and comparison.difference is None:
         return f"{subject}: no {among} after the deploy have the source and tenant of any before it, so nothing can be compared"
     if not evaluation.enough_calls:
-        if evaluation.metric.table == "hours":
+        if evaluation.metric.kind is TRAFFIC:
             compared, among = (comparison.baseline_y, comparison.post_y), "calls"
         elif min(compared) >= FEWEST_N:  # enough came, but few of them can be compared
             compared = comparison.common_baseline.n, comparison.common_post.n

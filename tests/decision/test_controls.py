@@ -9,7 +9,6 @@ import pytest
 from analysis.config import load_settings
 from analysis.counting.scope import Cycle
 from analysis.decision.claims import Arms, evaluate_claim
-from analysis.decision.controls.pace import is_class_rate, kind_of
 from analysis.decision.controls.selection import (
     ControlGroup,
     busy_features,
@@ -160,7 +159,7 @@ def test_the_provider_is_the_family_of_the_name(model, provider):
 
 # ---- which metrics ----------------------------------------------------------------------------------------------------
 def test_every_metric_knows_what_the_provider_does_to_it():
-    paced = {metric.name for metric in METRICS if kind_of(metric)}
+    paced = {metric.name for metric in METRICS if metric.provider_effect}
     assert paced == {
         "latency_mean",
         "rmst",
@@ -169,9 +168,7 @@ def test_every_metric_knows_what_the_provider_does_to_it():
         "error_rate",
         *(f"slower_than_p{p}" for p in (50, 90, 95, 99)),
     }
-    untold = {
-        metric.name for metric in METRICS if not kind_of(metric) and not is_class_rate(metric)
-    }
+    untold = {metric.name for metric in METRICS if not metric.depends_on_provider}
     assert untold == {
         "output_tokens_mean",
         "total_tokens_mean",

@@ -290,12 +290,8 @@ def test_a_cliff_has_moved_when_it_is_later_and_its_claim_failed(state, before, 
     assert moved_cliffs(cliffs, [step3(state)]) == (
         (MovedCliff("step3", before, after),) if moves else ()
     )
-    assert (
-        moved_cliffs(
-            cliffs, [replace(step3(state), claim=claim("falls", "error_rate", feature="step3"))]
-        )
-        == ()
-    )
+    of_all_errors = finding(state, claim("falls", "error_rate", feature="step3"), FELL)
+    assert moved_cliffs(cliffs, [of_all_errors]) == ()
 
 
 def test_a_cliff_is_looked_for_in_parts_and_patterns_too_and_named_once():

@@ -167,7 +167,9 @@ def test_a_failure_leaves_a_page_and_the_good_report(rollout, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "report.html").write_text("the good one")
     monkeypatch.setattr(
-        reports, "run_notebook", raise_(DataNotTrusted("row 7 holds <b>text</b> of anna@example.com"))
+        reports,
+        "run_notebook",
+        raise_(DataNotTrusted("row 7 holds <b>text</b> of anna@example.com")),
     )
     with pytest.raises(DataNotTrusted):
         run_window_report(settings, "24h", **QUIET)

@@ -192,7 +192,9 @@ def test_prompts_and_answers_are_never_read(store, tmp_path, monkeypatch):
 def test_a_window_is_looked_up_by_the_store_s_index(store, engine):
     window = Window(DEPLOYED_AT, DEPLOYED_AT + timedelta(hours=1))
     statement = engine.queries.statement("latency_counts", GRID.parameters(window))
-    plan = "\n".join(row[0] for row in store.database.execute("EXPLAIN " + statement.text_with_values()))
+    plan = "\n".join(
+        row[0] for row in store.database.execute("EXPLAIN " + statement.text_with_values())
+    )
     assert f'("{STARTS[store.name]}" >= ' in plan.replace(
         f"({STARTS[store.name]} ", f'("{STARTS[store.name]}" '
     )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.counting.scope import Scope
-from analysis.decision.controls.pace import SLOWNESS, CallsByLatency, is_class_rate, kind_of
+from analysis.decision.controls.pace import SLOWNESS, CallsByLatency
 from analysis.decision.controls.selection import ControlSelection
-from analysis.metrics import Metric
+from analysis.metrics import CLASS_RATE, Metric, ProviderEffect
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.controls.adjustment import compare_adjusted
 from analysis.statistics.controls.comparison import (
@@ -31,7 +31,6 @@ from analysis.statistics.controls.index import (
     weigh_control,
 )
 from analysis.statistics.controls.proportional import (
-    Kind,
     TimedCalls,
     proportional_factor,
     proportional_share,
@@ -64,13 +63,13 @@ class Guard:
         hours: tuple[int, int],
     ) -> ControlComparison:
         """The plain comparison of these sides beside the adjusted and the proportional one, where the provider's pace matters."""
-        if plain.difference is None or not (kind_of(metric) or is_class_rate(metric)):
+        if plain.difference is None or not metric.depends_on_provider:
             return combine_comparisons(plain)
         index, dropped = self.index_of(scope, hours)
         if index is None:
             return combine_comparisons(plain)
         target = standardise(*sides, first_hour=self._first_hour(hours))
-        judge = self._vetoed if is_class_rate(metric) else self._adjusted
+        judge = self._vetoed if metric.kind is CLASS_RATE else self._adjusted
         return judge(plain, target, index, dropped, scope=scope, metric=metric, hours=hours)
 
     def compare_pretended(
@@ -84,7 +83,7 @@ class Guard:
         hours: tuple[int, int],
     ) -> Comparison:
         """The same at a pretended deploy inside the baseline. What the same errors did elsewhere is not asked: it only silences."""
-        kind = kind_of(metric)
+        kind = metric.provider_effect
         index, dropped = (
             self.index_of(scope, hours) if kind and plain.difference is not None else (None, ())
         )
@@ -92,7 +91,7 @@ class Guard:
         if index is None:
             return plain
         target = standardise(*sides, first_hour=deploy.first_hour)
-        adjusted = None if is_class_rate(metric) else compare_adjusted(plain, target, index)
+        adjusted = None if metric.kind is CLASS_RATE else compare_adjusted(plain, target, index)
         baseline = self._by_latency[0].of(scope, metric, hours) if index.moved else []
         proportional = (
             _at_pace(plain, kind, metric, baseline, baseline, pace_of(index, target))
@@ -162,7 +161,9 @@ class Guard:
         """A metric of time: the adjusted comparison decides while the untouched features stand still."""
         adjusted = compare_adjusted(plain, target, index)
         proportional = (
-            self._at_pace(plain, kind_of(metric), scope, metric, hours, pace_of(index, target))
+            self._at_pace(
+                plain, metric.provider_effect, scope, metric, hours, pace_of(index, target)
+            )
             if index.moved
             else None
         )
@@ -186,7 +187,7 @@ class Guard:
         hours: tuple[int, int],
     ) -> ControlComparison:
         """An error class: the plain comparison decides; where pace or class moved elsewhere, it must hold beside that too."""
-        kind, corrections = kind_of(metric), []
+        kind, corrections = metric.provider_effect, []
         factor = self._class_factor(index.names, metric, hours)
         if factor is not None:
             corrections.append(ProportionalComparison(plain, factor))
@@ -225,7 +226,7 @@ class Guard:
     def _at_pace(
         self,
         plain: Comparison,
-        kind: Kind,
+        kind: ProviderEffect,
         scope: Scope,
         metric: Metric,
         hours: tuple[int, int],
@@ -276,7 +277,7 @@ class Guard:
 
 def _at_pace(
     plain: Comparison,
-    kind: Kind,
+    kind: ProviderEffect,
     metric: Metric,
     baseline: Sequence[TimedCalls],
     post: Sequence[TimedCalls],

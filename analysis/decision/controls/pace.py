@@ -2,51 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
 
 from analysis.counting.load import Arm
 from analysis.counting.scope import Cycle, Scope
-from analysis.metrics import OUTCOME_CODES, Metric
-from analysis.statistics.controls.proportional import Kind, TimedCalls
+from analysis.metrics import OUTCOME_CODES, TIME, TIMEOUT, Metric
+from analysis.statistics.controls.proportional import TimedCalls
 
 SLOWNESS = Metric(
-    "slowness",
-    "capped time",
-    "time of answers and timeouts, cut at the feature's cap or its baseline's p99",
-    "up",
-    "ms",
-    "hourly",
-    y="capped_ms * (outcome <= 1)",
-    n="timed_calls * (outcome <= 1)",
-    yy="capped_ms_2 * (outcome <= 1)",
-    yn="capped_ms * (outcome <= 1)",
+    name="slowness",
+    words="capped time",
+    kind=TIME,
+    y=lambda column: column("capped_ms") * (column("outcome") <= 1),
+    n=lambda column: column("timed_calls") * (column("outcome") <= 1),
+    yy=lambda column: column("capped_ms_2") * (column("outcome") <= 1),
 )
-"""What the slowness index is made of; outcome 0 is an answer, 1 a timeout."""
-
-_TIMES: Mapping[str, Kind] = {
-    "latency_mean": "time",
-    "rmst": "restricted time",
-    "time_per_success": "time per success",
-}
-_CLASSES: Mapping[str, Kind] = {"timeout_rate": "timeouts", "error_rate": "failures"}
-_SLOWER = "slower_than_"
-
-
-def kind_of(metric: Metric) -> Kind | None:
-    """How a slower provider changes the metric; None where only the same class elsewhere can say, and where it changes nothing."""
-    if metric.name.startswith(_SLOWER):
-        return "slower than"
-    return _TIMES.get(metric.name) or _CLASSES.get(metric.name)
-
-
-def is_class_rate(metric: Metric) -> bool:
-    """Whether it is the rate of an error class, or of all errors: the plain comparison decides there."""
-    return (
-        metric.table == "hourly" and metric.unit == "share" and not metric.name.startswith(_SLOWER)
-    )
+"""What the slowness index is made of: time of answers (outcome 0) and timeouts (1), cut at the feature's tau."""
 
 
 class CallsByLatency:
@@ -125,7 +98,7 @@ class CallsByLatency:
 
         latency = self._arm.latency
         caps = {feature: float(cliff.at_ms) for feature, cliff in find_cliffs(latency).items()}
-        timeouts = latency.rows[latency.rows["outcome"] == OUTCOME_CODES["timeout"]]
+        timeouts = latency.rows[latency.rows["outcome"] == OUTCOME_CODES[TIMEOUT]]
         for feature, counted in timeouts.groupby("feature"):
             ordered = counted.sort_values("latency_ms")
             middle = np.searchsorted(ordered["calls"].cumsum(), ordered["calls"].sum() / 2)
@@ -133,13 +106,10 @@ class CallsByLatency:
         return caps
 
     def _limit(self, feature: str, metric: Metric) -> float:
-        """The threshold of slower_than, else tau of a restricted mean; nan for a feature that has none."""
-        column = (
-            f"{metric.name.removeprefix(_SLOWER)}_ms"
-            if metric.name.startswith(_SLOWER)
-            else "tau_ms"
-        )
-        return self._limits.get(feature, {}).get(column, np.nan)
+        """The metric's threshold or tau for a feature, ms; nan where there is none."""
+        if metric.limit_column is None:
+            return np.nan
+        return self._limits.get(feature, {}).get(metric.limit_column, np.nan)
 
     @cached_property
     def _limits(self) -> dict[str, dict[str, float]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.counting.scope import Scope
-from analysis.metrics import Metric, metric_named
+from analysis.metrics import CLASS_RATE, SLOW_SHARE, Metric, metric_named
 from analysis.report.figures import claims as claim_figures
 from analysis.report.figures import hours as hour_figures
 from analysis.report.figures import latency as latency_figures
@@ -162,7 +162,7 @@ def card_metric(look: Look, feature: str) -> Metric:
     )
     metrics = (metric_named(name, look.arms.user_classes) for name in named if name)
     return next(
-        (metric for metric in metrics if metric.unit == "share" and metric.table == "hourly"),
+        (metric for metric in metrics if metric.kind in (CLASS_RATE, SLOW_SHARE)),
         metric_named("error_rate"),
     )
 

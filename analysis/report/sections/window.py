@@ -10,6 +10,7 @@ from analysis import clock
 from analysis.counting.scope import Scope
 from analysis.errors import WrongUse
 from analysis.history.stages import find_marks
+from analysis.metrics import SLOW_SHARE, TIME
 from analysis.report.figures.picture import Picture
 from analysis.report.prepared.values import Mark
 from analysis.report.rendering import Section, anchor_of, render
@@ -191,12 +192,12 @@ class WindowSections:
         timed = [
             part.evaluation
             for part in found
-            if part.evaluation and part.evaluation.metric.unit == "ms"
+            if part.evaluation and part.evaluation.metric.kind is TIME
         ]
         others = [
             part.evaluation
             for part in found
-            if part.evaluation and part.evaluation.metric.name.startswith("slower_than")
+            if part.evaluation and part.evaluation.metric.kind is SLOW_SHARE
         ]
         pictures = [
             slowness_picture(evaluation, marks=self.marks)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from analysis.metrics import ProviderEffect
 from analysis.statistics.totals import Floats
 
-Kind = Literal["time", "restricted time", "time per success", "timeouts", "failures", "slower than"]
 HALF_AN_EVENT = 0.5
 FASTEST = 0.1
 
@@ -37,7 +36,11 @@ class TimedCalls:
 
 
 def proportional_factor(
-    kind: Kind, baseline: Sequence[TimedCalls], post: Sequence[TimedCalls], *, movement: float
+    kind: ProviderEffect,
+    baseline: Sequence[TimedCalls],
+    post: Sequence[TimedCalls],
+    *,
+    movement: float,
 ) -> float:
     """What the baseline's metric is multiplied by when the provider's pace moved by `movement` (0.25: a quarter more time).
 
@@ -71,14 +74,16 @@ def proportional_factor(
     return _value(kind, post, 1.0) / _value(kind, post, 1.0 / pace)
 
 
-def proportional_share(kind: Kind, baseline: Sequence[TimedCalls], *, movement: float) -> float:
+def proportional_share(
+    kind: ProviderEffect, baseline: Sequence[TimedCalls], *, movement: float
+) -> float:
     """The share of calls that the events of `kind` become at the new pace; for a baseline that had none."""
     n = sum(_every(calls).sum() for calls in baseline)
     y = sum(float(np.sum(_COUNTED[kind](calls, max(1.0, 1.0 + movement)))) for calls in baseline)
     return y / n if n > 0 else 0.0
 
 
-def _value(kind: Kind, groups: Sequence[TimedCalls], pace: float) -> float:
+def _value(kind: ProviderEffect, groups: Sequence[TimedCalls], pace: float) -> float:
     """sum(y) / sum(n) at that pace; 1 without calls."""
     y = sum(float(np.sum(_COUNTED[kind](calls, pace))) for calls in groups)
     n = sum(
@@ -133,7 +138,7 @@ def _slower(calls: TimedCalls, pace: float) -> Floats:
     return calls.succeeded * _beyond(calls, pace, calls.limit_ms) + calls.timed_out + calls.failed
 
 
-_COUNTED: dict[Kind, Callable[[TimedCalls, float], Floats]] = {
+_COUNTED: dict[ProviderEffect, Callable[[TimedCalls, float], Floats]] = {
     "time": _time,
     "restricted time": _restricted_time,
     "time per success": _time,
@@ -141,4 +146,4 @@ _COUNTED: dict[Kind, Callable[[TimedCalls, float], Floats]] = {
     "failures": _failures,
     "slower than": _slower,
 }
-_EVENTS: frozenset[Kind] = frozenset({"timeouts", "failures", "slower than"})
+_EVENTS: frozenset[ProviderEffect] = frozenset({"timeouts", "failures", "slower than"})
