@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from analysis.claim_kinds import CLAIM_KINDS, ClaimKind, claim_kind
 from analysis.config.kinds import (
     ClassName,
     Duration,
@@ -29,7 +30,6 @@ from analysis.errors import WrongUse
 from analysis.paths import OutputPaths
 from analysis.window import parse_duration
 
-CLAIMS = ("falls", "rises", "stays_zero", "no_worse", "below")
 CRON_BUDGET_MS = 240_000  # the application's own default
 
 
@@ -96,7 +96,7 @@ class Claim(Table):
     feature: Text | None = Field(None, examples=["signature.context"])
     source: Text | None = Field(None, examples=["background-job/*"])
     metric: Text | None = Field(None, examples=["timeout_rate"])
-    claim: Annotated[Text, one_of(*CLAIMS)] | None = Field(None, examples=["falls"])
+    claim: Annotated[Text, one_of(*CLAIM_KINDS)] | None = Field(None, examples=["falls"])
     by: Share | None = Field(None, examples=[0.5])
     margin: Annotated[Number, number(above=0, most=10)] | None = Field(None, examples=[0.1])
     limit: Annotated[Number, number(above=0)] | None = Field(None, examples=[30000])
@@ -105,6 +105,21 @@ class Claim(Table):
     smallest_useful: Share | None = Field(None, examples=[0.1])
     critical: Flag = Field(False, examples=[True])
     any_of: tuple["Claim", ...] = ()
+
+    @property
+    def kind(self) -> ClaimKind:
+        """What kind of claim it is."""
+        return claim_kind(self.claim)
+
+    @property
+    def size(self) -> float | None:
+        """The size that its kind reads: `by`, `margin` or `limit`."""
+        return {"by": self.by, "margin": self.margin, "limit": self.limit}[self.kind.size_key]
+
+    @property
+    def parts(self) -> tuple["Claim", ...]:
+        """The single claims: the parts of any_of, else the claim itself."""
+        return self.any_of or (self,)
 
 
 class ErrorClass(Table):

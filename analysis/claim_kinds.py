@@ -1,0 +1,94 @@
+"""Every kind of claim is one record: which side is good, what the post value is compared with, and which rule decides.
+
+To add a kind, add a record to `CLAIM_KINDS`, and its words in text/. Code that treats kinds differently asks the record,
+never its name. `any_of` is no kind: its parts are claims of these kinds, and one that is met is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Side = Literal["less", "greater"]
+Null = Literal["change", "margin", "limit"]
+DecisionRule = Literal["look_bound", "one_sided", "no_event"]
+SizeKey = Literal["by", "margin", "limit"]
+OPPOSITE: Mapping[Side, Side] = {"less": "greater", "greater": "less"}
+
+
+@dataclass(frozen=True)
+class ClaimKind:
+    """One kind of claim about a metric.
+
+    Attributes
+    ----------
+    name : as written in rollout.toml; empty for UNDECLARED.
+    side : where the post value must lie, seen from the null value; None for the better side of the metric.
+    null : what the post value is compared with.
+
+        ``change``: the baseline, moved by the claimed size towards the good side (not moved without a size).
+        ``margin``: the baseline, moved by the allowed size towards the bad side.
+        ``limit``: a fixed number in the metric's unit, whatever the baseline; the post calls are taken as they came, not at
+        the baseline's mix.
+    rule : how it is decided.
+
+        ``look_bound``: met when the test crosses this look's bound (Holm over the family, shared over the looks); refuted at
+        the last look, when the interval excludes the required change.
+        ``one_sided``: met when the one-sided test on the good side holds at 5 %; refuted when the opposite does, at the last
+        look or at two looks running.
+        ``no_event``: met when there is no event and the one-sided upper bound of the rate lies below the limit (the
+        baseline's rate without one); refuted by the first event. For metrics that count events.
+    size_key : the key of a claim that holds its size.
+    size_example : what to write for a size that must be there; empty where it may be left out.
+    """
+
+    name: str
+    side: Side | None
+    null: Null
+    rule: DecisionRule
+    size_key: SizeKey
+    size_example: str = ""
+
+    def good_side(self, worse: Literal["up", "down"]) -> Side:
+        """Where the post value must lie, for a metric that gets worse in this direction."""
+        return self.side or ("less" if worse == "up" else "greater")
+
+    def harm_side(self, worse: Literal["up", "down"]) -> Side:
+        """The side opposite to the good one."""
+        return OPPOSITE[self.good_side(worse)]
+
+    def null_change(self, size: float | None, worse: Literal["up", "down"]) -> float:
+        """The null value relative to the baseline: -0.5 for "falls by half", 0.1 for "no worse by more than a tenth".
+
+        0 for a limit, whose null does not depend on the baseline.
+
+        >>> CLAIM_KINDS["falls"].null_change(0.5, "up"), CLAIM_KINDS["no_worse"].null_change(0.2, "down")
+        (-0.5, -0.2)
+        """
+        if self.null == "limit" or not size:
+            return 0.0
+        side = self.good_side(worse) if self.null == "change" else self.harm_side(worse)
+        return size if side == "greater" else -size
+
+
+CLAIM_KINDS: Mapping[str, ClaimKind] = {
+    kind.name: kind
+    for kind in (
+        ClaimKind("falls", "less", "change", "look_bound", "by"),
+        ClaimKind("rises", "greater", "change", "look_bound", "by"),
+        ClaimKind("stays_zero", "less", "limit", "no_event", "limit"),
+        ClaimKind(
+            "no_worse", None, "margin", "one_sided", "margin", "margin = 0.1 for ten percent"
+        ),
+        ClaimKind("below", "less", "limit", "one_sided", "limit", "limit = 30000 (ms)"),
+    )
+}
+"""The kinds by the name that a claim of rollout.toml gives."""
+UNDECLARED = ClaimKind("", None, "change", "look_bound", "by")
+"""A change that no claim covers, as the search over all features finds it."""
+
+
+def claim_kind(name: str | None) -> ClaimKind:
+    """The kind of that name; UNDECLARED without a name."""
+    return UNDECLARED if name is None else CLAIM_KINDS[name]
