@@ -1,4 +1,4 @@
-"""rollout says whether the deploy fixed it, whether it hurt anything, and whether it will last.
+"""rollout says whether the deploy fixed it, whether it broke anything, and whether it will last.
 
 >>> import analysis                                     # doctest: +SKIP
 >>> analysis.open("rollout.toml").look("24h").verdict   # doctest: +SKIP
