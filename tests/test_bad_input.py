@@ -125,7 +125,7 @@ def test_good_input_is_judged(compare):
         (
             {"days = 2": "start = 2026-01-31T00:00:00Z\nend = 2026-02-03T00:00:00Z"},
             (),
-            "after the deploy at 2026-02-02T23:10:16Z, so the windows overlap the baseline",
+            "is after the deploy at 2026-02-02T23:10:16Z; end the baseline at the deploy",
         ),
         (
             {},

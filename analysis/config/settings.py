@@ -1,31 +1,39 @@
-"""What rollout.toml says, checked and frozen. Attributes have the keys' names; arrays of tables are plural."""
+"""What rollout.toml says, checked and frozen. Attributes have the keys' names; lists are plural."""
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
+from annotated_types import Ge, Gt, Le
 from pydantic import Field
 
 from analysis.claim_kinds import CLAIM_KINDS, ClaimKind, claim_kind
-from analysis.config.kinds import (
+from analysis.config.deployment_settings import (
+    Application,
+    Deployment,
+    Knob,
+    Ledger,
+    Preflight,
+    Smoke,
+)
+from analysis.config.value_types import (
     ClassName,
+    ControlChoice,
     Duration,
     Flag,
     FolderName,
     Instant,
     Milliseconds,
     Number,
+    OneOrMore,
     PositiveDuration,
     Share,
     Table,
     Text,
     VariableName,
     Whole,
-    listed,
-    number,
     one_of,
 )
-from analysis.config.steps import Application, Controls, Deployment, Knob, Ledger, Preflight, Smoke
 from analysis.errors import WrongUse
 from analysis.paths import OutputPaths
 from analysis.window import parse_duration
@@ -33,21 +41,26 @@ from analysis.window import parse_duration
 CRON_BUDGET_MS = 240_000  # the application's own default
 
 
+def _title(given: dict[str, Any]) -> str:
+    return str(given["name"])
+
+
 class Rollout(Table):
-    """[rollout]: which change is judged."""
+    """[rollout]: which change is judged. The title is the name where none is given."""
 
     name: FolderName = Field(examples=["phase-94"])
-    title: Text | None = Field(None, examples=["AI timeouts"])
+    title: Text = Field(default_factory=_title, examples=["AI timeouts"])
     deployed_at: Instant | None = Field(None, examples=["2026-02-02T23:10:16Z"])
     warm_up: Duration = Field(timedelta(0), examples=["5m"])
 
 
 class Source(Table):
-    """[source]: where the telemetry table is. `path` may hold * and is relative to the file's folder."""
+    """[source]: where the telemetry table is.
 
-    engine: Annotated[Text, one_of("duckdb", "postgres", "sqlalchemy", "spark")] = Field(
-        examples=["postgres"]
-    )
+    `path` may contain * and is relative to the folder of rollout.toml.
+    """
+
+    engine: Literal["duckdb", "postgres", "sqlalchemy", "spark"] = Field(examples=["postgres"])
     path: Text | None = Field(None, examples=["calls/*.parquet"])
     url_env: VariableName | None = Field(None, examples=["DATABASE_URL"])
     table: Text | None = Field(None, examples=["AIInteraction"])
@@ -58,7 +71,7 @@ class Source(Table):
 
 
 class Exclusion(Table):
-    """A stretch of the baseline that is left out, and why."""
+    """A part of the baseline that is left out, and why."""
 
     start: Instant = Field(alias="from", examples=["2026-01-30T08:00:00Z"])
     end: Instant = Field(alias="to", examples=["2026-01-30T09:30:00Z"])
@@ -68,19 +81,19 @@ class Exclusion(Table):
 class Baseline(Table):
     """[baseline]: whole days before the deploy, or a start and an end."""
 
-    days: Annotated[Whole, number(least=1, most=90)] = Field(7, examples=[7])
+    days: Annotated[Whole, Ge(1), Le(90)] = Field(7, examples=[7])
     start: Instant | None = Field(None, examples=["2026-01-26T00:00:00Z"])
     end: Instant | None = Field(None, examples=["2026-02-02T00:00:00Z"])
     exclude: tuple[Exclusion, ...] = ()
 
 
 class Monitoring(Table):
-    """[monitoring]: the planned looks, counted from the deploy, and how sure a verdict must be."""
+    """[monitoring]: the planned looks, counted from the deploy, and their error probabilities."""
 
     windows: tuple[Text, ...] = Field(("1h", "4h", "24h"), examples=[["1h", "4h", "24h"]])
     ingestion_delay: Duration = Field(timedelta(seconds=90), alias="settle", examples=["90s"])
     sustained_for: PositiveDuration = Field(timedelta(hours=6), examples=["6h"])
-    alpha: Annotated[Number, number(above=0, most=0.5)] = Field(0.05, examples=[0.05])
+    alpha: Annotated[Number, Gt(0), Le(0.5)] = Field(0.05, examples=[0.05])
     smallest_useful: Share = Field(0.1, examples=[0.1])
 
     @property
@@ -89,18 +102,28 @@ class Monitoring(Table):
         return tuple(parse_duration(label) for label in self.windows)
 
 
+class Controls(Table):
+    """[controls]: control features, which separate the provider's changes from the deploy's."""
+
+    use: ControlChoice = Field("auto", examples=["auto"])
+    never: Annotated[tuple[Text, ...], OneOrMore] = Field((), examples=[["chat.reply"]])
+
+
 class Claim(Table):
-    """An [[expectation]], a [[guardrail]], or a part of any_of (which has its claim's name, feature and source)."""
+    """An [[expectation]], a [[guardrail]], or a part of any_of.
+
+    A part has the name, the feature and the source of its claim where it says none itself.
+    """
 
     name: Text | None = Field(None, examples=["timeouts drop"])
     feature: Text | None = Field(None, examples=["signature.context"])
     source: Text | None = Field(None, examples=["background-job/*"])
     metric: Text | None = Field(None, examples=["timeout_rate"])
-    claim: Annotated[Text, one_of(*CLAIM_KINDS)] | None = Field(None, examples=["falls"])
+    claim: Annotated[Text, one_of(CLAIM_KINDS)] | None = Field(None, examples=["falls"])
     by: Share | None = Field(None, examples=[0.5])
-    margin: Annotated[Number, number(above=0, most=10)] | None = Field(None, examples=[0.1])
-    limit: Annotated[Number, number(above=0)] | None = Field(None, examples=[30000])
-    budget_ms: Milliseconds | None = Field(None, examples=[CRON_BUDGET_MS])
+    margin: Annotated[Number, Gt(0), Le(10)] | None = Field(None, examples=[0.1])
+    limit: Annotated[Number, Gt(0)] | None = Field(None, examples=[30000])
+    budget_ms: Milliseconds = Field(CRON_BUDGET_MS, examples=[CRON_BUDGET_MS])
     tau_ms: Milliseconds | None = Field(None, examples=[20000])
     smallest_useful: Share | None = Field(None, examples=[0.1])
     critical: Flag = Field(False, examples=[True])
@@ -123,14 +146,17 @@ class Claim(Table):
 
 
 class ErrorClass(Table):
-    """[[error_class]]: a class of errors of your own, tried before the shipped ones on the lower-cased message."""
+    """[[error_class]]: your own class of errors, tried before the shipped ones.
+
+    It is compared with the message in lower case.
+    """
 
     name: ClassName = Field(examples=["quota"])
-    contains: Annotated[tuple[Text, ...], listed()] = Field((), examples=[["quota exceeded"]])
+    contains: Annotated[tuple[Text, ...], OneOrMore] = Field((), examples=[["quota exceeded"]])
     pattern: Text | None = Field(None, examples=["^quota (hard|soft)"])
 
 
-class Contents(Table):
+class FileContents(Table):
     """The whole file."""
 
     rollout: Rollout = Field(examples=[{"name": "phase-94"}])
@@ -142,14 +168,24 @@ class Contents(Table):
     error_classes: tuple[ErrorClass, ...] = Field((), alias="error_class")
     application: Application = Field(default_factory=Application)
     preflights: tuple[Preflight, ...] = Field((), alias="preflight")
-    smokes: tuple[Smoke, ...] = Field((), alias="smoke")
+    smokes: tuple[Annotated[Smoke, Field(discriminator="kind")], ...] = Field((), alias="smoke")
     knobs: tuple[Knob, ...] = Field((), alias="knob")
     controls: Controls = Field(default_factory=Controls)
     deployment: Deployment = Field(default_factory=Deployment)
     ledger: Ledger = Field(default_factory=Ledger)
 
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Expectations and guardrails, in the file's order."""
+        return self.expectations + self.guardrails
 
-class Settings(Contents):
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the user's error classes, in the file's order."""
+        return tuple(error_class.name for error_class in self.error_classes)
+
+
+class Settings(FileContents):
     """The whole file, and where it lies."""
 
     path: Path
@@ -165,18 +201,13 @@ class Settings(Contents):
         """Where each output of this rollout lies."""
         return OutputPaths(self.outputs)
 
-    @property
-    def claims(self) -> tuple[Claim, ...]:
-        """Expectations and guardrails, in the file's order."""
-        return self.expectations + self.guardrails
-
     def window_length(self, label: str) -> timedelta:
-        """Return the length of a planned window, however it is written; refuse one that is not planned."""
+        """Return the length of a planned window, however it is written; refuse any other."""
         length = parse_duration(label)
         if length not in self.monitoring.lengths:
             planned = ", ".join(self.monitoring.windows)
             raise WrongUse(
-                f"window {label!r} is not among [monitoring].windows; take one of {planned}, "
-                "or a stretch of time (--from and --to; start and end in a notebook)"
+                f"window {label!r} is not among [monitoring].windows; use one of {planned}, "
+                "or a start and an end (--from and --to; start and end in a notebook)"
             )
         return length

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from analysis.config import Settings
-from analysis.config.steps import Knob
+from analysis.config.deployment_settings import Knob
 from analysis.counting.scope import Scope
 from analysis.decision.findings import Finding
 from analysis.text.findings import finding_sentence

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from analysis.config.steps import Smoke
+from analysis.config.deployment_settings import HttpSmoke, Smoke
 from analysis.deployment.sending import Answer
 from analysis.errors import StepFailed
 
@@ -66,11 +66,11 @@ def find_fault(check: Smoke, answer: Answer) -> str | None:
     """Say what is wrong with an answer; None when it is as expected."""
     if answer.problem:
         return answer.problem
-    expected = check.expect_status or range(200, 300)
-    if answer.status not in expected:
-        wanted = " or ".join(map(str, check.expect_status)) or "2xx"
+    wanted_status = check.expect_status if isinstance(check, HttpSmoke) else ()
+    if answer.status not in (wanted_status or range(200, 300)):
+        wanted = " or ".join(map(str, wanted_status)) or "2xx"
         return f"answered {answer.status}, expected {wanted}"
-    if check.expect_json is None:
+    if not isinstance(check, HttpSmoke) or check.expect_json is None:
         return None
     if answer.content is None:
         return "answered something that is not JSON"

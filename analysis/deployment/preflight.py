@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from analysis.config.deployment_settings import Preflight
 from analysis.config.settings import Settings
-from analysis.config.steps import Preflight
 from analysis.deployment.checkout import changed_files, commit_of
 from analysis.errors import StepFailed, WrongUse
 from analysis.history.ledger import open_ledger

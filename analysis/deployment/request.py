@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from analysis.config.kinds import VARIABLE
-from analysis.config.steps import Request, Smoke
+from analysis.config.deployment_settings import Request, Smoke
+from analysis.config.value_types import VARIABLE
 from analysis.errors import WrongUse
 
 _LEADING_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")

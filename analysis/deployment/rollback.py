@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.config.deployment_settings import Knob
 from analysis.config.settings import Settings
-from analysis.config.steps import Knob
 from analysis.counting.scope import Scope
 from analysis.history import knobs, stages
 from analysis.history.ledger import Event, History

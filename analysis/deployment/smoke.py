@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from analysis import clock
+from analysis.config.deployment_settings import Request, Smoke
 from analysis.config.settings import Settings
-from analysis.config.steps import Smoke
 from analysis.deployment.deployment import newest_preview
 from analysis.deployment.evidence import (
     SmokeReport,
@@ -81,7 +81,8 @@ def _preview_url(settings: Settings, environment: str) -> str | None:
 def _refuse_missing(checks: list[Smoke], preview_url: str | None) -> None:
     """Name every environment variable that is not set before anything is sent."""
     for check in checks:
-        requests = [request for request in (check, check.trigger) if request is not None]
+        trigger = getattr(check, "trigger", None)
+        requests = [check] if isinstance(check, Request) else [trigger] if trigger else []
         for request in requests:
             for name in missing_variables(request, os.environ, preview_url=preview_url):
                 raise WrongUse(
@@ -209,5 +210,6 @@ def _say_try(check: Smoke, number: int, n_matches: int, together_s: float) -> st
 
 
 def _shown_url(check: Smoke) -> str | None:
-    url = check.url or (check.trigger.url if check.trigger else None)
+    request = check if isinstance(check, Request) else check.trigger
+    url = request.url if request else None
     return url.split("?")[0].split("#")[0] if url else None

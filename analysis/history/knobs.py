@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from analysis import clock
-from analysis.config.kinds import nearest
+from analysis.config.deployment_settings import Knob
 from analysis.config.settings import Settings
-from analysis.config.steps import Knob
+from analysis.config.value_types import meant_name
 from analysis.errors import WrongUse
 from analysis.history import stages
 from analysis.history.ledger import History, open_ledger
@@ -38,10 +38,11 @@ def set_knob(settings: Settings, name: str, value: str, *, at: datetime | None =
     """Record that an environment variable was turned at `at` (now), which begins a new stage at the next whole hour."""
     known = tuple(dict.fromkeys(knob.env for knob in settings.knobs if knob.env))
     if name not in known:
-        mend = (
-            f"did you mean {nearest(name, known)!r}?" if known else "rollout.toml has no [[knob]]"
-        )
-        raise WrongUse(f"{quote(name)} is the env of no [[knob]]; {mend}")
+        if not known:
+            raise WrongUse("rollout.toml has no [[knob]] with an env; add one first")
+        meant = meant_name(name, known)
+        question = f"; did you mean {meant!r}?" if meant else f" (known: {', '.join(known)})"
+        raise WrongUse(f"{quote(name)} is not the env of a [[knob]]{question}")
     ledger = open_ledger(settings)
     with ledger.locked():
         history = ledger.read()

@@ -302,7 +302,7 @@ def test_without_a_time_it_is_turned_now(settings, clock_file):
             "VERIFIER_CAPS",
             "1",
             None,
-            r"'VERIFIER_CAPS' is the env of no \[\[knob\]\]; did you mean 'VERIFIER_CAP'\?",
+            r"'VERIFIER_CAPS' is not the env of a \[\[knob\]\]; did you mean 'VERIFIER_CAP'\?",
         ),
         ("VERIFIER_CAP", "many", None, "VERIFIER_CAP = 'many' is no number"),
         ("VERIFIER_CAP", "inf", None, "is no number"),

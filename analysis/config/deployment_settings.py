@@ -1,29 +1,31 @@
-"""The tables of rollout.toml around the verdict: preflight, smoke checks, knobs, controls, deployment, ledger."""
+"""The tables of rollout.toml for the steps around the verdict: preflight, deploy, smoke, knobs."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field
 
-from analysis.config.kinds import (
-    ControlChoice,
+from analysis.config.value_types import (
     Flag,
+    HttpStatus,
     JsonObject,
     KnobValue,
     Milliseconds,
+    OneOrMore,
     PositiveDuration,
+    RequestUrl,
     Share,
     Table,
+    Template,
     Text,
     VariableName,
     Whole,
-    listed,
-    number,
-    one_of,
 )
 
-FINDINGS = ("met", "not_met", "worse", "undecided", "no_data")
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+Environment = Literal["production", "preview"]
+Finding = Literal["met", "not_met", "worse", "undecided", "no_data"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
 
 
 def _read_when(value: Any) -> Any:
@@ -31,10 +33,10 @@ def _read_when(value: Any) -> Any:
 
 
 class Application(Table):
-    """[application]: the checkout in which preflight runs, and what makes a schema push due."""
+    """[application]: the checkout in which preflight runs, and which files need a schema push."""
 
     checkout: Text = Field(".", examples=["../app"])
-    schema_paths: Annotated[tuple[Text, ...], listed()] = Field(
+    schema_paths: Annotated[tuple[Text, ...], OneOrMore] = Field(
         (), examples=[["prisma/schema.prisma"]]
     )
     base_ref: Text = Field("origin/main", examples=["origin/main"])
@@ -54,36 +56,48 @@ class Preflight(Table):
 class Request(Table):
     """A request that a smoke check sends; ${VARIABLES} are still unexpanded."""
 
-    method: Annotated[Text, one_of(*METHODS)] = Field("GET", examples=["POST"])
-    url: Text = Field(examples=["${APP_URL}/api/health"])
-    headers: dict[str, Text] = Field({}, examples=[{"Authorization": "Bearer ${SECRET}"}])
+    method: Method = Field("GET", examples=["POST"])
+    url: RequestUrl = Field(examples=["${APP_URL}/api/health"])
+    headers: dict[str, Template] = Field({}, examples=[{"Authorization": "Bearer ${SECRET}"}])
     body: JsonObject | None = Field(None, examples=[{"draft": "latest"}])
 
 
-class Smoke(Table):
-    """[[smoke]]: a check of the running application. Which keys it has depends on its kind."""
+class _SmokeCheck(Table):
+    """What every [[smoke]] has; no `environment` means that it runs against each."""
 
     name: Text = Field(examples=["health answers"])
-    kind: Annotated[Text, one_of("http", "overlap", "completes")] = Field(examples=["http"])
-    environment: Annotated[Text, one_of("production", "preview")] | None = Field(
-        None, examples=["production"]
-    )
+    environment: Environment | None = Field(None, examples=["production"])
     timeout: PositiveDuration = Field(timedelta(seconds=20), examples=["20s"])
-    method: Annotated[Text, one_of(*METHODS)] = Field("GET", examples=["GET"])
-    url: Text | None = Field(None, examples=["${APP_URL}/api/health"])
-    headers: dict[str, Text] = Field({}, examples=[{"Authorization": "Bearer ${SECRET}"}])
-    body: JsonObject | None = Field(None, examples=[{"draft": "latest"}])
-    expect_status: Annotated[
-        tuple[Annotated[Whole, number(least=100, most=599)], ...], listed()
-    ] = Field((), examples=[[200]])
+
+
+class HttpSmoke(_SmokeCheck, Request):
+    """[[smoke]] kind = "http": one request, and what must come back."""
+
+    kind: Literal["http"] = Field(examples=["http"])
+    expect_status: Annotated[tuple[HttpStatus, ...], OneOrMore] = Field((), examples=[[200]])
     expect_json: JsonObject | None = Field(None, examples=[{"success": True}])
-    calls: Annotated[Whole, number(least=2, most=50)] = Field(2, examples=[2])
-    matches: Annotated[Whole, number(least=0, most=50)] = Field(1, examples=[1])
-    match_json: JsonObject | None = Field(None, examples=[{"skipped": True}])
-    feature: Text | None = Field(None, examples=["draft.verify.email.step3"])
+
+
+class OverlapSmoke(_SmokeCheck, Request):
+    """[[smoke]] kind = "overlap": calls at the same moment, of which exactly `matches` match."""
+
+    kind: Literal["overlap"] = Field(examples=["overlap"])
+    calls: Annotated[Whole, Ge(2), Le(50)] = Field(2, examples=[2])
+    matches: Annotated[Whole, Ge(0), Le(50)] = Field(1, examples=[1])
+    match_json: JsonObject = Field(examples=[{"skipped": True}])
+
+
+class CompletesSmoke(_SmokeCheck):
+    """[[smoke]] kind = "completes": a successful call of the feature is written, once triggered."""
+
+    kind: Literal["completes"] = Field(examples=["completes"])
+    feature: Text = Field(examples=["draft.verify.email.step3"])
     trigger: Request | None = Field(
         None, examples=[{"method": "POST", "url": "${APP_URL}/api/drafts"}]
     )
+
+
+Smoke = HttpSmoke | OverlapSmoke | CompletesSmoke
 
 
 class When(Table):
@@ -93,11 +107,11 @@ class When(Table):
     feature: Text | None = Field(None, examples=["signature.context"])
     source: Text | None = Field(None, examples=["background-job/*"])
     metric: Text | None = Field(None, examples=["rmst"])
-    finding: Annotated[Text, one_of(*FINDINGS)] | None = Field(None, examples=["worse"])
+    finding: Finding | None = Field(None, examples=["worse"])
 
 
-class Slice(Table):
-    """A time limit cut from a budget: min(cap, max(min, floor(total * share))), share held between 0.05 and 0.8."""
+class TimeoutSlice(Table):
+    """A timeout cut from a budget: min(cap, max(min, floor(total * share))), share in 0.05-0.8."""
 
     cap_ms: Milliseconds = Field(examples=[45000])
     min_ms: Milliseconds = Field(examples=[8000])
@@ -106,14 +120,16 @@ class Slice(Table):
 
     @property
     def timeout_ms(self) -> int:
-        """The time limit that results."""
-        return min(
-            self.cap_ms, max(self.min_ms, int(self.total_ms * min(max(self.share, 0.05), 0.8)))
-        )
+        """The timeout that results."""
+        share = min(max(self.share, 0.05), 0.8)
+        return min(self.cap_ms, max(self.min_ms, int(self.total_ms * share)))
 
 
 class Knob(Table):
-    """[[knob]]: a step back that is offered when a claim fails; `env` first, `code` only when no variable can do it."""
+    """[[knob]]: a step back that is offered when a claim fails.
+
+    `env` names the variable to turn; `code` says what to change where no variable can do it.
+    """
 
     when: Annotated[When, BeforeValidator(_read_when)] = Field(examples=["timeouts drop"])
     env: VariableName | None = Field(None, examples=["OPENAI_TIMEOUT_MS_CAP"])
@@ -121,7 +137,7 @@ class Knob(Table):
     old: KnobValue | None = Field(None, alias="from", examples=[45000])
     new: KnobValue | None = Field(None, alias="to", examples=[30000])
     cap_ms: Milliseconds | None = Field(None, examples=[30000])
-    slice: Slice | None = Field(
+    slice: TimeoutSlice | None = Field(
         None, examples=[{"cap_ms": 45000, "min_ms": 8000, "share": 0.25, "total_ms": 120000}]
     )
     note: Text | None = Field(None, examples=["costs some slow answers"])
@@ -133,15 +149,8 @@ class Knob(Table):
 
     @property
     def new_cap_ms(self) -> int | None:
-        """The time limit after the turn, when the file says it."""
+        """The timeout after the turn, when the file says it."""
         return self.slice.timeout_ms if self.slice else self.cap_ms
-
-
-class Controls(Table):
-    """[controls]: untouched features that tell the provider's day from the deploy."""
-
-    use: ControlChoice = Field("auto", examples=["auto"])
-    never: Annotated[tuple[Text, ...], listed()] = Field((), examples=[["chat.reply"]])
 
 
 class Deployment(Table):

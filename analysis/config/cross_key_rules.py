@@ -1,0 +1,187 @@
+"""Rules of rollout.toml that concern more than one key. Each yields every mistake that it finds."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from analysis.clock import iso
+from analysis.config.claim_rules import claim_mistakes
+from analysis.config.mistake import Mistake
+from analysis.config.owned_keys import KeyOwner, Need, owned_key_mistakes
+from analysis.config.settings import FileContents
+from analysis.config.value_types import meant_name, unknown_name
+from analysis.errors import WrongUse
+from analysis.metrics import METRICS, Metric
+from analysis.window import HOUR, format_duration, parse_duration
+
+SOURCE_OWNERS = (
+    KeyOwner("path", "engine", ("duckdb", "spark")),
+    KeyOwner("url_env", "engine", ("postgres", "sqlalchemy")),
+    KeyOwner("remote", "engine", ("spark",)),
+    KeyOwner("master", "engine", ("spark",)),
+)
+SOURCE_NEEDS = (
+    Need("engine", "duckdb", ("path",), 'path = "calls/*.parquet"'),
+    Need("engine", "postgres", ("url_env",), 'url_env = "DATABASE_URL"'),
+    Need("engine", "sqlalchemy", ("url_env",), 'url_env = "DATABASE_URL"'),
+    Need("engine", "spark", ("path", "table"), 'path = "calls/*.parquet"'),
+)
+
+
+def cross_key_mistakes(contents: FileContents, metrics: Mapping[str, Metric]) -> Iterator[Mistake]:
+    """Yield every mistake of a file whose keys and values are valid one by one."""
+    yield from owned_key_mistakes(
+        ("source",), contents.source, owners=SOURCE_OWNERS, needs=SOURCE_NEEDS
+    )
+    yield from _baseline_mistakes(contents)
+    yield from _window_mistakes(contents)
+    yield from _error_class_mistakes(contents)
+    yield from claim_mistakes(contents, metrics)
+    yield from _smoke_mistakes(contents)
+    yield from _knob_mistakes(contents, metrics)
+    yield from _repeated_names(contents)
+
+
+def _baseline_mistakes(contents: FileContents) -> Iterator[Mistake]:
+    baseline, deployed_at = contents.baseline, contents.rollout.deployed_at
+    given = baseline.model_fields_set
+    for one, other in (("start", "end"), ("end", "start")):
+        if one in given and other not in given:
+            yield Mistake(("baseline", one), f"needs {other} too; add it, or use only days")
+    if baseline.start and baseline.end:
+        if "days" in given:
+            yield Mistake(("baseline", "days"), "cannot go with start and end; remove one of them")
+        if baseline.end <= baseline.start:
+            problem = f"is not after start = {iso(baseline.start)}; write a later end"
+            yield Mistake(("baseline", "end"), problem)
+        elif deployed_at and baseline.end > deployed_at:
+            problem = f"is after the deploy at {iso(deployed_at)}; end the baseline at the deploy"
+            yield Mistake(("baseline", "end"), problem)
+    for number, exclusion in enumerate(baseline.exclude):
+        place = ("baseline", "exclude", number)
+        if exclusion.end <= exclusion.start:
+            problem = f"is not after from = {iso(exclusion.start)}; write a later time"
+            yield Mistake((*place, "to"), problem)
+        elif deployed_at and exclusion.start >= deployed_at:
+            problem = f"is not before the deploy at {iso(deployed_at)}; "
+            yield Mistake((*place, "from"), problem + "exclude hours of the baseline only")
+
+
+def _window_mistakes(contents: FileContents) -> Iterator[Mistake]:
+    place, warm_up = ("monitoring", "windows"), contents.rollout.warm_up
+    fix = "write windows such as '1h', '4h' or '1d'"
+    if not contents.monitoring.windows:
+        yield Mistake(place, 'is empty; write windows = ["1h", "4h", "24h"]', shows_value=False)
+    longest = timedelta(0)
+    for number, label in enumerate(contents.monitoring.windows):
+        try:
+            length = parse_duration(label)
+        except WrongUse:
+            yield Mistake((*place, number), f"is not a duration; {fix}")
+            continue
+        if length < HOUR or length % HOUR:
+            yield Mistake((*place, number), f"is not a number of whole hours; {fix}")
+        elif length == longest:
+            yield Mistake((*place, number), "repeats a window; write each window once")
+        elif length < longest:
+            problem = (
+                f"is shorter than {format_duration(longest)}; write the windows in rising order"
+            )
+            yield Mistake((*place, number), problem)
+        longest = max(longest, length)
+    if warm_up >= longest > timedelta(0):
+        problem = f"is not shorter than the longest window {format_duration(longest)}; shorten it"
+        yield Mistake(("rollout", "warm_up"), problem)
+
+
+def _error_class_mistakes(contents: FileContents) -> Iterator[Mistake]:
+    shipped = {metric.name for metric in METRICS}
+    for number, error_class in enumerate(contents.error_classes):
+        place = ("error_class", number)
+        if f"{error_class.name}_rate" in shipped:
+            yield Mistake((*place, "name"), "is a shipped class or metric; choose another name")
+        if not error_class.contains and error_class.pattern is None:
+            problem = "has neither contains nor pattern; add contains = "
+            yield Mistake(place, problem + '["words of the message"]')
+        for index, words in enumerate(error_class.contains):
+            if words != words.lower():
+                problem = "has capital letters, but messages are compared in lower case; "
+                yield Mistake((*place, "contains", index), f"{problem}write {words.lower()!r}")
+        if error_class.pattern is not None and (fault := _pattern_fault(error_class.pattern)):
+            yield Mistake((*place, "pattern"), fault)
+
+
+def _pattern_fault(pattern: str) -> str | None:
+    """Allow only patterns that PostgreSQL, DuckDB and Spark read alike."""
+    plain = re.sub(r"\\[.^$*+?()\[\]{}|/-]", "", pattern)
+    outside_classes = re.sub(r"\[\^?\]?[^\]]*\]", "", plain)
+    if pattern != pattern.lower():
+        return "has capital letters, but messages are compared in lower case; write lower case"
+    if "\\" in plain:
+        return "has an escape that engines read differently; write classes such as [0-9] or [a-z]"
+    if "." in outside_classes:
+        return "has a '.', which engines end at different places; write a class such as [^,]"
+    if "(?" in outside_classes:
+        return "has '(?', which engines read differently; write plain groups"
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return "is not a regular expression; check its brackets"
+    return None
+
+
+def _smoke_mistakes(contents: FileContents) -> Iterator[Mistake]:
+    for number, smoke in enumerate(contents.smokes):
+        if smoke.kind == "overlap" and smoke.matches > smoke.calls:
+            problem = f"is more than calls = {smoke.calls}; write at most {smoke.calls}"
+            yield Mistake(("smoke", number, "matches"), problem)
+
+
+def _knob_mistakes(contents: FileContents, metrics: Mapping[str, Metric]) -> Iterator[Mistake]:
+    names = [claim.name for claim in contents.claims if claim.name]
+    for number, knob in enumerate(contents.knobs):
+        place, when = ("knob", number), knob.when
+        if when.name is not None and when.name not in names:
+            meant = meant_name(when.name, names)
+            fix = f"did you mean {meant!r}?" if meant else "write the name of one"
+            problem = f"is not the name of an expectation or guardrail; {fix}"
+            yield Mistake((*place, "when", "name"), problem)
+        if when.metric is not None and when.metric not in metrics:
+            yield Mistake((*place, "when", "metric"), unknown_name(when.metric, sorted(metrics)))
+        if not (when.name or when.metric or when.feature or when.source):
+            problem = 'is empty; write when = "the name of an expectation or guardrail"'
+            yield Mistake((*place, "when"), problem)
+        if (knob.env is None) == (knob.code is None):
+            problem = 'needs either env or code; write env = "NAME" for a variable, or '
+            yield Mistake(place, problem + 'code = "what to change" where no variable can do it')
+        if knob.env is not None and knob.new is None:
+            yield Mistake(place, "has no to; add to = the value to turn it to")
+        if knob.new is not None and knob.old == knob.new:
+            yield Mistake((*place, "to"), "is the same as from; write the value to turn it to")
+        if knob.cap_ms is not None and knob.slice is not None:
+            yield Mistake((*place, "cap_ms"), "cannot stand beside slice; remove one of them")
+        if knob.slice is not None and knob.slice.min_ms > knob.slice.cap_ms:
+            problem = f"is more than cap_ms = {knob.slice.cap_ms}; write less"
+            yield Mistake((*place, "slice", "min_ms"), problem)
+
+
+def _repeated_names(contents: FileContents) -> Iterator[Mistake]:
+    """Results, the ledger and knobs refer to an entry by its name, so each name stands once."""
+    claims = (("expectation", contents.expectations), ("guardrail", contents.guardrails))
+    yield from _repeated(claims)
+    yield from _repeated([("error_class", contents.error_classes)])
+    yield from _repeated([("preflight", contents.preflights)])
+    yield from _repeated([("smoke", contents.smokes)])
+
+
+def _repeated(tables: Sequence[tuple[str, Sequence[Any]]]) -> Iterator[Mistake]:
+    seen: set[str] = set()
+    for table, entries in tables:
+        for number, entry in enumerate(entries):
+            if entry.name in seen:
+                yield Mistake(
+                    (table, number, "name"), "is used twice; each entry needs its own name"
+                )
+            if entry.name is not None:
+                seen.add(entry.name)

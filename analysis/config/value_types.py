@@ -1,0 +1,193 @@
+"""Types of the values in rollout.toml. A broken rule is an error whose text follows `key = value`."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue, Strict
+from pydantic_core import PydanticCustomError
+
+from analysis.clock import in_utc, parse_instant
+from analysis.errors import WrongUse
+from analysis.window import parse_duration
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""An environment variable in a URL, a header or a body: expanded when it is used, never before."""
+BROKEN_RULE, BROKEN_SECRET_RULE = "broken_rule", "broken_secret_rule"
+"""Types of our own validation errors; the value of the second is never shown."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_DURATION_FIX = "write a number with a unit such as '90s', '4h' or '2d'"
+_INSTANT_FIX = "write a time with its zone such as 2026-02-02T23:10:16Z"
+
+
+class Table(BaseModel):
+    """One table of rollout.toml: no other keys than its own, nothing changed later."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        defer_build=True,
+    )
+
+
+def meant_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that was probably meant; case does not matter, None if none is near."""
+    folded = {one.casefold(): one for one in known}
+    near = get_close_matches(name.casefold(), folded, n=1)
+    return folded[near[0]] if near else None
+
+
+def unknown_name(name: str, known: Iterable[str], *, more: str = "") -> str:
+    """Say that a name is not among the known ones, and which of them was probably meant."""
+    known = tuple(known)
+    meant = meant_name(name, known)
+    question = f"; did you mean {meant!r}?" if meant else ""
+    return f"is not known{question} (known: {', '.join(known)}{more})"
+
+
+def one_of(known: Iterable[str]) -> AfterValidator:
+    """Check that a text is a known name."""
+    known = tuple(known)
+
+    def check(text: str) -> str:
+        if text not in known:
+            raise _broken(unknown_name(text, known))
+        return text
+
+    return AfterValidator(check)
+
+
+def _broken(problem: str, *, is_secret: bool = False) -> PydanticCustomError:
+    return PydanticCustomError(BROKEN_SECRET_RULE if is_secret else BROKEN_RULE, problem)
+
+
+def _matching(pattern: str, problem: str, *, is_secret: bool = False) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise _broken(problem, is_secret=is_secret)
+        return text
+
+    return AfterValidator(check)
+
+
+def _check_text(text: str) -> str:
+    if not text.strip():
+        raise _broken("is empty; write some text or remove the key")
+    if _CONTROL.search(text):
+        raise _broken("contains a line break or a control character; write it on one line")
+    if len(text) > 2000:
+        raise _broken("is longer than 2000 characters; shorten it")
+    return text
+
+
+def _check_variables(text: str) -> str:
+    if "$" in VARIABLE.sub("", text):
+        raise _broken("contains a '$' that is not a variable; write ${NAME}", is_secret=True)
+    return text
+
+
+def _read_duration(value: Any) -> timedelta:
+    if not isinstance(value, str):
+        raise _broken(f"has no unit; {_DURATION_FIX}")
+    try:
+        return parse_duration(value)
+    except WrongUse:
+        raise _broken(f"must be a duration from 0s to ten years; {_DURATION_FIX}") from None
+
+
+def _check_positive(duration: timedelta) -> timedelta:
+    if not duration:
+        raise _broken(f"must be longer than 0s; {_DURATION_FIX}")
+    return duration
+
+
+def _read_instant(value: Any) -> datetime:
+    if not isinstance(value, datetime | str):
+        raise _broken(f"is not a time; {_INSTANT_FIX}")
+    try:
+        return in_utc(value) if isinstance(value, datetime) else parse_instant(value)
+    except WrongUse as error:
+        has_no_zone = "no time zone" in str(error)
+        problem = "has no time zone" if has_no_zone else "is not a valid time"
+        raise _broken(f"{problem}; {_INSTANT_FIX}") from None
+
+
+def _read_control_choice(value: Any) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        if value not in ("auto", "off"):
+            raise _broken(unknown_name(value, ("auto", "off"), more=", or a list of features"))
+        return value
+    if not isinstance(value, list) or not all(isinstance(feature, str) for feature in value):
+        raise _broken('is neither "auto", "off" nor a list of features; write use = "auto"')
+    return tuple(_check_text(feature) for feature in value)
+
+
+def _read_knob_value(value: Any) -> int | float | str:
+    if isinstance(value, str):
+        return _check_text(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
+        raise _broken("is neither a number nor text; write the value as the variable has it")
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | dict) else [value]
+
+
+OneOrMore = BeforeValidator(_as_list)
+"""Takes a single value as a list of one."""
+Text = Annotated[str, Strict(), AfterValidator(_check_text)]
+Template = Annotated[Text, AfterValidator(_check_variables)]
+"""Text with ${VARIABLES}, still unexpanded."""
+RequestUrl = Annotated[
+    Template,
+    _matching(
+        r"(?:https?://[^/\s]|\$\{).*",
+        'is not a request URL; write "https://..." or "${APP_URL}/..."',
+    ),
+]
+VariableName = Annotated[
+    str,
+    Strict(),
+    _matching(
+        r"[A-Za-z_][A-Za-z0-9_]{0,127}",
+        "must be the NAME of an environment variable such as DATABASE_URL, never its value; "
+        "set the variable and write its name",
+        is_secret=True,
+    ),
+]
+FolderName = Annotated[
+    str,
+    Strict(),
+    _matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+        "cannot be a folder name; use at most 64 letters, digits, '.', '_' and '-'",
+    ),
+]
+ClassName = Annotated[
+    str,
+    Strict(),
+    _matching(
+        r"[a-z][a-z0-9_]{0,39}",
+        "is not a class name; use lower-case letters, digits and '_', starting with a letter",
+    ),
+]
+Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
+PositiveDuration = Annotated[Duration, AfterValidator(_check_positive)]
+Instant = Annotated[datetime, BeforeValidator(_read_instant)]
+Number = Annotated[float, Strict()]
+Whole = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
+Milliseconds = Annotated[int, Strict(), Gt(0), Le(86_400_000)]
+Share = Annotated[float, Strict(), Gt(0), Lt(1)]
+HttpStatus = Annotated[int, Strict(), Ge(100), Le(599)]
+JsonObject = dict[str, JsonValue]
+ControlChoice = Annotated[str | tuple[str, ...], BeforeValidator(_read_control_choice)]
+KnobValue = Annotated[int | float | str, BeforeValidator(_read_knob_value)]
