@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -113,6 +113,13 @@ def append_line(path: Path, line: str) -> None:
             os.fsync(file.fileno())
     except OSError as reason:
         raise WriteFailed(path, reason) from None
+
+
+def refuse_leaks(path: Path, texts: Iterable[str]) -> None:
+    """Raise LeakRefused when one of the texts of a binary file breaks a rule."""
+    for text in sorted(set(texts)):
+        if rule := find_leak(text):
+            raise LeakRefused(path, rule)
 
 
 def _finish(temporary: Path, path: Path) -> None:

@@ -14,15 +14,16 @@ from typing import Any
 
 from analysis import clock
 from analysis.config import Settings
-from analysis.counting.baseline import Baselines
-from analysis.counting.load import Arm
+from analysis.counting.arm import Arm
+from analysis.counting.baseline import load_baseline
+from analysis.counting.caps import find_cliffs
 from analysis.counting.name_validation import check_names
-from analysis.counting.post import PostArms
+from analysis.counting.post import PostCounter
 from analysis.counting.scope import Cycle
 from analysis.decision.advice import advise
 from analysis.decision.checks import check_data
 from analysis.decision.claims import Arms, Plan
-from analysis.decision.cliffs import find_cliffs, moved_cliffs
+from analysis.decision.cliffs import moved_cliffs
 from analysis.decision.controls.selection import find_controls
 from analysis.decision.findings import find_expectations, find_guardrails
 from analysis.decision.look import Look
@@ -89,8 +90,8 @@ class Rollout:
     @cached_property
     def baseline(self) -> Arm:
         """The counts before the deploy: frozen on first use, then read from the frozen file."""
-        return Baselines(self.settings, self.baseline_ends_at, tell=self._tell).frozen(
-            lambda: self.engine
+        return load_baseline(
+            self.settings, self.baseline_ends_at, lambda: self.engine, on_progress=self._tell
         )
 
     def baseline_result(self) -> dict[str, Any]:
@@ -144,8 +145,10 @@ class Rollout:
 
     def _judge(self, window: Window, plan: Plan, label: str) -> Look:
         settings = self.settings
-        posts = PostArms(settings, self.deployed_at, self.baseline, tell=self._tell)
-        post = posts.load(self.engine, window, keep=plan.is_planned and not plan.is_last)
+        counter = PostCounter(
+            settings, self.deployed_at, self.baseline, self.engine, on_progress=self._tell
+        )
+        post = counter.load(window, keep=plan.is_planned and not plan.is_last)
         if self.baseline.calls:
             check_names(settings.claims, (self.baseline, post), self.engine)
         classes = tuple(item.name for item in settings.error_classes)

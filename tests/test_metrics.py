@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.counting.load import Grid, load_hourly_counts
+from analysis.counting.grid import Grid
+from analysis.counting.scanning.count_tables import load_hourly_counts
 from analysis.counts import EventCounts, HourlyCounts
 from analysis.errors import WrongUse
 from analysis.metrics import (

@@ -1,0 +1,1 @@
+"""From an engine to counted arms."""

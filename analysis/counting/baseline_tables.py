@@ -1,4 +1,4 @@
-"""The tables of the baseline report: the 24 hours before the deploy as the rollout plan published them, and how errors are named."""
+"""The tables of the baseline report, as the rollout plan published them for the day before."""
 
 from __future__ import annotations
 
@@ -9,37 +9,33 @@ import numpy as np
 import pandas as pd
 
 from analysis.clock import iso
-from analysis.counting.load import Grid
+from analysis.counting.grid import Grid, read_time
 from analysis.metrics import SUCCESS, outcome_codes
 from analysis.statistics.distribution import latency_sample, max_ms, mean_ms, quantiles
 from analysis.telemetry.engines import Engine
 from analysis.telemetry.vocabulary import signature, vocabulary
-from analysis.window import HOUR, Window
+from analysis.window import DAY, Window
 
-PUBLISHED_HOURS = 24
 PERCENTILES = (0.5, 0.9, 0.95)
 
 
 def published_window(deployed_at: datetime) -> Window:
     """The 24 hours before the deploy, by the time a call was written."""
-    return Window(deployed_at - PUBLISHED_HOURS * HOUR, deployed_at)
+    return Window(deployed_at - DAY, deployed_at)
 
 
 def latency_distribution(engine: Engine, grid: Grid, window: Window) -> list[dict[str, Any]]:
-    """Calls, mean, p50, p90, p95 (linear interpolation, as percentile_cont) and maximum per feature, source and status."""
-    counted = engine.fetch(
-        engine.queries.statement("latency_distribution", grid.written_parameters(window))
-    )
+    """Calls, mean, p50, p90, p95 (as ``percentile_cont``) and maximum per feature, source, status."""
+    statement = engine.queries.statement("latency_distribution", grid.written_parameters(window))
+    groups = engine.fetch(statement).groupby(["feature", "source", "failed"], dropna=False)
     return [
         {
             "feature": feature,
             "source": _text(source),
             "status": "error" if failed else SUCCESS,
-            **_summary(rows),
+            **_summarize(rows),
         }
-        for (feature, source, failed), rows in counted.groupby(
-            ["feature", "source", "failed"], dropna=False, sort=True
-        )
+        for (feature, source, failed), rows in groups
     ]
 
 
@@ -47,75 +43,56 @@ def errors_by_source(
     engine: Engine, grid: Grid, window: Window, *, user_classes: tuple[str, ...] = ()
 ) -> list[dict[str, Any]]:
     """Errors per feature, source and class, with their mean and maximum latency."""
-    names = {code: name for name, code in outcome_codes(user_classes).items()}
-    counted = engine.fetch(
-        engine.queries.statement("errors_by_source", grid.written_parameters(window))
-    )
+    class_names = {code: name for name, code in outcome_codes(user_classes).items()}
+    statement = engine.queries.statement("errors_by_source", grid.written_parameters(window))
     return [
         {
             "feature": row.feature,
             "source": _text(row.source),
-            "error_class": names[int(row.outcome)],
+            "error_class": class_names[int(row.outcome)],
             "errors": int(row.errors),
             "avg_ms": float(row.latency_ms) / int(row.timed_errors) if row.timed_errors else None,
             "max_ms": int(row.max_ms) if row.timed_errors else None,
         }
-        for row in counted.itertuples(index=False)
+        for row in engine.fetch(statement).itertuples(index=False)
     ]
 
 
 def coverage(engine: Engine, grid: Grid, window: Window) -> list[dict[str, Any]]:
     """Calls, failures and calls without a valid latency per hour from the deploy."""
     counted = engine.fetch(engine.queries.statement("coverage", grid.parameters(window)))
-    hours = (
-        counted.assign(hour=grid.hours(counted["hour_at"]))
-        .groupby("hour")[["calls", "failed", "bad_latencies"]]
-        .sum()
-    )
-    return [
-        {"hour": int(hour), **{name: int(value) for name, value in row.items()}}
-        for hour, row in hours.iterrows()
-    ]
+    counted["hour"] = grid.hours(counted["hour_at"])
+    hours = counted.groupby("hour")[["calls", "failed", "bad_latencies"]].sum()
+    return hours.astype(int).reset_index().to_dict("records")
 
 
 def unknown_errors(engine: Engine, grid: Grid, window: Window) -> list[dict[str, Any]]:
     """Errors of no known class as signatures of allow-listed words, with the time of the first."""
-    counted = engine.fetch(
-        engine.queries.statement(
-            "signatures", grid.parameters(window), relations={"vocabulary": vocabulary()}
-        )
+    statement = engine.queries.statement(
+        "signatures", grid.parameters(window), relations={"vocabulary": vocabulary()}
     )
+    found = engine.fetch(statement).sort_values("errors", ascending=False)
     return [
         {
             "feature": row.feature,
             "signature": signature(int(row.words)),
             "errors": int(row.errors),
-            "first_started_at": iso(
-                pd.Timestamp(row.first_started_at).tz_localize("UTC").to_pydatetime()
-            ),
+            "first_started_at": iso(read_time(row.first_started_at)),
         }
-        for row in counted.sort_values("errors", ascending=False).itertuples(index=False)
+        for row in found.itertuples(index=False)
     ]
 
 
-def _summary(rows: pd.DataFrame) -> dict[str, Any]:
+def _summarize(rows: pd.DataFrame) -> dict[str, Any]:
+    summary = {"calls": int(rows["calls"].sum())}
     timed = rows[rows["latency_ms"].notna()]
-    calls = int(rows["calls"].sum())
     if timed.empty:
-        return {
-            "calls": calls,
-            "avg_ms": None,
-            "p50_ms": None,
-            "p90_ms": None,
-            "p95_ms": None,
-            "max_ms": None,
-        }
+        return summary | dict.fromkeys(("avg_ms", "p50_ms", "p90_ms", "p95_ms", "max_ms"))
     sample = latency_sample(
         timed["latency_ms"].to_numpy(dtype=np.int64), timed["calls"].to_numpy(dtype=np.int64)
     )
     p50, p90, p95 = (float(value) for value in quantiles(sample, PERCENTILES))
-    return {
-        "calls": calls,
+    return summary | {
         "avg_ms": float(mean_ms(sample)),
         "p50_ms": p50,
         "p90_ms": p90,

@@ -1,41 +1,68 @@
-"""What each feature is measured against, from the baseline's counts: its quantiles, and tau of the restricted mean."""
+"""Timeout caps that the data show, and the limits that a feature's calls are compared with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 
 from analysis.counts import LatencyCounts
-from analysis.metrics import SLOWER_THAN_PERCENTILES
-from analysis.statistics.cliff import Cliff
+from analysis.metrics import OUTCOME_CODES, SLOWER_THAN_PERCENTILES, TIMEOUT
+from analysis.statistics.cliff import Cliff, find_cliff
 from analysis.statistics.distribution import latency_sample, quantiles
+from analysis.telemetry.queries import Relation
+
+CLIFF_OUTCOMES = (OUTCOME_CODES[TIMEOUT], OUTCOME_CODES["other"])
+"""Errors that may be a call cut off at a cap: timeouts, and those of no known class."""
+LIMIT_COLUMNS = {
+    "feature": "TEXT",
+    "tau_ms": "BIGINT",
+    **{f"p{percentile}_ms": "BIGINT" for percentile in SLOWER_THAN_PERCENTILES},
+}
+"""The columns of `Arm.limits`, with their SQL types."""
 
 
-def find_limits(
-    baseline: LatencyCounts, *, declared_tau_ms: Mapping[str, int], cliffs: Mapping[str, Cliff]
-) -> pd.DataFrame:
-    """Per feature: tau (declared, else the baseline's cliff, else its p99), and p50, p90, p95, p99 of all its calls, whole ms.
+@lru_cache(maxsize=8)
+def find_cliffs(latency: LatencyCounts) -> Mapping[str, Cliff]:
+    """The timeout cliff of each feature that has one."""
+    found = {}
+    for feature, counted in latency.rows.groupby("feature", sort=True):
+        outcome, calls = counted["outcome"].to_numpy(), counted["calls"].to_numpy()
+        is_cut_off, succeeded = np.isin(outcome, CLIFF_OUTCOMES), outcome == 0
+        cliff = find_cliff(
+            counted["latency_ms"].to_numpy(),
+            calls * is_cut_off,
+            calls * succeeded,
+            calls * ~(is_cut_off | succeeded),
+        )
+        if cliff is not None:
+            found[str(feature)] = cliff
+    return MappingProxyType(found)
 
-    The quantiles are `percentile_cont` of whole milliseconds, rounded down: a whole latency is slower than the one exactly when it
-    is slower than the other.
+
+def find_limits(baseline: LatencyCounts, *, declared_tau_ms: Mapping[str, int]) -> pd.DataFrame:
+    """Per feature tau and the p50, p90, p95 and p99 of all its calls, in whole ms.
+
+    Tau of the restricted mean is the declared one, else the baseline's cliff, else its p99. The
+    quantiles are ``percentile_cont`` rounded down: a latency in whole ms is above one exactly
+    when it is above the other.
     """
-    rows = []
+    rows, cliffs = [], find_cliffs(baseline)
+    shares = [percentile / 100 for percentile in SLOWER_THAN_PERCENTILES]
     for feature, counted in baseline.rows.groupby("feature", sort=True):
         sample = latency_sample(counted["latency_ms"].to_numpy(), counted["calls"].to_numpy())
-        values = quantiles(sample, [percentile / 100 for percentile in SLOWER_THAN_PERCENTILES])
-        percentiles = {
-            f"p{percentile}_ms": int(value)
-            for percentile, value in zip(SLOWER_THAN_PERCENTILES, values, strict=True)
-        }
-        cliff = cliffs.get(feature)
-        tau_ms = declared_tau_ms.get(feature) or (cliff.at_ms if cliff else percentiles["p99_ms"])
-        rows.append({"feature": feature, "tau_ms": max(int(tau_ms), 1), **percentiles})
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "feature",
-            "tau_ms",
-            *(f"p{percentile}_ms" for percentile in SLOWER_THAN_PERCENTILES),
-        ],
-    )
+        limits = [int(value) for value in quantiles(sample, shares)]
+        seen_tau_ms = cliffs[feature].at_ms if feature in cliffs else limits[-1]
+        tau_ms = int(declared_tau_ms.get(feature) or seen_tau_ms)
+        rows.append([feature, max(tau_ms, 1), *limits])
+    return pd.DataFrame(rows, columns=list(LIMIT_COLUMNS))
+
+
+def limits_relation(limits: pd.DataFrame) -> Relation:
+    """The limits as a relation that a query joins."""
+    values = limits[list(LIMIT_COLUMNS)].astype(object)
+    values = values.where(values.notna(), None)
+    return Relation(LIMIT_COLUMNS, list(values.itertuples(index=False, name=None)))

@@ -1,7 +1,7 @@
-"""A frozen baseline: the counts of an arm in one Parquet file, so that a report needs only its own window's rows.
+"""Frozen counts: all counts of an arm in one Parquet file that says what they were made from.
 
-The application deletes rows after thirty days; what is frozen stays. The file says what it was made from: a fingerprint of the
-queries, the mapping, the window, the exclusions and the classes.
+The application deletes rows after 30 days; frozen counts stay. Each row group holds rows of one
+table, with the columns of all tables. Pages have checksums, and the facts have a digest.
 """
 
 from __future__ import annotations
@@ -9,17 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
 
-from analysis.clock import iso, parse_instant
-from analysis.counting.load import LIMIT_COLUMNS, Arm
+from analysis.counting.arm import Arm
+from analysis.counting.caps import LIMIT_COLUMNS
+from analysis.counting.inputs import Inputs, fingerprint
 from analysis.counts import (
     TEXT_KEYS,
     CountTable,
@@ -30,106 +33,123 @@ from analysis.counts import (
     typed,
 )
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
-from analysis.files import LeakRefused, WriteFailed, atomic_write
-from analysis.leaks import find_leak
+from analysis.files import WriteFailed, atomic_write, refuse_leaks
 from analysis.window import Window
 
 FORMAT = 2
-ROWS_A_GROUP = 200_000
+ROWS_PER_GROUP = 200_000
 TABLES: dict[str, type[CountTable]] = {
     "latency": LatencyCounts,
     "hourly": HourlyCounts,
     "bins": HourlyBins,
     "events": EventCounts,
 }
-_KEY, _DIGEST = b"rollout", b"rollout-sha256"
-_FEW_VALUES = ["table", *TEXT_KEYS, "hour", "lag_hours", "outcome", "calls"]
+_COLUMNS = {name: kind.KEYS + kind.SUMS for name, kind in TABLES.items()}
+_COLUMNS["limits"] = tuple(LIMIT_COLUMNS)
+_TEXTS = ("table", *TEXT_KEYS)
+_SCHEMA = pa.schema(
+    [
+        (name, pa.string() if name in _TEXTS else pa.int64())
+        for name in dict.fromkeys(["table", *(one for all_ in _COLUMNS.values() for one in all_)])
+    ]
+)
+_FACTS, _DIGEST = b"rollout", b"rollout-sha256"
 _OPTIONS = {
     "compression": "zstd",
     "write_page_checksum": True,
-    "write_statistics": False,
-    "use_dictionary": _FEW_VALUES,
+    "write_statistics": False,  # the file is always read whole
+    "use_dictionary": [*_TEXTS, "hour", "lag_hours", "outcome", "calls"],  # few values each
 }
-"""Whoever reads the file reads all of it and skips nothing by statistics; a dictionary of sums would be as long as the sums."""
 
 
-def fingerprint(**made_from: Any) -> str:
-    """One short text for all that decides what the counts are; equal texts, equal counts (while the rows are the same)."""
-    return hashlib.sha256(json.dumps(made_from, sort_keys=True, default=str).encode()).hexdigest()[
-        :16
-    ]
+class FrozenFacts(BaseModel):
+    """What a frozen file says of itself.
 
-
-def write_frozen(path: Path, arm: Arm, *, made_from: dict[str, Any], rows: str = "") -> None:
-    """Write the counts of an arm; the old file stays until the new one is whole.
-
-    LeakRefused for a name that the last gate refuses, WriteFailed when the system does not let it be written.
-
-    `made_from` decides what the counts are; `rows` is the fingerprint of the rows that they were counted from.
+    Attributes
+    ----------
+    start, end, hours, excluded_hours, models, trust : those of the arm.
+    made_from, fingerprint : the inputs that decide the counts, and their fingerprint.
+    rows : the fingerprint of the rows that were counted.
+    row_groups : the tables in the order of the file, with their numbers of row groups.
+    totals : per table the number of rows, under "", and the sum of each column of numbers.
     """
-    _check_names(path, arm)
-    tables = {name: getattr(arm, name).rows for name in TABLES}
-    tables["limits"] = arm.limits.astype(
-        {"feature": "str"} | dict.fromkeys(list(LIMIT_COLUMNS)[1:], "Int64")
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int
+    start: datetime
+    end: datetime
+    hours: tuple[int, int]
+    excluded_hours: tuple[int, ...]
+    models: dict[str, str]
+    trust: dict[str, int | datetime | None]
+    made_from: dict[str, Any]
+    fingerprint: str
+    rows: str
+    row_groups: tuple[tuple[str, int], ...]
+    totals: dict[str, dict[str, int]]
+
+
+def write_frozen(path: Path, arm: Arm, *, made_from: Inputs, rows: str = "") -> None:
+    """Write the counts of an arm; an old file stays until the new one is complete.
+
+    `rows` is the fingerprint of the rows that were counted. Raises LeakRefused for a name that
+    must not be written, WriteFailed when the operating system does not let the file be written.
+    """
+    tables: dict[str, pd.DataFrame] = {name: getattr(arm, name).rows for name in TABLES}
+    tables["limits"] = arm.limits
+    refuse_leaks(path, (*arm.models.values(), *_find_names(tables)))
+    facts = FrozenFacts(
+        format=FORMAT,
+        start=arm.window.start,
+        end=arm.window.end,
+        hours=arm.hours,
+        excluded_hours=tuple(sorted(arm.excluded_hours)),
+        models=dict(sorted(arm.models.items())),
+        trust=dict(arm.trust),
+        made_from=dict(made_from),
+        fingerprint=fingerprint(made_from),
+        rows=rows,
+        row_groups=tuple(
+            (name, -(-len(table) // ROWS_PER_GROUP)) for name, table in tables.items()
+        ),
+        totals={name: _totals(table) for name, table in tables.items()},
     )
-    facts = {
-        "format": FORMAT,
-        "start": iso(arm.window.start),
-        "end": iso(arm.window.end),
-        "hours": list(arm.hours),
-        "excluded_hours": sorted(arm.excluded_hours),
-        "models": dict(sorted(arm.models.items())),
-        "trust": {
-            key: iso(value) if hasattr(value, "tzinfo") else value
-            for key, value in arm.trust.items()
-        },
-        "made_from": made_from,
-        "fingerprint": fingerprint(**made_from),
-        "rows": rows,
-        "row_groups": [[name, -(-len(table) // ROWS_A_GROUP)] for name, table in tables.items()],
-        "totals": {name: _totals(table) for name, table in tables.items()},
-    }
-    schema = pa.unify_schemas(
-        [
-            pa.schema([("table", pa.string())]),
-            *(_arrow(rows.head(0)).schema for rows in tables.values()),
-        ]
-    )
-    text = json.dumps(facts).encode()
-    schema = schema.with_metadata({_KEY: text, _DIGEST: _digest(text)})
+    text = facts.model_dump_json().encode()
+    schema = _SCHEMA.with_metadata({_FACTS: text, _DIGEST: _digest(text)})
     try:
         with (
             atomic_write(path) as temporary,
             pq.ParquetWriter(temporary, schema, **_OPTIONS) as writer,
         ):
-            for name, rows in tables.items():
-                for first in range(0, len(rows), ROWS_A_GROUP):
+            for name, table in tables.items():
+                for first in range(0, len(table), ROWS_PER_GROUP):
                     writer.write(
-                        _widened(name, _arrow(rows.iloc[first : first + ROWS_A_GROUP]), schema)
+                        _as_arrow(name, table.iloc[first : first + ROWS_PER_GROUP], schema)
                     )
-    except OSError as reason:  # pyarrow's do not say of which file they are, and are long
-        raise WriteFailed(
-            path, OSError(reason.errno, os.strerror(reason.errno)) if reason.errno else reason
-        ) from None
+    except OSError as reason:  # pyarrow's text is long and does not name the file
+        plain = OSError(reason.errno, os.strerror(reason.errno)) if reason.errno else reason
+        raise WriteFailed(path, plain) from None
 
 
-class Frozen:
-    """A file of frozen counts, open: another that takes its place meanwhile changes nothing of what is read here.
+class FrozenCounts:
+    """An open file of frozen counts; replacing the file does not change what is read.
 
-    Raises DataNotTrusted when it is not such a file, RolloutError when it cannot be read just now.
+    Raises DataNotTrusted when it is damaged or of another version, RolloutError when it cannot be
+    read at the moment.
 
     Attributes
     ----------
-    facts : what the file says of itself: window, what it was made from, of which rows.
-    shown : the file, as a sentence names it.
+    facts : what the file says of itself.
+    name : the file as messages name it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.shown = _shown(path)
-        with _reading(path):
+        self.name = f"{path.parent.name}/{path.name}"
+        with self._reading():
             self._file = pq.ParquetFile(
-                path, page_checksum_verification=True, read_dictionary=["table", *TEXT_KEYS]
+                path, page_checksum_verification=True, read_dictionary=list(_TEXTS)
             )
         try:
             self.facts = self._read_facts()
@@ -137,7 +157,7 @@ class Frozen:
             self._file.close()
             raise
 
-    def __enter__(self) -> Frozen:
+    def __enter__(self) -> FrozenCounts:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -145,161 +165,132 @@ class Frozen:
 
     @property
     def window(self) -> Window:
-        """The calls that start in it were counted."""
-        return Window(parse_instant(self.facts["start"]), parse_instant(self.facts["end"]))
+        """The window of the arm."""
+        return Window(self.facts.start, self.facts.end)
 
     def arm(self) -> Arm:
-        """The arm as it was written; DataNotTrusted when the file is not what was written."""
-        facts, columns = (
-            self.facts,
-            {name: kind.KEYS + kind.SUMS for name, kind in TABLES.items()}
-            | {"limits": tuple(LIMIT_COLUMNS)},
-        )
-        with _reading(self._path):
-            parts = _rows_by_table(self._file, facts["row_groups"], columns)
-            if {name: _totals(rows) for name, rows in parts.items()} != facts["totals"]:
-                raise _damaged(self._path)
+        """The arm that was written. Raises DataNotTrusted when the counts are damaged."""
+        facts = self.facts
+        with self._reading():
+            tables = self._read_tables()
+            if {name: _totals(rows) for name, rows in tables.items()} != facts.totals:
+                raise self._damaged()
             return Arm(
                 window=self.window,
-                hours=(facts["hours"][0], facts["hours"][1]),
-                **{name: kind(typed(parts.pop(name))) for name, kind in TABLES.items()},
-                limits=_whole_numbers(parts["limits"]),
-                trust={
-                    key: parse_instant(value) if key.endswith("_at") and value else value
-                    for key, value in facts["trust"].items()
-                },
-                excluded_hours=frozenset(facts["excluded_hours"]),
-                models=facts["models"],
+                hours=facts.hours,
+                latency=LatencyCounts(typed(tables.pop("latency"))),
+                hourly=HourlyCounts(typed(tables.pop("hourly"))),
+                bins=HourlyBins(typed(tables.pop("bins"))),
+                events=EventCounts(typed(tables.pop("events"))),
+                limits=_typed_limits(tables["limits"]),
+                trust=facts.trust,
+                excluded_hours=frozenset(facts.excluded_hours),
+                models=facts.models,
             )
 
-    def _read_facts(self) -> dict[str, Any]:
-        with _reading(self._path):
+    def _read_facts(self) -> FrozenFacts:
+        with self._reading():
             metadata = self._file.schema_arrow.metadata or {}
-            text = metadata[_KEY]
+            text = metadata[_FACTS]
             facts = json.loads(text)
-        if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-            written = f"the frozen baseline {self.shown} was written by another version"
-            raise DataNotTrusted(f"{written}; delete it while the rows exist, and run again")
-        if metadata.get(_DIGEST) != _digest(text):
-            raise _damaged(self._path)
-        return facts
+            if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+                raise DataNotTrusted(
+                    f"the frozen baseline {self.name} was written by another version; "
+                    "delete it while the rows exist, and run again"
+                )
+            if metadata.get(_DIGEST) != _digest(text):
+                raise self._damaged()
+            return FrozenFacts.model_validate(facts)
+
+    def _read_tables(self) -> dict[str, pd.DataFrame]:
+        tables, first = {}, 0
+        for name, n_groups in self.facts.row_groups:
+            groups, columns = list(range(first, first + n_groups)), list(_COLUMNS[name])
+            # The column "table" is read so that damage in it is found too.
+            read = self._file.read_row_groups(groups, columns=["table", *columns])
+            tables[name] = read.select(columns).to_pandas(
+                integer_object_nulls=False, split_blocks=True
+            )
+            first += n_groups
+        return tables
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Distinguish a damaged file from one that cannot be read now: only the first may go."""
+        try:
+            yield
+        except (
+            MemoryError,
+            pa.ArrowException,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OSError,
+            WrongUse,
+        ) as error:
+            has_no_thread = type(error) is pa.ArrowException
+            if isinstance(error, MemoryError) or has_no_thread or "alloc" in str(error).lower():
+                raise RolloutError(
+                    f"there is not enough memory to read the frozen baseline {self.name}; "
+                    "free some, then run again"
+                ) from None
+            if isinstance(error, OSError) and error.errno:
+                raise RolloutError(
+                    f"the frozen baseline {self.name} cannot be read ({error.strerror}); "
+                    "make it readable, then run again"
+                ) from None
+            raise self._damaged() from None
+
+    def _damaged(self) -> DataNotTrusted:
+        return DataNotTrusted(
+            f"the frozen baseline {self.name} is damaged; delete it while the rows exist, "
+            "and run again"
+        )
 
 
-def read_facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> FrozenFacts:
     """What a frozen file says of itself."""
-    with Frozen(path) as frozen:
+    with FrozenCounts(path) as frozen:
         return frozen.facts
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Tell a damaged file from one that cannot be read just now: only the first may be deleted."""
-    try:
-        yield
-    except (
-        MemoryError,
-        pa.ArrowException,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        OSError,
-        WrongUse,
-    ) as error:
-        no_thread = type(error) is pa.ArrowException
-        if isinstance(error, MemoryError) or no_thread or "alloc" in str(error).lower():
-            short = f"there is not enough memory to read the frozen baseline {_shown(path)}"
-            raise RolloutError(f"{short}; free some, then run again") from None
-        if getattr(error, "errno", None):
-            raise RolloutError(
-                f"the frozen baseline {_shown(path)} cannot be read ({error.strerror}); see to it, then run again"
-            ) from None
-        raise _damaged(path) from None
+def _find_names(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    """The features and sources of the tables, which the scan for leaks cannot read in Parquet."""
+    for table in tables.values():
+        for key in table.columns.intersection(["feature", "source"]):
+            yield from map(str, table[key].dropna().unique())
 
 
-def _check_names(path: Path, arm: Arm) -> None:
-    """The last gate reads texts, and this file is none: see that no feature, source or model is called like a secret."""
+def _as_arrow(name: str, rows: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """Rows of one table with the columns of all."""
+    n_rows = len(rows)
     columns = [
-        getattr(arm, name).rows[key].dropna().unique()
-        for name in TABLES
-        for key in ("feature", "source")
+        pa.array(rows[field.name], from_pandas=True).cast(field.type)
+        if field.name in rows
+        else pa.nulls(n_rows, field.type)
+        for field in schema
     ]
-    for text in sorted(
-        {*arm.models.values(), *(str(text) for column in columns for text in column)}
-    ):
-        if rule := find_leak(text):
-            raise LeakRefused(path, rule)
-
-
-def _damaged(path: Path) -> DataNotTrusted:
-    return DataNotTrusted(
-        f"the frozen baseline {_shown(path)} is damaged; delete it while the rows exist, and run again"
-    )
-
-
-def _shown(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
-
-
-def _arrow(rows: pd.DataFrame) -> pa.Table:
-    return _plain_strings(
-        pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
-    )
-
-
-def _widened(name: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A few rows of one table with the columns of all: each group of rows holds one table, so that no other's columns fill the memory."""
-    table = table.append_column(
-        "table", pa.array([name]).take(pa.nulls(len(table), pa.int32()).fill_null(0))
-    )
-    missing = [field for field in schema if field.name not in table.column_names]
-    for field in missing:
-        table = table.append_column(field, pa.nulls(len(table), field.type))
-    return table.select(schema.names).cast(schema)
-
-
-def _plain_strings(table: pa.Table) -> pa.Table:
-    """Names, all-null and large text columns as plain text, so that the tables of one file agree."""
-    for index, column in enumerate(table.schema):
-        if (
-            pa.types.is_large_string(column.type)
-            or pa.types.is_null(column.type)
-            or pa.types.is_dictionary(column.type)
-        ):
-            table = table.set_column(index, column.name, table.column(index).cast(pa.string()))
-    return table
-
-
-def _rows_by_table(
-    file: pq.ParquetFile, row_groups: list[list[Any]], columns: dict[str, tuple[str, ...]]
-) -> dict[str, pd.DataFrame]:
-    parts, first = {}, 0
-    for name, n_groups in row_groups:
-        groups = list(range(first, first + n_groups))
-        read = file.read_row_groups(
-            groups, columns=["table", *columns[name]]
-        )  # its name too: its place is at the front of the file
-        parts[name] = read.select(list(columns[name])).to_pandas(
-            integer_object_nulls=False, split_blocks=True
-        )
-        first += n_groups
-    return parts
+    columns[0] = pa.repeat(name, n_rows)
+    return pa.table(columns, schema=schema)
 
 
 def _totals(rows: pd.DataFrame) -> dict[str, int]:
-    """Number of rows, and the sum of each column of numbers: pages have checksums of their own, what says how to read them has none."""
+    """The number of rows, and the sum of each column of numbers.
+
+    Checksums of pages do not find damage in what says how to read them; these sums do.
+    """
     numbers = rows.select_dtypes("number")
-    return {"": len(rows)} | {
-        name: int(numbers[name].fillna(0).to_numpy("int64").sum()) for name in sorted(numbers)
-    }
+    sums = {name: int(numbers[name].fillna(0).to_numpy("int64").sum()) for name in sorted(numbers)}
+    return {"": len(rows)} | sums
 
 
 def _digest(text: bytes) -> bytes:
     return hashlib.sha256(text).hexdigest().encode()
 
 
-def _whole_numbers(limits: pd.DataFrame) -> pd.DataFrame:
-    """Limits as they were made: whole numbers, with NA only where one is missing."""
-    numbers = [column for column in limits.columns if column != "feature"]
-    kinds = {column: "Int64" if limits[column].isna().any() else "int64" for column in numbers}
-    return limits.astype(kinds | {"feature": "str"})
+def _typed_limits(limits: pd.DataFrame) -> pd.DataFrame:
+    """Limits as they were made: whole numbers, with NA only in columns that miss one."""
+    numbers = limits.columns.drop("feature")
+    kinds = {name: "Int64" if limits[name].isna().any() else "int64" for name in numbers}
+    return limits.astype({"feature": "str", **kinds})

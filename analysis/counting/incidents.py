@@ -1,4 +1,4 @@
-"""Hours of the baseline that stand out as an incident: proposed for exclusion, never excluded silently."""
+"""Hours of the baseline that look like an incident, to be proposed for exclusion."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ import pandas as pd
 
 from analysis.clock import iso
 from analysis.config.settings import Exclusion
-from analysis.counting.load import Arm
+from analysis.counting.arm import Arm
 from analysis.counts import HourlyCounts
-from analysis.window import HOUR, Window
+from analysis.window import Window, window_of_hours
 
 FEWEST_HOURS = 12
 FEWEST_CALLS_AN_HOUR = 5
 FEWEST_FAILURES = 5
-MANY_SPREADS = 6.0
+SPREADS_ABOVE = 6.0
 SMALLEST_RISE = 0.15
-BAD_HOURS = 0.8
-TIMES_BAD = 3.0
+BAD_HOUR_QUANTILE = 0.8
+TIMES_BAD_HOUR = 3.0
 
 
 @lru_cache(maxsize=8)
 def propose_exclusions(baseline: Arm) -> tuple[int, ...]:
-    """Hours of the baseline (from the deploy) in which the error rate of a feature, or of all calls, stands far out."""
+    """Hours, counted from the deploy, with a far higher error rate of a feature or of all calls."""
     rows = baseline.hourly.rows
-    hours = set(_outlying(by_hour(baseline.hourly)))
+    hours = set(_find_outliers(sum_by_hour(baseline.hourly)))
     for _, of_feature in rows.groupby("feature", sort=False):
-        hours |= set(_outlying(by_hour(HourlyCounts(of_feature))))
+        hours |= set(_find_outliers(sum_by_hour(HourlyCounts(of_feature))))
     return tuple(sorted(hours))
 
 
 @lru_cache(maxsize=64)
-def by_hour(hourly: HourlyCounts) -> pd.DataFrame:
-    """Calls and failed calls per hour from the deploy; summed once for each table."""
+def sum_by_hour(hourly: HourlyCounts) -> pd.DataFrame:
+    """Calls and failed calls per hour from the deploy."""
     calls, failed = hourly.rows["calls"].to_numpy(), hourly.rows["outcome"].to_numpy() != 0
     hours, place = np.unique(hourly.rows["hour"].to_numpy(), return_inverse=True)
     sums = {
@@ -47,13 +47,12 @@ def by_hour(hourly: HourlyCounts) -> pd.DataFrame:
     return pd.DataFrame(sums, index=pd.Index(hours, name="hour"), dtype="int64")
 
 
-def stretches(hours: Sequence[int], deployed_at: datetime) -> tuple[Window, ...]:
-    """Hours from the deploy as stretches of time, neighbours together."""
+def join_hours(hours: Sequence[int], deployed_at: datetime) -> tuple[Window, ...]:
+    """Hours from the deploy as windows, adjacent hours in one."""
     starts = [hour for hour in hours if hour - 1 not in hours]
     ends = [hour + 1 for hour in hours if hour + 1 not in hours]
     return tuple(
-        Window(deployed_at + first * HOUR, deployed_at + last * HOUR)
-        for first, last in zip(starts, ends, strict=True)
+        window_of_hours(deployed_at, first, end) for first, end in zip(starts, ends, strict=True)
     )
 
 
@@ -69,24 +68,26 @@ def exclusion_line(declared: Sequence[Exclusion], proposed: Sequence[Window]) ->
     return f"exclude = [{written}]"
 
 
-def _outlying(hourly: pd.DataFrame) -> list[int]:
-    """Hours whose error rate lies 6 spreads and 15 points above the usual, and at three times what a bad hour has.
+def _find_outliers(hourly: pd.DataFrame) -> list[int]:
+    """Hours with an error rate 6 spreads and 15 points above the median, and 3 times a bad hour's.
 
-    The spread is that of hours, and never below chance. A bad hour is one in five: a provider's ordinary slowdowns are no incident,
-    and a baseline without them would make every day after the deploy look worse.
+    The spread is that between hours, at least the one of chance. A bad hour is the worst in five:
+    ordinary slowdowns of a provider are no incident, and a baseline without them would make every
+    day after the deploy look worse.
     """
     hourly = hourly[hourly["calls"] >= FEWEST_CALLS_AN_HOUR]
     if len(hourly) < FEWEST_HOURS:
         return []
     calls, failed = hourly["calls"].to_numpy(dtype=float), hourly["failed"].to_numpy(dtype=float)
     rate = failed / calls
-    middle = float(np.median(rate))
-    usual = max(middle, float(failed.sum() / calls.sum()))
+    median = float(np.median(rate))
+    usual = max(median, float(failed.sum() / calls.sum()))
     spread = np.maximum(
-        1.4826 * np.median(np.abs(rate - middle)), np.sqrt(usual * (1 - usual) / calls)
+        1.4826 * np.median(np.abs(rate - median)), np.sqrt(usual * (1 - usual) / calls)
     )
-    far = (rate - middle > MANY_SPREADS * spread) & (
-        rate > TIMES_BAD * np.quantile(rate, BAD_HOURS)
+    is_outlier = (
+        (rate - median > np.maximum(SPREADS_ABOVE * spread, SMALLEST_RISE))
+        & (rate > TIMES_BAD_HOUR * np.quantile(rate, BAD_HOUR_QUANTILE))
+        & (failed >= FEWEST_FAILURES)
     )
-    stands_out = far & (rate - middle > SMALLEST_RISE) & (failed >= FEWEST_FAILURES)
-    return [int(hour) for hour in hourly.index[stands_out]]
+    return [int(hour) for hour in hourly.index[is_outlier]]

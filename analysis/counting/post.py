@@ -1,173 +1,173 @@
-"""The post arm of a look. A window that grows adds its new hours to what the look before it counted, and reads the others no more."""
+"""The post arm of a look. A window that grows continues the counts of the look before it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from analysis.config import Settings
-from analysis.counting.baseline import (
-    counted_from,
-    grid_of,
-    hours_of,
-    load_events,
-    names_a_source,
-    only_files_came,
+from analysis.counting.arm import Arm
+from analysis.counting.frozen import FrozenCounts, write_frozen
+from analysis.counting.grid import Grid
+from analysis.counting.inputs import find_inputs, names_a_source, only_files_added, single_claims
+from analysis.counting.scanning.chunks import OnProgress, ignore_progress
+from analysis.counting.scanning.count_tables import (
+    load_hourly_bins,
+    load_hourly_counts,
+    load_latency_counts,
 )
-from analysis.counting.frozen import Frozen, write_frozen
-from analysis.counting.load import Arm, load_hourly_bins, load_hourly_counts, load_latency_counts
-from analysis.counting.name_codes import Names
-from analysis.counting.written_rows import Written, load_trust, load_written, rows_of
+from analysis.counting.scanning.events import load_events
+from analysis.counting.scanning.name_codes import NameCodes
+from analysis.counting.scanning.written_rows import (
+    WrittenRows,
+    load_trust,
+    load_written_rows,
+    rows_fingerprint,
+)
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.errors import RolloutError
 from analysis.telemetry.engines import Engine
 from analysis.telemetry.origin import origin
-from analysis.window import Window
+from analysis.window import Window, hours_between
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """What an earlier look counted of a window: its arm, and the rows that it was counted from."""
+class PreviousLook:
+    """What an earlier look counted of a window, and the rows that it counted."""
 
     arm: Arm
-    written: Written
+    written: WrittenRows
 
 
-class PostArms:
-    """The post arms of one rollout, held against its baseline; the counts of a look are kept for the longer one that follows it."""
+class PostCounter:
+    """Counts the post arms of one rollout, and keeps the counts of a look for a longer one."""
 
     def __init__(
         self,
         settings: Settings,
         deployed_at: datetime,
         baseline: Arm,
+        engine: Engine,
         *,
-        tell: Callable[[str], None] = lambda line: None,
+        on_progress: OnProgress = ignore_progress,
     ) -> None:
         self._settings = settings
-        self._deployed_at = deployed_at
         self._baseline = baseline
-        self._grid = grid_of(settings, deployed_at)
-        self._tell = tell
+        self._engine = engine
+        self._grid = Grid.of(settings, deployed_at)
+        self._path = settings.paths.post_counts
+        self._on_progress = on_progress
+        inputs = find_inputs(settings, deployed_at, source=engine.origin)
+        self._inputs = inputs | {"limits": _limits_text(baseline)}
 
-    @property
-    def path(self) -> Path:
-        """The counts of the longest look that was kept."""
-        return self._settings.paths.post_counts
+    def load(self, window: Window, *, keep: bool = False) -> Arm:
+        """The calls that start in `window`; with `keep` their counts are kept for a longer look.
 
-    def load(self, engine: Engine, window: Window, *, keep: bool = False) -> Arm:
-        """The calls that start in `window`; with `keep` their counts are there for a longer one.
-
-        What an earlier look counted is used only while the rows it was counted from are the same ones: their numbers by feature, source
-        and model, their statuses, their latencies and the squares of those. A row that got only another message, tenant, number of tokens
-        or time of writing is not noticed. Recovered failures and cron minutes lie across the edge of two looks: they are counted over the
-        whole window.
+        The counts of an earlier look are used while its rows are the same: their numbers by
+        feature, source and model, their statuses and their latencies. Another message, tenant,
+        number of tokens or time of writing is not noticed. Recovered failures and cron minutes
+        can lie across the edge of two looks, so they are counted over the whole window.
         """
         if not self._baseline.calls:
-            return self._empty(window, load_trust(engine, self._grid, window))
-        seen = self._seen(engine, window)
-        written = self._written(
-            engine, window, seen
-        )  # before they are counted: a row mended in between is noticed by the next look
-        arm = self._count(engine, window, seen)
-        events = load_events(engine, self._settings, self._grid, window, arm.hourly)
-        arm = replace(arm, events=events, trust=load_trust(engine, self._grid, window, written))
-        if keep and arm.calls and (seen is None or seen.arm.window != window):
-            self._keep(engine, arm, written)
+            return self._empty(window, load_trust(self._engine, self._grid, window))
+        previous = self._find_previous(window)
+        # Read before the calls are counted: the next look then notices a row changed in between.
+        written = self._load_written(window, previous)
+        arm = self._count(window, previous)
+        events = load_events(
+            self._engine,
+            self._grid,
+            window,
+            claims=single_claims(self._settings),
+            hourly=arm.hourly,
+        )
+        trust = load_trust(self._engine, self._grid, window, written)
+        arm = replace(arm, events=events, trust=trust)
+        if keep and arm.calls and (previous is None or previous.arm.window != window):
+            self._keep(arm, written)
         return arm
 
-    def _written(self, engine: Engine, window: Window, seen: Seen | None) -> Written:
-        if seen is None:
-            return load_written(engine, self._grid, window)
-        return seen.written + load_written(engine, self._grid, window, seen=seen.arm.window)
+    def _load_written(self, window: Window, previous: PreviousLook | None) -> WrittenRows:
+        if previous is None:
+            return load_written_rows(self._engine, self._grid, window)
+        later = load_written_rows(self._engine, self._grid, window, previous=previous.arm.window)
+        return previous.written + later
 
-    def _count(self, engine: Engine, window: Window, seen: Seen | None) -> Arm:
-        """The window's tables but for events, the counts of its first part taken from `seen`."""
-        names, by_source = Names.of(self._baseline.hourly.rows), names_a_source(self._settings)
-        first, skip = (seen.arm, seen.arm.window) if seen else (self._empty(window, {}), None)
-        # the largest first, while there is least beside it
+    def _count(self, window: Window, previous: PreviousLook | None) -> Arm:
+        """The tables of the window without its events."""
+        engine, grid = self._engine, self._grid
+        names = NameCodes.of(self._baseline.hourly.rows)
+        first = previous.arm if previous else self._empty(window, {})
+        skip = previous.arm.window if previous else None
+        # The largest table comes first, while the memory is free.
         latency = first.latency + load_latency_counts(
-            engine, self._grid, [window], names=names, seen=skip
+            engine, grid, [window], names=names, previous=skip
         )
         hourly = first.hourly + load_hourly_counts(
-            engine, self._grid, window, self._baseline.limits, seen=skip
+            engine, grid, window, self._baseline.limits, previous=skip
         )
         bins = first.bins + load_hourly_bins(
-            engine, self._grid, window, by_source=by_source, names=names, seen=skip
+            engine,
+            grid,
+            window,
+            by_source=names_a_source(self._settings),
+            names=names,
+            previous=skip,
         )
         return replace(self._empty(window, {}), latency=latency, hourly=hourly, bins=bins)
 
     def _empty(self, window: Window, trust: dict[str, Any]) -> Arm:
-        nothing = (
-            LatencyCounts.empty(),
-            HourlyCounts.empty(),
-            HourlyBins.empty(),
-            EventCounts.empty(),
-        )
+        hours = hours_between(self._grid.deployed_at, window.start, window.end)
         return Arm(
-            window,
-            hours_of(window, self._deployed_at),
-            *nothing,
+            window=window,
+            hours=(hours.start, hours.stop),
+            latency=LatencyCounts.empty(),
+            hourly=HourlyCounts.empty(),
+            bins=HourlyBins.empty(),
+            events=EventCounts.empty(),
             limits=self._baseline.limits,
             trust=trust,
         )
 
-    def _seen(self, engine: Engine, window: Window) -> Seen | None:
-        """What is kept of the window's first part, if its rows are still the ones that were counted."""
-        kept = self._kept(engine, window)
+    def _find_previous(self, window: Window) -> PreviousLook | None:
+        """The kept look at the window's first part, if its rows are still the same."""
+        kept = self._open_kept(window)
         if kept is None:
             return None
         with kept:
-            written = load_written(engine, self._grid, kept.window)
-            if kept.facts["rows"] != rows_of(engine, written):
-                until = f"{kept.window.end:%Y-%m-%d %H:%M}"
-                self._tell(
-                    f"rows written until {until} have changed since they were counted; they are counted again"
+            written = load_written_rows(self._engine, self._grid, kept.window)
+            if kept.facts.rows != rows_fingerprint(self._engine, written):
+                self._on_progress(
+                    f"rows written until {kept.window.end:%Y-%m-%d %H:%M} have changed since they "
+                    "were counted; they are counted again"
                 )
                 return None
             with suppress(RolloutError):  # a damaged file
-                return Seen(kept.arm(), written)
+                return PreviousLook(kept.arm(), written)
         return None
 
-    def _kept(self, engine: Engine, window: Window) -> Frozen | None:
-        """The open file of a first part of the window, counted by the same settings; files may have come since, none was written again."""
-        with (
-            suppress(RolloutError),
-            ExitStack() as stack,
-        ):  # there is none, it is damaged, or this user may not read it
-            kept = stack.enter_context(Frozen(self.path))
-            begins_it = kept.window.start == window.start and kept.window.end <= window.end
-            is_as_opened = engine.origin == origin(
-                self._settings
-            )  # no file or mapping was changed under a session
-            if (
-                begins_it
-                and is_as_opened
-                and only_files_came(kept.facts["made_from"], self._made_from(engine))
-            ):
+    def _open_kept(self, window: Window) -> FrozenCounts | None:
+        """The file of a look at the window's first part with the same inputs, opened."""
+        with suppress(RolloutError), ExitStack() as stack:  # none, damaged, or not readable
+            kept = stack.enter_context(FrozenCounts(self._path))
+            is_first_part = kept.window.start == window.start and kept.window.end <= window.end
+            is_unchanged = self._engine.origin == origin(self._settings)
+            has_same_inputs = only_files_added(kept.facts.made_from, self._inputs)
+            if is_first_part and is_unchanged and has_same_inputs:
                 stack.pop_all()
                 return kept
         return None
 
-    def _keep(self, engine: Engine, arm: Arm, written: Written) -> None:
-        """For the next look; one that cannot be kept costs that look its time, not this one its verdict."""
+    def _keep(self, arm: Arm, written: WrittenRows) -> None:
+        """Keep the counts for the next look. A failure costs that look time, nothing else."""
+        rows = rows_fingerprint(self._engine, written)
         try:
-            write_frozen(
-                self.path, arm, made_from=self._made_from(engine), rows=rows_of(engine, written)
-            )
+            write_frozen(self._path, arm, made_from=self._inputs, rows=rows)
         except RolloutError as reason:
-            self._tell(f"the counts of this look are not kept for the next one: {reason}")
+            self._on_progress(f"the counts of this look are not kept for the next one: {reason}")
 
-    def _made_from(self, engine: Engine) -> dict[str, Any]:
-        """What the counts are made from: of the source, what it was when the engine was opened."""
-        limits = (
-            self._baseline.limits.astype("object").sort_values("feature").to_json(orient="values")
-        )
-        return counted_from(self._settings, self._deployed_at) | {
-            "source": engine.origin,
-            "limits": limits,
-        }
+
+def _limits_text(baseline: Arm) -> str:
+    return baseline.limits.astype("object").sort_values("feature").to_json(orient="values")

@@ -1,18 +1,19 @@
-"""A query of sql/ as text for psql, with the values of the baseline or of a window written in."""
+"""A query of sql/ as text for psql, with the values of the baseline or of a window in it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from analysis.config import Settings
-from analysis.counting.baseline import asked_window, grid_of
+from analysis.counting.baseline import asked_window
 from analysis.counting.baseline_tables import published_window
-from analysis.counting.load import LIMIT_COLUMNS
-from analysis.decision.plan import planned_window
+from analysis.counting.caps import LIMIT_COLUMNS
+from analysis.counting.grid import Grid
 from analysis.errors import WrongUse
 from analysis.telemetry.mapping import load_mapping
 from analysis.telemetry.queries import SQL_FOLDER, ErrorClass, Queries, Relation
 from analysis.telemetry.vocabulary import vocabulary
+from analysis.window import window_after
 
 PUBLISHED = ("errors_by_source", "latency_distribution")
 NOT_ALONE = (
@@ -24,47 +25,49 @@ NOT_ALONE = (
     "doctor_days",
     "doctor_privileges",
 )
-"""Parts of other queries, and those that need what only a run of rollout knows."""
+"""Parts of other queries, and queries with values that only a run of rollout knows."""
 
 
 def list_queries() -> dict[str, str]:
-    """The queries that stand alone, each with the first line of its file: what it counts."""
-    paths = [path for path in sorted(SQL_FOLDER.glob("*.sql")) if path.stem not in NOT_ALONE]
-    firsts = (path.read_text(encoding="utf-8").split("\n", 1)[0] for path in paths)
-    return {
-        path.stem: first.removeprefix("-- What:").strip()
-        for path, first in zip(paths, firsts, strict=True)
-    }
+    """The queries that work alone, each with what it counts: the first line of its file."""
+    queries = {}
+    for path in sorted(SQL_FOLDER.glob("*.sql")):
+        if path.stem not in NOT_ALONE:
+            first_line = path.read_text(encoding="utf-8").split("\n", 1)[0]
+            queries[path.stem] = first_line.removeprefix("-- What:").strip()
+    return queries
 
 
 def query_text(settings: Settings, deployed_at: datetime, name: str, window: str | None) -> str:
-    """The text of `sql/<name>.sql`; it opens no connection. The tables of phase 94a are of the 24 h before the deploy."""
+    """The text of ``sql/<name>.sql`` for a planned window, or for the baseline without one.
+
+    The published tables are those of the 24 hours before the deploy. No connection is opened.
+    Raises WrongUse for a query that is not there or does not work alone.
+    """
+    queries = list_queries()
     if name in NOT_ALONE:
         raise WrongUse(
-            f"query {name} does not stand alone: read sql/{name}.sql, or take one of {', '.join(list_queries())}"
+            f"query {name} does not work alone: read sql/{name}.sql, "
+            f"or take one of {', '.join(queries)}"
         )
-    if name not in list_queries():
-        raise WrongUse(f"there is no query {name!r}; take one of {', '.join(list_queries())}")
-    grid = grid_of(settings, deployed_at)
-    if name in PUBLISHED and window is None:
+    if name not in queries:
+        raise WrongUse(f"there is no query {name!r}; take one of {', '.join(queries)}")
+    grid = Grid.of(settings, deployed_at)
+    if window is not None:
+        planned = window_after(deployed_at, settings.window_length(window))
+        parameters = grid.parameters(planned)
+    elif name in PUBLISHED:
         parameters = grid.written_parameters(published_window(deployed_at))
     else:
-        asked = (
-            asked_window(settings, deployed_at)
-            if window is None
-            else planned_window(settings, deployed_at, window)
-        )
-        parameters = grid.parameters(asked)
+        parameters = grid.parameters(asked_window(settings, deployed_at))
     classes = tuple(
         ErrorClass(item.name, tuple(item.contains), item.pattern) for item in settings.error_classes
     )
     mapping = load_mapping(
         settings.source.mapping, folder=settings.folder, table=settings.source.table
     )
-    relations = {"limits": Relation(LIMIT_COLUMNS, []), "vocabulary": vocabulary()}
     text = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
-    needed = {key: relation for key, relation in relations.items() if f"JOIN {key} " in text}
-    return (
-        Queries(mapping, classes).statement(name, parameters, relations=needed).text_with_values()
-        + ";"
-    )
+    relations = {"limits": Relation(LIMIT_COLUMNS, []), "vocabulary": vocabulary()}
+    joined = {key: relation for key, relation in relations.items() if f"JOIN {key} " in text}
+    statement = Queries(mapping, classes).statement(name, parameters, relations=joined)
+    return statement.text_with_values() + ";"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from analysis.counting.arm import Arm
 from analysis.counting.coded_rows import MISSING, CodedArms, CodedRows
-from analysis.counting.load import Arm
 from analysis.metrics import TRAFFIC, Metric, known_metrics
 from analysis.statistics.totals import ArmTotals
 

@@ -10,8 +10,13 @@ import pandas as pd
 
 from analysis.clock import iso
 from analysis.config.settings import Baseline
-from analysis.counting.incidents import by_hour, exclusion_line, propose_exclusions, stretches
-from analysis.counting.load import Arm
+from analysis.counting.arm import Arm
+from analysis.counting.incidents import (
+    exclusion_line,
+    join_hours,
+    propose_exclusions,
+    sum_by_hour,
+)
 from analysis.counting.scope import HOURS_A_DAY, HOURS_A_WEEK, Scope, usable_hours
 from analysis.decision.caveats import TENTH, expected_calls
 from analysis.decision.claims import FEWEST_N, Arms
@@ -69,7 +74,7 @@ def usual_calls(arms: Arms) -> np.ndarray:
     """Calls of every baseline hour, (repeats, cycle hours); nan where an hour is excluded or not there."""
     cycle = arms.cycle
     calls = (
-        by_hour(arms.baseline.hourly)["calls"]
+        sum_by_hour(arms.baseline.hourly)["calls"]
         .reindex(range(-cycle.span, 0), fill_value=0)
         .to_numpy(dtype=float)
     )
@@ -253,7 +258,7 @@ def _check_incidents(baseline: Arm, asked: Baseline) -> Check:
         )
         return Check(name, "ok", f"no hour's error rate stands out; {declared} left out")
     deployed_at = baseline.window.start - baseline.hours[0] * HOUR
-    line = exclusion_line(asked.exclude, stretches(hours, deployed_at))
+    line = exclusion_line(asked.exclude, join_hours(hours, deployed_at))
     found = f"{len(hours)} baseline {'hour has an error rate' if len(hours) == 1 else 'hours have error rates'} far above the usual"
     return Check(
         name, "warning", f"{found}; if you know of an incident then, write under [baseline]: {line}"
@@ -296,7 +301,7 @@ def _usual_by_hour(arms: Arms) -> np.ndarray:
 
 
 def _post_calls(arms: Arms, hours: tuple[int, int]) -> np.ndarray:
-    return by_hour(arms.post.hourly)["calls"].reindex(range(*hours), fill_value=0).to_numpy()
+    return sum_by_hour(arms.post.hourly)["calls"].reindex(range(*hours), fill_value=0).to_numpy()
 
 
 def _matched_rows(arms: Arms, hours: tuple[int, int]) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from analysis.counting.arm import Arm
 from analysis.counting.coded_rows import CodedArms, code_arms
-from analysis.counting.load import Arm
 from analysis.counting.scope import (
     Cycle,
     Scope,

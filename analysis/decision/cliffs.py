@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from types import MappingProxyType
-
-import numpy as np
 
 from analysis.counting.scope import Scope
-from analysis.counts import LatencyCounts
 from analysis.decision.findings import Finding
 from analysis.decision.verdict import MovedCliff
 from analysis.metrics import OUTCOME_CODES, TIMEOUT
-from analysis.statistics.cliff import Cliff, find_cliff
+from analysis.statistics.cliff import Cliff
 
-CLIFF_OUTCOMES = (OUTCOME_CODES[TIMEOUT], OUTCOME_CODES["other"])
-"""Errors that may be a call cut off at a limit: timeouts, and those of no known class."""
 LATER = 1.02
-
-
-@lru_cache(maxsize=8)
-def find_cliffs(latency: LatencyCounts) -> Mapping[str, Cliff]:
-    """The timeout cliff of each feature that has one; found once for each table."""
-    found = {}
-    for feature, counted in latency.rows.groupby("feature", sort=True):
-        outcome, calls = counted["outcome"].to_numpy(), counted["calls"].to_numpy()
-        cut_off, succeeded = np.isin(outcome, CLIFF_OUTCOMES), outcome == 0
-        others = calls * ~(cut_off | succeeded)
-        cliff = find_cliff(
-            counted["latency_ms"].to_numpy(), calls * cut_off, calls * succeeded, others
-        )
-        if cliff is not None:
-            found[str(feature)] = cliff
-    return MappingProxyType(found)
 
 
 def moved_cliffs(

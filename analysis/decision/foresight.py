@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from analysis.config.settings import Claim
-from analysis.counting.load import Arm
+from analysis.counting.arm import Arm
 from analysis.counting.scope import Cycle
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.decision.claims import Arms, evaluate_claim

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.config import Settings
-from analysis.counting.load import Arm
+from analysis.counting.arm import Arm
 from analysis.decision.checks import Check
 from analysis.decision.claims import Arms, Plan
 from analysis.decision.findings import Finding

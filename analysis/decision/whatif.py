@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from analysis.counting.caps import find_cliffs
 from analysis.counts import LatencyCounts
 from analysis.decision.claims import Arms
-from analysis.decision.cliffs import find_cliffs
 from analysis.errors import WrongUse
 from analysis.formatting import count, milliseconds, share
 from analysis.statistics.exact import dispersion

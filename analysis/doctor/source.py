@@ -12,7 +12,7 @@ import pandas as pd
 from analysis import clock
 from analysis.clock import iso
 from analysis.counting.frozen import read_facts
-from analysis.counting.load import read_instant
+from analysis.counting.grid import read_time
 from analysis.errors import RolloutError
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, Mapping, load_mapping
@@ -113,7 +113,7 @@ def _table_lines(engine: Engine, mapping: Mapping) -> Iterator[Line]:
 
 def _span(engine: Engine) -> tuple[datetime | None, datetime | None]:
     row = engine.fetch(engine.queries.statement("doctor_span", {})).iloc[0]
-    return tuple(read_instant(value) for value in row)
+    return tuple(read_time(value) for value in row)
 
 
 def _days(engine: Engine, last: datetime) -> pd.DataFrame:
@@ -264,7 +264,9 @@ def _retention_line(settings: Settings, first: datetime, last: datetime) -> Line
             facts = read_facts(frozen)
         except RolloutError as error:
             return Line("baseline", "error", str(error))
-        return Line("baseline", "ok", f"frozen from {facts['start']} to {facts['end']}; {oldest}")
+        return Line(
+            "baseline", "ok", f"frozen from {iso(facts.start)} to {iso(facts.end)}; {oldest}"
+        )
     if last < start:
         found = f"the newest row is of {iso(last.replace(microsecond=0))}, before the baseline's start {iso(start.replace(microsecond=0))}"
         return Line(

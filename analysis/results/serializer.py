@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import __version__
 from analysis.clock import iso
-from analysis.counting.baseline import grid_of
 from analysis.counting.baseline_tables import (
     coverage,
     errors_by_source,
@@ -17,10 +16,11 @@ from analysis.counting.baseline_tables import (
     published_window,
     unknown_errors,
 )
+from analysis.counting.caps import find_cliffs
+from analysis.counting.grid import Grid
 from analysis.counting.incidents import propose_exclusions
 from analysis.counting.scope import Cycle
 from analysis.decision.checks import Check
-from analysis.decision.cliffs import find_cliffs
 from analysis.decision.controls.series import replay_controls
 from analysis.decision.findings import Finding
 from analysis.decision.foresight import forecast_looks
@@ -33,7 +33,7 @@ from analysis.window import HOUR
 
 if TYPE_CHECKING:
     from analysis.config import Settings
-    from analysis.counting.load import Arm
+    from analysis.counting.arm import Arm
     from analysis.decision.look import Look
     from analysis.telemetry.engines import Engine
 
@@ -83,7 +83,7 @@ def baseline_object(
     settings: Settings, baseline: Arm, engine: Engine, deployed_at: datetime
 ) -> dict[str, Any]:
     """Everything the baseline report shows, in the shape of baseline/result.json."""
-    grid = grid_of(settings, deployed_at)
+    grid = Grid.of(settings, deployed_at)
     published, classes = (
         published_window(deployed_at),
         tuple(item.name for item in settings.error_classes),

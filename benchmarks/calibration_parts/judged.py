@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.config import Claim
-from analysis.counting.load import Arm
+from analysis.counting.arm import Arm
 from analysis.counting.scope import Cycle
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts, typed
 from analysis.decision.claims import Arms, ClaimEvaluation, Plan, evaluate_claim

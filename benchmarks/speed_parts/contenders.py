@@ -67,10 +67,10 @@ from pathlib import Path
 from analysis.config import load_settings
 from analysis.counting.baseline import asked_window, grid_of
 from analysis.telemetry.engines import open_engine
-from analysis.counting.load import load_latency_counts
+from analysis.counting.scanning.count_tables import load_latency_counts
 settings = load_settings(Path("rollout.toml"))
 deployed_at = settings.rollout.deployed_at
-load_latency_counts(open_engine(settings), grid_of(settings, deployed_at), [asked_window(settings, deployed_at)])
+load_latency_counts(open_engine(settings), Grid.of(settings, deployed_at), [asked_window(settings, deployed_at)])
 """
 CALLS = f"""
 import pandas as pd

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from analysis.counting.load import Arm
+from analysis.counting.arm import Arm
+from analysis.counting.caps import find_cliffs
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
-from analysis.decision.cliffs import find_cliffs
 from analysis.metrics import OUTCOME_CODES
 from analysis.window import HOUR, Window
 

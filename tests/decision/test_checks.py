@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.config.settings import Baseline, Exclusion
-from analysis.counting.incidents import exclusion_line, propose_exclusions, stretches
+from analysis.counting.incidents import exclusion_line, join_hours, propose_exclusions
 from analysis.decision.checks import check_data
 from analysis.window import HOUR
 from tests.decision.making import DEPLOYED_AT, arm, arms, calls, spoken
@@ -358,7 +358,7 @@ def test_hours_with_few_calls_prove_nothing():
 
 
 def test_neighbouring_hours_are_one_stretch():
-    windows = stretches((-5, -4, -1), DEPLOYED_AT)
+    windows = join_hours((-5, -4, -1), DEPLOYED_AT)
     assert [
         ((window.start - DEPLOYED_AT) / HOUR, (window.end - DEPLOYED_AT) / HOUR)
         for window in windows

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from analysis.counting.caps import find_limits
 from analysis.counting.scope import Cycle, Scope
-from analysis.counts import LatencyCounts
 from analysis.decision.claims import evaluate_claim
 from analysis.metrics import metric_named
-from analysis.statistics.cliff import Cliff
-from tests.decision.making import LIMITS, arm, arms, calls, claim, plan
+from tests.decision.making import arm, arms, calls, claim, plan
 
 RATE, MEAN = metric_named("timeout_rate"), metric_named("latency_mean")
 
@@ -226,22 +222,3 @@ def test_an_earlier_look_is_what_was_seen_then():
     both = arms(arm(-168, 0, calls(-168, 0, per_hour=10)), arm(0, 24, growing))
     found = evaluate_claim(claim("falls"), both, plan(2).hours)
     assert (found.comparison.post_y, found.at(4).comparison.post_y) == (20, 0)
-
-
-# ---- limits ----------------------------------------------------------------------------------------------------------
-def test_tau_is_declared_or_the_cliff_or_the_99th_percentile():
-    keys = {"feature": "f", "source": "s", "outcome": 0, "calls": 3}
-    table = LatencyCounts.of(
-        pd.DataFrame([keys | {"latency_ms": ms} for ms in range(100, 10_000, 100)])
-    )
-    found = find_limits(table, declared_tau_ms={}, cliffs={}).iloc[0]
-    wanted = [
-        int(np.quantile(np.repeat(np.arange(100, 10_000, 100), 3), q)) for q in (0.5, 0.95, 0.99)
-    ]
-    assert [found["p50_ms"], found["p95_ms"], found["tau_ms"]] == wanted == [5000, 9419, 9804]
-    cliff = {"f": Cliff(at_ms=7000.0, n_errors=9, share_of_errors=1.0, n_beyond=0, p_value=None)}
-    assert find_limits(table, declared_tau_ms={}, cliffs=cliff).iloc[0]["tau_ms"] == 7000
-    assert find_limits(table, declared_tau_ms={"f": 6000}, cliffs=cliff).iloc[0]["tau_ms"] == 6000
-    assert list(find_limits(arm(-24, 0).latency, declared_tau_ms={}, cliffs={}).columns) == list(
-        LIMITS.columns
-    )

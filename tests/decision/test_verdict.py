@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 
-from analysis.counts import LatencyCounts
 from analysis.decision.checks import Check
-from analysis.decision.cliffs import find_cliffs, moved_cliffs
+from analysis.decision.cliffs import moved_cliffs
 from analysis.decision.findings import Finding
 from analysis.decision.power import TimeToDecision
 from analysis.decision.verdict import EXIT_CODES, MovedCliff, Verdict, decide_verdict
@@ -304,17 +302,3 @@ def test_a_cliff_is_looked_for_in_parts_and_patterns_too_and_named_once():
         any_of(part.claim, part.claim), "not_met", None, None, LEVEL, 0.5, 0.5, parts=(part, part)
     )
     assert moved_cliffs(cliffs, [whole, part]) == (MovedCliff("step3", 20_000, 45_000),)
-
-
-def test_only_timeouts_and_unknown_errors_make_a_cliff():
-    def counts(outcome):
-        rows = [(0, 900 + 7 * n, 1) for n in range(300)] + [(outcome, 4502, 9)]
-        table = [
-            {"feature": "f", "source": "s", "outcome": code, "latency_ms": ms, "calls": n}
-            for code, ms, n in rows
-        ]
-        return LatencyCounts.of(pd.DataFrame(table))
-
-    assert find_cliffs(counts(1))["f"].at_ms == 4502
-    assert find_cliffs(counts(8))["f"].at_ms == 4502
-    assert find_cliffs(counts(3)) == {}

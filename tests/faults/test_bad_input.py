@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from analysis.cli.options import instant
 from analysis.clock import CLOCK_VARIABLE, iso, parse_instant
 from analysis.config import load_settings
-from analysis.counting.load import Grid, load_latency_counts
-from analysis.counting.written_rows import load_trust, load_written
+from analysis.counting.grid import Grid
+from analysis.counting.scanning.count_tables import load_latency_counts
+from analysis.counting.scanning.written_rows import load_trust, load_written_rows
 from analysis.deployment.handoff import find_handoff
 from analysis.deployment.listing import read_cli
 from analysis.deployment.vercel import find_newest
@@ -376,7 +377,7 @@ def test_csv(place, try_all):
         engine = open_engine(load_settings(place.config))
         try:
             load_trust(engine, GRID, window)
-            return load_latency_counts(engine, GRID, [window]), load_written(
+            return load_latency_counts(engine, GRID, [window]), load_written_rows(
                 engine, GRID, window
             ).names
         finally:

@@ -279,7 +279,7 @@ READS = """
 import os, resource
 from pathlib import Path
 import analysis.counting.baseline
-from analysis.counting.frozen import Frozen
+from analysis.counting.frozen import FrozenCounts
 in_use = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 for more in range(0, 240, 4):
     if os.fork():
@@ -287,7 +287,7 @@ for more in range(0, 240, 4):
         continue
     resource.setrlimit(resource.RLIMIT_AS, (in_use + more * 1_000_000,) * 2)
     try:
-        told = "read" if Frozen(Path("outputs/small/baseline/counts.parquet")).arm() else ""
+        told = "read" if FrozenCounts(Path("outputs/small/baseline/counts.parquet")).arm() else ""
     except BaseException as error:
         told = f"{type(error).__name__}: {error}"
     os.write(1, (told + "\\n").encode())

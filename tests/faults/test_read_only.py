@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 
 from analysis.config import load_settings
-from analysis.counting.load import CronBudget, Grid, load_event_counts, load_hourly_counts
+from analysis.counting.grid import Grid
+from analysis.counting.scanning.count_tables import load_hourly_counts
+from analysis.counting.scanning.events import CronBudget, load_cron_minutes, load_recovered
+from analysis.counting.scope import Scope
 from analysis.doctor.source import examine
 from analysis.errors import RolloutError, WrongUse
 from analysis.telemetry import queries
@@ -213,15 +216,11 @@ def test_values_travel_as_parameters(request, place, monkeypatch, engine):
         assert (
             hourly.rows["slower_p50"] == hourly.rows["timed_calls"]
         ).all()  # each joined its own limit
-        events = load_event_counts(
-            opened,
-            grid,
-            window,
-            hourly=hourly,
-            recovered=True,
-            crons=[CronBudget("cron", 1, lambda feature, source: True)],
+        load_recovered(opened, grid, window)
+        minutes = load_cron_minutes(
+            opened, grid, window, CronBudget("cron", 1, Scope()), hourly=hourly
         )
-        assert events.rows["y"].sum() > 0
+        assert minutes.rows["y"].sum() > 0
     assert state_of(place, database) == before
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from analysis.clock import CLOCK_VARIABLE
-from analysis.counting.baseline import Baselines
+from analysis.counting.baseline import load_baseline
 from analysis.doctor.source import Line, examine
 from analysis.telemetry.engines import open_engine
 from tests.fixtures.edge_case_calls import typed
@@ -231,14 +231,14 @@ def test_rows_that_will_be_deleted(tmp_path, clock, days_after, state, words):
 
 def test_a_frozen_baseline_is_said_and_a_damaged_one_too(tmp_path, clock):
     settings = store("parquet", healthy(), tmp_path)
-    Baselines(settings, DEPLOY).frozen(lambda: open_engine(settings))
+    load_baseline(settings, DEPLOY, lambda: open_engine(settings))
     clock(DEPLOY + timedelta(days=60))
     line = {line.name: line for line in examine(settings)}["baseline"]
     assert line.state == "ok"
     assert line.detail.startswith(
         "frozen from 2026-01-26T23:10:16.789Z to 2026-02-02T23:10:16.789Z; the oldest row is of 2026-01-26"
     )
-    Baselines(settings, DEPLOY).path.write_bytes(b"PAR1")
+    settings.paths.baseline_counts.write_bytes(b"PAR1")
     line = {line.name: line for line in examine(settings)}["baseline"]
     assert line.state == "error"
     assert "is damaged; delete it" in line.detail

@@ -10,8 +10,8 @@ import psycopg2
 import pytest
 from sqlalchemy.engine import make_url
 
-from analysis.counting.load import load_latency_counts
-from analysis.counting.written_rows import load_trust
+from analysis.counting.scanning.count_tables import load_latency_counts
+from analysis.counting.scanning.written_rows import load_trust
 from analysis.errors import RolloutError
 from analysis.telemetry import queries
 from analysis.telemetry.engines import database_url, open_engine, sqlalchemy_engine

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy
 from sqlalchemy.engine import make_url
 
-from analysis.counting.load import load_latency_counts
-from analysis.counting.written_rows import load_trust
+from analysis.counting.scanning.count_tables import load_latency_counts
+from analysis.counting.scanning.written_rows import load_trust
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines import open_engine, sqlalchemy_engine
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls, typed

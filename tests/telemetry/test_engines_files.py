@@ -4,7 +4,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from analysis.counting.load import load_latency_counts
+from analysis.counting.scanning.count_tables import load_latency_counts
 from analysis.errors import DataNotTrusted, WrongUse
 from analysis.telemetry.engines import open_engine
 from tests.fixtures.edge_case_calls import edge_case_calls

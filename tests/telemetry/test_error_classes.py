@@ -4,7 +4,7 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from analysis.counting.load import Grid
+from analysis.counting.grid import Grid
 from analysis.metrics import OUTCOME_CODES, outcome_codes
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.vocabulary import signature, vocabulary

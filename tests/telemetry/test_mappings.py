@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.counting.load import load_hourly_bins, load_hourly_counts, load_latency_counts
-from analysis.counting.written_rows import load_trust
+from analysis.counting.scanning.count_tables import (
+    load_hourly_bins,
+    load_hourly_counts,
+    load_latency_counts,
+)
+from analysis.counting.scanning.written_rows import load_trust
 from analysis.doctor.source import examine
 from analysis.sample.simulate import DEPLOYED_AT, simulate_phase_94
 from analysis.telemetry.engines import open_engine

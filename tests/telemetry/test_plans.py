@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analysis.counting.load import LIMIT_COLUMNS, Grid
+from analysis.counting.caps import LIMIT_COLUMNS
+from analysis.counting.grid import Grid
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.queries import Relation
 from analysis.window import Window
@@ -55,7 +56,7 @@ def plan_of(database, tmp_path, monkeypatch):
         )
         joined = {"hourly_counts": {"limits": limits}, "cron_minutes": {"chosen": chosen}}.get(name)
         statement = engine.queries.statement(
-            name, GRID.parameters(window, seen=seen), relations=joined, ordered=False
+            name, GRID.parameters(window, previous=seen), relations=joined, ordered=False
         )
         return list(_nodes(engine.fetch(Explained(statement)).iloc[0, 0][0]["Plan"]))
 

@@ -14,8 +14,10 @@ from analysis.counting.baseline_tables import (
     latency_distribution,
     published_window,
 )
-from analysis.counting.load import LIMIT_COLUMNS, Grid, load_hourly_counts
+from analysis.counting.caps import LIMIT_COLUMNS
+from analysis.counting.grid import Grid
 from analysis.counting.query_text import NOT_ALONE, query_text
+from analysis.counting.scanning.count_tables import load_hourly_counts
 from analysis.errors import WrongUse
 from analysis.judge import Rollout
 from analysis.sample.simulate import simulate_phase_94
@@ -253,7 +255,7 @@ def test_only_one_select_passes(text, dialect):
 def test_every_query_of_the_house_passes_in_every_dialect():
     hour = timedelta(hours=1)
     window, seen = Window(DEPLOY, DEPLOY + 4 * hour), Window(DEPLOY, DEPLOY + hour)
-    parameters = GRID.parameters(window, seen=seen) | {
+    parameters = GRID.parameters(window, previous=seen) | {
         "budget_ms": 1,
         "feature": "f",
         "since": DEPLOYED_AT,

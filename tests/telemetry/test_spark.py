@@ -16,8 +16,9 @@ import pytest
 from sqlglot import parse_one
 
 import analysis
-from analysis.counting.load import LIMIT_COLUMNS, Grid
-from analysis.counting.written_rows import load_trust
+from analysis.counting.caps import LIMIT_COLUMNS
+from analysis.counting.grid import Grid
+from analysis.counting.scanning.written_rows import load_trust
 from analysis.errors import WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.engines.spark import session as connecting

@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.counting.load import Arm
+from analysis.counting.arm import Arm
+from analysis.counting.caps import find_cliffs
 from analysis.counting.scope import Cycle, Scope
 from analysis.metrics import OUTCOME_CODES, TIME, TIMEOUT, Metric
 from analysis.statistics.controls.proportional import TimedCalls
@@ -92,10 +93,6 @@ class CallsByLatency:
     @cached_property
     def _caps(self) -> dict[str, float]:
         """Where each feature's calls are cut off, ms: its timeout cliff, else the median of its timeouts; without either it has none."""
-        from analysis.decision.cliffs import (
-            find_cliffs,
-        )  # findings stand above this module, and cliffs know findings
-
         latency = self._arm.latency
         caps = {feature: float(cliff.at_ms) for feature, cliff in find_cliffs(latency).items()}
         timeouts = latency.rows[latency.rows["outcome"] == OUTCOME_CODES[TIMEOUT]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.counting.load import Arm
+from analysis.counting.arm import Arm
 from analysis.counting.scope import Cycle, Scope, usable_hours
 from analysis.errors import WrongUse
 from analysis.leaks import quote

@@ -15,7 +15,7 @@ from analysis.report.prepared.values import Floats, Mark
 from analysis.text.captions import Words
 
 if TYPE_CHECKING:
-    from analysis.counting.load import Arm
+    from analysis.counting.arm import Arm
 
 MOST_SOURCES = 4
 HOURS_A_DAY = 24

@@ -27,7 +27,7 @@ from analysis.statistics.distribution import ecdf, latency_sample, shift_functio
 from analysis.statistics.survival import SurvivalCurve, kaplan_meier, survival_at
 
 if TYPE_CHECKING:
-    from analysis.counting.load import Arm
+    from analysis.counting.arm import Arm
     from analysis.judge import Look
 
 MOST_STEPS = 160

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.config import load_settings
+from analysis.counting.arm import Arm
 from analysis.counting.baseline import Baselines
 from analysis.counting.frozen import Frozen, fingerprint, read_facts, write_frozen
-from analysis.counting.load import Arm
 from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.errors import DataNotTrusted, TookTooLong
 from analysis.telemetry.engines import open_engine

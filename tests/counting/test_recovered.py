@@ -5,8 +5,8 @@ from datetime import UTC, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-
 from analysis.counting.load import LIMIT_COLUMNS, Grid, load_event_counts, load_hourly_counts
+
 from analysis.telemetry.engines import open_engine
 from analysis.window import Window
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, typed

@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
-
-from analysis.counting.baseline_tables import coverage, errors_by_source
 from analysis.counting.load import (
     CronBudget,
     Grid,
@@ -18,7 +16,9 @@ from analysis.counting.load import (
     without_hours,
 )
 from analysis.counting.name_codes import MOST
-from analysis.counting.written_rows import load_trust, load_written
+
+from analysis.counting.baseline_tables import coverage, errors_by_source
+from analysis.counting.scanning.written_rows import load_trust, load_written_rows
 from analysis.counts import LatencyCounts
 from analysis.metrics import OUTCOME_CODES
 from analysis.sample.simulate import simulate_phase_94
@@ -150,7 +150,7 @@ def test_hourly_bins(engine, calls, by_source):
 def test_counting_by_number_is_counting_by_text(engine, calls, left_out):
     """A name that came meanwhile has no number: then all is counted by text."""
     engine.prefers_name_codes = True
-    names = load_written(engine, GRID, WIDE).names
+    names = load_written_rows(engine, GRID, WIDE).names
     assert names.features == tuple(sorted({row["featureId"] for row in plain_rows(calls)}))
     assert set(names.sources) == {row["source"] for row in plain_rows(calls)} - {None}
     names = replace(names, **{which: getattr(names, which)[1:] for which in left_out})
@@ -193,7 +193,7 @@ def test_a_number_stands_for_any_name(tmp_path, features, sources):
         ]
     )
     engine = open_engine(store("parquet", rows, tmp_path))
-    names = load_written(engine, GRID, WIDE).names
+    names = load_written_rows(engine, GRID, WIDE).names
     assert names.are_worth_it() == (len(features) <= MOST)
     assert (
         counted(load_latency_counts(engine, GRID, [WIDE], names=names))
@@ -231,7 +231,7 @@ def test_what_is_written(engine, calls):
     }
     assert naive == trust_numbers(plain_rows(calls), start=start, end=end, ingestion_delay=SETTLE)
     starts = [call["started"].replace(tzinfo=UTC) for call in plain(calls, window).calls]
-    written = load_written(engine, GRID, window)
+    written = load_written_rows(engine, GRID, window)
     assert written.first_started_at == min(starts)
     assert load_trust(engine, GRID, window, written) == found
 
@@ -416,7 +416,7 @@ def test_a_stretch_without_calls_gives_empty_tables(engine):
         load_event_counts(engine, GRID, nowhere, hourly=hourly, recovered=True, crons=[cron]),
     ]
     assert [len(table.rows) for table in tables] == [0, 0, 0, 0]
-    assert load_written(engine, GRID, nowhere).first_started_at is None
+    assert load_written_rows(engine, GRID, nowhere).first_started_at is None
     assert load_trust(engine, GRID, nowhere)["written_rows"] == 0
 
 

@@ -4,7 +4,6 @@ from datetime import UTC, timedelta
 
 import pandas as pd
 import pytest
-
 from analysis.counting.load import (
     LIMIT_COLUMNS,
     CronBudget,
@@ -12,6 +11,7 @@ from analysis.counting.load import (
     load_event_counts,
     load_hourly_counts,
 )
+
 from analysis.telemetry.engines import open_engine
 from analysis.window import Window
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, typed

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from analysis.counting import written_rows as written
-from analysis.counting.load import Grid
-from analysis.counting.written_rows import load_trust, load_written
+from analysis.counting.grid import Grid
+from analysis.counting.scanning.written_rows import load_trust, load_written_rows
 from analysis.telemetry.engines import open_engine
 from analysis.window import Window
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls, typed
@@ -97,7 +97,7 @@ def test_a_feature_has_the_model_of_most_of_its_rows(tmp_path):
         )
     )
     engine = open_engine(store("parquet", rows, tmp_path))
-    found = load_written(engine, GRID, DAY)
+    found = load_written_rows(engine, GRID, DAY)
     engine.close()
     assert found.models == {"f": "a"}
     assert found.first_started_at == DEPLOY + timedelta(seconds=59, milliseconds=999)

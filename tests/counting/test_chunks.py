@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-
-from analysis.counting.baseline import Baselines
 from analysis.counting.load import (
     CronBudget,
     Grid,
@@ -18,14 +16,16 @@ from analysis.counting.load import (
 )
 from analysis.counting.partial import Partial
 from analysis.counting.pieces import IN_ONE_GO, Pace, scan
-from analysis.counting.written_rows import load_trust, load_written
+from tests.telemetry.test_freeze import MORE, Opened, assert_same
+
+from analysis.counting.baseline import Baselines
+from analysis.counting.scanning.written_rows import load_trust, load_written_rows
 from analysis.errors import RolloutError, TookTooLong
 from analysis.files import LeakRefused
 from analysis.telemetry.engines import open_engine
 from analysis.window import Window
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, MESSAGES, edge_case_calls, typed
 from tests.fixtures.stores import store
-from tests.telemetry.test_freeze import MORE, Opened, assert_same
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 GRID = Grid(DEPLOY, timedelta(seconds=90))
@@ -83,7 +83,7 @@ def everything(engine, window, pace=IN_ONE_GO):
             engine, GRID, window, hourly=hourly, recovered=True, crons=[ALL_CALLS], pace=pace
         ),
     ]
-    written = load_written(engine, GRID, window, pace=pace)
+    written = load_written_rows(engine, GRID, window, pace=pace)
     return tables, [
         written.first_started_at,
         written.names,

@@ -1,0 +1,1 @@
+"""From an engine and a window to tables of counts."""

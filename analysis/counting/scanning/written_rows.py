@@ -1,0 +1,153 @@
+"""What a window holds, in one pass over its rows: names, number of calls, first call, quality."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from analysis.counting.grid import Grid, read_time
+from analysis.counting.scanning.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
+from analysis.counting.scanning.name_codes import NameCodes
+from analysis.telemetry.engines import Engine
+from analysis.window import Window
+
+ALL_IDS = 1_000_000
+"""Up to so many ids are all compared."""
+SAMPLED_IDS = 250_000
+"""Of more rows, about so many are compared: those written at the start of every hour."""
+SMALLEST_SAMPLE = SAMPLED_IDS // 40
+"""With a smaller sample all ids are compared after all: the rows are not spread evenly."""
+_QUALITY = (
+    "written_rows",
+    "null_latencies",
+    "negative_latencies",
+    "unknown_statuses",
+    "started_before",
+)
+_CONTENT = ("successes", "null_statuses", "summed_ms", "success_ms", "mixed_ms")
+"""Sums that change when rows are changed afterwards."""
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenRows:
+    """The rows written in a window and the ingestion delay after it, by feature, source and model.
+
+    Attributes
+    ----------
+    window : whose rows they are, UTC.
+    rows : the result of written.sql; a group that was read in chunks has a row for each.
+    """
+
+    window: Window
+    rows: pd.DataFrame
+
+    def __add__(self, later: WrittenRows) -> WrittenRows:
+        """These rows and those written after them."""
+        return WrittenRows(
+            Window(self.window.start, later.window.end),
+            pd.concat([self.rows, later.rows], ignore_index=True),
+        )
+
+    @property
+    def first_started_at(self) -> datetime | None:
+        """When the first call of the window starts, UTC; the warm-up counts. None without calls."""
+        first = read_time(self.rows["first_started_at"].min())
+        return first if first is not None and first < self.window.end else None
+
+    @property
+    def names(self) -> NameCodes:
+        """The features and sources of the rows."""
+        return NameCodes.of(self.rows)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Feature -> the model of most of its rows; of equal ones the first by name."""
+        keys = ["feature", "model"]
+        counted = self.rows.dropna(subset=keys).groupby(keys, as_index=False)["written_rows"].sum()
+        counted = counted.sort_values("written_rows", ascending=False, kind="stable")
+        first = counted.drop_duplicates("feature").sort_values("feature")
+        return dict(zip(first["feature"].astype(str), first["model"].astype(str), strict=True))
+
+    @property
+    def quality(self) -> dict[str, Any]:
+        """What the data checks judge, but for ids: counts, and the times of first and last row."""
+        times = {
+            "first_written_at": self.rows["first_written_at"].min(),
+            "last_written_at": self.rows["last_written_at"].max(),
+        }
+        counts: dict[str, Any] = {key: int(self.rows[key].sum()) for key in _QUALITY}
+        return counts | {key: read_time(time) for key, time in times.items()}
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that differs when rows are added, deleted or changed.
+
+        It sees a change of feature, source, model, status or latency.
+        """
+        names, sums = ["feature", "source", "model"], [*_QUALITY, *_CONTENT]
+        counted = self.rows.groupby(names, as_index=False, dropna=False)[sums].sum()
+        quality = self.quality
+        content = [
+            counted.sort_values(names).astype(str).to_json(orient="values"),
+            str(quality["first_written_at"]),
+            str(quality["last_written_at"]),
+        ]
+        return hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
+
+
+def load_written_rows(
+    engine: Engine,
+    grid: Grid,
+    window: Window,
+    *,
+    chunks: ChunkPolicy = ONE_CHUNK,
+    previous: Window | None = None,
+) -> WrittenRows:
+    """The rows of a window; with `previous` only those written after the look at that window."""
+    parameters = grid.parameters(window)
+    if previous is not None:
+        parameters["written_from"] = grid.parameters(previous)["written_before"]
+    results = scan_in_chunks(engine, "written", parameters, chunks=chunks)
+    return WrittenRows(window, pd.concat(results, ignore_index=True))
+
+
+def rows_fingerprint(engine: Engine, written: WrittenRows) -> str:
+    """A fingerprint of the rows and of the column types, which later files can change."""
+    types = sorted(engine.columns().items())
+    return f"{written.fingerprint}-{hashlib.sha256(repr(types).encode()).hexdigest()[:8]}"
+
+
+def load_trust(
+    engine: Engine, grid: Grid, window: Window, written: WrittenRows | None = None
+) -> dict[str, Any]:
+    """What the data checks judge of the rows of a window (`Arm.trust`)."""
+    quality = (written or load_written_rows(engine, grid, window)).quality
+    return quality | _count_ids(engine, grid, window, quality["written_rows"])
+
+
+def _count_ids(engine: Engine, grid: Grid, window: Window, rows: int) -> dict[str, int]:
+    """How many different ids the rows have.
+
+    To compare 100 million texts takes gigabytes, so of many rows a sample is compared. Copies of
+    a row have the same time of writing, so the same part of every hour holds all of them or none:
+    a file that is read twice or a join that multiplies rows is always found, an overlap of two
+    exports outside that part is not. When copies are found, all ids are compared.
+    """
+    if engine.ids_are_unique:
+        return {"distinct_ids": rows, "ids_compared": rows}
+    parameters = grid.parameters(window)
+    if rows > ALL_IDS:
+        part_ms = parameters["looked_at_ms"] * SAMPLED_IDS // rows
+        sampled, distinct = _count_distinct(engine, parameters | {"looked_at_ms": part_ms})
+        if sampled == distinct and sampled >= SMALLEST_SAMPLE:
+            return {"distinct_ids": rows, "ids_compared": sampled}
+    return {"distinct_ids": _count_distinct(engine, parameters)[1], "ids_compared": rows}
+
+
+def _count_distinct(engine: Engine, parameters: dict[str, Any]) -> tuple[int, int]:
+    found = engine.fetch(engine.queries.statement("distinct_ids", parameters)).iloc[0]
+    return int(found["rows_with_id"]), int(found["distinct_ids"])
