@@ -1,11 +1,11 @@
-"""How often the judge is wrong: false alarms, power and coverage on simulated calls, beside the usual tests.
+"""How often a verdict is wrong: false alarms, power and coverage on simulated calls.
 
-    python benchmarks/calibration.py                       every cell, 400 to 1,000 runs each: three quarters of an hour on one core
-    python benchmarks/calibration.py --runs 100            the same cells, coarser, in ten minutes
-    python benchmarks/calibration.py --cells looks,lasting some studies only
+    python benchmarks/calibration.py                          every cell, 45 minutes on one core
+    python benchmarks/calibration.py --runs 100               the same cells, less exact, 10 minutes
+    python benchmarks/calibration.py --cells looks,sustained  some studies only
 
-It prints every cell as Markdown. A whole calibration (every study, at least 1,000 runs) also writes docs/calibration.csv, the
-figure docs/figures/false-alarms.svg, and the tables of docs/statistics.md between their two marks; a smaller one writes nothing.
+It prints every cell as Markdown. A complete calibration (every study, at least 1,000 runs) also
+writes docs/calibration.csv, docs/figures/false-alarms.svg and the tables of docs/statistics.md.
 """
 
 from __future__ import annotations
@@ -16,81 +16,65 @@ import time
 from pathlib import Path
 
 from analysis.files import write_text
-from benchmarks.calibration_parts.cells import Counted, count
+from benchmarks.calibration_parts.cells import run_groups
 from benchmarks.calibration_parts.figure import write_figure
 from benchmarks.calibration_parts.studies import STUDIES, groups_of
-from benchmarks.calibration_parts.tables import write_cells, write_tables
+from benchmarks.calibration_parts.tables import cells_as_csv, write_tables
+from benchmarks.output.markdown import replace_part
+from benchmarks.output.options import positive, some_of
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-WHOLE_RUNS, SEED = 1000, 94
-BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
+COMPLETE_RUNS, SEED = 1000, 94
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the chosen studies, print their tables, and write a complete calibration to docs/."""
     options = read_options(arguments)
     started = time.monotonic()
-    counted = count(
+    calibration = run_groups(
         groups_of(options.cells),
         runs=options.runs,
         seed=options.seed,
-        kept=options.keep,
-        progress=say,
+        cache=options.keep,
+        on_progress=log,
     )
-    tables = write_tables(counted, runs=options.runs, seed=options.seed)
+    tables = write_tables(calibration, runs=options.runs, seed=options.seed)
     print(tables)
-    say(f"{time.monotonic() - started:.0f} s")
-    if set(options.cells) == set(STUDIES) and options.runs >= WHOLE_RUNS:
-        write_docs(counted, tables, runs=options.runs, seed=options.seed, docs=options.docs)
+    log(f"{time.monotonic() - started:.0f} s")
+    if set(options.cells) == set(STUDIES) and options.runs >= COMPLETE_RUNS:
+        write_text(options.docs / "calibration.csv", cells_as_csv(calibration))
+        write_figure(calibration, options.docs / "figures" / "false-alarms.svg")
+        replace_part(options.docs / "statistics.md", "calibration", tables)
 
 
 def read_options(arguments: list[str] | None) -> argparse.Namespace:
+    """Number of runs, studies, seed, and folders."""
     parser = argparse.ArgumentParser(
-        description="How often the judge is wrong, on simulated calls."
+        description="How often a verdict is wrong, on simulated calls."
     )
     parser.add_argument(
-        "--runs", type=int, default=WHOLE_RUNS, help=f"series a cell (default {WHOLE_RUNS})"
+        "--runs", type=positive, default=COMPLETE_RUNS, help="series per cell (default 1000)"
     )
     parser.add_argument(
-        "--cells", type=studies, default=STUDIES, help=f"some of {','.join(STUDIES)} (default all)"
+        "--cells",
+        type=some_of(STUDIES),
+        default=STUDIES,
+        help=f"some of {','.join(STUDIES)} (default all)",
     )
     parser.add_argument(
-        "--seed",
-        type=int,
-        default=SEED,
-        help=f"the same seed gives the same table (default {SEED})",
+        "--seed", type=int, default=SEED, help="the same seed gives the same tables (default 94)"
     )
     parser.add_argument(
-        "--keep", type=Path, help="folder for finished parts: a run that was stopped goes on there"
+        "--keep", type=Path, help="folder of finished groups; a stopped run continues from it"
     )
     parser.add_argument(
-        "--docs",
-        type=Path,
-        default=DOCS,
-        help="folder a whole calibration is written to (default docs)",
+        "--docs", type=Path, default=DOCS, help="folder for a complete calibration (default docs)"
     )
-    options = parser.parse_args(arguments)
-    if options.runs < 1:
-        parser.error(f"--runs {options.runs}: at least 1")
-    return options
+    return parser.parse_args(arguments)
 
 
-def studies(text: str) -> tuple[str, ...]:
-    names = tuple(text.split(","))
-    if unknown := [name for name in names if name not in STUDIES]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(STUDIES)}")
-    return names
-
-
-def write_docs(counted: Counted, tables: str, *, runs: int, seed: int, docs: Path) -> None:
-    write_text(docs / "calibration.csv", write_cells(counted))
-    write_figure(counted, docs / "figures" / "false-alarms.svg")
-    page = docs / "statistics.md"
-    if page.exists() and BEGIN in (text := page.read_text(encoding="utf-8")):
-        before, after = text.split(BEGIN)[0], text.split(END)[1]
-        write_text(page, f"{before}{BEGIN}\n{tables}{END}{after}")
-
-
-def say(text: str) -> None:
+def log(text: str) -> None:
+    """Print progress on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 

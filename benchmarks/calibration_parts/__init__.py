@@ -1,1 +1,1 @@
-"""What calibration.py is made of: series of calls, the judge on their counts, the usual tests, tables, a figure."""
+"""The parts of calibration.py: series of calls, the judge, usual tests, tables, figure."""

@@ -1,4 +1,4 @@
-"""Many runs of every group, counted per cell: how often it happened, of how many, and the Monte-Carlo error."""
+"""Runs of every group, summed per cell: how often something happened, and the Monte-Carlo error."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Cell:
     Attributes
     ----------
     study : what: "false alarm", "z test", "met", ...
-    metric : a key of `judged.CLAIMS`.
+    metric : a key of `product_judge.CLAIMS`.
     timeout_rate : of feature `capped` before the deploy.
     days, hours : of baseline, and of the window.
-    runs : series in which it was asked.
+    runs : series in which it could happen.
     times : in how many of them it happened.
     """
 
@@ -46,9 +46,9 @@ class Cell:
     @property
     def error(self) -> float:
         """Monte-Carlo standard error of the share: sqrt(p (1 - p) / runs)."""
-        return (
-            float(np.sqrt(self.share * (1 - self.share) / self.runs)) if self.runs else float("nan")
-        )
+        if not self.runs:
+            return float("nan")
+        return float(np.sqrt(self.share * (1 - self.share) / self.runs))
 
     def as_row(self) -> dict[str, object]:
         """All fields, the share and its error."""
@@ -59,8 +59,8 @@ class Cell:
 class Mean:
     """Mean share over cells, and its Monte-Carlo error.
 
-    Cells of one group are asked of the same series, so the error comes from the runs' own means, not from the cells. Cells
-    where half of the runs held too little to judge are left out.
+    The cells of one group use the same series, so the error comes from the means of the runs, not
+    from the cells. Cells with too little data in half of the runs are left out.
     """
 
     share: float
@@ -69,8 +69,8 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class Counted:
-    """All cells of a calibration, and the mean of some studies."""
+class Calibration:
+    """All cells of a calibration, and the mean of each study."""
 
     cells: tuple[Cell, ...]
     means: dict[str, Mean]
@@ -86,101 +86,87 @@ class Counted:
 
     def one(self, study: str, **where: object) -> Cell | None:
         """The only such cell; None when it was not run."""
-        found = self.find(study, **where)
-        return found[0] if len(found) == 1 else None
+        cells = self.find(study, **where)
+        return cells[0] if len(cells) == 1 else None
 
 
-def count(
+def run_groups(
     groups: Sequence[Group],
     *,
     runs: int,
     seed: int,
-    kept: Path | None = None,
-    progress: Callable[[str], None] = lambda text: None,
-) -> Counted:
-    """Draw `runs` series of every group (fewer where it is about power) and count what was asked of them.
+    cache: Path | None = None,
+    on_progress: Callable[[str], None] = lambda text: None,
+) -> Calibration:
+    """Draw `runs` series of every group (fewer for power) and count what happened in them.
 
-    Groups found in the folder `kept` are not run again.
+    A group whose file is in the folder `cache` is not run again.
     """
     cells, by_study = [], defaultdict(list)
     for number, group in enumerate(groups, 1):
-        progress(
+        on_progress(
             f"{number}/{len(groups)}: {group.noise} noise, {group.calls_per_hour} calls an hour"
         )
-        n_runs = group.runs_of(runs)
-        keys, table = (
-            _kept(kept, group, runs=n_runs, seed=seed)
-            if kept
-            else _run(group, runs=n_runs, seed=seed)
-        )
-        for (study, metric, days, hours), column in zip(keys, table.T, strict=True):
-            asked = column[~np.isnan(column)]
-            place = (
-                study,
-                metric,
-                group.noise,
-                group.calls_per_hour,
-                group.timeout_rate,
-                days,
-                hours,
-            )
-            cells.append(Cell(*place, runs=asked.size, times=int(asked.sum())))
+        keys, table = _answers(group, runs=group.runs_of(runs), seed=seed, cache=cache)
+        cells += [_cell(group, key, column) for key, column in zip(keys, table.T, strict=True)]
         for study in dict.fromkeys(key[0] for key in keys):
-            by_study[study].append(
-                table[:, [key[0] == study and not _says_nothing(key, keys, table) for key in keys]]
-            )
-    return Counted(tuple(cells), {study: _mean(tables) for study, tables in by_study.items()})
+            used = [key[0] == study and not _lacks_data(key, keys, table) for key in keys]
+            by_study[study].append(table[:, used])
+    return Calibration(tuple(cells), {study: _mean(tables) for study, tables in by_study.items()})
+
+
+def _cell(group: Group, key: Key, column: np.ndarray) -> Cell:
+    study, metric, days, hours = key
+    answers = column[~np.isnan(column)]
+    return Cell(
+        study,
+        metric,
+        group.noise,
+        group.calls_per_hour,
+        group.timeout_rate,
+        days,
+        hours,
+        runs=answers.size,
+        times=int(answers.sum()),
+    )
+
+
+def _answers(
+    group: Group, *, runs: int, seed: int, cache: Path | None
+) -> tuple[list[Key], np.ndarray]:
+    """Keys, and answers (runs, keys): 0, 1, or nan where a run had no answer."""
+    if cache is None:
+        return _run(group, runs=runs, seed=seed)
+    file = cache / f"{group.name}-{runs}-{seed}.json"
+    if not file.exists():
+        keys, table = _run(group, runs=runs, seed=seed)
+        answers = [[None if np.isnan(value) else int(value) for value in row] for row in table]
+        write_json(file, {"keys": keys, "answers": answers})
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    return [tuple(key) for key in stored["keys"]], np.array(stored["answers"], dtype=float)
 
 
 def _run(group: Group, *, runs: int, seed: int) -> tuple[list[Key], np.ndarray]:
-    """What was asked, and the answers (runs, keys): 0, 1, or nan where a run had nothing to ask about."""
     answers = [group.run(run, seed=seed) for run in range(runs)]
     keys = list(dict.fromkeys(key for answer in answers for key in answer))
     return keys, np.array([[answer.get(key, np.nan) for key in keys] for answer in answers])
 
 
-def _kept(folder: Path, group: Group, *, runs: int, seed: int) -> tuple[list[Key], np.ndarray]:
-    """The same from a file of the folder, which is written when it is not there."""
-    asked = "-".join(
-        getattr(question, "__name__", "part").removeprefix("ask_") for question in group.questions
-    )
-    file = (
-        folder
-        / f"{group.noise}-{group.calls_per_hour}-{group.timeout_rate:g}-{asked}-{runs}-{seed}.json"
-    )
-    if not file.exists():
-        keys, table = _run(group, runs=runs, seed=seed)
-        write_json(
-            file,
-            {
-                "keys": keys,
-                "answers": [
-                    [None if np.isnan(value) else int(value) for value in row] for row in table
-                ],
-            },
-        )
-    found = json.loads(file.read_text(encoding="utf-8"))
-    return [tuple(key) for key in found["keys"]], np.array(found["answers"], dtype=float)
-
-
-def _says_nothing(key: Key, keys: Sequence[Key], table: np.ndarray) -> bool:
-    """In at least half of the runs there was too little to judge: no alarm there would only dress up the mean."""
+def _lacks_data(key: Key, keys: Sequence[Key], table: np.ndarray) -> bool:
+    """At least half of the runs had too little data, where no alarm would flatter the mean."""
     no_data = ("no data", *key[1:])
-    return (
-        key[0] != "no data" and no_data in keys and np.nanmean(table[:, keys.index(no_data)]) >= 0.5
-    )
+    if key == no_data or no_data not in keys:
+        return False
+    return np.nanmean(table[:, keys.index(no_data)]) >= 0.5
 
 
 def _mean(tables: Sequence[np.ndarray]) -> Mean:
-    """Every cell of every group counts the same; groups (runs, cells) are independent, cells of a group are not."""
+    """Every cell has the same weight; groups (runs, cells) are independent, cells are not."""
     tables = [table for table in tables if table.shape[1]]
-    n_cells = [table.shape[1] for table in tables]
     if not tables:
         return Mean(float("nan"), float("nan"), 0)
-    share = sum(np.nanmean(table, axis=0).sum() for table in tables) / sum(n_cells)
-    of_runs = [
-        np.nanmean(table, axis=1) * cells / sum(n_cells)
-        for table, cells in zip(tables, n_cells, strict=True)
-    ]
-    variance = sum(run.var(ddof=1) / run.size if run.size > 1 else np.nan for run in of_runs)
-    return Mean(float(share), float(np.sqrt(variance)), sum(n_cells))
+    n_cells = sum(table.shape[1] for table in tables)
+    share = sum(np.nanmean(table, axis=0).sum() for table in tables) / n_cells
+    run_means = [np.nanmean(table, axis=1) * table.shape[1] / n_cells for table in tables]
+    variance = sum(run.var(ddof=1) / run.size if run.size > 1 else np.nan for run in run_means)
+    return Mean(float(share), float(np.sqrt(variance)), n_cells)

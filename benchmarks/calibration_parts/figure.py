@@ -1,22 +1,19 @@
-"""False alarms by volume, ours beside the usual tests."""
+"""False alarms by volume, ours next to the usual tests."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from analysis.files import atomic_write
-from benchmarks.calibration_parts.cells import Cell, Counted
+from benchmarks.calibration_parts.cells import Calibration, Cell
 from benchmarks.calibration_parts.studies import VOLUMES
+from benchmarks.output.svg import GRID, INK, MUTED, remove_frame, save_svg
 
-INK, MUTED, GRID = "#1b1d20", "#5b6168", "#dfe2e6"
 SHARES = (0.05, 0.25, 0.5, 0.75, 1.0)
-# Okabe and Ito's colours; dashes and markers say the same without colour
+# study, label, Okabe and Ito's colour, dashes, marker
 LINES = {
     "latency": (
         ("Mann-Whitney", "Mann-Whitney", "#D55E00", (0, (5, 2)), "s"),
@@ -32,37 +29,33 @@ LINES = {
 TITLES = {"latency": "mean latency", "timeouts": "timeout rate of 50 %"}
 
 
-def write_figure(counted: Counted, path: Path) -> None:
-    """Draw both metrics under heavy noise and save an SVG whose text stays text."""
+def write_figure(calibration: Calibration, path: Path) -> None:
+    """Draw both metrics: heavy noise, 24 h compared with the 24 h before."""
     figure = Figure(figsize=(7.6, 3.3), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for ax, metric in zip(axes, LINES, strict=True):
-        draw_false_alarms(
-            ax,
-            {study: _by_volume(counted, study, metric) for study, *_ in LINES[metric]},
-            metric=metric,
-        )
+        cells = {
+            study: [
+                cell
+                for cell in calibration.find(study, metric=metric, noise="heavy", days=1, hours=24)
+                if cell.calls_per_hour in VOLUMES
+            ]
+            for study, *_ in LINES[metric]
+        }
+        draw_false_alarms(ax, cells, metric=metric)
     axes[0].set_ylabel("runs with a false alarm", fontsize=9, color=INK)
-    with (
-        mpl.rc_context(
-            {"svg.fonttype": "none", "svg.hashsalt": "false-alarms", "font.family": "sans-serif"}
-        ),
-        atomic_write(path) as temporary,
-    ):
-        FigureCanvasSVG(figure).print_svg(
-            str(temporary),
-            metadata={"Date": None, "Creator": None, "Title": "False alarms by volume"},
-        )
+    save_svg(figure, path, title="False alarms by volume")
 
 
-def draw_false_alarms(ax: Axes, prepared: dict[str, list[Cell]], *, metric: str) -> None:
+def draw_false_alarms(ax: Axes, cells: dict[str, list[Cell]], *, metric: str) -> None:
     """Share of false alarms by calls per hour, one line a test, bars of two Monte-Carlo errors."""
-    for study, _, colour, dashes, marker in LINES[metric]:
-        cells = prepared[study]
+    last = {}
+    for study, label, colour, dashes, marker in LINES[metric]:
+        by_volume = sorted(cells[study], key=lambda cell: cell.calls_per_hour)
         ax.errorbar(
-            [cell.calls_per_hour for cell in cells],
-            [cell.share for cell in cells],
-            yerr=[2 * cell.error for cell in cells],
+            [cell.calls_per_hour for cell in by_volume],
+            [cell.share for cell in by_volume],
+            yerr=[2 * cell.error for cell in by_volume],
             color=colour,
             linestyle=dashes,
             marker=marker,
@@ -71,10 +64,14 @@ def draw_false_alarms(ax: Axes, prepared: dict[str, list[Cell]], *, metric: str)
             elinewidth=0.8,
             capsize=2,
         )
-    last = {
-        label: prepared[study][-1].share for study, label, *_ in LINES[metric] if prepared[study]
-    }
-    for label, y in spread(last).items():
+        if by_volume:
+            last[label] = by_volume[-1].share
+    _label_lines(ax, last)
+    _style_axes(ax, metric)
+
+
+def _label_lines(ax: Axes, heights: dict[str, float]) -> None:
+    for label, y in spread_labels(heights).items():
         ax.annotate(
             label,
             (VOLUMES[-1], y),
@@ -85,6 +82,9 @@ def draw_false_alarms(ax: Axes, prepared: dict[str, list[Cell]], *, metric: str)
             color=INK,
             bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"},
         )
+
+
+def _style_axes(ax: Axes, metric: str) -> None:
     ax.axhline(0.05, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), zorder=0)
     ax.set_xscale("log")
     ax.set_xlim(VOLUMES[0] / 1.4, VOLUMES[-1] * 9)
@@ -97,21 +97,12 @@ def draw_false_alarms(ax: Axes, prepared: dict[str, list[Cell]], *, metric: str)
     ax.set_title(TITLES[metric], fontsize=9.5, color=INK, loc="left")
     ax.grid(axis="y", color=GRID, linewidth=0.6)
     ax.tick_params(colors=MUTED, labelsize=8, labelleft=True)
-    ax.spines[["top", "right"]].set_visible(False)
+    remove_frame(ax)
 
 
-def spread(heights: dict[str, float], *, gap: float = 0.075) -> dict[str, float]:
-    """The same heights, moved down from the top until none is nearer to the next than `gap`."""
+def spread_labels(heights: dict[str, float], *, gap: float = 0.075) -> dict[str, float]:
+    """The heights from the top down, each at least `gap` below the one above."""
     placed: dict[str, float] = {}
     for label, height in sorted(heights.items(), key=lambda item: -item[1]):
         placed[label] = min(height, min(placed.values(), default=2.0) - gap)
     return placed
-
-
-def _by_volume(counted: Counted, study: str, metric: str) -> list[Cell]:
-    """24 h against the 24 h before, heavy noise."""
-    found = (
-        counted.one(study, metric=metric, noise="heavy", calls_per_hour=volume, days=1, hours=24)
-        for volume in VOLUMES
-    )
-    return [cell for cell in found if cell is not None]

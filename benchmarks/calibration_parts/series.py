@@ -1,8 +1,8 @@
-"""Series of calls as hour sums: every call is drawn as `simulate_series` draws it, but no row is ever written.
+"""Series of calls as hour sums, drawn as `simulate_series` draws calls, but without rows.
 
-The same five-minute slowdowns of the provider, bursts of four tenants and daily cycle, from the same functions; times of
-day, identifiers and texts are left out, which makes two million calls (eight days of ten thousand an hour) a matter of a tenth of a second.
-A test holds both simulators against each other.
+The provider's slowdowns, the bursts of four tenants and the daily cycle come from the same
+functions. Times of day, identifiers and texts are left out. Two million calls (eight days of ten thousand an
+hour) then take a tenth of a second. A test compares both simulators.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ Sums = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Change:
-    """What the deploy does to the three features, from hour 0 up to `until_hour`, where everything is as before again.
+    """The effect of the deploy on the three features, from hour 0 to `until_hour`.
 
     Attributes
     ----------
-    timeout_rate : long-run share of calls cut afterwards, None as before.
+    timeout_rate : long-run share of calls that time out afterwards; None as before.
     error_factor, latency_factor : factor on the rate of provider errors and on the time to answer.
     """
 
@@ -63,10 +63,11 @@ class HourSums:
 
     Attributes
     ----------
-    calls : calls that start in the hour; the same for the three features, whose calls meet the same slowdowns.
-    timeouts : of feature `capped`: calls that a timeout cuts, half of them in the long run.
-    errors : of feature `failing`: calls that the provider fails, 1 % in the long run.
-    latency_ms, latency_ms_2 : of feature `plain`: sum of the times to answer and of their squares, never cut.
+    calls : calls that start in the hour; the same for the three features.
+    timeouts : of feature `capped`: calls that time out, half of them in the long run.
+    errors : of feature `failing`: calls with a provider error, 1 % in the long run.
+    latency_ms, latency_ms_2 : of feature `plain`, without timeouts: sum of the times to answer and
+        of their squares.
     """
 
     calls: Sums
@@ -86,7 +87,7 @@ class Series:
     counts : calls per hour, tenant and minute, (hours, tenants, 60).
     log_times : ln(time to answer / median at rest) of every call, in that order.
     error_chance : chance of a provider error per hour, tenant and minute.
-    cut_above : ln(time to answer / median at rest) above which the timeout of feature `capped` cuts.
+    cut_above : ln(time to answer / median at rest) above which feature `capped` times out.
     """
 
     noise: NoiseName
@@ -108,7 +109,7 @@ class Series:
         return (MEDIAN_MS * np.exp(self.log_times)).astype(np.int32)
 
     def calls_of(self, first: int, last: int) -> slice:
-        """Where the calls of hours first..last-1 from the deploy lie in `log_times` and `latency_ms`."""
+        """The calls of hours first to last - 1 in `log_times` and `latency_ms`."""
         return slice(*(int(self._calls_before[self.deploy_hour + hour]) for hour in (first, last)))
 
     def counts_of(self, first: int, last: int) -> NDArray[np.int64]:
@@ -116,7 +117,7 @@ class Series:
         return self.counts[self.deploy_hour + first : self.deploy_hour + last]
 
     def limit_ms(self, days: int, percentile: float = 95.0) -> int:
-        """Percentile of the latencies of the last `days` days before the deploy: what `slower_than_p95` holds calls against."""
+        """Percentile of the latencies of the last `days` days before the deploy."""
         latency_ms = self.latency_ms[self.calls_of(-24 * days, 0)]
         if not latency_ms.size:
             return 0
@@ -124,16 +125,10 @@ class Series:
         return int(np.partition(latency_ms, rank)[rank])
 
     def sums(self, first: int, last: int, change: Change = NO_CHANGE) -> HourSums:
-        """Hour sums of hours first..last-1 from the deploy under a change; errors are drawn anew at each call."""
-        calls, latency_ms, log_times = (
-            self.counts_of(first, last).sum(axis=2),
-            self.latency_ms,
-            self.log_times,
-        )
-        latency_ms, log_times = (
-            latency_ms[self.calls_of(first, last)].astype(np.int64),
-            log_times[self.calls_of(first, last)],
-        )
+        """Sums of hours first to last - 1 under a change. Each call draws new errors."""
+        chosen = self.calls_of(first, last)
+        calls = self.counts_of(first, last).sum(axis=2)
+        latency_ms, log_times = self.latency_ms[chosen].astype(np.int64), self.log_times[chosen]
         error_chance = self.error_chance[self.deploy_hour + first : self.deploy_hour + last]
         cut_above = self.cut_above
         if change != NO_CHANGE:
@@ -184,7 +179,7 @@ def draw_series(
     timeout_rate: float = TIMEOUT_RATE,
     error_rate: float = ERROR_RATE,
 ) -> Series:
-    """Draw the calls of `days` days before the deploy and `hours_after` hours after it; the same seed, the same calls."""
+    """Draw the calls before and after a deploy; the same seed gives the same calls."""
     rng = np.random.default_rng(seed)
     level = NOISE_LEVELS[noise]
     hours = 24 * days + hours_after
@@ -192,7 +187,7 @@ def draw_series(
     bin_starts_ms = first_ms + np.arange(0, hours * HOUR_MS, BIN_MS)
     log_slowness, failure_factor = draw_slowdowns(rng, n_bins=bin_starts_ms.size, level=level)
     load = draw_load(rng, bin_starts_ms=bin_starts_ms, tenant_shares=_TENANT_SHARES, level=level)
-    # starts are even inside five minutes, so counts per minute are independent Poisson counts of a fifth each
+    # starts are uniform within five minutes, so the counts of its minutes are independent
     counts = rng.poisson(_by_minute(load, hours) * (calls_per_hour / MINUTES))
     slowness = _by_minute((log_slowness[:, None] + _TENANT_LOG_SPEED).astype(np.float32), hours)
     log_times = rng.standard_normal(int(counts.sum()), dtype=np.float32)
@@ -223,7 +218,7 @@ def long_run_mean_ms(noise: NoiseName) -> float:
 
 
 def _cut_above(noise: NoiseName, timeout_rate: float | None, as_before: float) -> float:
-    """Where a timeout cuts, as ln(time to answer / median at rest)."""
+    """The timeout, as ln(time to answer / median at rest)."""
     return (
         as_before
         if timeout_rate is None

@@ -1,7 +1,7 @@
-"""What is asked of each series. Every question returns (study, metric, days, hours) -> 1.0 where it happened, else 0.0.
+"""The studies. Each yields (study, metric, days, hours) and whether it happened in one series.
 
-A run draws one series; all questions of its noise and volume are asked of it, so cells of one run are not independent of
-each other, but runs are.
+A run draws one series for all studies of its noise and volume. The cells of a run are therefore
+dependent; runs are independent.
 """
 
 from __future__ import annotations
@@ -9,27 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import partial
+from itertools import product
 
 import numpy as np
 
 from analysis.config import Claim
 from analysis.decision.claims import Arms
-from benchmarks.calibration_parts.judged import (
+from benchmarks.calibration_parts.product_judge import (
     CLAIMS,
     ask,
     hourly_counts,
+    is_sustained,
     judge,
-    lasts,
     make_arms,
     plan_of,
-)
-from benchmarks.calibration_parts.rivals import (
-    LEVEL,
-    canary_alarm,
-    mann_whitney_p,
-    minute_means,
-    welch_p,
-    z_test_p,
 )
 from benchmarks.calibration_parts.series import (
     NO_CHANGE,
@@ -40,26 +33,34 @@ from benchmarks.calibration_parts.series import (
     draw_series,
     long_run_mean_ms,
 )
+from benchmarks.calibration_parts.usual_tests import (
+    LEVEL,
+    canary_alarm,
+    mann_whitney_p,
+    minute_means,
+    welch_p,
+    z_test_p,
+)
 
 Key = tuple[str, str, int, int]
 Answers = Iterator[tuple[Key, float]]
+Study = Callable[["SeriesArms"], Answers]
 
 NOISES: tuple[NoiseName, ...] = ("iid", "mild", "heavy")
 VOLUMES, DAYS, WINDOWS = (10, 100, 1000, 10_000), (1, 3, 7), (1, 4, 24)
 HOURLY, PLANNED = tuple(range(1, 25)), (1, 4, 12, 24)
-LOOKED_AT = (("timeouts", 1), ("timeouts", 7), ("latency", 7))
+HOURLY_CELLS = (("timeouts", 1), ("timeouts", 7), ("latency", 7))
 
 FIX = Change(timeout_rate=0.25, error_factor=0.25, latency_factor=0.8)
 AT_THE_MARGIN = Change(timeout_rate=0.55, latency_factor=1.1)
 RELAPSE = Change(timeout_rate=0.2, latency_factor=0.7, until_hour=6)
 STRONG_FIX, HALF_OF_NINE_TENTHS = Change(timeout_rate=0.2), Change(timeout_rate=0.45)
 SUSTAINED_HOURS = 6
-FEWER = 40
-"""Per cent of the runs for questions about power."""
+FEWER = 40  # per cent of the runs for power, where a share near 1 needs fewer
 
 
-class Drawn:
-    """One series with its sums and arms, made when first asked for."""
+class SeriesArms:
+    """One series with its sums and arms, computed on first use."""
 
     def __init__(self, series: Series) -> None:
         self.series = series
@@ -67,15 +68,15 @@ class Drawn:
         self._arms: dict[tuple[int, Change], Arms] = {}
 
     def sums(self, first: int, last: int, change: Change = NO_CHANGE) -> HourSums:
-        """Hour sums of either arm; drawn once."""
+        """Hour sums of one arm."""
         is_post = last > 0
         start, end = (0, 24) if is_post else (-self.series.deploy_hour, 0)
         if (is_post, change) not in self._sums:
             self._sums[is_post, change] = self.series.sums(start, end, change)
-        drawn = self._sums[is_post, change]
+        sums = self._sums[is_post, change]
         return HourSums(
             **{
-                item.name: getattr(drawn, item.name)[first - start : last - start]
+                item.name: getattr(sums, item.name)[first - start : last - start]
                 for item in fields(HourSums)
             }
         )
@@ -93,38 +94,38 @@ class Drawn:
         return self._arms[days, change]
 
     def total(self, name: str, *, days: int, hours: int) -> tuple[float, float]:
-        """A sum over the first `hours` post hours, and over the same clock hours of the last `days` days before."""
+        """A sum over the same hours of the baseline, and over the first `hours` post hours."""
         by_hour = getattr(self.sums(-24 * days, 0), name).sum(axis=1).reshape(days, 24)
         return float(by_hour[:, :hours].sum()), float(getattr(self.sums(0, hours), name).sum())
 
 
 def ask_false_alarms(
-    drawn: Drawn,
+    sample: SeriesArms,
     *,
     days: tuple[int, ...] = DAYS,
     metrics: tuple[str, ...] = tuple(CLAIMS),
     windows: tuple[int, ...] = WINDOWS,
 ) -> Answers:
-    """Nothing changed, one look: whether the judge says that something did, and whether its 95 % interval holds 0."""
+    """Nothing changed, one look: is there an alarm, and does the 95 % interval contain 0."""
     for n_days in days:
         for metric in metrics:
             for hours in windows:
-                found = ask(CLAIMS[metric], drawn.arms(n_days), plan_of((hours,)))
+                found = ask(CLAIMS[metric], sample.arms(n_days), plan_of((hours,)))
                 key = (metric, n_days, hours)
                 yield ("false alarm", *key), found.is_alarm
                 yield ("no data", *key), found.state == "no_data"
                 if found.interval is not None:
-                    yield ("covered, no change", *key), _holds(found.interval, 0.0)
+                    yield ("covered, no change", *key), _contains(found.interval, 0.0)
 
 
 def ask_usual_tests(
-    drawn: Drawn, *, days: tuple[int, ...] = DAYS, windows: tuple[int, ...] = WINDOWS
+    sample: SeriesArms, *, days: tuple[int, ...] = DAYS, windows: tuple[int, ...] = WINDOWS
 ) -> Answers:
-    """The same question put to the usual tests; those that need every single call only against one day."""
+    """The same with the usual tests; those of single calls only with one day of baseline."""
     for n_days in days:
         for hours in windows:
             calls, timeouts, errors, slow, slow2 = (
-                drawn.total(name, days=n_days, hours=hours)
+                sample.total(name, days=n_days, hours=hours)
                 for name in ("calls", "timeouts", "errors", "latency_ms", "latency_ms_2")
             )
             key = (n_days, hours)
@@ -138,7 +139,7 @@ def ask_usual_tests(
             )
             yield ("Welch", "latency", *key), welch_p(*zip(calls, slow, slow2, strict=True)) < LEVEL
             if n_days == 1:
-                series, before, after = drawn.series, (-24, -24 + hours), (0, hours)
+                series, before, after = sample.series, (-24, -24 + hours), (0, hours)
                 calls_ms = (series.latency_ms[series.calls_of(*arm)] for arm in (before, after))
                 yield ("Mann-Whitney", "latency", *key), mann_whitney_p(*calls_ms) < LEVEL
                 yield (
@@ -147,11 +148,13 @@ def ask_usual_tests(
                 )
 
 
-def ask_hourly_looks(drawn: Drawn, *, cells: tuple[tuple[str, int], ...] = LOOKED_AT) -> Answers:
-    """Nothing changed, a look every hour for a day: whether any of them raises an alarm."""
+def ask_hourly_looks(
+    sample: SeriesArms, *, cells: tuple[tuple[str, int], ...] = HOURLY_CELLS
+) -> Answers:
+    """Nothing changed, a look every hour for a day: does any of them raise an alarm."""
     for metric, days in cells:
         looks = [
-            ask(CLAIMS[metric], drawn.arms(days), plan_of(HOURLY, look))
+            ask(CLAIMS[metric], sample.arms(days), plan_of(HOURLY, look))
             for look in range(len(HOURLY))
         ]
         yield ("any of 24 looks", metric, days, 24), any(found.is_alarm for found in looks)
@@ -161,62 +164,68 @@ def ask_hourly_looks(drawn: Drawn, *, cells: tuple[tuple[str, int], ...] = LOOKE
         )
         yield (
             ("any of 24 looks, usual test", metric, days, 24),
-            any(_usual_p(drawn, metric, days, hours) < LEVEL for hours in HOURLY),
+            any(_usual_p(sample, metric, days, hours) < LEVEL for hours in HOURLY),
         )
 
 
-def ask_changes(drawn: Drawn, *, days: tuple[int, ...] = (1, 7)) -> Answers:
-    """A fix that works: whether it is found, whether the interval holds it, and whether "by half" is met at exactly half."""
+def ask_changes(sample: SeriesArms, *, days: tuple[int, ...] = (1, 7)) -> Answers:
+    """A fix that works: is it found, is it in the interval, is "by half" met at exactly half."""
     long_run = {
         "timeouts": -0.25,
         "errors": -0.0075,
-        "latency": -0.2 * long_run_mean_ms(drawn.series.noise),
+        "latency": -0.2 * long_run_mean_ms(sample.series.noise),
     }
     by_half = CLAIMS["timeouts"].model_copy(update={"by": 0.5})
     for n_days in days:
-        arms = drawn.arms(n_days, FIX)
+        arms = sample.arms(n_days, FIX)
         for hours in (4, 24):
             for metric, change in long_run.items():
                 found = ask(CLAIMS[metric], arms, plan_of((hours,)))
                 yield ("met", metric, n_days, hours), found.state == "met"
                 if found.interval is not None:
-                    yield ("covered, fix", metric, n_days, hours), _holds(found.interval, change)
+                    yield ("covered, fix", metric, n_days, hours), _contains(found.interval, change)
             (found,) = judge(by_half, arms, plan_of((hours,)))
             yield ("by half, exactly half", "timeouts", n_days, hours), found.state == "met"
 
 
-def ask_margins(drawn: Drawn, *, days: tuple[int, ...] = (1, 7)) -> Answers:
-    """Harm of exactly the margin of a guardrail: whether the judge says that it is within."""
+def ask_margins(sample: SeriesArms, *, days: tuple[int, ...] = (1, 7)) -> Answers:
+    """Harm of exactly a guardrail's margin: does the judge report it as within."""
     for n_days in days:
-        arms = drawn.arms(n_days, AT_THE_MARGIN)
+        arms = sample.arms(n_days, AT_THE_MARGIN)
         for metric in ("timeouts", "latency"):
             claim = CLAIMS[metric].model_copy(update={"claim": "no_worse", "margin": 0.1})
             (found,) = judge(claim, arms, plan_of((24,)))
             yield ("no worse, exactly the margin", metric, n_days, 24), found.state == "met"
 
 
-def ask_lasting(drawn: Drawn, *, days: tuple[int, ...] = (1, 7)) -> Answers:
-    """Sustained for 6 hours: whether it is claimed at 12 h and at 24 h, without an effect or after a relapse at 6 h."""
+def ask_sustained(sample: SeriesArms, *, days: tuple[int, ...] = (1, 7)) -> Answers:
+    """Is it sustained for 6 h, at 12 h and 24 h, without an effect or after a relapse at 6 h."""
     for n_days in days:
         for metric in ("timeouts", "latency"):
-            for story, change in (("without effect", NO_CHANGE), ("after a relapse", RELAPSE)):
+            for scenario, change in (("without effect", NO_CHANGE), ("after a relapse", RELAPSE)):
                 for look in (2, 3):
-                    sustained, met = _late_look(CLAIMS[metric], drawn.arms(n_days, change), look)
-                    yield (f"sustained {story}", metric, n_days, PLANNED[look]), sustained
-                    yield (f"met {story}", metric, n_days, PLANNED[look]), met
+                    sustained, met = _late_look(CLAIMS[metric], sample.arms(n_days, change), look)
+                    yield (f"sustained {scenario}", metric, n_days, PLANNED[look]), sustained
+                    yield (f"met {scenario}", metric, n_days, PLANNED[look]), met
 
 
 def ask_strong_fix(
-    drawn: Drawn, *, days: tuple[int, ...] = (1, 7), windows: tuple[int, ...] = PLANNED
+    sample: SeriesArms, *, days: tuple[int, ...] = (1, 7), windows: tuple[int, ...] = PLANNED
 ) -> Answers:
-    """A fall from 90 % to 20 % timeouts: at which looks it is found, alone, and by half as one of four claims; and a fall to just half."""
+    """Timeouts from 90 to 20 %: is it found at each look, alone and as one of four claims.
+
+    Also a fall to 45 %, exactly half.
+    """
     alone = CLAIMS["timeouts"].model_copy(update={"metric": "timeout_rate"})
     family = [
         alone.model_copy(update={"by": 0.5}),
         *(CLAIMS[name] for name in ("errors", "latency", "slower")),
     ]
     for n_days in days:
-        arms, at_the_edge = drawn.arms(n_days, STRONG_FIX), drawn.arms(n_days, HALF_OF_NINE_TENTHS)
+        arms, at_the_edge = (
+            sample.arms(n_days, STRONG_FIX),
+            sample.arms(n_days, HALF_OF_NINE_TENTHS),
+        )
         for look, hours in enumerate(windows):
             (found,) = judge(family[0], at_the_edge, plan_of((hours,)))
             yield ("half of 90 %, exactly half", "timeouts", n_days, hours), found.state == "met"
@@ -233,37 +242,38 @@ def ask_strong_fix(
 
 @dataclass(frozen=True)
 class Group:
-    """Series of one noise and volume, and what is asked of them; `is_rare`: about false alarms, which need many runs."""
+    """Series of one noise and volume, and their studies.
+
+    `is_rare`: the studies are about false alarms, which need all runs.
+    """
 
     noise: NoiseName
     calls_per_hour: int
-    questions: tuple[Callable[[Drawn], Answers], ...]
+    studies: tuple[Study, ...]
     timeout_rate: float = 0.5
     is_rare: bool = True
 
+    @property
+    def name(self) -> str:
+        """Noise, volume and studies, as the name of a file."""
+        names = (getattr(study, "__name__", "part").removeprefix("ask_") for study in self.studies)
+        return f"{self.noise}-{self.calls_per_hour}-{self.timeout_rate:g}-{'-'.join(names)}"
+
     def runs_of(self, runs: int) -> int:
-        """How many of the runs asked for: a share near 1 or near .5 is known well enough from fewer."""
+        """Number of runs for this group."""
         return runs if self.is_rare else -(-runs * FEWER // 100)
 
     def run(self, number: int, *, seed: int) -> dict[Key, float]:
-        """One series and its answers; the same seed and number, the same answers."""
-        drawn = self.draw(number, seed=seed)
-        return {
-            key: float(answer) for question in self.questions for key, answer in question(drawn)
-        }
+        """The answers of one series; the same seed and number give the same answers."""
+        sample = self.draw(number, seed=seed)
+        return {key: float(answer) for study in self.studies for key, answer in study(sample)}
 
-    def draw(self, number: int, *, seed: int) -> Drawn:
-        """Series number `number`."""
-        place = (
-            seed,
-            NOISES.index(self.noise),
-            self.calls_per_hour,
-            round(100 * self.timeout_rate),
-            number,
-        )
-        return Drawn(
+    def draw(self, number: int, *, seed: int) -> SeriesArms:
+        """Draw one series."""
+        noise, per_cent = NOISES.index(self.noise), round(100 * self.timeout_rate)
+        return SeriesArms(
             draw_series(
-                place,
+                (seed, noise, self.calls_per_hour, per_cent, number),
                 calls_per_hour=self.calls_per_hour,
                 noise=self.noise,
                 timeout_rate=self.timeout_rate,
@@ -271,59 +281,52 @@ class Group:
         )
 
 
-STUDIES = ("alarms", "looks", "power", "lasting")
+STUDIES = ("alarms", "looks", "power", "sustained")
 
 
 def groups_of(studies: tuple[str, ...] = STUDIES) -> list[Group]:
-    """The groups of these studies; a series is drawn once for all that is asked of its noise and volume."""
-    found = []
-    for noise in reversed(NOISES):
-        for volume in VOLUMES:
-            is_heavy, is_fast = noise == "heavy", volume <= 1000
-            rare = {
-                "alarms": (ask_false_alarms, ask_usual_tests),
-                "looks": (ask_hourly_looks,) if is_heavy else (),
-                "lasting": (ask_lasting,) if is_heavy and is_fast else (),
-            }
-            others = {
-                "power": (ask_changes, *((ask_margins,) if is_fast else ())) if is_heavy else ()
-            }
-            for asked, is_rare in ((rare, True), (others, False)):
-                questions = tuple(
-                    question for study in studies for question in asked.get(study, ())
-                )
-                found += [Group(noise, volume, questions, is_rare=is_rare)] if questions else []
+    """The groups of these studies, one for each noise and volume."""
+    groups = []
+    for noise, volume in product(reversed(NOISES), VOLUMES):
+        is_heavy, is_small = noise == "heavy", volume <= 1000
+        rare: list[Study] = []
+        if "alarms" in studies:
+            rare += [ask_false_alarms, ask_usual_tests]
+        if "looks" in studies and is_heavy:
+            rare.append(ask_hourly_looks)
+        if "sustained" in studies and is_heavy and is_small:
+            rare.append(ask_sustained)
+        power: list[Study] = []
+        if "power" in studies and is_heavy:
+            power = [ask_changes, ask_margins] if is_small else [ask_changes]
+        for chosen, is_rare in ((rare, True), (power, False)):
+            if chosen:
+                groups.append(Group(noise, volume, tuple(chosen), is_rare=is_rare))
     if "power" in studies:
-        found.append(Group("heavy", 37, (ask_strong_fix,), timeout_rate=0.9, is_rare=False))
-        found.append(
-            Group(
-                "heavy",
-                100,
-                (partial(ask_strong_fix, days=(1,), windows=(24,)),),
-                timeout_rate=0.9,
-                is_rare=False,
-            )
-        )
-    return found
+        single_look = partial(ask_strong_fix, days=(1,), windows=(24,))
+        for volume, study in ((37, ask_strong_fix), (100, single_look)):
+            groups.append(Group("heavy", volume, (study,), timeout_rate=0.9, is_rare=False))
+    return groups
 
 
-def _holds(interval: tuple[float, float], value: float) -> bool:
+def _contains(interval: tuple[float, float], value: float) -> bool:
     return interval[0] <= value <= interval[1]
 
 
 def _late_look(claim: Claim, arms: Arms, look: int) -> tuple[bool, bool]:
-    """Sustained by the whole rule, and met by the cumulative test alone."""
+    """Sustained by the whole rule; met by the cumulative test alone."""
     plan = plan_of(PLANNED, look)
     if ask(claim, arms, plan).state != "met":
         return False, False
-    return lasts(judge(claim, arms, plan), arms, plan, sustained_hours=SUSTAINED_HOURS), True
+    findings = judge(claim, arms, plan)
+    return is_sustained(findings, arms, plan, sustained_hours=SUSTAINED_HOURS), True
 
 
-def _usual_p(drawn: Drawn, metric: str, days: int, hours: int) -> float:
+def _usual_p(sample: SeriesArms, metric: str, days: int, hours: int) -> float:
     """The z test for timeouts, Welch's for latency."""
-    calls = drawn.total("calls", days=days, hours=hours)
+    calls = sample.total("calls", days=days, hours=hours)
     if metric == "timeouts":
-        events = drawn.total("timeouts", days=days, hours=hours)
+        events = sample.total("timeouts", days=days, hours=hours)
         return z_test_p(events[0], calls[0], events[1], calls[1])
-    sums = (drawn.total(name, days=days, hours=hours) for name in ("latency_ms", "latency_ms_2"))
+    sums = (sample.total(name, days=days, hours=hours) for name in ("latency_ms", "latency_ms_2"))
     return welch_p(*np.array([calls, *sums]).T)

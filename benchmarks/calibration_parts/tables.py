@@ -1,262 +1,229 @@
-"""The cells as tables in Markdown: every cell that was run, those that fall short in bold."""
+"""The cells as Markdown tables; those that miss a target in bold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 import pandas as pd
 
-from benchmarks.calibration_parts.cells import Cell, Counted
-from benchmarks.calibration_parts.judged import METRIC_NAMES
+from benchmarks.calibration_parts.cells import Calibration, Cell
+from benchmarks.calibration_parts.product_judge import METRIC_NAMES
 from benchmarks.calibration_parts.studies import DAYS, FEWER, NOISES, PLANNED, VOLUMES, WINDOWS
 from benchmarks.calibration_parts.targets import ANY_ALARMS, check_targets, number
+from benchmarks.output.markdown import table
 
 NONE = "–"
-STRONG = (
-    ("strong fix", "alone"),
-    ("strong fix by half, one of four", "by half, one of four claims"),
-    ("half of 90 %, exactly half", "by half, a fall to 45 % only"),
+USUAL_TESTS = (  # heading, study, metric
+    ("latency: **ours**", "false alarm", "latency"),
+    ("Welch", "Welch", "latency"),
+    ("Mann-Whitney", "Mann-Whitney", "latency"),
+    ("canary judge", "canary judge", "latency"),
+    ("timeouts 50 %: **ours**", "false alarm", "timeouts"),
+    ("z test", "z test", "timeouts"),
+    ("errors 1 %: **ours**", "false alarm", "errors"),
+    ("z test", "z test", "errors"),
+)
+CHANGES = (  # heading, study, metric
+    ("timeouts 50 to 25 %: found", "met", "timeouts"),
+    ("covered", "covered, fix", "timeouts"),
+    ("errors 1 to 0.25 %: found", "met", "errors"),
+    ("covered", "covered, fix", "errors"),
+    ("latency - 20 %: found", "met", "latency"),
+    ("covered", "covered, fix", "latency"),
+    ("by half, exactly half: met", "by half, exactly half", "timeouts"),
+)
+LOOKS = (  # heading, study
+    ("**ours**, bounds of 24 looks", "any of 24 looks"),
+    ("ours, 5 % at each look", "any of 24 looks, bounds ignored"),
+    ("Welch or z, 5 % at each look", "any of 24 looks, usual test"),
+)
+STRONG_FIX = (  # claim, study
+    ("alone", "strong fix"),
+    ("by half, one of four claims", "strong fix by half, one of four"),
+    ("by half, a fall to 45 % only", "half of 90 %, exactly half"),
+)
+SUSTAINED = (  # heading, study
+    ("no effect: **sustained**", "sustained without effect"),
+    ("no effect: met", "met without effect"),
+    ("relapse: **sustained**", "sustained after a relapse"),
+    ("relapse: met", "met after a relapse"),
 )
 
 
-def write_tables(counted: Counted, *, runs: int, seed: int) -> str:
-    """All tables, headed by the runs and their error."""
-    worst_error = (0.05 * 0.95 / runs) ** 0.5
-    head = (
-        f"{runs:,} runs a cell ({FEWER} % of them for power), seed {seed}. Monte-Carlo error of a share p is sqrt(p (1 - p) / runs): "
-        f"± {number(worst_error)} at .05, ± {number((0.25 / runs) ** 0.5)} at .50."
-    )
+def write_tables(calibration: Calibration, *, runs: int, seed: int) -> str:
+    """All tables, after a line about the runs and their error."""
+    errors = (number((p * (1 - p) / runs) ** 0.5) for p in (0.05, 0.5))
+    at_low, at_half = errors
     parts = [
-        head,
-        _targets(counted),
-        _usual_tests(counted),
-        _alarms(counted),
-        _looks(counted),
-        _changes(counted),
+        f"{runs:,} runs a cell ({FEWER} % of them for power), seed {seed}. Monte-Carlo error of a "
+        f"share p is sqrt(p (1 - p) / runs): ± {at_low} at .05, ± {at_half} at .50.",
+        _targets(calibration),
+        _usual_tests(calibration),
+        _alarms(calibration),
+        _looks(calibration),
+        _changes(calibration),
+        _strong_fix(calibration),
+        _margins(calibration),
+        _sustained(calibration),
     ]
-    parts += [_strong_fix(counted), _margins(counted), _lasting(counted)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def write_cells(counted: Counted) -> str:
+def cells_as_csv(calibration: Calibration) -> str:
     """Every cell as CSV."""
-    return pd.DataFrame([cell.as_row() for cell in counted.cells]).to_csv(
-        index=False, lineterminator="\n"
-    )
+    rows = pd.DataFrame([cell.as_row() for cell in calibration.cells])
+    return rows.to_csv(index=False, lineterminator="\n")
 
 
-def _targets(counted: Counted) -> str:
+def _targets(calibration: Calibration) -> str:
     rows = [
-        (target.asks, target.measured, "yes" if target.is_met else "**no**")
-        for target in check_targets(counted)
+        (target.rule, target.measured, "yes" if target.is_met else "**no**")
+        for target in check_targets(calibration)
     ]
-    return _table("Targets", ("asked for", "measured", "met"), rows)
+    return _section("Targets", ("target", "measured", "met"), rows)
 
 
-def _usual_tests(counted: Counted) -> str:
-    asked = (
-        ("false alarm", "latency"),
-        ("Welch", "latency"),
-        ("Mann-Whitney", "latency"),
-        ("canary judge", "latency"),
-        ("false alarm", "timeouts"),
-        ("z test", "timeouts"),
-        ("false alarm", "errors"),
-        ("z test", "errors"),
-    )
-    head = (
-        "noise",
-        "calls/h",
-        "latency: **ours**",
-        "Welch",
-        "Mann-Whitney",
-        "canary judge",
-        "timeouts 50 %: **ours**",
-        "z test",
-        "errors 1 %: **ours**",
-        "z test",
-    )
+def _usual_tests(calibration: Calibration) -> str:
     rows = []
-    for noise in NOISES:
-        for volume in VOLUMES:
-            cells = [
-                counted.one(
-                    study, metric=metric, noise=noise, calls_per_hour=volume, days=1, hours=24
-                )
-                for study, metric in asked
-            ]
-            if any(cells):
-                rows.append((noise, f"{volume:,}", *map(_share, cells)))
-    return _table(
-        "False alarms beside the usual tests: nothing changed, 24 h against the 24 h before, level 5 %",
-        head,
+    for noise, volume in product(NOISES, VOLUMES):
+        where = {"noise": noise, "calls_per_hour": volume, "days": 1, "hours": 24}
+        cells = [calibration.one(study, metric=metric, **where) for _, study, metric in USUAL_TESTS]
+        if any(cells):
+            rows.append((noise, f"{volume:,}", *map(_share, cells)))
+    return _section(
+        "False alarms next to the usual tests: nothing changed, 24 h compared with the 24 h "
+        "before, level 5 %",
+        ("noise", "calls/h", *(heading for heading, *_ in USUAL_TESTS)),
         rows,
     )
 
 
-def _alarms(counted: Counted) -> str:
-    metrics = [metric for metric in METRIC_NAMES if counted.find("false alarm", metric=metric)]
-    head = (
-        "noise",
-        "calls/h",
-        "days",
-        *(f"{METRIC_NAMES[metric]}, {hours} h" for metric in metrics for hours in WINDOWS),
-    )
+def _alarms(calibration: Calibration) -> str:
+    metrics = [metric for metric in METRIC_NAMES if calibration.find("false alarm", metric=metric)]
+    columns = list(product(metrics, WINDOWS))
     rows = []
-    for noise in NOISES:
-        for volume in VOLUMES:
-            for days in DAYS:
-                where = {"noise": noise, "calls_per_hour": volume, "days": days}
-                pairs = [
-                    [
-                        counted.one(study, metric=metric, hours=hours, **where)
-                        for study in ("false alarm", "no data")
-                    ]
-                    for metric in metrics
-                    for hours in WINDOWS
-                ]
-                if any(alarms for alarms, _ in pairs):
-                    rows.append(
-                        (
-                            noise,
-                            f"{volume:,}",
-                            str(days),
-                            *(_alarm(alarms, no_data) for alarms, no_data in pairs),
-                        )
-                    )
-    title = "False alarms of one look at 5 %, nothing changed"
-    note = "Bold: beyond .10 and two Monte-Carlo errors. In brackets: in all runs there were too few calls or events to judge (`no_data`)."
-    return _table(title, head, rows, note=note, folded=True)
+    for noise, volume, days in product(NOISES, VOLUMES, DAYS):
+        where = {"noise": noise, "calls_per_hour": volume, "days": days}
+        texts = [
+            _alarm(
+                calibration.one("false alarm", metric=metric, hours=hours, **where),
+                calibration.one("no data", metric=metric, hours=hours, **where),
+            )
+            for metric, hours in columns
+        ]
+        if set(texts) != {NONE}:
+            rows.append((noise, f"{volume:,}", str(days), *texts))
+    return _section(
+        "False alarms of one look at 5 %, nothing changed",
+        (
+            "noise",
+            "calls/h",
+            "days",
+            *(f"{METRIC_NAMES[name]}, {hours} h" for name, hours in columns),
+        ),
+        rows,
+        note="Bold: beyond .10 and two Monte-Carlo errors. In brackets: no run had enough calls or "
+        "events (`no_data`).",
+        folded=True,
+    )
 
 
-def _looks(counted: Counted) -> str:
-    studies = ("any of 24 looks", "any of 24 looks, bounds ignored", "any of 24 looks, usual test")
+def _looks(calibration: Calibration) -> str:
     rows = [
         (
             f"{cell.calls_per_hour:,}",
             METRIC_NAMES[cell.metric],
             str(cell.days),
-            *(_share(_same(counted, study, cell)) for study in studies),
+            *(_share(_same_place(calibration, study, cell)) for _, study in LOOKS),
         )
-        for cell in counted.find(studies[0])
+        for cell in calibration.find("any of 24 looks")
     ]
-    head = (
-        "calls/h",
-        "metric",
-        "days",
-        "**ours**, bounds of 24 looks",
-        "ours, 5 % at each look",
-        "Welch or z, 5 % at each look",
-    )
-    return _table("False alarms over 24 hourly looks, heavy noise, nothing changed", head, rows)
-
-
-def _changes(counted: Counted) -> str:
-    head = (
-        "calls/h",
-        "days",
-        "window",
-        "timeouts 50 to 25 %: found",
-        "covered",
-        "errors 1 to 0.25 %: found",
-        "covered",
-        "latency - 20 %: found",
-        "covered",
-        "by half, exactly half: met",
-    )
-    rows = []
-    for halved in counted.find("met", metric="timeouts"):
-        cells: list[Cell | None] = []
-        for metric in ("timeouts", "errors", "latency"):
-            cells += [
-                _same(counted, study, halved, metric=metric) for study in ("met", "covered, fix")
-            ]
-        cells.append(_same(counted, "by half, exactly half", halved))
-        rows.append(
-            (
-                f"{halved.calls_per_hour:,}",
-                str(halved.days),
-                f"{halved.hours} h",
-                *map(_share, cells),
-            )
-        )
-    title = "Power and coverage of 95 % intervals, heavy noise, one look"
-    return _table(
-        title,
-        head,
+    return _section(
+        "False alarms over 24 hourly looks, heavy noise, nothing changed",
+        ("calls/h", "metric", "days", *(heading for heading, _ in LOOKS)),
         rows,
-        note="At most .025 is meant in the last column: the truth lies on the edge of the claim.",
     )
 
 
-def _strong_fix(counted: Counted) -> str:
+def _changes(calibration: Calibration) -> str:
+    rows = [
+        (
+            f"{cell.calls_per_hour:,}",
+            str(cell.days),
+            f"{cell.hours} h",
+            *(
+                _share(_same_place(calibration, study, cell, metric=metric))
+                for _, study, metric in CHANGES
+            ),
+        )
+        for cell in calibration.find("met", metric="timeouts")
+    ]
+    return _section(
+        "Power and coverage of 95 % intervals, heavy noise, one look",
+        ("calls/h", "days", "window", *(heading for heading, *_ in CHANGES)),
+        rows,
+        note="The last column should be at most .025: the true change is at the edge of the claim.",
+    )
+
+
+def _strong_fix(calibration: Calibration) -> str:
     rows = []
-    for volume, days in ((37, 7), (37, 1), (100, 1)):
-        for study, words in STRONG:
-            cells = [
-                counted.one(study, calls_per_hour=volume, days=days, hours=hours)
-                for hours in PLANNED
-            ]
-            if any(cells):
-                rows.append((f"{volume}", str(days), words, *map(_share, cells)))
-    head = ("calls/h", "days", "claim", *(f"at {hours} h" for hours in PLANNED))
-    title = "Timeouts from 90 to 20 %, heavy noise: found at which look (100 calls/h: 24 h as the only look)"
-    note = "The rows of a fall to 45 % are false alarms at the edge of the claim, each window as a single look; at most .025 is meant."
-    return _table(title, head, rows, note=note)
+    for (volume, days), (claim, study) in product(((37, 7), (37, 1), (100, 1)), STRONG_FIX):
+        where = {"calls_per_hour": volume, "days": days}
+        cells = [calibration.one(study, hours=hours, **where) for hours in PLANNED]
+        if any(cells):
+            rows.append((f"{volume}", str(days), claim, *map(_share, cells)))
+    return _section(
+        "Timeouts from 90 to 20 %, heavy noise: found at which look (100 calls/h: 24 h as the only "
+        "look)",
+        ("calls/h", "days", "claim", *(f"at {hours} h" for hours in PLANNED)),
+        rows,
+        note="The rows of a fall to 45 % are false alarms at the edge of the claim, each window as "
+        "a single look; they should be at most .025.",
+    )
 
 
-def _margins(counted: Counted) -> str:
+def _margins(calibration: Calibration) -> str:
     rows = [
         (f"{cell.calls_per_hour:,}", METRIC_NAMES[cell.metric], str(cell.days), _share(cell))
-        for cell in counted.find("no worse, exactly the margin")
+        for cell in calibration.find("no worse, exactly the margin")
     ]
-    title = "Guardrails: harm of exactly the margin (10 %) taken for harmless, 24 h, heavy noise; at most .05 is meant"
-    return _table(title, ("calls/h", "metric", "days", "met"), rows)
-
-
-def _lasting(counted: Counted) -> str:
-    studies = (
-        "sustained without effect",
-        "met without effect",
-        "sustained after a relapse",
-        "met after a relapse",
+    return _section(
+        "Guardrails: harm of exactly the margin (10 %) judged harmless, 24 h, heavy noise; should "
+        "be at most .05",
+        ("calls/h", "metric", "days", "met"),
+        rows,
     )
+
+
+def _sustained(calibration: Calibration) -> str:
     rows = [
         (
             f"{cell.calls_per_hour:,}",
             METRIC_NAMES[cell.metric],
             str(cell.days),
             f"{cell.hours} h",
-            *(_share(_same(counted, study, cell)) for study in studies),
+            *(_share(_same_place(calibration, study, cell)) for _, study in SUSTAINED),
         )
-        for cell in counted.find(studies[0])
+        for cell in calibration.find("sustained without effect")
     ]
-    head = (
-        "calls/h",
-        "metric",
-        "days",
-        "asked at",
-        "no effect: **sustained**",
-        "no effect: met",
-        "relapse: **sustained**",
-        "relapse: met",
-    )
-    title = "Sustained for 6 hours, heavy noise"
-    return _table(
-        title,
-        head,
+    return _section(
+        "Sustained for 6 hours, heavy noise",
+        ("calls/h", "metric", "days", "look at", *(heading for heading, _ in SUSTAINED)),
         rows,
-        note="Relapse: timeouts 50 to 20 %, latency - 30 %, for 6 hours only; then as before the deploy.",
+        note="Relapse: timeouts 50 to 20 %, latency - 30 %, for 6 hours only; then as before the "
+        "deploy.",
     )
 
 
-def _same(counted: Counted, study: str, cell: Cell, *, metric: str | None = None) -> Cell | None:
-    """The cell of another study at the same place."""
-    where = {
-        name: getattr(cell, name)
-        for name in ("noise", "calls_per_hour", "timeout_rate", "days", "hours")
-    }
-    return counted.one(study, metric=metric or cell.metric, **where)
+def _same_place(
+    calibration: Calibration, study: str, cell: Cell, *, metric: str | None = None
+) -> Cell | None:
+    """The cell of another study with the same series, days and hours."""
+    names = ("noise", "calls_per_hour", "timeout_rate", "days", "hours")
+    where = {name: getattr(cell, name) for name in names}
+    return calibration.one(study, metric=metric or cell.metric, **where)
 
 
 def _share(cell: Cell | None) -> str:
@@ -272,7 +239,7 @@ def _alarm(alarms: Cell | None, no_data: Cell | None) -> str:
     return f"**{text}**" if alarms.share > ANY_ALARMS + 2 * alarms.error else text
 
 
-def _table(
+def _section(
     title: str,
     head: Sequence[str],
     rows: Iterable[Sequence[str]],
@@ -280,18 +247,11 @@ def _table(
     note: str = "",
     folded: bool = False,
 ) -> str:
-    """A heading and a table, folded away when it is long; nothing without rows."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    if not lines:
+    """A heading and a table, folded when it is long; nothing without rows."""
+    if not (rows := list(rows)):
         return ""
-    rule = "|" + "|".join(" --- " for _ in head) + "|"
-    table = ["| " + " | ".join(head) + " |", rule, *lines]
+    text = table(head, rows)
     if folded:
-        table = [
-            f"<details><summary>{len(lines)} rows, {len(head)} columns</summary>",
-            "",
-            *table,
-            "",
-            "</details>",
-        ]
-    return "\n".join([f"### {title}", "", *table, *(["", note] if note else [])])
+        summary = f"{len(rows)} rows, {len(head)} columns"
+        text = f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+    return "\n\n".join(part for part in (f"### {title}", text, note) if part)

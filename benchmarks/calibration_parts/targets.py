@@ -1,47 +1,38 @@
-"""What a method that can be trusted has to show, and whether it does."""
+"""The targets of the method, and whether it meets them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.calibration_parts.cells import Cell, Counted
+from benchmarks.calibration_parts.cells import Calibration, Cell, Mean
 
 MEAN_ALARMS, ANY_ALARMS, MEAN_LOOKS = 0.05, 0.10, 0.05
 COVERAGE, POWER_HALVED, POWER_FIXED = 0.93, 0.95, 1.0
 NO_EFFECT, RELAPSE = 0.003, 0.034
+HEAVY_DAY = {"noise": "heavy", "calls_per_hour": 100, "days": 1, "hours": 24}
 
 
 @dataclass(frozen=True)
 class Target:
-    """A promise and what was measured.
+    """A target and the measurement.
 
     Attributes
     ----------
-    asks : what has to hold.
-    measured : in words, with its Monte-Carlo error.
+    rule : what has to hold.
+    measured : the figures, with their Monte-Carlo error.
     is_met : whether it does.
     """
 
-    asks: str
+    rule: str
     measured: str
     is_met: bool
 
 
-def check_targets(counted: Counted) -> list[Target]:
+def check_targets(calibration: Calibration) -> list[Target]:
     """Every target whose cells were run."""
-    found = [
-        *_alarms(counted),
-        *_looks(counted),
-        *_coverage(counted),
-        *_power(counted),
-        *_lasting(counted),
-    ]
-    return found
-
-
-def with_error(cell: Cell) -> str:
-    """A share and its Monte-Carlo error, as .034 ± .006."""
-    return f"{number(cell.share)} ± {number(cell.error)}"
+    checks = (_alarms, _looks, _coverage, _power, _sustained)
+    return [target for check in checks for target in check(calibration)]
 
 
 def number(share: float) -> str:
@@ -49,96 +40,80 @@ def number(share: float) -> str:
     return f"{share:.3f}".removeprefix("0")
 
 
-def place(cell: Cell) -> str:
-    """Which cell it is, in words."""
-    return f"{cell.metric}, {cell.noise}, {cell.calls_per_hour:,} calls/h, D = {cell.days}, {cell.hours} h"
+def _with_error(estimate: Cell | Mean) -> str:
+    return f"{number(estimate.share)} ± {number(estimate.error)}"
 
 
-def _alarms(counted: Counted) -> list[Target]:
-    cells = counted.find("false alarm")
-    if not cells:
-        return []
-    mean = counted.means["false alarm"]
+def _worst(cell: Cell) -> str:
+    place = f"{cell.metric}, {cell.noise}, {cell.calls_per_hour:,} calls/h"
+    return f"worst {_with_error(cell)} ({place}, D = {cell.days}, {cell.hours} h)"
+
+
+def _alarms(calibration: Calibration) -> Iterator[Target]:
+    if not (cells := calibration.find("false alarm")):
+        return
+    mean = calibration.means["false alarm"]
     beyond = [cell for cell in cells if cell.share > ANY_ALARMS + 2 * cell.error]
     worst = max(cells, key=lambda cell: cell.share)
-    return [
-        Target(
-            f"false alarms of one look at most {number(MEAN_ALARMS)} on average",
-            f"{number(mean.share)} ± {number(mean.error)} over {mean.n_cells} cells",
-            mean.share <= MEAN_ALARMS,
-        ),
-        Target(
-            f"in each cell at most {number(ANY_ALARMS)} and two Monte-Carlo errors",
-            f"{len(beyond)} of {len(cells)} cells beyond; worst {with_error(worst)} ({place(worst)})",
-            not beyond,
-        ),
-    ]
+    yield Target(
+        f"false alarms of one look at most {number(MEAN_ALARMS)} on average",
+        f"{_with_error(mean)} over {mean.n_cells} cells",
+        mean.share <= MEAN_ALARMS,
+    )
+    yield Target(
+        f"in each cell at most {number(ANY_ALARMS)} and two Monte-Carlo errors",
+        f"{len(beyond)} of {len(cells)} cells beyond; {_worst(worst)}",
+        not beyond,
+    )
 
 
-def _looks(counted: Counted) -> list[Target]:
-    cells = counted.find("any of 24 looks")
-    if not cells:
-        return []
-    mean, worst = counted.means["any of 24 looks"], max(cells, key=lambda cell: cell.share)
-    return [
-        Target(
+def _looks(calibration: Calibration) -> Iterator[Target]:
+    if cells := calibration.find("any of 24 looks"):
+        mean = calibration.means["any of 24 looks"]
+        yield Target(
             f"false alarms over 24 hourly looks at most {number(MEAN_LOOKS)} on average",
-            f"{number(mean.share)} ± {number(mean.error)}; worst {with_error(worst)} ({place(worst)})",
+            f"{_with_error(mean)}; {_worst(max(cells, key=lambda cell: cell.share))}",
             mean.share <= MEAN_LOOKS,
         )
-    ]
 
 
-def _coverage(counted: Counted) -> list[Target]:
-    found = []
-    for study, words in (
+def _coverage(calibration: Calibration) -> Iterator[Target]:
+    for study, case in (
         ("covered, no change", "nothing changed"),
         ("covered, fix", "a fix that works"),
     ):
-        cells = [cell for cell in counted.find(study) if cell.runs]
-        if cells:
-            mean, worst = counted.means[study], min(cells, key=lambda cell: cell.share)
+        if cells := [cell for cell in calibration.find(study) if cell.runs]:
+            mean, worst = calibration.means[study], min(cells, key=lambda cell: cell.share)
             below = sum(cell.share < COVERAGE - 2 * cell.error for cell in cells)
-            measured = (
-                f"{number(mean.share)} ± {number(mean.error)} on average; {below} of {len(cells)} cells below by two errors; "
-                f"worst {with_error(worst)} ({place(worst)})"
+            yield Target(
+                f"95 % intervals contain the true change in at least {number(COVERAGE)} of runs "
+                f"on average, {case}",
+                f"{_with_error(mean)} on average; {below} of {len(cells)} cells below by two "
+                f"errors; {_worst(worst)}",
+                mean.share >= COVERAGE,
             )
-            asks = f"95 % intervals hold the truth in at least {number(COVERAGE)} of runs on average, {words}"
-            found.append(Target(asks, measured, mean.share >= COVERAGE))
-    return found
 
 
-def _power(counted: Counted) -> list[Target]:
-    asked = (
-        (
-            "timeouts 50 to 25 %, heavy, 100 calls/h, one day, 24 h: found",
-            POWER_HALVED,
-            counted.one(
-                "met", metric="timeouts", noise="heavy", calls_per_hour=100, days=1, hours=24
-            ),
-        ),
-        (
-            "timeouts 90 to 20 %, heavy, 100 calls/h, one day, 24 h: found",
-            POWER_FIXED,
-            counted.one("strong fix", calls_per_hour=100, days=1, hours=24),
-        ),
-    )
-    return [
-        Target(
-            f"{words} in at least {number(least)} of runs", with_error(cell), cell.share >= least
-        )
-        for words, least, cell in asked
-        if cell is not None
-    ]
+def _power(calibration: Calibration) -> Iterator[Target]:
+    for fall, least, cell in (
+        ("50 to 25", POWER_HALVED, calibration.one("met", metric="timeouts", **HEAVY_DAY)),
+        ("90 to 20", POWER_FIXED, calibration.one("strong fix", **HEAVY_DAY)),
+    ):
+        if cell is not None:
+            yield Target(
+                f"timeouts {fall} %, heavy, 100 calls/h, one day, 24 h: found in at least "
+                f"{number(least)} of runs",
+                _with_error(cell),
+                cell.share >= least,
+            )
 
 
-def _lasting(counted: Counted) -> list[Target]:
-    found = []
-    for story, most in (("without effect", NO_EFFECT), ("after a relapse", RELAPSE)):
-        cells = counted.find(f"sustained {story}")
-        if cells:
+def _sustained(calibration: Calibration) -> Iterator[Target]:
+    for scenario, most in (("without effect", NO_EFFECT), ("after a relapse", RELAPSE)):
+        if cells := calibration.find(f"sustained {scenario}"):
             worst = max(cells, key=lambda cell: cell.share)
-            asks = f"sustained for 6 h claimed {story} in at most {number(most)} of runs"
-            measured = f"worst {with_error(worst)} ({place(worst)})"
-            found.append(Target(asks, measured, worst.share <= most))
-    return found
+            yield Target(
+                f"sustained for 6 h {scenario} in at most {number(most)} of runs",
+                _worst(worst),
+                worst.share <= most,
+            )

@@ -1,1 +1,1 @@
-"""What speed.py is made of: rows for every store, the contenders as programs, processes timed from outside, a figure."""
+"""The parts of speed.py: rows for every store, the contenders, a process timer, a figure."""

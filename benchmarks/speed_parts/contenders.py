@@ -1,4 +1,4 @@
-"""Who is timed: rollout itself, and the programs that people write today, each a whole process over the same calls."""
+"""The programs that are timed: rollout, and what analysts write today. Each is a whole process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SOURCES = {
     "spark": 'engine = "spark"\nmaster = "local[2]"\npath = "calls.parquet"',
 }
 
-# How each store gives a query's answer as a DataFrame; `table` is what the query reads.
+# `read` returns the answer of a query as a DataFrame; `table` is what the query reads.
 READERS = {
     "parquet": """
 import duckdb
@@ -47,7 +47,8 @@ def read(query):
 """,
     "postgres": """
 import os, pandas, sqlalchemy
-table, engine = '"AIInteraction"', sqlalchemy.create_engine(os.environ["SPEED_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg2://"))
+url = os.environ["SPEED_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg2://")
+table, engine = '"AIInteraction"', sqlalchemy.create_engine(url)
 def read(query):
     return pandas.read_sql(sqlalchemy.text(query), engine)
 """,
@@ -56,7 +57,9 @@ GROUP_BY = """
 read(f'SELECT "featureId", COUNT(*) FROM {table} GROUP BY 1')
 """
 PERCENTILES = """
-of = ", ".join(f'percentile_cont({q}) WITHIN GROUP (ORDER BY "latencyMs")' for q in (0.5, 0.9, 0.95, 0.99))
+of = ", ".join(
+    f'percentile_cont({q}) WITHIN GROUP (ORDER BY "latencyMs")' for q in (0.5, 0.9, 0.95, 0.99)
+)
 read(f'SELECT "featureId", "source", "status", {of} FROM {table} GROUP BY 1, 2, 3')
 """
 START = """
@@ -65,45 +68,47 @@ import analysis.judge
 LATENCY_COUNTS = """
 from pathlib import Path
 from analysis.config import load_settings
-from analysis.counting.baseline import asked_window, grid_of
+from analysis.counting.baseline import asked_window
+from analysis.counting.grid import Grid
 from analysis.telemetry.engines import open_engine
 from analysis.counting.scanning.count_tables import load_latency_counts
 settings = load_settings(Path("rollout.toml"))
 deployed_at = settings.rollout.deployed_at
-load_latency_counts(open_engine(settings), Grid.of(settings, deployed_at), [asked_window(settings, deployed_at)])
+window = asked_window(settings, deployed_at)
+load_latency_counts(open_engine(settings), Grid.of(settings, deployed_at), [window])
 """
 CALLS = f"""
 import pandas as pd
 calls = read(f'SELECT "featureId", "latencyMs", "createdAt" FROM {{table}}')
-calls["post"] = calls["createdAt"] - pd.to_timedelta(calls["latencyMs"], unit="ms") >= pd.Timestamp("{DEPLOYED_AT}")
+started_at = calls["createdAt"] - pd.to_timedelta(calls["latencyMs"], unit="ms")
+calls["post"] = started_at >= pd.Timestamp("{DEPLOYED_AT}")
 """
-ANALYST = (
-    CALLS
-    + """
+ANALYST = f"""{CALLS}
 from scipy.stats import mannwhitneyu
 for feature, group in calls.groupby("featureId"):
-    print(feature, mannwhitneyu(group.loc[group.post, "latencyMs"], group.loc[~group.post, "latencyMs"]).pvalue)
+    arms = [group.loc[mask, "latencyMs"].to_numpy() for mask in (group.post, ~group.post)]
+    print(feature, mannwhitneyu(*arms).pvalue)
 """
-)
-BOOTSTRAP = (
-    ANALYST
-    + """
+BOOTSTRAP = f"""{ANALYST}
 import numpy as np
 rng = np.random.default_rng(1)
 for feature, group in calls.groupby("featureId"):
     arms = [group.loc[mask, "latencyMs"].to_numpy() for mask in (group.post, ~group.post)]
-    shifts = [np.subtract(*(np.percentile(rng.choice(arm, arm.size), 95) for arm in arms)) for _ in range(1000)]
+    shifts = [
+        np.subtract(*(np.percentile(rng.choice(arm, arm.size), 95) for arm in arms))
+        for _ in range(1000)
+    ]
     print(feature, np.percentile(shifts, [2.5, 97.5]))
 """
-)
+# tea-tasting takes a DataFrame, so it reads single calls; it has no hours, strata or looks.
 TEA_TASTING = f"""
 import tea_tasting as tt
 calls = read(f'''SELECT "featureId", "latencyMs",
     CASE WHEN "status" = 'error' THEN 1 ELSE 0 END AS failed,
-    CASE WHEN "createdAt" - "latencyMs" * INTERVAL '1 millisecond' >= TIMESTAMP '{DEPLOYED_AT}' THEN 1 ELSE 0 END AS variant
+    CASE WHEN "createdAt" - "latencyMs" * INTERVAL '1 millisecond' >= TIMESTAMP '{DEPLOYED_AT}'
+         THEN 1 ELSE 0 END AS variant
     FROM {{table}}''')
 experiment = tt.Experiment(latency=tt.Mean("latencyMs"), failed=tt.Proportion("failed"))
 for feature, group in calls.groupby("featureId"):
     print(feature, experiment.analyze(group))
 """
-"""tea-tasting takes a DataFrame, so the calls are read as the analyst reads them; it knows no hours, strata or looks."""

@@ -1,6 +1,7 @@
-"""A stated subset of benchmarks/calibration.py, with binomial limits; its tests and its simulator held against others.
+"""benchmarks/calibration.py: a subset of its cells, its usual tests, its simulator, its tables.
 
-A limit is the count that a method with the stated error exceeds with probability below 1e-4. Seeds are fixed.
+A limit is the count that a method with the given error exceeds with probability below 1e-4. Seeds
+are fixed.
 """
 
 from collections.abc import Callable
@@ -13,39 +14,41 @@ from scipy import stats
 from analysis.counts import HourlyCounts
 from analysis.sample.simulate import DEPLOYED_AT, simulate_series
 from benchmarks import calibration
-from benchmarks.calibration_parts.cells import Cell, Counted, Mean, count
-from benchmarks.calibration_parts.judged import CLAIMS, ask, judge, plan_of
-from benchmarks.calibration_parts.rivals import (
+from benchmarks.calibration_parts.cells import Calibration, Cell, Mean, run_groups
+from benchmarks.calibration_parts.product_judge import CLAIMS, ask, judge, plan_of
+from benchmarks.calibration_parts.series import Change, draw_series
+from benchmarks.calibration_parts.studies import (
+    FIX,
+    HOURLY,
+    STUDIES,
+    Group,
+    SeriesArms,
+    ask_changes,
+    ask_false_alarms,
+    ask_hourly_looks,
+    ask_sustained,
+    ask_usual_tests,
+    groups_of,
+)
+from benchmarks.calibration_parts.tables import write_tables
+from benchmarks.calibration_parts.targets import check_targets
+from benchmarks.calibration_parts.usual_tests import (
     canary_alarm,
     mann_whitney_p,
     minute_means,
     welch_p,
     z_test_p,
 )
-from benchmarks.calibration_parts.series import Change, draw_series
-from benchmarks.calibration_parts.studies import (
-    FIX,
-    HOURLY,
-    STUDIES,
-    Drawn,
-    Group,
-    ask_changes,
-    ask_false_alarms,
-    ask_hourly_looks,
-    ask_lasting,
-    ask_usual_tests,
-    groups_of,
-)
-from benchmarks.calibration_parts.tables import write_tables
-from benchmarks.calibration_parts.targets import check_targets
 
 SEED, RARELY = 2026, 1e-4
 
 
-def drawn(
+def sample(
     number: int, *, calls_per_hour: float = 100, noise: str = "heavy", days: int = 7
-) -> Drawn:
-    return Drawn(draw_series((SEED, number), calls_per_hour=calls_per_hour, noise=noise, days=days))
+) -> SeriesArms:
+    return SeriesArms(
+        draw_series((SEED, number), calls_per_hour=calls_per_hour, noise=noise, days=days)
+    )
 
 
 def at_most(runs: int, share: float) -> int:
@@ -57,18 +60,18 @@ def at_least(runs: int, share: float) -> int:
     return int(stats.binom.ppf(RARELY, runs, share))
 
 
-# ---- the stated subset -----------------------------------------------------------------------------------------------
+# ---- a subset of the cells ----------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def alarms() -> Counted:
-    """200 series of heavy noise at 100 calls an hour, nothing changed: two metrics, one and seven days, one window of 24 h."""
+def alarms() -> Calibration:
+    """200 series of heavy noise without a change, 100 calls an hour, one window of 24 h."""
 
-    def ask_subset(series: Drawn):
+    def ask_subset(series: SeriesArms):
         yield from ask_false_alarms(
             series, days=(1, 7), metrics=("timeouts", "latency"), windows=(24,)
         )
         yield from ask_usual_tests(series, days=(1,), windows=(24,))
 
-    return count([Group("heavy", 100, (ask_subset,))], runs=200, seed=SEED)
+    return run_groups([Group("heavy", 100, (ask_subset,))], runs=200, seed=SEED)
 
 
 @pytest.mark.parametrize("metric", ["timeouts", "latency"])
@@ -79,58 +82,58 @@ def test_false_alarms_of_one_look_stay_near_five_per_cent(alarms, metric, days):
     assert cell.times <= at_most(200, 0.07)
 
 
-def test_tests_of_independent_calls_cry_wolf_on_the_same_calls(alarms):
+def test_tests_of_independent_calls_raise_false_alarms_on_the_same_calls(alarms):
     assert alarms.one("Welch", metric="latency", days=1, hours=24).times >= at_least(200, 0.6)
     assert alarms.one("z test", metric="timeouts", days=1, hours=24).times >= at_least(200, 0.5)
 
 
 @pytest.mark.parametrize("metric", ["timeouts", "latency"])
-def test_intervals_hold_the_truth(alarms, metric):
+def test_intervals_contain_the_true_change(alarms, metric):
     for cell in alarms.find("covered, no change", metric=metric):
         assert cell.times >= at_least(200, 0.93)
 
 
 def test_a_fix_is_found_and_its_size_is_in_the_interval():
-    counted = count(
+    result = run_groups(
         [Group("heavy", 100, (lambda series: ask_changes(series, days=(1,)),))], runs=60, seed=SEED
     )
-    assert counted.one("met", metric="timeouts", hours=24).times >= at_least(60, 0.95)
-    assert counted.one("covered, fix", metric="timeouts", hours=24).times >= at_least(60, 0.93)
-    assert counted.one("by half, exactly half", metric="timeouts", hours=24).times <= at_most(
+    assert result.one("met", metric="timeouts", hours=24).times >= at_least(60, 0.95)
+    assert result.one("covered, fix", metric="timeouts", hours=24).times >= at_least(60, 0.93)
+    assert result.one("by half, exactly half", metric="timeouts", hours=24).times <= at_most(
         60, 0.05
     )
 
 
-def test_twenty_four_looks_raise_few_false_alarms_and_bounds_ignored_many():
-    counted = count(
+def test_24_looks_raise_few_false_alarms_with_bounds_and_many_without():
+    result = run_groups(
         [Group("heavy", 100, (lambda series: ask_hourly_looks(series, cells=(("timeouts", 7),)),))],
         runs=40,
         seed=SEED,
     )
-    assert counted.one("any of 24 looks").times <= at_most(40, 0.05)
-    assert (
-        counted.one("any of 24 looks, bounds ignored").times > counted.one("any of 24 looks").times
-    )
-    assert counted.one("any of 24 looks, usual test").times >= at_least(40, 0.6)
+    assert result.one("any of 24 looks").times <= at_most(40, 0.05)
+    assert result.one("any of 24 looks, bounds ignored").times > result.one("any of 24 looks").times
+    assert result.one("any of 24 looks, usual test").times >= at_least(40, 0.6)
 
 
 def test_sustained_is_rarely_claimed_after_a_relapse():
-    counted = count(
-        [Group("heavy", 100, (lambda series: ask_lasting(series, days=(7,)),))], runs=40, seed=SEED
+    result = run_groups(
+        [Group("heavy", 100, (lambda series: ask_sustained(series, days=(7,)),))],
+        runs=40,
+        seed=SEED,
     )
     for cell in (
-        *counted.find("sustained after a relapse"),
-        *counted.find("sustained without effect"),
+        *result.find("sustained after a relapse"),
+        *result.find("sustained without effect"),
     ):
         assert cell.times <= at_most(40, 0.034 if "relapse" in cell.study else 0.003)
 
 
-# ---- it is the product's own judge -----------------------------------------------------------------------------------
+# ---- the product's own judge ----------------------------------------------------------
 @pytest.mark.parametrize("calls_per_hour", [10, 100])
-def test_the_short_way_says_what_the_whole_judge_says(calls_per_hour):
+def test_asking_about_one_claim_agrees_with_the_whole_judge(calls_per_hour):
     alarms = 0
     for number in range(6):
-        series = drawn(number, calls_per_hour=calls_per_hour)
+        series = sample(number, calls_per_hour=calls_per_hour)
         for days, change in ((1, Change()), (7, Change()), (7, FIX)):
             for claim in CLAIMS.values():
                 for plan in (plan_of((4,)), plan_of((24,)), plan_of(HOURLY, 11)):
@@ -145,8 +148,8 @@ def test_the_short_way_says_what_the_whole_judge_says(calls_per_hour):
     assert alarms > 10
 
 
-def test_the_tables_are_those_that_the_queries_would_return():
-    rows = drawn(1, calls_per_hour=10).arms(7).baseline.hourly.rows
+def test_the_tables_equal_those_of_the_queries():
+    rows = sample(1, calls_per_hour=10).arms(7).baseline.hourly.rows
     summed = HourlyCounts.of(rows).rows
     pd.testing.assert_frame_equal(
         summed, rows.sort_values(list(HourlyCounts.KEYS), ignore_index=True), check_exact=True
@@ -154,9 +157,9 @@ def test_the_tables_are_those_that_the_queries_would_return():
     assert (rows["calls"] > 0).all()
 
 
-# ---- the simulator ---------------------------------------------------------------------------------------------------
+# ---- the simulator --------------------------------------------------------------------------
 def test_a_change_acts_after_the_deploy_only_and_until_its_hour():
-    series = drawn(3, calls_per_hour=2000, days=1)
+    series = sample(3, calls_per_hour=2000, days=1)
     plain, fixed = (
         series.sums(0, 24),
         series.sums(0, 24, Change(timeout_rate=0.25, latency_factor=0.5, until_hour=6)),
@@ -181,8 +184,8 @@ def test_hour_sums_are_sums_over_the_calls():
 
 
 @pytest.mark.parametrize(("calls_per_hour", "runs"), [(10, 150), (100, 100)])
-def test_both_simulators_make_the_usual_tests_cry_wolf_equally_often(calls_per_hour, runs):
-    """Shares of two independent sets of runs differ by more than 4.5 standard errors with probability below 1e-5."""
+def test_the_usual_tests_raise_false_alarms_equally_often_on_both_simulators(calls_per_hour, runs):
+    """Independent shares differ by more than 4.5 standard errors with probability below 1e-5."""
     ours = np.array([of_series(number, calls_per_hour) for number in range(runs)])
     rows = np.array([of_rows(number, calls_per_hour) for number in range(runs)])
     pooled = (ours.mean(axis=0) + rows.mean(axis=0)) / 2
@@ -195,7 +198,7 @@ def test_both_simulators_make_the_usual_tests_cry_wolf_equally_often(calls_per_h
 def of_series(number: int, calls_per_hour: int) -> tuple[bool, bool, bool]:
     found = dict(
         ask_usual_tests(
-            drawn(number, calls_per_hour=calls_per_hour, days=1), days=(1,), windows=(24,)
+            sample(number, calls_per_hour=calls_per_hour, days=1), days=(1,), windows=(24,)
         )
     )
     return tuple(
@@ -234,10 +237,10 @@ def of_rows(number: int, calls_per_hour: int) -> tuple[bool, bool, bool]:
     return tuple(p < 0.05 for p in p_values)
 
 
-# ---- the usual tests, by hand and against scipy ----------------------------------------------------------------------
+# ---- the usual tests, by hand and against scipy ---------------------------------------------
 @pytest.fixture(scope="module")
 def two_samples() -> tuple[np.ndarray, np.ndarray]:
-    series = drawn(4, calls_per_hour=8, days=1).series
+    series = sample(4, calls_per_hour=8, days=1).series
     return series.latency_ms[series.calls_of(-24, 0)], series.latency_ms[series.calls_of(0, 24)]
 
 
@@ -270,8 +273,8 @@ def test_nothing_to_compare_is_no_alarm():
     assert not canary_alarm(np.ones(10), 9 * np.ones(10))
 
 
-def test_the_canary_judge_asks_for_a_shift_beyond_its_deadband():
-    """Its interval lies beyond a quarter of the estimate, as one from all pairs of values says too."""
+def test_the_canary_judge_needs_a_shift_beyond_its_dead_band():
+    """The interval is beyond a quarter of the estimate, computed here from all pairs of values."""
     rng = np.random.default_rng(1)
     before = rng.lognormal(size=200)
     alarms = []
@@ -297,14 +300,14 @@ def test_minute_means_are_means_of_the_minutes_calls():
     )
 
 
-# ---- cells, tables, files --------------------------------------------------------------------------------------------
+# ---- cells, tables, files -------------------------------------------------------------------
 def cell(
     study: str, times: int, *, metric: str = "latency", days: int = 1, volume: int = 100
 ) -> Cell:
     return Cell(study, metric, "heavy", volume, 0.5, days, 24, 1000, times)
 
 
-def test_a_cell_knows_its_error_and_a_mean_the_runs_behind_it():
+def test_the_error_of_a_mean_comes_from_the_runs_not_from_the_cells():
     assert cell("false alarm", 100).error == pytest.approx(np.sqrt(0.1 * 0.9 / 1000))
 
     class Same(Group):
@@ -314,15 +317,15 @@ def test_a_cell_knows_its_error_and_a_mean_the_runs_behind_it():
                 for metric in ("latency", "timeouts")
             }
 
-    counted = count([Same("heavy", 100, ())], runs=100, seed=0)
-    assert [found.times for found in counted.cells] == [5, 5]
-    # both cells are one series: their mean is known no better than one of them
-    assert counted.means["false alarm"].error == pytest.approx(
+    result = run_groups([Same("heavy", 100, ())], runs=100, seed=0)
+    assert [found.times for found in result.cells] == [5, 5]
+    # both cells use one series, so their mean has the error of one cell
+    assert result.means["false alarm"].error == pytest.approx(
         np.std([1] * 5 + [0] * 95, ddof=1) / 10
     )
 
 
-def test_a_cell_in_which_nothing_can_be_judged_does_not_dress_up_the_mean():
+def test_a_cell_without_data_does_not_count_in_the_mean():
     class Half(Group):
         def run(self, number: int, *, seed: int) -> dict:
             return {
@@ -331,43 +334,41 @@ def test_a_cell_in_which_nothing_can_be_judged_does_not_dress_up_the_mean():
                 ("no data", "errors", 1, 1): 1.0,
             }
 
-    counted = count([Half("heavy", 100, ())], runs=4, seed=0)
-    assert (counted.means["false alarm"].share, counted.means["false alarm"].n_cells) == (1.0, 1)
+    result = run_groups([Half("heavy", 100, ())], runs=4, seed=0)
+    assert (result.means["false alarm"].share, result.means["false alarm"].n_cells) == (1.0, 1)
 
 
-def test_a_cell_that_falls_short_is_printed_and_counted_against_the_target():
-    counted = Counted(
+def test_a_cell_beyond_its_target_is_printed_in_bold_and_the_target_is_not_met():
+    result = Calibration(
         (cell("false alarm", 200), cell("Welch", 690), cell("no data", 0)),
         {"false alarm": Mean(0.2, 0.01, 1)},
     )
-    assert [target.is_met for target in check_targets(counted)] == [False, False]
-    tables = write_tables(counted, runs=1000, seed=1)
+    assert [target.is_met for target in check_targets(result)] == [False, False]
+    tables = write_tables(result, runs=1000, seed=1)
     assert "**.200**" in tables
     assert ".690" in tables
     assert "1,000 runs a cell" in tables
 
 
-def test_a_part_prints_its_tables_and_writes_nothing(tmp_path, capsys):
-    calibration.main(["--runs", "2", "--cells", "lasting", "--docs", str(tmp_path)])
+def test_a_single_study_prints_its_tables_and_writes_nothing(tmp_path, capsys):
+    calibration.main(["--runs", "2", "--cells", "sustained", "--docs", str(tmp_path)])
     assert "Sustained for 6 hours" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_whole_calibration_writes_numbers_figure_and_the_page_between_its_marks(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(calibration, "WHOLE_RUNS", 2)
+def test_a_complete_calibration_writes_the_cells_the_figure_and_the_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration, "COMPLETE_RUNS", 2)
     monkeypatch.setattr(
         calibration, "groups_of", lambda studies: [Group("heavy", 10, (only_alarms,))]
     )
     (tmp_path / "statistics.md").write_text(
-        f"above\n{calibration.BEGIN}\nyesterday\n{calibration.END}\nbelow\n"
+        "above\n<!-- calibration: begin -->\nold\n<!-- calibration: end -->\nbelow\n"
     )
     calibration.main(["--runs", "2", "--docs", str(tmp_path)])
     page = (tmp_path / "statistics.md").read_text()
     assert page.startswith("above")
     assert page.endswith("below\n")
-    assert "yesterday" not in page
+    assert "\nold\n" not in page
     assert "False alarms of one look" in page
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {
         "statistics.md",
@@ -377,7 +378,7 @@ def test_a_whole_calibration_writes_numbers_figure_and_the_page_between_its_mark
     assert "rollout" in (tmp_path / "figures" / "false-alarms.svg").read_text()
 
 
-def only_alarms(series: Drawn):
+def only_alarms(series: SeriesArms):
     yield from ask_false_alarms(series, days=(1,), metrics=("timeouts", "latency"))
 
 
@@ -388,7 +389,7 @@ def test_a_wrong_option_is_refused(arguments, capsys):
     assert "error" in capsys.readouterr().err
 
 
-def test_every_study_has_groups_and_all_together_draw_each_series_once_per_number_of_runs():
+def test_every_study_has_groups_and_no_series_is_drawn_twice():
     per_study: dict[str, Callable] = {study: groups_of((study,)) for study in STUDIES}
     assert all(per_study.values())
     places = [
@@ -396,5 +397,5 @@ def test_every_study_has_groups_and_all_together_draw_each_series_once_per_numbe
         for group in groups_of()
     ]
     assert len(places) == len(set(places))
-    assert {group.runs_of(1000) for group in groups_of(("alarms", "looks", "lasting"))} == {1000}
+    assert {group.runs_of(1000) for group in groups_of(("alarms", "looks", "sustained"))} == {1000}
     assert {group.runs_of(1000) for group in groups_of(("power",))} == {400}

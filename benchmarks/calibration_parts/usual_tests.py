@@ -1,6 +1,6 @@
-"""The usual tests on the same calls, each call taken as independent; and Netflix's canary judge on a value a minute.
+"""The usual tests, which treat calls as independent, and Netflix's canary judge.
 
-All of them see what our judge sees: the calls of the post hours, and those of the same clock hours of the baseline days.
+They compare what our judge compares: the post hours with the same clock hours of the baseline days.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def welch_p(baseline: tuple[float, float, float], post: tuple[float, float, floa
 
 
 def mann_whitney_p(baseline_ms: NDArray[np.integer], post_ms: NDArray[np.integer]) -> float:
-    """Two-sided p of Mann and Whitney's U, normal approximation with ties and continuity, from calls per millisecond.
+    """Two-sided p of Mann and Whitney's U: normal approximation, ties, continuity correction.
 
-    Every call is used: counting calls per millisecond loses nothing and needs no sorting.
+    Latencies are whole milliseconds, so counting calls per millisecond replaces sorting.
     """
     n1, n2 = baseline_ms.size, post_ms.size
     if min(n1, n2) == 0:
@@ -60,24 +60,25 @@ def mann_whitney_p(baseline_ms: NDArray[np.integer], post_ms: NDArray[np.integer
 
 
 def canary_alarm(baseline: NDArray[np.floating], post: NDArray[np.floating]) -> bool:
-    """Whether Netflix's canary judge calls the metric High or Low: the 98 % interval of the shift beyond 25 % of the shift.
+    """Whether Netflix's canary judge reports the metric as High or Low.
 
-    What is taken of Kayenta's NetflixACAJudge: one value a minute, minutes without calls left out; Mann-Whitney with its
-    98 % interval around the Hodges-Lehmann shift (normal approximation, as R's wilcox.test above 50 values; no alarm
-    below); High or Low when that interval lies wholly beyond a quarter of the estimate, its deadband; the direction
-    Either. Outliers stay and no effect size is asked, as its defaults are. Left out: the score over several metrics.
+    From Kayenta's NetflixACAJudge: one value a minute, without empty minutes; the 98 % interval of
+    the Hodges-Lehmann shift by Mann-Whitney (normal approximation, as R's wilcox.test above 50
+    values; no alarm below); High or Low when the interval is beyond a quarter of the shift;
+    direction Either. By its defaults outliers stay and effect sizes do not count. Not included: the
+    score over several metrics.
     """
     if min(baseline.size, post.size) < SMALLEST_NORMAL:
         return False
     before = np.sort(baseline)
     if _shift_p(before, post, 0.0) >= CANARY_LEVEL:
-        return False  # the interval holds 0, so it cannot lie beyond the deadband
+        return False  # the interval contains 0, so it cannot be beyond the dead band
     shift = _hodges_lehmann(before, post)
     return _shift_p(before, post, CANARY_TOLERANCE * shift) < CANARY_LEVEL
 
 
 def minute_means(series: Series, first: int, last: int) -> NDArray[np.floating]:
-    """Mean latency of feature `plain` of every minute with calls, hours first..last-1 from the deploy."""
+    """Mean latency of feature `plain` in each minute with calls, hours first to last - 1."""
     counts = series.counts_of(first, last)
     total = sum_groups(
         series.latency_ms[series.calls_of(first, last)].astype(np.int64), counts
@@ -93,7 +94,7 @@ def _moments(n: float, total: float, squares: float) -> tuple[float, float, floa
 
 
 def _shift_p(before: NDArray[np.floating], post: NDArray[np.floating], shift: float) -> float:
-    """Two-sided p of "post lies `shift` above before"; `before` is sorted."""
+    """Two-sided p of "post is `shift` above before"; `before` is sorted."""
     moved = post - shift
     u = 0.5 * float(
         np.sum(np.searchsorted(before, moved, "left") + np.searchsorted(before, moved, "right"))
@@ -112,7 +113,7 @@ def _u_test_p(u: float, n1: int, n2: int, ties: float) -> float:
 
 
 def _hodges_lehmann(before: NDArray[np.floating], post: NDArray[np.floating]) -> float:
-    """Median of all differences post - before, by bisection to a millionth of their range; `before` is sorted."""
+    """Median of all differences post - before, to 1e-6 of their range; `before` is sorted."""
     low, high = float(post.min() - before[-1]), float(post.max() - before[0])
     tolerance, half = 1e-6 * (high - low), before.size * post.size / 2
     while high - low > tolerance:

@@ -1,10 +1,11 @@
-"""The product's own judge on such series: tables of counts in, findings out. Nothing of the judge is rewritten here.
+"""The product's own judge on simulated series: tables of counts in, findings out.
 
-The hour sums become an `HourlyCounts` of three features and four tenants, two of those an `Arms`, and the claims below go
-through `find_expectations` (one claim a family) under a `Plan` with the bounds of `sequential.bounds`, as `analysis/judge.py`
-sends those of a rollout.toml. The other tables of an arm are empty: these claims do not read them. `ask` saves time: it
-measures the claim first (`claims.measure`, as the judge does), and sends only what crosses its bound through the whole
-judge, which needs a crossed bound to say "met" or "worse". A test holds both ways against each other.
+The hour sums become an `HourlyCounts` of three features and four tenants, and two of those an
+`Arms`. The claims below go through `find_expectations`, one claim a family, as `analysis/judge.py` does it.
+The other tables of an arm are empty because these claims do not read them.
+
+`ask` saves time: it evaluates the claim first and calls the whole judge only when a bound is
+crossed, which the judge needs for "met" or "worse". A test compares both ways.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from analysis.window import Window
 from benchmarks.calibration_parts.series import N_TENANTS, HourSums, Sums
 
 ALPHA, SMALLEST_USEFUL = 0.05, 0.1
-# `capped` fails by timeouts only and `failing` by http_5xx only, so error_rate is the rate of that class. It spares the
-# comparisons with every other class that a claim about one class brings; they can only withhold a "met".
+# `capped` fails only by timeouts and `failing` only by http_5xx, so error_rate is the rate of that
+# class. A claim about one class would also compare every other class.
 CLAIMS = {
     "timeouts": Claim(name="timeouts", feature="capped", metric="error_rate", claim="falls"),
     "errors": Claim(name="errors", feature="failing", metric="error_rate", claim="falls"),
@@ -46,7 +47,7 @@ METRIC_NAMES = {
     "latency": "mean latency",
     "slower": "slower than p95",
 }
-# one row an hour and tenant each: the feature's calls that succeed, and those that fail
+# feature and outcome; each has one row an hour and tenant
 GROUPS = (
     ("capped", "success"),
     ("capped", "timeout"),
@@ -57,7 +58,7 @@ GROUPS = (
 
 
 def hourly_counts(sums: HourSums, slower: Sums, *, first_hour: int) -> HourlyCounts:
-    """The table that SQL would return for these calls: no row without calls; in another order, which nothing depends on."""
+    """The table that SQL would return for these calls, in another order."""
     calls = np.stack(
         [
             sums.calls - sums.timeouts,
@@ -81,16 +82,16 @@ def hourly_counts(sums: HourSums, slower: Sums, *, first_hour: int) -> HourlyCou
         ("slower_p95", slower),
     ):
         numbers[plain, column[name]] = values.T.ravel()
-    there = np.flatnonzero(numbers[:, 0])
-    rows = {name: column.take(there) for name, column in keys.items()} | dict(
-        zip(HourlyCounts.SUMS, numbers[there].T, strict=True)
+    with_calls = np.flatnonzero(numbers[:, 0])
+    rows = {name: column.take(with_calls) for name, column in keys.items()} | dict(
+        zip(HourlyCounts.SUMS, numbers[with_calls].T, strict=True)
     )
     rows["hour"] = rows["hour"] + first_hour
     return HourlyCounts(typed(pd.DataFrame(rows, copy=False)))
 
 
 def make_arms(baseline: HourlyCounts, post: HourlyCounts, *, days: int, hours: int) -> Arms:
-    """Both arms, as the judge makes them of a frozen baseline and a look."""
+    """Both arms, as the judge makes them from a frozen baseline and a look."""
     return Arms(_arm(baseline, -24 * days, 0), _arm(post, 0, hours), Cycle.of(-24 * days))
 
 
@@ -107,13 +108,13 @@ def judge(claims: Claim | Sequence[Claim], arms: Arms, plan: Plan) -> tuple[Find
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What the judge says of one claim.
+    """The judge's finding about one claim.
 
     Attributes
     ----------
-    state : of the finding; "open" stands for every state in which no bound is crossed.
+    state : of the finding; "open" when no bound is crossed.
     p_value : two-sided, of "nothing changed"; 1 without data.
-    interval : of post - baseline at the level of the look's bound, None when nothing can be compared.
+    interval : of post - baseline at the level of the look's bound; None without a comparison.
     """
 
     state: str
@@ -122,12 +123,12 @@ class Answer:
 
     @property
     def is_alarm(self) -> bool:
-        """The judge says that something changed, for better or worse."""
+        """The judge reports a change, for better or worse."""
         return self.state in ("met", "worse")
 
 
 def ask(claim: Claim, arms: Arms, plan: Plan) -> Answer:
-    """What the judge says of a claim that is a family of its own."""
+    """The finding about a claim that is a family of its own."""
     evaluation = evaluate_claim(claim, arms, plan.hours)
     comparison = evaluation.comparison
     interval = None if comparison.difference is None else comparison.interval(level_of(plan.bound))
@@ -137,8 +138,10 @@ def ask(claim: Claim, arms: Arms, plan: Plan) -> Answer:
     return Answer(state, comparison.p_value(), interval)
 
 
-def lasts(findings: tuple[Finding, ...], arms: Arms, plan: Plan, *, sustained_hours: int) -> bool:
-    """The judge says that the improvement is sustained; no guardrail is declared."""
+def is_sustained(
+    findings: tuple[Finding, ...], arms: Arms, plan: Plan, *, sustained_hours: int
+) -> bool:
+    """The judge says that the improvement is sustained, without guardrails."""
     return decide_sustained(
         findings, (), arms, plan, sustained_for=timedelta(hours=sustained_hours)
     ).holds
