@@ -23,17 +23,6 @@ SELECT
     total_tokens,
     CASE
         WHEN status = 'success' THEN 0
-        WHEN message IS NULL THEN 8
-        WHEN message ~ '^(post-process error: )?5[0-9][0-9]( |$)' THEN 3
-        WHEN message ~ '^(post-process error: )?429( |$)' THEN 4
-        WHEN message ~ '^(post-process error: )?4[0-9][0-9]( |$)' THEN 5
-        WHEN message LIKE 'post-process error: hit max_output_tokens%' THEN 2
-        WHEN message LIKE 'response incomplete: max_output_tokens%' THEN 2
-        WHEN message LIKE 'post-process error: failed to parse json%' THEN 6
-        WHEN message LIKE 'post-process error: %schema violation%' THEN 6
-        WHEN message LIKE 'post-process error: %empty output_text%' THEN 6
-        WHEN message LIKE '%request timed out%' THEN 1
-        WHEN message LIKE '%connection error%' THEN 7
         ELSE 8
     END AS outcome,
     message,

@@ -23,7 +23,7 @@ from analysis.metrics import (
     outcome_codes,
 )
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.queries import SQL_FOLDER
+from analysis.telemetry.sql_files import SQL_FOLDER
 from analysis.window import Window
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls
 from tests.fixtures.plain_counts import Calls, plain_rows

@@ -40,8 +40,7 @@ from analysis.counting.scanning.written_rows import (
 )
 from analysis.counts import CountTable
 from analysis.errors import DataNotTrusted
-from analysis.telemetry.engines import Engine
-from analysis.telemetry.origin import origin
+from analysis.telemetry.engines import Engine, source_origin
 from analysis.window import (
     DAY,
     HOUR,
@@ -73,7 +72,7 @@ def load_baseline(
     and rows that they hold have been deleted.
     """
     path = settings.paths.baseline_counts
-    inputs = find_inputs(settings, deployed_at, source=origin(settings))
+    inputs = find_inputs(settings, deployed_at, source=source_origin(settings))
     with ExitStack() as stack:
         frozen = stack.enter_context(FrozenCounts(path)) if path.exists() else None
         if frozen and frozen.facts.fingerprint == fingerprint(inputs):

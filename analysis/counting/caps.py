@@ -13,7 +13,7 @@ from analysis.counts import LatencyCounts
 from analysis.metrics import OUTCOME_CODES, SLOWER_THAN_PERCENTILES, TIMEOUT
 from analysis.statistics.cliff import Cliff, find_cliff
 from analysis.statistics.distribution import latency_sample, quantiles
-from analysis.telemetry.queries import Relation
+from analysis.telemetry.statements import Relation
 
 CLIFF_OUTCOMES = (OUTCOME_CODES[TIMEOUT], OUTCOME_CODES["other"])
 """Errors that may be a call cut off at a cap: timeouts, and those of no known class."""

@@ -12,7 +12,7 @@ from analysis.clock import iso
 from analysis.config import Settings
 from analysis.config.settings import Claim
 from analysis.counting.scope import event_kind
-from analysis.telemetry.queries import sql_sha256
+from analysis.telemetry.sql_files import sql_sha256
 
 Inputs = Mapping[str, Any]
 COUNTING_QUERIES = (

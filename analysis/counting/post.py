@@ -28,8 +28,7 @@ from analysis.counting.scanning.written_rows import (
 )
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.errors import RolloutError
-from analysis.telemetry.engines import Engine
-from analysis.telemetry.origin import origin
+from analysis.telemetry.engines import Engine, source_origin
 from analysis.window import Window, hours_between
 
 
@@ -153,7 +152,7 @@ class PostCounter:
         with suppress(RolloutError), ExitStack() as stack:  # none, damaged, or not readable
             kept = stack.enter_context(FrozenCounts(self._path))
             is_first_part = kept.window.start == window.start and kept.window.end <= window.end
-            is_unchanged = self._engine.origin == origin(self._settings)
+            is_unchanged = self._engine.origin == source_origin(self._settings)
             has_same_inputs = only_files_added(kept.facts.made_from, self._inputs)
             if is_first_part and is_unchanged and has_same_inputs:
                 stack.pop_all()

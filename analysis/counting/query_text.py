@@ -10,8 +10,10 @@ from analysis.counting.baseline_tables import published_window
 from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.grid import Grid
 from analysis.errors import WrongUse
-from analysis.telemetry.mapping import load_mapping
-from analysis.telemetry.queries import SQL_FOLDER, ErrorClass, Queries, Relation
+from analysis.telemetry.mapping_file import load_mapping
+from analysis.telemetry.queries import Queries
+from analysis.telemetry.sql_files import SQL_FOLDER
+from analysis.telemetry.statements import Relation
 from analysis.telemetry.vocabulary import vocabulary
 from analysis.window import window_after
 
@@ -60,14 +62,11 @@ def query_text(settings: Settings, deployed_at: datetime, name: str, window: str
         parameters = grid.written_parameters(published_window(deployed_at))
     else:
         parameters = grid.parameters(asked_window(settings, deployed_at))
-    classes = tuple(
-        ErrorClass(item.name, tuple(item.contains), item.pattern) for item in settings.error_classes
-    )
     mapping = load_mapping(
         settings.source.mapping, folder=settings.folder, table=settings.source.table
     )
     text = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
     relations = {"limits": Relation(LIMIT_COLUMNS, []), "vocabulary": vocabulary()}
     joined = {key: relation for key, relation in relations.items() if f"JOIN {key} " in text}
-    statement = Queries(mapping, classes).statement(name, parameters, relations=joined)
+    statement = Queries(mapping, settings.error_classes).statement(name, parameters, relations=joined)
     return statement.text_with_values() + ";"

@@ -15,7 +15,8 @@ from analysis.counting.frozen import read_facts
 from analysis.counting.grid import read_time
 from analysis.errors import RolloutError
 from analysis.telemetry.engines import Engine, open_engine
-from analysis.telemetry.mapping import CANONICAL_COLUMNS, Mapping, load_mapping
+from analysis.telemetry.mapping import CANONICAL_COLUMNS, TableMapping
+from analysis.telemetry.mapping_file import load_mapping
 from analysis.window import HOUR, format_duration
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def examine(settings: Settings) -> list[Line]:
         engine.close()
 
 
-def _lines(settings: Settings, engine: Engine, mapping: Mapping) -> Iterator[Line]:
+def _lines(settings: Settings, engine: Engine, mapping: TableMapping) -> Iterator[Line]:
     limit = format_duration(settings.source.timeout)
     yield Line("connection", "ok", f"{engine.name}, opened read-only; a query may take {limit}")
     yield from _table_lines(engine, mapping)
@@ -89,7 +90,7 @@ def _lines(settings: Settings, engine: Engine, mapping: Mapping) -> Iterator[Lin
         yield Line("queries", "error", str(error))
 
 
-def _table_lines(engine: Engine, mapping: Mapping) -> Iterator[Line]:
+def _table_lines(engine: Engine, mapping: TableMapping) -> Iterator[Line]:
     table = f"table {mapping.table}" if engine.name != "duckdb" else "the files of [source].path"
     if mapping.columns:
         mapped = ", ".join(f"{column} = {sql}" for column, sql in mapping.columns)
@@ -98,7 +99,7 @@ def _table_lines(engine: Engine, mapping: Mapping) -> Iterator[Line]:
         yield Line("mapping", "ok", f"{table}, its columns by their own names")
     for note in mapping.notes:
         yield Line("mapping", "ok", note)
-    types = getattr(engine, "columns", dict)()
+    types = engine.columns()
     if types:
         known = ", ".join(
             f"{column} {types[column]}" for column in CANONICAL_COLUMNS if column in types
@@ -304,7 +305,7 @@ def _retention_line(settings: Settings, first: datetime, last: datetime) -> Line
     )
 
 
-def _privilege_line(engine: Engine, mapping: Mapping) -> Line:
+def _privilege_line(engine: Engine, mapping: TableMapping) -> Line:
     if engine.name != "postgres":
         return Line(
             "read only", "ok", "every statement is one SELECT, and the source is opened read-only"

@@ -26,7 +26,7 @@ from analysis.decision.findings import Finding
 from analysis.decision.foresight import forecast_looks
 from analysis.statistics.cliff import Cliff
 from analysis.statistics.placebo import Replay
-from analysis.telemetry.queries import sql_sha256
+from analysis.telemetry.sql_files import sql_sha256
 from analysis.text.controls import controls_object
 from analysis.text.findings import finding_sentence
 from analysis.window import HOUR

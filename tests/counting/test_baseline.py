@@ -15,9 +15,8 @@ from analysis.counting.baseline import Baselines
 from analysis.counting.frozen import Frozen, fingerprint, read_facts, write_frozen
 from analysis.counts import CountTable, EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.errors import DataNotTrusted, TookTooLong
-from analysis.telemetry.engines import open_engine
+from analysis.telemetry.engines import open_engine, source_origin
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
-from analysis.telemetry.origin import origin
 from analysis.window import Window
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls
 from tests.fixtures.stores import settings_of, store
@@ -426,7 +425,7 @@ def test_another_table_or_database_is_another_origin(tmp_path):
             f'table = "{table}"\n[columns]\n{columns}', encoding="utf-8"
         )
         found.append(
-            origin(
+            source_origin(
                 settings_of(
                     tmp_path, f'engine = "postgres"\nurl_env = "{variable}"\nmapping = "mine.toml"'
                 )

@@ -28,7 +28,8 @@ from analysis.leaks import find_leak
 from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.mapping import CANONICAL_COLUMNS, SHIPPED, load_mapping
+from analysis.telemetry.mapping import CANONICAL_COLUMNS
+from analysis.telemetry.mapping_file import SHIPPED, load_mapping
 from analysis.telemetry.queries import Queries
 from analysis.window import Window, format_duration, parse_duration
 from tests.deployment.local_server import Reply, run_server

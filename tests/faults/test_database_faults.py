@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from sqlalchemy.engine import make_url
 
-from analysis.telemetry.engines import sqlalchemy_engine
+from analysis.telemetry.engines.sqlalchemy import transactions
 from tests.faults.place import simple_calls, wait_for, write_calls
 from tests.faults.proxy import proxy_to
 from tests.fixtures import postgres_server as servers
@@ -165,7 +165,7 @@ def test_a_server_that_accepts_and_never_answers(calls, meets):
 
 
 def test_a_network_that_hangs_in_mid_query(calls, meets, postgres_place, monkeypatch):
-    monkeypatch.setattr(sqlalchemy_engine, "GRACE_S", 1.0)
+    monkeypatch.setattr(transactions, "GRACE_S", 1.0)
     postgres_place.config.write_text(
         postgres_place.config.read_text().replace('timeout = "5s"', 'timeout = "1s"')
     )

@@ -18,27 +18,28 @@ ENGINES, QUERIES, DOCTOR, FILES = (
     "tests/telemetry/test_doctor.py",
     "tests/test_files.py",
 )
-SQLALCHEMY, DUCKDB = (
-    "analysis/telemetry/engines/sqlalchemy_engine.py",
-    "analysis/telemetry/engines/duckdb/source.py",
+TRANSACTIONS, DUCKDB, STATEMENTS = (
+    "analysis/telemetry/engines/sqlalchemy/transactions.py",
+    "analysis/telemetry/engines/duckdb/source_view.py",
+    "analysis/telemetry/statements.py",
 )
 
 MUTATIONS = {
     # ---- the first lock: a transaction that the database itself keeps read-only, a file that it may only read
     "the transaction is not read-only": (
-        SQLALCHEMY,
-        '("SET TRANSACTION READ ONLY", {}),',
+        TRANSACTIONS,
+        '("SET TRANSACTION READ ONLY", {})',
         "",
         f"{ENGINES}::test_postgres_stays_read_only_when_the_start_up_option_is_lost",
     ),
     "the connection is not read-only": (
-        "analysis/telemetry/engines/database_url.py",
+        "analysis/telemetry/engines/sqlalchemy/database_url.py",
         "default_transaction_read_only=on",
         "default_transaction_read_only=off",
         f"{ENGINES}::test_postgres_stays_read_only_by_the_start_up_option_alone",
     ),
     "the DuckDB file is attached for writing": (
-        DUCKDB,
+        "analysis/telemetry/engines/duckdb/files.py",
         "(READ_ONLY)",
         "",
         f"{ENGINES}::test_duckdb_refuses_to_write[duckdb]",
@@ -57,14 +58,14 @@ MUTATIONS = {
     ),
     # ---- the second lock: a parser that lets one SELECT pass
     "the parser lets everything pass": (
-        "analysis/telemetry/queries.py",
+        STATEMENTS,
         'raise PermissionError("only one SELECT',
         'print("only one SELECT',
         f"{QUERIES}::test_only_one_select_passes",
     ),
     "the parser lets functions with side effects pass": (
-        "analysis/telemetry/queries.py",
-        " or acts(statements[0])",
+        "analysis/telemetry/expressions.py",
+        " or _acts(query)",
         "",
         "tests/faults/test_read_only.py::test_a_function_that_acts_reaches_no_database",
     ),
@@ -75,9 +76,9 @@ MUTATIONS = {
         "tests/faults/test_read_only.py::test_duckdb_takes_one_select_even_when_the_parser_s_lock_is_open",
     ),
     "values are written into the text": (
-        "analysis/telemetry/queries.py",
-        'conditions.append(f"STRPOS(message, :{key}) > 0")',
-        "conditions.append(f\"STRPOS(message, '{part}') > 0\")",
+        "analysis/telemetry/error_classes.py",
+        'conditions.append(f"STRPOS(message, :class_{number}_{part}) > 0")',
+        "conditions.append(f\"STRPOS(message, '{words}') > 0\")",
         f"{QUERIES}::test_no_value_is_pasted_into_the_text",
     ),
     # ---- the third lock: doctor says that the role can write, and how to make one that cannot

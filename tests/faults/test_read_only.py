@@ -16,7 +16,7 @@ from analysis.counting.scanning.events import CronBudget, load_cron_minutes, loa
 from analysis.counting.scope import Scope
 from analysis.doctor.source import examine
 from analysis.errors import RolloutError, WrongUse
-from analysis.telemetry import queries
+from analysis.telemetry import statements
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
 from analysis.window import Window
@@ -236,12 +236,12 @@ def test_duckdb_takes_one_select_even_when_the_parser_s_lock_is_open(place, monk
     """The source is the one file that DuckDB may open, so that nothing but its own parser keeps COPY from writing over it."""
     calls = place.folder / "calls.parquet"
     before = calls.read_bytes()
-    monkeypatch.setattr(queries, "check_one_select", lambda text, dialect: None)
+    monkeypatch.setattr(statements, "check_one_select", lambda text, dialect: None)
 
     class Raw:
         name, parameters = "raw", {}
 
-        def sql(self, dialect, *, placeholder=None):
+        def sql(self, dialect, **_):
             return text.format(calls)
 
     with (
@@ -275,7 +275,7 @@ ACTS = (
 def test_a_function_that_acts_reaches_no_database(place, sql):
     """Refused where a mapping is read, and once more before a text is sent."""
     with pytest.raises(PermissionError, match="only one SELECT"):
-        queries.check_one_select(f"SELECT {sql} AS x FROM y", "postgres")
+        statements.check_one_select(f"SELECT {sql} AS x FROM y", "postgres")
     lines = [f"{name} = {toml(sql if name == 'latencyMs' else name)}" for name in CANONICAL_COLUMNS]
     (place.folder / "mine.toml").write_text("[columns]\n" + "\n".join(lines))
     place.config.write_text(

@@ -13,8 +13,10 @@ from sqlalchemy.engine import make_url
 from analysis.counting.scanning.count_tables import load_latency_counts
 from analysis.counting.scanning.written_rows import load_trust
 from analysis.errors import RolloutError
-from analysis.telemetry import queries
-from analysis.telemetry.engines import database_url, open_engine, sqlalchemy_engine
+from analysis.telemetry import statements
+from analysis.telemetry.engines import open_engine
+from analysis.telemetry.engines.sqlalchemy import database_url, transactions
+from analysis.telemetry.engines.sqlalchemy import engine as sqlalchemy_engine
 from tests.fixtures.edge_case_calls import edge_case_calls
 from tests.fixtures.opened_engines import GRID, WIDE, Raw, one, with_url
 from tests.fixtures.stores import FILES, store
@@ -59,10 +61,10 @@ def test_postgres_refuses_to_write(postgres, database, text, monkeypatch):
         'SELECT count(*), md5(string_agg(a::text, \',\' ORDER BY "id")) FROM "AIInteraction" AS a'
     )
     said = []
-    explain = sqlalchemy_engine.explain_refusal
+    explain = transactions.explain_error
     monkeypatch.setattr(
-        sqlalchemy_engine,
-        "explain_refusal",
+        transactions,
+        "explain_error",
         lambda error, doing: said.append(error) or explain(error, doing),
     )
     with pytest.raises(RolloutError, match="refused because the transaction is read-only"):
@@ -87,7 +89,7 @@ def test_postgres_stays_read_only_when_the_start_up_option_is_lost(database, tmp
 
 
 def test_postgres_stays_read_only_by_the_start_up_option_alone(database, tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlalchemy_engine, "_transaction_settings", lambda *_, **__: ())
+    monkeypatch.setattr(transactions, "transaction_settings", lambda *_, **__: ())
     engine = with_url(monkeypatch, tmp_path, database.url)
     with pytest.raises(RolloutError, match="read-only"):
         engine.fetch(Raw('DELETE FROM "AIInteraction"'))
@@ -132,9 +134,9 @@ def test_duckdb_refuses_to_write(tmp_path, kind):
 def test_the_parser_s_lock_stands_before_both(tmp_path, text):
     engine = open_engine(store("parquet", edge_case_calls(), tmp_path))
     statement = engine.queries.statement("latency_counts", GRID.parameters(WIDE))
-    broken = queries.Template("latency_counts", _NotAQuery(text), {})
+    broken = statements.Template("latency_counts", _NotAQuery(text), {})
     with pytest.raises(PermissionError, match="only one SELECT"):
-        engine.fetch(queries.Statement(broken, statement.parameters))
+        engine.fetch(statements.Statement(broken, statement.parameters))
 
 
 class _NotAQuery:

@@ -36,7 +36,7 @@ def test_a_value_that_cannot_be_read_is_named_by_its_row(tmp_path, ms, at, error
     (tmp_path / "calls.csv").write_text(
         HEADER + ROW.format(ms="5", at="2026-02-03") + ROW.format(ms=ms, at=at), encoding="utf-8"
     )
-    with pytest.raises(DataNotTrusted, match=error + r" \(the header not counted\)"):
+    with pytest.raises(DataNotTrusted, match=error + r" \(without the header\)"):
         open_engine(settings_of(tmp_path, 'engine = "duckdb"\npath = "calls.csv"'))
 
 
@@ -54,7 +54,7 @@ def test_a_latency_as_tools_write_it(tmp_path, ms):
     [
         ("calls.csv", b"", "calls.csv is empty; it needs a header row"),
         ("calls.csv", HEADER.replace("leadId", "lead").encode(), "has no column 'leadId'"),
-        ("calls.csv", HEADER.replace("leadId", "clientId").encode(), "named twice"),
+        ("calls.csv", HEADER.replace("leadId", "clientId").encode(), "the name of another"),
         (
             "calls.csv",
             (HEADER + "1,2,3\n").encode(),
@@ -91,7 +91,7 @@ def test_a_file_that_is_not_there(tmp_path):
 
 def test_a_duckdb_file_without_the_table(tmp_path):
     duckdb.connect(str(tmp_path / "calls.duckdb")).execute("CREATE TABLE other (a INT)").close()
-    with pytest.raises(WrongUse, match="holds no table 'AIInteraction'"):
+    with pytest.raises(WrongUse, match="has no table 'AIInteraction'"):
         open_engine(settings_of(tmp_path, 'engine = "duckdb"\npath = "calls.duckdb"'))
 
 
@@ -123,5 +123,5 @@ def test_parquet_with_other_types(tmp_path):
     halves = calls.assign(latencyMs=calls["latencyMs"].astype("float64") + 0.5)
     with pytest.raises(DataNotTrusted, match="latencyMs of row 1 is not a whole number"):
         open_engine(store("parquet", halves, tmp_path))
-    with pytest.raises(WrongUse, match="createdAt is of type BIGINT, not a time"):
+    with pytest.raises(WrongUse, match="createdAt has type BIGINT, which is not read as a time"):
         open_engine(store("parquet", calls.assign(createdAt=range(len(calls))), tmp_path))

@@ -19,7 +19,7 @@ from analysis.counting.scanning.written_rows import load_trust
 from analysis.doctor.source import examine
 from analysis.sample.simulate import DEPLOYED_AT, simulate_phase_94
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.mapping import SHIPPED
+from analysis.telemetry.mapping_file import SHIPPED
 from analysis.window import Window
 from tests.fixtures.litellm_and_langfuse import (
     NEVER_READ,

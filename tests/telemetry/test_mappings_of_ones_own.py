@@ -12,7 +12,8 @@ from analysis.counting.scanning.count_tables import load_latency_counts
 from analysis.errors import WrongUse
 from analysis.sample.simulate import simulate_phase_94
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.mapping import CANONICAL_COLUMNS, SHIPPED, load_mapping
+from analysis.telemetry.mapping import CANONICAL_COLUMNS
+from analysis.telemetry.mapping_file import SHIPPED, MappingFile, load_mapping
 from tests.fixtures.mapped_stores import GRID, WIDE, naive, source_of
 from tests.fixtures.plain_counts import counted
 from tests.fixtures.stores import settings_of
@@ -151,13 +152,13 @@ def test_a_frozen_baseline_is_made_anew_when_the_mapping_changed(tmp_path):
         ('left_out = ["ended IS NULL"]', {}, "left_out is a list such as"),
         ('left_out = [{what = "open", where = "ended IS"}]', {}, "open is not one SQL expression"),
         ('where = "ok; DROP TABLE own"', {}, "where is not one SQL expression"),
-        ("", {"id": '~ ~ "id"'}, "id cannot be written as SQL for postgres; put it more plainly"),
+        ("", {"id": '~ ~ "id"'}, "id cannot be translated into SQL for postgres; write a simpler expression"),
         ("", {"said": "x"}, "has the unknown column 'said'"),
         ("", {"featureId": "(SELECT 1)"}, "featureId is not one SQL expression"),
         (
             "",
             {"featureId": "max(said)"},
-            "featureId is not one SQL expression over the table's columns; give one without SELECT and sums",
+            "featureId is not one SQL expression over the table's columns; remove SELECT, aggregates",
         ),
         ("", {"featureId": "lag(said) OVER ()"}, "featureId is not one SQL expression"),
         ("", {"featureId": "said AS x"}, "featureId is not one SQL expression"),
@@ -166,7 +167,7 @@ def test_a_frozen_baseline_is_made_anew_when_the_mapping_changed(tmp_path):
         (
             "",
             {"featureId": "name"},
-            "mapping 'own': featureId reads 'name', which .* does not have; write a mapping of your own",
+            "mapping 'own': featureId reads 'name', which .* does not have; copy the mapping and write another",
         ),
         ('where = "deleted IS NULL"', {}, "mapping 'own': where reads 'deleted', which"),
     ],
@@ -181,14 +182,14 @@ def test_a_mapping_with_a_mistake_is_one_sentence(tmp_path, head, columns, sente
 def test_a_mapping_without_a_column_says_which(tmp_path):
     own_mapping(tmp_path, leave_out=("leadId",))
     with pytest.raises(
-        WrongUse, match=f"has no 'leadId'; it gives exactly {', '.join(CANONICAL_COLUMNS)}"
+        WrongUse, match=f"has no 'leadId'; give exactly {', '.join(CANONICAL_COLUMNS)}"
     ):
         load_mapping("own.toml", folder=tmp_path, table=None)
 
 
 def test_a_unit_without_columns_says_nothing(tmp_path):
     (tmp_path / "own.toml").write_text('table = "own"\nlatency_unit = "s"\n')
-    with pytest.raises(WrongUse, match=r"latency_unit says nothing without \[columns\]"):
+    with pytest.raises(WrongUse, match=r"latency_unit has no effect without \[columns\]"):
         load_mapping("own.toml", folder=tmp_path, table=None)
 
 
@@ -223,8 +224,8 @@ def test_the_page_s_example_is_loaded_and_counts(database, tmp_path, monkeypatch
 
 
 def test_the_page_names_every_key(tmp_path):
-    from analysis.telemetry.mapping import KEYS
+    
 
     page = (ROOT / "docs" / "mappings.md").read_text(encoding="utf-8")
-    assert [key for key in KEYS if f"`{key}`" not in page and f"`[{key}]`" not in page] == []
+    assert [key for key in MappingFile.model_fields if f"`{key}`" not in page and f"`[{key}]`" not in page] == []
     assert len(page.splitlines()) < 120

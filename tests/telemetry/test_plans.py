@@ -7,7 +7,7 @@ import pytest
 from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.grid import Grid
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.queries import Relation
+from analysis.telemetry.statements import Relation
 from analysis.window import Window
 from tests.fixtures.stores import settings_of
 
@@ -33,10 +33,8 @@ class Explained:
             statement,
         )
 
-    def sql(self, dialect, *, placeholder=None):
-        return "EXPLAIN (ANALYZE, FORMAT JSON) " + self._statement.sql(
-            dialect, placeholder=placeholder
-        )
+    def sql(self, dialect, **options):
+        return "EXPLAIN (ANALYZE, FORMAT JSON) " + self._statement.sql(dialect, **options)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pandas as pd
 import psycopg2
 import pytest
 
+from analysis.config.settings import ErrorClass
 from analysis.counting.baseline_tables import (
     errors_by_source,
     latency_distribution,
@@ -22,8 +23,10 @@ from analysis.errors import WrongUse
 from analysis.judge import Rollout
 from analysis.sample.simulate import simulate_phase_94
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.mapping import Mapping
-from analysis.telemetry.queries import SQL_FOLDER, ErrorClass, Queries, Relation, check_one_select
+from analysis.telemetry.mapping import TableMapping
+from analysis.telemetry.queries import Queries
+from analysis.telemetry.sql_files import SQL_FOLDER
+from analysis.telemetry.statements import Relation, check_one_select
 from analysis.telemetry.vocabulary import vocabulary
 from analysis.window import Window
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls
@@ -32,7 +35,7 @@ from tests.fixtures.stores import settings_of, store
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 GRID = Grid(DEPLOY, timedelta(seconds=90))
 BY_HAND = sorted(path.stem for path in SQL_FOLDER.glob("*.sql") if path.stem not in NOT_ALONE)
-CANONICAL = Queries(Mapping("aiinteraction", "AIInteraction"))
+CANONICAL = Queries(TableMapping("aiinteraction", "AIInteraction"))
 
 
 @pytest.fixture
@@ -165,13 +168,13 @@ def test_a_query_is_worked_out_once_and_its_values_are_new_each_time():
     first = CANONICAL.statement(
         "latency_counts", GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1)))
     )
-    other = Queries(Mapping("aiinteraction", "AIInteraction")).statement(
+    other = Queries(TableMapping("aiinteraction", "AIInteraction")).statement(
         "latency_counts", GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=9)))
     )
     assert first.template is other.template
     assert first.parameters["end_before"] + timedelta(hours=8) == other.parameters["end_before"]
     classed = Queries(
-        Mapping("aiinteraction", "AIInteraction"), (ErrorClass("mine", ("a",)),)
+        TableMapping("aiinteraction", "AIInteraction"), (ErrorClass(name="mine", contains=["a"]),)
     ).statement("latency_counts", first.parameters)
     assert classed.template is not first.template
 
@@ -179,7 +182,7 @@ def test_a_query_is_worked_out_once_and_its_values_are_new_each_time():
 def test_no_value_is_pasted_into_the_text():
     secret = "'; DROP TABLE x; --"
     statement = Queries(
-        Mapping("m", "AIInteraction"), (ErrorClass("c", (secret,), secret),)
+        TableMapping("m", "AIInteraction"), (ErrorClass(name="c", contains=[secret], pattern=secret),)
     ).statement(
         "cron_minutes",
         GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1))) | {"budget_ms": 1},
@@ -202,7 +205,7 @@ def test_no_value_is_pasted_into_the_text():
 )
 def test_a_table_s_name_is_quoted(table):
     text = (
-        Queries(Mapping("m", table))
+        Queries(TableMapping("m", table))
         .statement("latency_counts", GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1))))
         .sql("postgres")
     )

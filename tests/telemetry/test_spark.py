@@ -22,7 +22,8 @@ from analysis.counting.scanning.written_rows import load_trust
 from analysis.errors import WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.engines.spark import session as connecting
-from analysis.telemetry.queries import SQL_FOLDER, Relation
+from analysis.telemetry.sql_files import SQL_FOLDER
+from analysis.telemetry.statements import Relation
 from analysis.telemetry.vocabulary import vocabulary
 from analysis.window import Window
 from tests.fixtures.edge_case_calls import FEATURES, SOURCES

@@ -211,7 +211,7 @@ def test_without_remote_and_master_both_ways_are_offered(tmp_path):
 
 
 def test_remote_and_master_together_are_refused(tmp_path):
-    with pytest.raises(WrongUse, match="both remote and master"):
+    with pytest.raises(WrongUse, match="both remote, a server's address, and master"):
         open_engine(
             spark_settings(tmp_path, 'table = "calls"\nmaster = "local[2]"', "sc://127.0.0.1:15002")
         )
@@ -238,7 +238,7 @@ def test_an_address_takes_its_token_from_the_environment(tmp_path, monkeypatch):
 
 
 def test_a_session_for_another_engine_is_refused(tmp_path):
-    with pytest.raises(WrongUse, match="a Spark session is given and"):
+    with pytest.raises(WrongUse, match="a Spark session was passed, but"):
         open_engine(
             settings_of(tmp_path, 'engine = "duckdb"\npath = "calls.parquet"'), spark=object()
         )

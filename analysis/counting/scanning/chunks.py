@@ -17,7 +17,8 @@ import pandas as pd
 from analysis.counting.scanning.chunk_cache import ChunkCache
 from analysis.errors import TookTooLong
 from analysis.telemetry.engines import Engine
-from analysis.telemetry.queries import FEATURES, Relation
+from analysis.telemetry.queries import FEATURES
+from analysis.telemetry.statements import Relation
 from analysis.window import DAY, HOUR
 
 OnProgress = Callable[[str], None]

@@ -14,7 +14,7 @@ from analysis.counting.scanning.chunks import ONE_CHUNK, ChunkPolicy, scan_in_ch
 from analysis.counting.scope import Scope, event_kind, event_of
 from analysis.counts import EventCounts, HourlyCounts
 from analysis.telemetry.engines import Engine
-from analysis.telemetry.queries import Relation
+from analysis.telemetry.statements import Relation
 from analysis.window import Window
 
 RECOVERED_WITHIN = timedelta(minutes=10)

@@ -1,0 +1,1 @@
+"""PostgreSQL, and other databases that both SQLAlchemy and sqlglot support."""
