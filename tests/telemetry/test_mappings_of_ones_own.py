@@ -152,7 +152,11 @@ def test_a_frozen_baseline_is_made_anew_when_the_mapping_changed(tmp_path):
         ('left_out = ["ended IS NULL"]', {}, "left_out is a list such as"),
         ('left_out = [{what = "open", where = "ended IS"}]', {}, "open is not one SQL expression"),
         ('where = "ok; DROP TABLE own"', {}, "where is not one SQL expression"),
-        ("", {"id": '~ ~ "id"'}, "id cannot be translated into SQL for postgres; write a simpler expression"),
+        (
+            "",
+            {"id": '~ ~ "id"'},
+            "id cannot be translated into SQL for postgres; write a simpler expression",
+        ),
         ("", {"said": "x"}, "has the unknown column 'said'"),
         ("", {"featureId": "(SELECT 1)"}, "featureId is not one SQL expression"),
         (
@@ -224,8 +228,11 @@ def test_the_page_s_example_is_loaded_and_counts(database, tmp_path, monkeypatch
 
 
 def test_the_page_names_every_key(tmp_path):
-    
 
     page = (ROOT / "docs" / "mappings.md").read_text(encoding="utf-8")
-    assert [key for key in MappingFile.model_fields if f"`{key}`" not in page and f"`[{key}]`" not in page] == []
+    assert [
+        key
+        for key in MappingFile.model_fields
+        if f"`{key}`" not in page and f"`[{key}]`" not in page
+    ] == []
     assert len(page.splitlines()) < 120
