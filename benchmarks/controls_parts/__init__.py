@@ -1,1 +1,1 @@
-"""What benchmarks/controls.py is made of: a world with a provider, its cells, and rollouts judged from rows."""
+"""The parts of controls.py: a simulation of seven features, its cells, whole rollouts, tables."""

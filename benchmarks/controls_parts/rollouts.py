@@ -1,4 +1,4 @@
-"""Whole rollouts from rows through the judge: a provider that slows down with the deploy, and a real regression on a quiet day."""
+"""Whole rollouts from rows to a verdict: a slower provider, a real regression, and no change."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import analysis
 from analysis.files import write_text
 from analysis.sample.series import simulate_series
 
-UNTOUCHED = {"untouched.a": 60.0, "untouched.b": 40.0, "untouched.c": 30.0, "untouched.d": 20.0}
-STORIES = {
+CONTROLS = {"control.a": 60.0, "control.b": 40.0, "control.c": 30.0, "control.d": 20.0}
+SCENARIOS = {
     "provider 20 % slower from the deploy on": (1.2, 1.2),
     "the target alone 20 % slower": (1.2, 1.0),
     "nothing happens": (1.0, 1.0),
 }
-"""Factor on the times of the target and of all others, from the deploy on."""
+"""Factor on the times of the target and of the controls, from the deploy on."""
 CONFIG = """
 [rollout]
 name = "controls"
@@ -47,18 +47,19 @@ critical = true
 
 
 def judge_rollouts(seeds: Iterable[int]) -> Iterator[tuple[str, str, dict[str, int]]]:
-    """Story, use of controls, and how often each verdict was given after 24 hours."""
+    """Scenario, use of controls, and the number of each verdict after 24 hours."""
     seeds = list(seeds)
-    for name, (target, others) in STORIES.items():
-        found = {"off": Counter(), "auto": Counter()}
+    for name, (target, others) in SCENARIOS.items():
+        verdicts_by_use = {"off": Counter(), "auto": Counter()}
         for seed in seeds:
             for use, (verdict, _) in judge_rollout(seed, target=target, others=others).items():
-                found[use][verdict] += 1
-        yield from ((name, use, dict(sorted(verdicts.items()))) for use, verdicts in found.items())
+                verdicts_by_use[use][verdict] += 1
+        for use, verdicts in verdicts_by_use.items():
+            yield name, use, dict(sorted(verdicts.items()))
 
 
 def judge_rollout(seed: int, *, target: float, others: float) -> dict[str, tuple[str, str]]:
-    """Verdict and reason after 24 hours without and with controls, of the same rows."""
+    """Verdict and reason after 24 hours without and with controls, for the same rows."""
     with tempfile.TemporaryDirectory() as folder:
         rows = draw_rows(seed, target=target, others=others)
         rows.to_parquet(Path(folder) / "calls.parquet", index=False, coerce_timestamps="ms")
@@ -66,7 +67,7 @@ def judge_rollout(seed: int, *, target: float, others: float) -> dict[str, tuple
 
 
 def draw_rows(seed: int, *, target: float, others: float) -> pd.DataFrame:
-    """Calls of the target and of four untouched features on one model, which share the provider's slowdowns."""
+    """Calls of the target and of four controls, which share the provider's slowdowns."""
     shape = {"days_before": 7, "hours_after": 25, "shared_noise_seed": seed, "noise": "heavy"}
     parts = [
         simulate_series(
@@ -77,7 +78,7 @@ def draw_rows(seed: int, *, target: float, others: float) -> pd.DataFrame:
             **shape,
         )
     ]
-    for number, (feature, rate) in enumerate(UNTOUCHED.items(), start=1):
+    for number, (feature, rate) in enumerate(CONTROLS.items(), start=1):
         other = {
             "calls_per_hour": rate,
             "seed": 1000 * seed + number,

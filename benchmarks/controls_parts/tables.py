@@ -1,29 +1,31 @@
-"""Runs of every cell, and what they say, as Markdown."""
+"""Runs of every cell, and their results as Markdown."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from benchmarks.controls_parts.cells import Cell, Tally, judge_cell
-from benchmarks.controls_parts.world import World
+from benchmarks.controls_parts.cells import Tally, judge_cell
+from benchmarks.controls_parts.simulation import Simulation
+from benchmarks.controls_parts.studies import Cell
+from benchmarks.output.markdown import table
 
-HEAD = ("what happens", "said is", "plain", "guarded", "guarded - plain", "controls moved")
-SLOWER, QUIET, LOST, GAIN = 0.07, 0.06, 0.03, 1.3
+HEAD = ("scenario", "a positive is", "plain", "with controls", "difference", "controls moved")
+PROVIDER_ALARMS, QUIET_ALARMS, LOST_POWER, POWER_RATIO = 0.07, 0.06, 0.03, 1.3
 
 Tallies = dict[Cell, Tally]
 
 
 def run_cells(cells: Sequence[Cell], *, runs: int) -> Tallies:
-    """Every cell over the same worlds: what is random is the same in the stories about a world, so differences are sharp."""
-    tallies, by_world = {cell: Tally() for cell in cells}, defaultdict(list)
+    """Run every cell. Cells with the same noise use the same draws, so differences are exact."""
+    tallies, by_noise = {cell: Tally() for cell in cells}, defaultdict(list)
     for cell in cells:
-        by_world[cell.story.shared, max(7, cell.story.days), cell.burst].append(cell)
+        by_noise[cell.scenario.shared, max(7, cell.scenario.days), cell.burst].append(cell)
     for seed in range(runs):
-        for (shared, days, burst), of_world in by_world.items():
-            world = World.drawn(seed, shared=shared, days=days, burst=burst)
-            for cell in of_world:
-                tallies[cell].add(*judge_cell(cell, world))
+        for (shared, days, burst), same_noise in by_noise.items():
+            simulation = Simulation.draw(seed, shared=shared, days=days, burst=burst)
+            for cell in same_noise:
+                tallies[cell].add(*judge_cell(cell, simulation))
     return tallies
 
 
@@ -32,76 +34,62 @@ def write_study(tallies: Tallies, *, runs: int) -> str:
     parts = []
     for study in dict.fromkeys(cell.study for cell in tallies):
         rows = [_row(cell, tally) for cell, tally in tallies.items() if cell.study == study]
-        parts.append(
-            f"**{study[0].upper()}{study[1:]}** ({runs:,} runs a cell)\n\n{_table(HEAD, rows)}\n"
-        )
+        title = f"**{study[0].upper()}{study[1:]}** ({runs:,} runs a cell)"
+        parts.append(f"{title}\n\n{table(HEAD, rows)}\n")
     return "\n".join(parts)
 
 
 def write_targets(tallies: Tallies) -> str:
-    """What control features have to hold, and whether they do."""
+    """The targets of control features, and whether they are met."""
     by_name = {cell.name: tally for cell, tally in tallies.items()}
-    quiet, gained = (
-        by_name["nothing shared"].rate("guarded"),
-        by_name["noise shared .6, mean +10 %"],
-    )
-    lost, error = by_name["nothing shared, mean +10 %"].gained
-    rows = [
-        (
-            f"false alarms where the provider is 25 % slower ({name.split(', ')[1]}) at most {SLOWER}",
-            *_share(by_name[name], SLOWER),
-        )
-        for name in by_name
-        if name.startswith("provider 25 % slower")
-    ]
-    ratio = gained.rate("guarded")[0] / max(gained.rate("plain")[0], 1e-9)
-    rows += [
-        (
-            f"false alarms where nothing is shared at most {QUIET}",
-            f"{quiet[0]:.3f} ± {quiet[1]:.3f}",
-            _yes(quiet[0] <= QUIET),
-        ),
-        (
-            f"power for mean +10 %, noise shared .6, at least {GAIN} times the plain one",
-            f"{ratio:.2f} times",
-            _yes(ratio >= GAIN),
-        ),
-        (
-            f"power lost where nothing is shared at most {LOST}",
-            f"{-lost:.3f} ± {error:.3f}",
-            _yes(-lost <= LOST),
-        ),
-    ]
-    return f"{_table(('asked for', 'measured', 'met'), rows)}\n"
+    rows = []
+    for name, tally in by_name.items():
+        if name.startswith("provider 25 % slower"):
+            share, error = tally.rate("with_controls")
+            case = name.split(", ")[1]
+            rule = f"provider 25 % slower ({case}): false alarms at most {PROVIDER_ALARMS}"
+            rows.append((rule, _with_error(share, error), _yes(share <= PROVIDER_ALARMS)))
+
+    share, error = by_name["nothing shared"].rate("with_controls")
+    rule = f"nothing shared: false alarms at most {QUIET_ALARMS}"
+    rows.append((rule, _with_error(share, error), _yes(share <= QUIET_ALARMS)))
+
+    shared = by_name["noise shared .6, mean +10 %"]
+    ratio = shared.rate("with_controls")[0] / max(shared.rate("plain")[0], 1e-9)
+    rule = f"noise shared .6, mean +10 %: power at least {POWER_RATIO} times the plain one"
+    rows.append((rule, f"{ratio:.2f} times", _yes(ratio >= POWER_RATIO)))
+
+    gained, error = by_name["nothing shared, mean +10 %"].gained
+    rule = f"nothing shared, mean +10 %: power lost at most {LOST_POWER}"
+    rows.append((rule, _with_error(-gained, error), _yes(-gained <= LOST_POWER)))
+    return f"{table(('target', 'measured', 'met'), rows)}\n"
 
 
 def write_rollouts(verdicts: Iterable[tuple[str, str, dict[str, int]]], *, runs: int) -> str:
     """Verdicts of whole rollouts."""
     rows = [
-        (story, use, ", ".join(f"{n} {verdict}" for verdict, n in counted.items()))
-        for story, use, counted in verdicts
+        (scenario, use, ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+        for scenario, use, counts in verdicts
     ]
-    return f"**Rollouts judged from rows** ({runs} seeds, 24 h)\n\n{_table(('what happens', 'controls', 'verdicts'), rows)}\n"
+    text = table(("scenario", "controls", "verdicts"), rows)
+    return f"**Whole rollouts** ({runs} seeds, 24 h)\n\n{text}\n"
 
 
 def _row(cell: Cell, tally: Tally) -> tuple[str, ...]:
-    shown = [
-        f"{rate:.3f} ± {error:.3f}" for rate, error in (tally.rate("plain"), tally.rate("guarded"))
-    ]
     gained, error = tally.gained
-    kind = "right" if cell.is_power else "false"
-    return cell.name, kind, *shown, f"{gained:+.3f} ± {error:.3f}", f"{tally.rate('moved')[0]:.2f}"
+    return (
+        cell.name,
+        "true" if cell.is_power else "false",
+        _with_error(*tally.rate("plain")),
+        _with_error(*tally.rate("with_controls")),
+        f"{gained:+.3f} ± {error:.3f}",
+        f"{tally.rate('moved')[0]:.2f}",
+    )
 
 
-def _share(tally: Tally, most: float) -> tuple[str, str]:
-    share, error = tally.rate("guarded")
-    return f"{share:.3f} ± {error:.3f}", _yes(share <= most)
+def _with_error(value: float, error: float) -> str:
+    return f"{value:.3f} ± {error:.3f}"
 
 
 def _yes(holds: bool) -> str:
     return "yes" if holds else "**no**"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -21,7 +21,7 @@ from analysis.statistics.controls.comparison import (
     ProportionalComparison,
     combine_comparisons,
 )
-from benchmarks.controls_parts.rollouts import STORIES, judge_rollout
+from benchmarks.controls_parts.rollouts import SCENARIOS, judge_rollout
 from tests.decision import making
 from tests.decision.making import ONLY, arm, calls, claim, expectation, guardrail, plan, spoken
 from tests.decision.shared_days import (
@@ -249,7 +249,7 @@ def test_absolute_limits_are_guarded_too():
 def test_rollouts_from_rows(seed):
     """A bounded part of benchmarks/controls.py, which judges 50 of each."""
     slow, alone, _ = (
-        judge_rollout(seed, target=target, others=others) for target, others in STORIES.values()
+        judge_rollout(seed, target=target, others=others) for target, others in SCENARIOS.values()
     )
     assert slow["auto"][0] != "roll_back"
     assert alone["auto"][0] == "roll_back" or alone["off"][0] != "roll_back"

@@ -1,4 +1,4 @@
-"""A provider, a target and six untouched features: calls drawn one by one, summed per hour, judged by the product's own arms."""
+"""A target and six control features of one provider: single calls, summed by hour into arms."""
 
 from __future__ import annotations
 
@@ -28,29 +28,31 @@ from analysis.statistics.controls.proportional import TimedCalls
 from analysis.statistics.totals import ArmTotals
 
 HOURS = 24
-RATES = (100, 100, 60, 40, 30, 20, 10)  # calls per hour: the target, then the untouched features
+RATES = (100, 100, 60, 40, 30, 20, 10)  # calls per hour: the target, then the controls
 MEDIAN_MS, SLOW = 2_000.0, 3.0
 TIMEOUT_RATE, ERROR_RATE = 0.1, 0.02
 ONE_CALL = SimpleNamespace(
     of=lambda *_: [TimedCalls(np.ones(1), np.zeros(1), np.ones(1), np.zeros(1), np.zeros(1))]
 )
-"""The mean of times that nothing cuts moves as every single time does: one call is enough for its full correction."""
+"""Without a timeout, the mean changes as every call does, so one call gives its correction."""
 N_TENANTS = len(_TENANT_SHARES)
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Story:
-    """What happens after the deploy, and how much the features share.
+class Scenario:
+    """What happens after the deploy, and how much noise the features share.
 
     Attributes
     ----------
     shared : correlation of ln(slowness) between any two features, 0 to 1.
     effect, error_effect : factor of the deploy on the target's times and on its errors.
-    provider, provider_errors : factor of the provider on all times and on all errors, from the deploy on.
-    touched : how many untouched features the deploy did touch, by `touch` on their times.
-    outage_hours : so many hours after the deploy everything takes three times as long.
+    provider, provider_errors : factor of the provider on all times and on all errors, after the
+        deploy.
+    changed_controls : number of control features that the deploy changes, by `control_effect` on
+        their times.
+    outage_hours : hours after the deploy in which everything takes three times as long.
     days, hours : of baseline and of post window.
     """
 
@@ -59,8 +61,8 @@ class Story:
     error_effect: float = 1.0
     provider: float = 1.0
     provider_errors: float = 1.0
-    touched: int = 0
-    touch: float = 1.1
+    changed_controls: int = 0
+    control_effect: float = 1.1
     outage_hours: int = 0
     days: int = 7
     hours: int = 24
@@ -68,7 +70,13 @@ class Story:
 
 @dataclass(frozen=True, eq=False)
 class Feature:
-    """Calls of one feature at rest, over the baseline and a day after: hour from the deploy, tenant, time, and luck."""
+    """Calls of one feature before any effect, over the baseline and one day after.
+
+    Attributes
+    ----------
+    hour : counted from the deploy.
+    luck : uniform on 0 to 1; a call fails when it is below the error rate.
+    """
 
     hour: NDArray[np.int64]
     tenant: NDArray[np.int64]
@@ -80,8 +88,8 @@ Calls = tuple[Feature, Floats, NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
-class World:
-    """One draw of everything random; every story about it uses the same calls."""
+class Simulation:
+    """One draw of everything random; every scenario uses the same calls."""
 
     features: tuple[Feature, ...]
     failure_factor: tuple[Floats, ...]
@@ -90,8 +98,11 @@ class World:
     _guards: dict[tuple, Guard] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def drawn(cls, seed: int, *, shared: float, days: int = 7, burst: float = 1.0) -> World:
-        """The same seed gives the same calls. `burst`: factor on the slowest tenant's calls after the deploy, in two untouched features."""
+    def draw(cls, seed: int, *, shared: float, days: int = 7, burst: float = 1.0) -> Simulation:
+        """Draw the calls; the same seed gives the same calls.
+
+        `burst` : factor on the slowest tenant's calls after the deploy, in two control features.
+        """
         rng, level = np.random.default_rng([seed, 7]), NOISE_LEVELS["heavy"]
         n_bins = (days * 24 + HOURS) * 12
         common, common_failures = draw_slowdowns(rng, n_bins=n_bins, level=level)
@@ -110,15 +121,15 @@ class World:
 
     def arms(
         self,
-        story: Story,
+        scenario: Scenario,
         metric: Metric,
         looks: tuple[int, ...] = (),
         *,
         strata_inside: bool = True,
     ) -> Arms:
-        """Both arms under a story, as the judge compares them; `looks` are the hours of looks besides the last."""
-        names = ["target", *(f"untouched-{number}" for number in range(1, len(RATES)))]
-        arms = _empty_arms(story, names, self._told(0, story), metric)
+        """Both arms under a scenario; `looks` are the hours of looks before the last."""
+        names = ["target", *(f"control-{number}" for number in range(1, len(RATES)))]
+        arms = _empty_arms(scenario, names, self._calls_of(0, scenario), metric)
         for number, name in enumerate(names):
             for one in (
                 (metric,)
@@ -128,71 +139,77 @@ class World:
                 else (SLOWNESS,)
             ):
                 baseline, post = self._totals(
-                    number, one, story, by_tenant=number == 0 or strata_inside
+                    number, one, scenario, by_tenant=number == 0 or strata_inside
                 )
-                for hours in {*looks, story.hours}:
+                for hours in {*looks, scenario.hours}:
                     arms._hourly_totals[Scope(name), one.name, (0, hours)] = (
                         baseline,
                         post.hours(0, hours),
                     )
-        self._share_guard(arms, story, strata_inside=strata_inside)
+        self._share_guard(arms, scenario, strata_inside=strata_inside)
         if metric.name == "latency_mean":
             arms.guard.__dict__["_by_latency"] = (ONE_CALL, ONE_CALL)
         return arms
 
-    def _share_guard(self, arms: Arms, story: Story, *, strata_inside: bool) -> None:
-        """Stories in which the untouched features do the same share their screen and their index."""
+    def _share_guard(self, arms: Arms, scenario: Scenario, *, strata_inside: bool) -> None:
+        """Scenarios with the same control features share their screen and index."""
         key = (
-            story.days,
-            story.provider,
-            story.outage_hours,
-            story.touched and (story.touched, story.touch),
+            scenario.days,
+            scenario.provider,
+            scenario.outage_hours,
+            scenario.changed_controls and (scenario.changed_controls, scenario.control_effect),
             strata_inside,
         )
         first = self._guards.setdefault(key, arms.guard)
         arms.guard._screened, arms.guard._indexes = first._screened, first._indexes
 
     def _totals(
-        self, number: int, metric: Metric, story: Story, *, by_tenant: bool
+        self, number: int, metric: Metric, scenario: Scenario, *, by_tenant: bool
     ) -> tuple[ArmTotals, ArmTotals]:
-        """Hour sums of one feature; stories that mean the same to it share them."""
-        mine = (
-            (story.effect, story.error_effect)
+        """Hour sums of one feature, computed once for scenarios with the same calls."""
+        own = (
+            (scenario.effect, scenario.error_effect)
             if number == 0
-            else (number <= story.touched and story.touch,)
+            else (number <= scenario.changed_controls and scenario.control_effect,)
         )
         key = (
             number,
             metric.name,
-            story.days,
-            story.provider,
-            story.provider_errors,
-            story.outage_hours,
-            mine,
+            scenario.days,
+            scenario.provider,
+            scenario.provider_errors,
+            scenario.outage_hours,
+            own,
             by_tenant,
         )
         if key not in self._sums:
-            calls = self._told(number, story)
-            self._sums[key] = _summed(
+            calls = self._calls_of(number, scenario)
+            self._sums[key] = _hour_sums(
                 calls[0],
-                _per_call(metric, calls, story, is_target=number == 0),
-                story,
+                _values(metric, calls, scenario, is_target=number == 0),
+                scenario,
                 by_tenant=by_tenant,
             )
         return self._sums[key]
 
-    def _told(self, number: int, story: Story) -> Calls:
-        """A feature's calls under the story: their times, and which fail."""
+    def _calls_of(self, number: int, scenario: Scenario) -> Calls:
+        """A feature's calls under the scenario: times, and which fail."""
         feature = self.features[number]
         is_post = feature.hour >= 0
-        factor = np.where(is_post, story.provider, 1.0)
-        if story.outage_hours:
-            factor[is_post & (feature.hour < story.outage_hours)] *= SLOW
-        of_deploy = story.effect if number == 0 else story.touch if number <= story.touched else 1.0
+        factor = np.where(is_post, scenario.provider, 1.0)
+        if scenario.outage_hours:
+            factor[is_post & (feature.hour < scenario.outage_hours)] *= SLOW
+        of_deploy = (
+            scenario.effect
+            if number == 0
+            else scenario.control_effect
+            if number <= scenario.changed_controls
+            else 1.0
+        )
         time_ms = feature.time_ms * factor * np.where(is_post, of_deploy, 1.0)
         chance = ERROR_RATE * self.failure_factor[number][feature.hour + self.days * 24]
         chance = chance * np.where(
-            is_post, story.provider_errors * (story.error_effect if number == 0 else 1.0), 1.0
+            is_post, scenario.provider_errors * (scenario.error_effect if number == 0 else 1.0), 1.0
         )
         return feature, time_ms, feature.luck < chance
 
@@ -207,45 +224,45 @@ def _draw_feature(
     starts_ms, tenant = draw_starts(
         rng, load=load, bin_starts_ms=bin_starts_ms, calls_per_hour=rate
     )
-    place = starts_ms // BIN_MS
+    bins = starts_ms // BIN_MS
     times = MEDIAN_MS * np.exp(
-        _SIGMA * rng.standard_normal(place.size) + log_slowness[place] + _TENANT_LOG_SPEED[tenant]
+        _SIGMA * rng.standard_normal(bins.size) + log_slowness[bins] + _TENANT_LOG_SPEED[tenant]
     )
-    return Feature(place // 12 - days * 24, tenant, times, rng.random(place.size))
+    return Feature(bins // 12 - days * 24, tenant, times, rng.random(bins.size))
 
 
-def _before(feature: Feature, story: Story) -> NDArray[np.bool_]:
-    return (feature.hour >= -story.days * 24) & (feature.hour < 0)
+def _is_baseline(feature: Feature, scenario: Scenario) -> NDArray[np.bool_]:
+    return (feature.hour >= -scenario.days * 24) & (feature.hour < 0)
 
 
-def _per_call(metric: Metric, calls: Calls, story: Story, *, is_target: bool) -> Floats:
-    """y of every call; n is 1. ControlGroup features have no cap but that of the index, their baseline's p99."""
+def _values(metric: Metric, calls: Calls, scenario: Scenario, *, is_target: bool) -> Floats:
+    """y of every call; n is 1. Controls have no timeout; the index caps at the baseline's p99."""
     feature, time_ms, failed = calls
     if metric is SLOWNESS:
-        return np.minimum(time_ms, np.quantile(time_ms[_before(feature, story)], 0.99))
+        return np.minimum(time_ms, np.quantile(time_ms[_is_baseline(feature, scenario)], 0.99))
     if metric.name == "http_5xx_rate":
         return failed.astype(float)
     if metric.name == "latency_mean":
         return time_ms
-    return (time_ms > limits_of(calls, story)[metric.name]) * float(is_target)
+    return (time_ms > limits_of(calls, scenario)[metric.name]) * float(is_target)
 
 
-def limits_of(calls: Calls, story: Story) -> dict[str, float]:
-    """A feature's cap and threshold, from its baseline."""
+def limits_of(calls: Calls, scenario: Scenario) -> dict[str, float]:
+    """Timeout and threshold of a feature, from its baseline."""
     feature, time_ms, _ = calls
-    before = time_ms[_before(feature, story)]
+    before = time_ms[_is_baseline(feature, scenario)]
     return {
         "timeout_rate": float(np.quantile(before, 1 - TIMEOUT_RATE)),
         "slower_than_p95": float(np.quantile(before, 0.95)),
     }
 
 
-def _summed(
-    feature: Feature, y: Floats, story: Story, *, by_tenant: bool
+def _hour_sums(
+    feature: Feature, y: Floats, scenario: Scenario, *, by_tenant: bool
 ) -> tuple[ArmTotals, ArmTotals]:
     """Hour sums of both arms, by tenant or all as one."""
-    first, strata = -story.days * 24, N_TENANTS if by_tenant else 1
-    length, cycle = HOURS - first, 168 if story.days >= 14 else 24
+    first, strata = -scenario.days * 24, N_TENANTS if by_tenant else 1
+    length, cycle = HOURS - first, 168 if scenario.days >= 14 else 24
     inside = feature.hour >= first
     place = (feature.tenant[inside] if by_tenant else 0) * length + feature.hour[inside] - first
 
@@ -266,14 +283,14 @@ def _summed(
 
 
 class LazyTable:
-    """A table of counts of the target that is made when the full correction asks for it."""
+    """A table of counts of the target, computed when the correction reads it."""
 
     def __init__(
-        self, target: Calls, story: Story, metric: Metric, *, post: bool, bins: bool
+        self, target: Calls, scenario: Scenario, metric: Metric, *, post: bool, bins: bool
     ) -> None:
-        self._target, self._story, self._post, self._bins, self._is_capped = (
+        self._target, self._scenario, self._post, self._bins, self._is_capped = (
             target,
-            story,
+            scenario,
             post,
             bins,
             metric.name == "timeout_rate",
@@ -283,8 +300,12 @@ class LazyTable:
     def rows(self) -> pd.DataFrame:
         """Calls per hour, outcome and latency bin, or per outcome and whole millisecond."""
         feature, time_ms, _ = self._target
-        chosen = np.flatnonzero(feature.hour >= 0 if self._post else _before(feature, self._story))
-        cap_ms = limits_of(self._target, self._story)["timeout_rate"] if self._is_capped else np.inf
+        chosen = np.flatnonzero(
+            feature.hour >= 0 if self._post else _is_baseline(feature, self._scenario)
+        )
+        cap_ms = (
+            limits_of(self._target, self._scenario)["timeout_rate"] if self._is_capped else np.inf
+        )
         latency = np.minimum(time_ms[chosen], cap_ms).astype(np.int64)
         outcome = np.where(time_ms[chosen] > cap_ms, OUTCOME_CODES["timeout"], 0)
         if not self._bins:
@@ -312,10 +333,10 @@ class LazyTable:
         )
 
 
-def _empty_arms(story: Story, names: list[str], target: Calls, metric: Metric) -> Arms:
-    """Arms without tables of counts, but for what the guard asks of them."""
+def _empty_arms(scenario: Scenario, names: list[str], target: Calls, metric: Metric) -> Arms:
+    """Arms that hold only what the comparison with controls reads."""
     traffic = pd.DataFrame({"feature": names, "source": None, "calls": RATES})
-    limits = limits_of(target, story)
+    limits = limits_of(target, scenario)
     thresholds = pd.DataFrame(
         [
             {
@@ -328,12 +349,12 @@ def _empty_arms(story: Story, names: list[str], target: Calls, metric: Metric) -
 
     def side(*, post: bool) -> SimpleNamespace:
         tables = {
-            name: LazyTable(target, story, metric, post=post, bins=name == "bins")
+            name: LazyTable(target, scenario, metric, post=post, bins=name == "bins")
             for name in ("bins", "latency")
         }
         return SimpleNamespace(hourly=SimpleNamespace(rows=traffic), limits=thresholds, **tables)
 
-    cycle = Cycle(168, story.days // 7) if story.days >= 14 else Cycle(24, story.days)
+    cycle = Cycle(168, scenario.days // 7) if scenario.days >= 14 else Cycle(24, scenario.days)
     models = dict.fromkeys(names, "gpt-5-mini")
     return Arms(
         side(post=False), side(post=True), cycle, controls=ControlGroup(tuple(names[1:]), models)
