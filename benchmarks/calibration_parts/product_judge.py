@@ -1,7 +1,8 @@
 """The product's own judge on simulated series: tables of counts in, findings out.
 
 The hour sums become an `HourlyCounts` of three features and four tenants, and two of those an
-`Arms`. The claims below go through `find_expectations`, one claim a family, as `analysis/judge.py` does it.
+`Arms`. The claims below go through `find_expectations`, one claim a family, as in
+`analysis/judge.py`.
 The other tables of an arm are empty because these claims do not read them.
 
 `ask` saves time: it evaluates the claim first and calls the whole judge only when a bound is

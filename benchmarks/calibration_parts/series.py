@@ -1,8 +1,8 @@
 """Series of calls as hour sums, drawn as `simulate_series` draws calls, but without rows.
 
 The provider's slowdowns, the bursts of four tenants and the daily cycle come from the same
-functions. Times of day, identifiers and texts are left out. Two million calls (eight days of ten thousand an
-hour) then take a tenth of a second. A test compares both simulators.
+functions. Times of day, identifiers and texts are left out. Two million calls (eight days of ten
+thousand an hour) then take a tenth of a second. A test compares both simulators.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Markdown tables, and pages with parts between ``<!-- name: begin -->`` and ``<!-- name: end -->``."""
+"""Markdown tables, and the parts of a page between ``<!-- x: begin -->`` and ``<!-- x: end -->``."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def replace_part(page: Path, name: str, text: str) -> None:
-    """Put the text between the two marks of a part. Raises SystemExit when the marks are missing."""
+    """Put the text between the marks of a part. Raises SystemExit when they are missing."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     whole = page.read_text(encoding="utf-8")
     if begin not in whole or end not in whole:
