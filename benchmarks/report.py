@@ -2,9 +2,9 @@
 
     python benchmarks/report.py --runs 5
 
-A report is compared with a plain script that draws the same figures, and four reports with one. Each
-is a whole process on the example's sample with a frozen baseline, timed from outside. The two sides
-take turns, and a ratio is the median over the pairs, so that a busy machine slows both sides.
+A report is compared with a plain script that draws the same figures, and four reports with one.
+Each is a whole process on the example's sample with a frozen baseline, timed from outside. The two
+sides take turns, and a ratio is the median over the pairs, so that a busy machine slows both sides.
 """
 
 from __future__ import annotations

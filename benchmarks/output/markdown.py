@@ -1,4 +1,4 @@
-"""Markdown tables, and the parts of a page between ``<!-- x: begin -->`` and ``<!-- x: end -->``."""
+"""Markdown tables, and the parts of a page between ``x: begin`` and ``x: end`` comments."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""benchmarks/report.py: its scripts import what exists, and a ratio is the median over the pairs."""
+"""benchmarks/report.py: its scripts import what exists; a ratio is the median over the pairs."""
 
 import ast
 import importlib
