@@ -1,4 +1,4 @@
-"""A scan in pieces gives what a scan in one go gives, to the row; it goes on where it was, and makes its pieces smaller when they take too long."""
+"""A scan in chunks counts what one query counts; it continues where it was, in smaller chunks."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -6,32 +6,34 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from analysis.counting.load import (
-    CronBudget,
-    Grid,
-    load_event_counts,
+
+from analysis.counting.baseline import load_baseline
+from analysis.counting.grid import Grid
+from analysis.counting.scanning.chunk_cache import ChunkCache
+from analysis.counting.scanning.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
+from analysis.counting.scanning.count_tables import (
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
 )
-from analysis.counting.partial import Partial
-from analysis.counting.pieces import IN_ONE_GO, Pace, scan
-from tests.telemetry.test_freeze import MORE, Opened, assert_same
-
-from analysis.counting.baseline import Baselines
+from analysis.counting.scanning.events import CronBudget, load_cron_minutes, load_recovered
 from analysis.counting.scanning.written_rows import load_trust, load_written_rows
+from analysis.counting.scope import Scope
 from analysis.errors import RolloutError, TookTooLong
 from analysis.files import LeakRefused
 from analysis.telemetry.engines import open_engine
-from analysis.window import Window
-from tests.fixtures.edge_case_calls import DEPLOYED_AT, MESSAGES, edge_case_calls, typed
+from analysis.window import DAY, HOUR, Window
+from tests.fixtures.arm_comparison import assert_same_arm
+from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls, typed
+from tests.fixtures.growing_looks import EVENT_CLAIMS
+from tests.fixtures.single_calls import call, random_calls
 from tests.fixtures.stores import store
+from tests.fixtures.watched_engine import WatchedEngine
 
 DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
 GRID = Grid(DEPLOY, timedelta(seconds=90))
-HOUR = timedelta(hours=1)
-WHOLE = Window(DEPLOY - timedelta(hours=30), DEPLOY + timedelta(hours=30))
-BUSY = Window(DEPLOY - timedelta(hours=3), DEPLOY)
+WHOLE = Window(DEPLOY - 30 * HOUR, DEPLOY + 30 * HOUR)
+BUSY = Window(DEPLOY - 3 * HOUR, DEPLOY)
 LIMITS = pd.DataFrame(
     {
         "feature": ["f", "g"],
@@ -42,82 +44,35 @@ LIMITS = pd.DataFrame(
         "p99_ms": 90_000,
     }
 )
-ALL_CALLS = CronBudget("cron", 60_000, lambda feature, source: True)
+CRON = CronBudget("cron", 60_000, Scope())
 
 
 def busy_calls(seed, n=700):
-    """Three hours so full that failures, their successes and cron minutes lie across every edge; some calls take longer than a piece."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for number in range(n):
-        failed = rng.random() < 0.5
-        ms = int(rng.choice([50, 900, 30_000, 400_000, 4_000_000], p=[0.3, 0.4, 0.15, 0.1, 0.05]))
-        rows.append(
-            {
-                "id": f"id-{number}",
-                "clientId": f"t{rng.integers(2)}",
-                "leadId": rng.choice(["a", "b", None]),
-                "source": rng.choice(["s", None]),
-                "featureId": rng.choice(["f", "g"]),
-                "model": f"m{rng.integers(2)}",
-                "apiType": "r",
-                "outputTokens": None if failed else 5,
-                "totalTokens": None if failed else 9,
-                "latencyMs": ms,
-                "status": "error" if failed else "success",
-                "errorMessage": MESSAGES[number % 14] if failed else None,
-                "createdAt": DEPLOYED_AT
-                - timedelta(milliseconds=int(rng.integers(0, 3 * 3_600_000))),
-            }
-        )
-    return typed(rows)
+    """Three hours in which failures, their successes and cron minutes cross every edge."""
+    written_s = -np.random.default_rng(seed).uniform(0, 3 * 3_600, n)
+    latencies_ms = [50, 50, 50, 900, 900, 900, 900, 30_000, 400_000, 4_000_000]
+    return random_calls(seed, written_s, latencies_ms=latencies_ms)
 
 
-def everything(engine, window, pace=IN_ONE_GO):
-    hourly = load_hourly_counts(engine, GRID, window, LIMITS, pace=pace)
+def count_all(engine, window, chunks=ONE_CHUNK):
+    """Every table of counts, and everything that the written rows say."""
+    hourly = load_hourly_counts(engine, GRID, window, LIMITS, chunks=chunks)
     tables = [
         hourly,
-        load_latency_counts(engine, GRID, [window], pace=pace),
-        load_hourly_bins(engine, GRID, window, by_source=False, pace=pace),
-        load_event_counts(
-            engine, GRID, window, hourly=hourly, recovered=True, crons=[ALL_CALLS], pace=pace
-        ),
+        load_latency_counts(engine, GRID, [window], chunks=chunks),
+        load_hourly_bins(engine, GRID, window, by_source=False, chunks=chunks),
+        load_recovered(engine, GRID, window, chunks=chunks),
+        load_cron_minutes(engine, GRID, window, CRON, hourly=hourly, chunks=chunks),
     ]
-    written = load_written_rows(engine, GRID, window, pace=pace)
-    return tables, [
-        written.first_started_at,
-        written.names,
-        written.models,
-        load_trust(engine, GRID, window, written),
-    ]
+    written = load_written_rows(engine, GRID, window, chunks=chunks)
+    trust = load_trust(engine, GRID, window, written)
+    return tables, [written.first_started_at, written.names, written.models, trust]
 
 
-def assert_equal(found, expected):
+def assert_same_counts(found, expected):
     for one, other in zip(found[0], expected[0], strict=True):
         pd.testing.assert_frame_equal(one.rows, other.rows, obj=type(one).__name__)
     assert found[1] == expected[1]
-
-
-class Watched:
-    """A real engine that can be interrupted, that minds long pieces, and that remembers what it was asked."""
-
-    def __init__(self, engine, *, stop_after=None, longest=None):
-        self._engine, self._stop_after, self._longest = engine, stop_after, longest
-        self.asked = []
-
-    def __getattr__(self, name):
-        return getattr(self._engine, name)
-
-    def fetch(self, statement):
-        if self._stop_after is not None and len(self.asked) >= self._stop_after:
-            raise RolloutError("cut off")
-        written = statement.parameters["written_before"] - statement.parameters["written_from"]
-        self.asked.append((statement.name, written))
-        if self._longest is not None and written > self._longest:
-            raise TookTooLong(
-                f"the query {statement.name!r} took longer than [source].timeout; raise it, or shorten the window"
-            )
-        return self._engine.fetch(statement)
 
 
 @pytest.fixture
@@ -127,9 +82,15 @@ def busy(tmp_path):
     opened.close()
 
 
-# ---- by hand ---------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def hourly_chunks(tmp_path):
+    """Chunks of an hour, kept in the folder `chunks`."""
+    return ChunkPolicy(HOUR, cache=ChunkCache(tmp_path / "chunks", inputs="x"))
+
+
+# ---- by hand ----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("calls", "days", "a_piece", "piece"),
+    ("calls", "days", "calls_per_chunk", "chunk_days"),
     [
         (10_000_000, 7, 30_000_000, None),
         (70_000_000, 7, 30_000_000, 3),
@@ -139,170 +100,136 @@ def busy(tmp_path):
         (0, 7, 1, None),
     ],
 )
-def test_how_long_a_piece_is(calls, days, a_piece, piece):
-    found = Pace().for_calls(calls, timedelta(days=days), a_piece=a_piece).piece
-    assert found == (None if piece is None else timedelta(days=piece))
+def test_the_length_of_a_chunk(calls, days, calls_per_chunk, chunk_days):
+    found = ChunkPolicy().for_calls(calls, days * DAY, calls_per_chunk=calls_per_chunk).length
+    assert found == (None if chunk_days is None else chunk_days * DAY)
 
 
-def test_finer_pieces_of_a_short_scan_are_neither_told_of_nor_kept():
-    told = []
-    short, long = Pace(tell=told.append), Pace(timedelta(days=3), tell=told.append)
-    assert short.finer(10_000_000, timedelta(days=7), a_piece=3_000_000) == Pace(timedelta(days=2))
-    assert long.finer(70_000_000, timedelta(days=7), a_piece=10_000_000) == Pace(
-        timedelta(days=1), tell=told.append
-    )
+def test_finer_chunks_of_a_short_scan_are_neither_reported_nor_kept():
+    lines = []
+    uncut = ChunkPolicy(on_progress=lines.append)
+    cut = replace(uncut, length=3 * DAY)
+    assert uncut.finer(10_000_000, 7 * DAY, calls_per_chunk=3_000_000) == ChunkPolicy(2 * DAY)
+    assert cut.finer(70_000_000, 7 * DAY, calls_per_chunk=10_000_000) == replace(cut, length=DAY)
 
 
 def test_a_failure_and_its_success_on_either_side_of_an_edge(tmp_path):
-    def call(number, at_s, status):
-        return {
-            "id": str(number),
-            "clientId": "t",
-            "leadId": "a",
-            "source": "s",
-            "featureId": "f",
-            "model": "m",
-            "outputTokens": None,
-            "totalTokens": None,
-            "latencyMs": 10,
-            "status": status,
-            "errorMessage": None,
-            "createdAt": BUSY.start.replace(tzinfo=None) + timedelta(seconds=at_s),
-        }
-
-    rows = typed(
-        [
-            call(1, 3599, "error"),
-            call(2, 3600 + 500, "success"),
-            call(3, 7199, "error"),
-            call(4, 7200 + 700, "success"),
-        ]
-    )
-    engine = open_engine(store("parquet", rows, tmp_path))
-    found = load_event_counts(
-        engine, GRID, BUSY, hourly=None, recovered=True, crons=[], pace=Pace(HOUR)
-    )
+    written_s = [3599, 3600 + 500, 7199, 7200 + 700]
+    rows = [
+        call(at - 3 * 3600, ok=is_success, ms=10)
+        for at, is_success in zip(written_s, [False, True] * 2, strict=True)
+    ]
+    engine = open_engine(store("parquet", typed(rows), tmp_path))
+    found = load_recovered(engine, GRID, BUSY, chunks=ChunkPolicy(HOUR))
     assert (found.rows["y"].sum(), found.rows["n"].sum()) == (1, 2)
 
 
-# ---- laws: pieces are the whole --------------------------------------------------------------------------------------
+# ---- laws: the chunks are the whole -----------------------------------------------------------
 @pytest.mark.parametrize(
-    ("seed", "piece"), [(1, HOUR), (2, timedelta(minutes=11)), (3, timedelta(minutes=100))], ids=str
+    ("seed", "length"),
+    [(1, HOUR), (2, timedelta(minutes=11)), (3, timedelta(minutes=100))],
+    ids=str,
 )
-def test_pieces_are_the_whole_where_calls_cross_every_edge(tmp_path, seed, piece):
+def test_chunks_are_the_whole_where_calls_cross_every_edge(tmp_path, seed, length):
     engine = open_engine(store("parquet", busy_calls(seed), tmp_path))
-    whole = everything(engine, BUSY)
+    whole = count_all(engine, BUSY)
     assert whole[0][3].rows["y"].sum() > 50
-    assert_equal(everything(engine, BUSY, Pace(piece)), whole)
+    assert_same_counts(count_all(engine, BUSY, ChunkPolicy(length)), whole)
 
 
-@pytest.mark.parametrize("kind", ["parquet", "postgres"])
-def test_pieces_are_the_whole_of_nasty_calls(kind, tmp_path, request, monkeypatch):
-    database = request.getfixturevalue("database") if kind == "postgres" else None
-    engine = open_engine(
-        store(kind, edge_case_calls(), tmp_path, database=database, monkeypatch=monkeypatch)
-    )
-    assert_equal(everything(engine, WHOLE, Pace(timedelta(hours=5))), everything(engine, WHOLE))
-    engine.close()
+def test_chunks_are_the_whole_of_edge_cases(open_store):
+    engine = open_store(edge_case_calls())
+    chunks = ChunkPolicy(5 * HOUR)
+    assert_same_counts(count_all(engine, WHOLE, chunks), count_all(engine, WHOLE))
 
 
-# ---- interrupted, and gone on with -----------------------------------------------------------------------------------
-def test_a_scan_goes_on_where_it_was(busy, tmp_path):
-    pace = Pace(HOUR, keeping=Partial(tmp_path / "partial", made_from="x"))
-    cut = Watched(busy, stop_after=2)
+# ---- interrupted and continued ----------------------------------------------------------------
+def test_a_scan_continues_where_it_was(busy, tmp_path, hourly_chunks):
     with pytest.raises(RolloutError, match="cut off"):
-        load_latency_counts(cut, GRID, [BUSY], pace=pace)
-    rest = Watched(busy)
-    found = load_latency_counts(rest, GRID, [BUSY], pace=pace)
-    assert len(rest.asked) == 2  # of four, for the settle is a piece of its own
+        load_latency_counts(WatchedEngine(busy, stop_after=2), GRID, [BUSY], chunks=hourly_chunks)
+    rest = WatchedEngine(busy)
+    found = load_latency_counts(rest, GRID, [BUSY], chunks=hourly_chunks)
+    assert len(rest.statements) == 2  # of four: the ingestion delay is a chunk of its own
     pd.testing.assert_frame_equal(found.rows, load_latency_counts(busy, GRID, [BUSY]).rows)
-    other = Watched(busy)
-    load_latency_counts(
-        other,
-        GRID,
-        [BUSY],
-        pace=replace(pace, keeping=Partial(tmp_path / "partial", made_from="y")),
-    )
-    assert len(other.asked) == 4  # made from something else: nothing of it is used
-    pace.keeping.clear()
-    assert not (tmp_path / "partial").exists()
+
+    other_inputs = replace(hourly_chunks, cache=ChunkCache(tmp_path / "chunks", inputs="y"))
+    other = WatchedEngine(busy)
+    load_latency_counts(other, GRID, [BUSY], chunks=other_inputs)
+    assert len(other.statements) == 4
+    hourly_chunks.cache.clear()
+    assert not (tmp_path / "chunks").exists()
 
 
-def test_a_damaged_piece_is_counted_anew(busy, tmp_path):
-    pace = Pace(HOUR, keeping=Partial(tmp_path / "partial", made_from="x"))
-    whole = load_hourly_bins(busy, GRID, BUSY, by_source=True, pace=pace)
-    first = sorted((tmp_path / "partial").iterdir())[0]
+def test_a_damaged_chunk_is_counted_again(busy, tmp_path, hourly_chunks):
+    whole = load_hourly_bins(busy, GRID, BUSY, by_source=True, chunks=hourly_chunks)
+    first = min((tmp_path / "chunks").iterdir())
     first.write_bytes(first.read_bytes()[:-9])
-    again = Watched(busy)
-    pd.testing.assert_frame_equal(
-        load_hourly_bins(again, GRID, BUSY, by_source=True, pace=pace).rows, whole.rows
-    )
-    assert len(again.asked) == 1
+    engine = WatchedEngine(busy)
+    again = load_hourly_bins(engine, GRID, BUSY, by_source=True, chunks=hourly_chunks)
+    pd.testing.assert_frame_equal(again.rows, whole.rows)
+    assert len(engine.statements) == 1
 
 
-def test_a_frozen_baseline_leaves_no_pieces_and_an_interrupted_one_keeps_them(tmp_path):
+def test_an_interrupted_baseline_keeps_its_chunks_and_a_frozen_one_does_not(tmp_path):
     older = edge_case_calls().assign(
-        createdAt=lambda calls: calls["createdAt"] - timedelta(days=3),
+        createdAt=lambda calls: calls["createdAt"] - 3 * DAY,
         id=lambda calls: calls["id"] + "-older",
     )
-    settings = store("parquet", pd.concat([older, edge_case_calls()]), tmp_path, more=MORE)
-    told, baselines = [], Baselines(settings, DEPLOY)
-    whole = baselines.frozen(lambda: open_engine(settings))
-    baselines.path.unlink()
+    calls = pd.concat([older, edge_case_calls()])
+    settings = store("parquet", calls, tmp_path, more=EVENT_CLAIMS)
+    path, chunks = settings.paths.baseline_counts, settings.paths.baseline_pieces
+    whole = load_baseline(settings, DEPLOY, lambda: open_engine(settings))
+    path.unlink()
 
-    class Small(Watched):
+    class SmallChunks(WatchedEngine):
         calls_per_chunk = 50
 
+    def interrupted():
+        return SmallChunks(open_engine(settings), stop_after=6)
+
+    lines = []
     with pytest.raises(RolloutError, match="cut off"):
-        Baselines(settings, DEPLOY, tell=told.append).frozen(
-            lambda: Small(open_engine(settings), stop_after=6)
-        )
-    assert sorted((baselines.path.parent / "partial").iterdir())
-    assert not baselines.path.exists()
-    assert any("counted up to" in line for line in told)
-    assert_same(Baselines(settings, DEPLOY).frozen(lambda: Small(open_engine(settings))), whole)
-    assert [path.name for path in baselines.path.parent.iterdir()] == ["counts.parquet"]
-    assert_same(baselines.frozen(Opened(settings)), whole)
+        load_baseline(settings, DEPLOY, interrupted, on_progress=lines.append)
+    assert list(chunks.iterdir())
+    assert not path.exists()
+    assert any("counted up to" in line for line in lines)
+
+    again = load_baseline(settings, DEPLOY, lambda: SmallChunks(open_engine(settings)))
+    assert_same_arm(again, whole)
+    assert list(path.parent.iterdir()) == [path]
+    assert_same_arm(load_baseline(settings, DEPLOY, lambda: open_engine(settings)), whole)
 
 
-# ---- too long --------------------------------------------------------------------------------------------------------
-def test_a_piece_that_takes_too_long_is_halved(busy):
-    told = []
-    slow = Watched(busy, longest=timedelta(minutes=100))
-    found = load_latency_counts(slow, GRID, [BUSY], pace=Pace(tell=told.append))
+# ---- too long ---------------------------------------------------------------------------------
+def test_a_chunk_that_takes_too_long_is_halved(busy):
+    lines, engine = [], WatchedEngine(busy, longest=timedelta(minutes=100))
+    found = load_latency_counts(engine, GRID, [BUSY], chunks=ChunkPolicy(on_progress=lines.append))
     pd.testing.assert_frame_equal(found.rows, load_latency_counts(busy, GRID, [BUSY]).rows)
-    assert [str(piece) for _, piece in slow.asked] == [
-        "3:01:30",
-        "1:00:00",
-        "1:00:00",
-        "1:00:00",
-        "0:01:30",
-    ]
-    assert told[0] == "latency_counts: took too long, goes on in pieces of an hour"
+    delay = timedelta(seconds=90)
+    assert engine.lengths == [3 * HOUR + delay, HOUR, HOUR, HOUR, delay]
+    assert lines[0] == "latency_counts: took too long, continues in chunks of an hour"
 
 
-def test_an_hour_that_takes_too_long_is_told(busy):
-    slow = Watched(busy, longest=timedelta(0))
-    with pytest.raises(
-        TookTooLong,
-        match=r"the query 'latency_counts' took longer than \[source\].timeout even for an hour of rows; raise it, or see what",
-    ):
-        load_latency_counts(slow, GRID, [BUSY])
-    assert len(slow.asked) == 2
+def test_an_hour_that_takes_too_long_is_an_error(busy):
+    engine = WatchedEngine(busy, longest=timedelta(0))
+    message = r"the query 'latency_counts' took longer than \[source\].timeout even for an hour"
+    with pytest.raises(TookTooLong, match=message):
+        load_latency_counts(engine, GRID, [BUSY])
+    assert len(engine.statements) == 2
 
 
-# ---- edges -----------------------------------------------------------------------------------------------------------
-def test_a_stretch_of_no_length_is_asked_once(busy):
-    nothing = Grid(DEPLOY, timedelta(0)).parameters(Window(DEPLOY, DEPLOY + HOUR)) | {
+# ---- edges ------------------------------------------------------------------------------------
+def test_a_stretch_of_no_length_is_queried_once(busy):
+    nothing = GRID.parameters(Window(DEPLOY, DEPLOY + HOUR)) | {
         "written_before": datetime(2000, 1, 1)
     }
-    assert [len(rows) for rows in scan(busy, "latency_counts", nothing, pace=Pace(HOUR))] == [0]
+    results = scan_in_chunks(busy, "latency_counts", nothing, chunks=ChunkPolicy(HOUR))
+    assert [len(rows) for rows in results] == [0]
 
 
 def test_a_name_that_looks_like_a_secret_is_not_kept(tmp_path):
     rows = pd.DataFrame({"feature": ["someone@example.com"], "calls": [1]})
+    day = (datetime(2026, 1, 1), datetime(2026, 1, 2))
     with pytest.raises(LeakRefused):
-        Partial(tmp_path, made_from="x").keep(
-            "latency_counts", {}, (datetime(2026, 1, 1), datetime(2026, 1, 2)), rows
-        )
+        ChunkCache(tmp_path, inputs="x").keep("latency_counts", {}, day, rows)
     assert not list(tmp_path.iterdir())
