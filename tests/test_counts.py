@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.metrics import SLOWER_THAN_PERCENTILES
-from analysis.statistics.distribution import latency_sample, quantiles
+from analysis.statistics.latency.distribution import latency_sample, quantiles
 
 TABLES = (LatencyCounts, HourlyCounts, HourlyBins, EventCounts)
 

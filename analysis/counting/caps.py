@@ -11,8 +11,8 @@ import pandas as pd
 
 from analysis.counts import LatencyCounts
 from analysis.metrics import OUTCOME_CODES, SLOWER_THAN_PERCENTILES, TIMEOUT
-from analysis.statistics.cliff import Cliff, find_cliff
-from analysis.statistics.distribution import latency_sample, quantiles
+from analysis.statistics.latency.cliff import Cliff, find_cliff
+from analysis.statistics.latency.distribution import latency_sample, quantiles
 from analysis.telemetry.statements import Relation
 
 CLIFF_OUTCOMES = (OUTCOME_CODES[TIMEOUT], OUTCOME_CODES["other"])

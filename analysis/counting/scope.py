@@ -157,11 +157,10 @@ def metric_totals(
     )
     repeats, once = (n_strata, cycle.repeats, cycle.hours), (n_strata, 1, n_post)
     return (
-        ArmTotals(**{key: sums.reshape(repeats) for key, sums in before.items()}, usable=usable),
-        ArmTotals(
-            **{key: sums.reshape(once) for key, sums in after.items()},
-            usable=np.ones((1, n_post), dtype=bool),
+        ArmTotals.of_sums(
+            **{key: sums.reshape(repeats) for key, sums in before.items()}, usable=usable
         ),
+        ArmTotals.of_sums(**{key: sums.reshape(once) for key, sums in after.items()}),
     )
 
 

@@ -8,7 +8,7 @@ from analysis.counting.scope import Scope
 from analysis.decision.findings import Finding
 from analysis.decision.verdict import MovedCliff
 from analysis.metrics import OUTCOME_CODES, TIMEOUT
-from analysis.statistics.cliff import Cliff
+from analysis.statistics.latency.cliff import Cliff
 
 LATER = 1.02
 

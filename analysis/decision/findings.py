@@ -261,7 +261,7 @@ def _is_met(evaluation: ClaimEvaluation, ruling: Ruling) -> bool:
 def highest_rate(evaluation: ClaimEvaluation, *, error: float = ONE_SIDED) -> float:
     """One-sided upper bound of the post rate, counts divided by the baseline's overdispersion."""
     found = evaluation.decisive
-    return rate_bounds(found.post_y, found.post_n, phi=found.inflation, level=1 - 2 * error)[1]
+    return rate_bounds(found.post_y, found.post_n, phi=found.overdispersion, level=1 - 2 * error)[1]
 
 
 def _is_refuted(evaluation: ClaimEvaluation, plan: Plan, ruling: Ruling, *, useful: float) -> bool:

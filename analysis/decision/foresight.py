@@ -13,8 +13,12 @@ from analysis.counting.scope import Cycle
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.decision.claims import Arms, evaluate_claim
 from analysis.statistics.comparison import compare
-from analysis.statistics.placebo import placebo_deploys
-from analysis.statistics.power import calls_needed, hours_needed, smallest_visible_change
+from analysis.statistics.detectable_effect import (
+    calls_needed,
+    detectable_difference,
+    hours_needed,
+)
+from analysis.statistics.placebo_deploys import placebo_deploys
 from analysis.statistics.sequential import bounds
 
 
@@ -85,7 +89,7 @@ def _foresee(claim: Claim, arms: Arms, hours: int, bound: float, smallest_useful
     found = compare(
         last.baseline, last.post, indicator=evaluation.metric.indicator, first_hour=last.first_hour
     )
-    visible = smallest_visible_change(found.variance, found.df, bound=bound)
+    visible = detectable_difference(found.variance, found.df, bound=bound)
     size = _size_of(claim, value or 0.0, smallest_useful)
     enough = hours_needed(
         found.variance_parts(),

@@ -13,8 +13,8 @@ from analysis.decision.findings import Finding
 from analysis.decision.sustained import SustainedDecision
 from analysis.decision.verdict import Verdict
 from analysis.decision.whatif import what_if
-from analysis.statistics.cliff import Cliff
-from analysis.statistics.placebo import Replay
+from analysis.statistics.latency.cliff import Cliff
+from analysis.statistics.placebo_deploys import Replay
 from analysis.window import Window
 
 

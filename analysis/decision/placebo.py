@@ -13,7 +13,7 @@ from analysis.decision.power import ONE_SIDED
 from analysis.metrics import Metric
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.multiplicity import holm
-from analysis.statistics.placebo import PlaceboDeploy, Replay, placebo_deploys
+from analysis.statistics.placebo_deploys import PlaceboDeploy, Replay, placebo_deploys
 from analysis.statistics.totals import ArmTotals
 
 CHANGES = ("falls", "rises")

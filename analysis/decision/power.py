@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N, ClaimEvaluation, Plan
-from analysis.statistics.power import hours_needed, smallest_visible_change
+from analysis.statistics.detectable_effect import detectable_difference, hours_needed
 from analysis.statistics.sequential import bounds, z_value
 
 ONE_SIDED = 0.05
@@ -23,7 +23,7 @@ def minimum_detectable_effect(evaluation: ClaimEvaluation, *, bound: float) -> f
     """
     is_change = evaluation.claim.claim in (None, "falls", "rises")
     post, baseline = _variance_parts(evaluation, scale=1.0 if is_change else evaluation.scale)
-    change = smallest_visible_change(
+    change = detectable_difference(
         post + baseline, evaluation.decisive.df, bound=bound if is_change else ONE_SIDED_BOUND
     )
     return change if math.isfinite(change) else None
@@ -90,7 +90,7 @@ def _zero_hours(evaluation: ClaimEvaluation, passed: int) -> float | None:
     found, limit = evaluation.decisive, evaluation.limit
     if not limit or found.difference is None or found.post_n <= 0 or limit >= 1:
         return None
-    calls = found.inflation * math.log(ONE_SIDED) / math.log1p(-limit)
+    calls = found.overdispersion * math.log(ONE_SIDED) / math.log1p(-limit)
     return calls / found.post_n * passed
 
 

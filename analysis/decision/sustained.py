@@ -12,7 +12,11 @@ from analysis.decision.power import ONE_SIDED
 from analysis.formatting import hours as hours_text
 from analysis.formatting import p_value as p_text
 from analysis.formatting import share
-from analysis.statistics.sustained import SMALLEST_EXPECTED, Sustained, check_sustained
+from analysis.statistics.trailing_hours import (
+    SMALLEST_EXPECTED,
+    TrailingCheck,
+    check_trailing_hours,
+)
 from analysis.window import HOUR
 
 
@@ -109,17 +113,15 @@ def _lasts(late: ClaimEvaluation) -> tuple[bool, float]:
     return p < ONE_SIDED, p
 
 
-def _trailing(late: ClaimEvaluation, plan: Plan, trailing: int) -> Sustained:
+def _trailing(late: ClaimEvaluation, plan: Plan, trailing: int) -> TrailingCheck:
     """The rule for what should change, with the provider's day taken out of the trailing hours as it is out of the window."""
     baseline, post = late.arms.totals(late.scope, late.metric, plan.hours)
-    return check_sustained(
+    return check_trailing_hours(
         baseline,
         post,
         hours=trailing,
         indicator=late.metric.indicator,
         better=late.good_side,
-        crossed=True,
-        critical_guardrails_met=True,
         first_hour=plan.hours[0] % late.arms.cycle.hours,
         trailing=late.comparison,
     )

@@ -11,8 +11,8 @@ from analysis.counts import LatencyCounts
 from analysis.decision.claims import Arms
 from analysis.errors import WrongUse
 from analysis.formatting import count, milliseconds, share
-from analysis.statistics.exact import dispersion
-from analysis.statistics.survival import Estimate, SurvivalCurve, kaplan_meier, what_if_cap
+from analysis.statistics.exact import overdispersion
+from analysis.statistics.latency.survival import Estimate, SurvivalCurve, kaplan_meier, what_if_cap
 
 
 def feature_curve(latency: LatencyCounts, feature: str) -> SurvivalCurve:
@@ -47,7 +47,7 @@ def what_if(arms: Arms, feature: str, cap_ms: float, *, level: float = 0.95) -> 
         cap_ms,
         own_cap_ms=own_cap_ms,
         level=level,
-        inflation=inflation_at(arms, feature, cap_ms),
+        overdispersion=overdispersion_at(arms, feature, cap_ms),
     )
     answer = {
         "feature": feature,
@@ -88,7 +88,7 @@ def _signed(value_ms: float) -> str:
     return ("+" if value_ms > 0 else "") + milliseconds(value_ms)
 
 
-def inflation_at(arms: Arms, feature: str, cap_ms: float) -> float:
+def overdispersion_at(arms: Arms, feature: str, cap_ms: float) -> float:
     """Overdispersion of the post hours in the share of calls not answered within the cap, of those whose time would show it."""
     rows = arms.post.bins.rows
     rows = rows[
@@ -100,7 +100,7 @@ def inflation_at(arms: Arms, feature: str, cap_ms: float) -> float:
         .sum()
     )
     beyond, calls = by_hour["beyond"].to_numpy(dtype=float), by_hour["calls"].to_numpy(dtype=float)
-    return dispersion(beyond, calls, calls)
+    return overdispersion(beyond, calls)
 
 
 def _estimate(estimate: Estimate) -> dict[str, float | None]:

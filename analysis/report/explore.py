@@ -28,12 +28,12 @@ from analysis.history.knobs import as_recorded
 from analysis.judge import Rollout
 from analysis.leaks import quote
 from analysis.metrics import known_metrics, metric_named
-from analysis.report.prepared.latency import LEVEL, inflation_beyond, survival_of, timed_calls
+from analysis.report.prepared.latency import LEVEL, overdispersion_beyond, survival_of, timed_calls
 from analysis.report.rendering import Section, render
 from analysis.report.sections import pictures
 from analysis.report.sections.window import WindowSections
 from analysis.report.tables import Column, Table
-from analysis.statistics.survival import what_if_cap
+from analysis.statistics.latency.survival import what_if_cap
 from analysis.text.prose import change_text, value_text
 from analysis.window import parse_duration
 
@@ -174,7 +174,7 @@ class Feature:
             cap_ms,
             own_cap_ms=own_cap_ms,
             level=LEVEL,
-            inflation=inflation_beyond(self.look, self.scope, cap_ms),
+            overdispersion=overdispersion_beyond(self.look, self.scope, cap_ms),
         )
         return what_if_sentence(
             asdict(found) | {"feature": pictures.label(self.scope), "calls": curve.n_calls}

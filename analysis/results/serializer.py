@@ -24,8 +24,8 @@ from analysis.decision.checks import Check
 from analysis.decision.controls.series import replay_controls
 from analysis.decision.findings import Finding
 from analysis.decision.foresight import forecast_looks
-from analysis.statistics.cliff import Cliff
-from analysis.statistics.placebo import Replay
+from analysis.statistics.latency.cliff import Cliff
+from analysis.statistics.placebo_deploys import Replay
 from analysis.telemetry.sql_files import sql_sha256
 from analysis.text.controls import controls_object
 from analysis.text.findings import finding_sentence

@@ -1,9 +1,11 @@
-"""One comparison of two arms: read `compare` first. It routes to hour sums or to exact counts, and answers for both."""
+"""One comparison of two arms: read `compare` first.
+
+It chooses between hour sums and exact counts, and answers the same questions for both.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,174 +14,224 @@ from analysis.statistics.exact import (
     Alternative,
     RateCounts,
     difference_bounds,
-    difference_variance,
     fisher_p,
     limit_p,
-    overdispersion,
     rate_bounds,
     rate_counts,
-    rate_variances,
+    rate_variance,
     use_exact,
 )
-from analysis.statistics.ratio import TOO_SHORT, Spread, measure_spread, ratio_of
-from analysis.statistics.student import difference_interval, rate_interval, t_interval, t_p_value
-from analysis.statistics.totals import ArmTotals, PlainSums, Standardised, standardise
+from analysis.statistics.standardisation import PlainSums, StandardisedArms, standardise
+from analysis.statistics.t_test import difference_interval, rate_interval, t_interval, t_p_value
+from analysis.statistics.totals import ArmTotals
+from analysis.statistics.variance import VarianceModel, model_variance
+from analysis.statistics.variance_rules import TOO_SHORT
 
-NOTHING = "no calls in one arm"
+NO_CALLS = "no calls in one arm"
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class ComparedArms:
+    """Two arms and their plain numbers, which every comparison of them shows.
+
+    Attributes
+    ----------
+    arms : StandardisedArms
+        With the same mix of strata.
+    """
+
+    arms: StandardisedArms
+
+    @property
+    def baseline_y(self) -> float:
+        """Plain sum of y over the matched baseline hours; of a rate its events."""
+        return self.arms.crude_baseline.y
+
+    @property
+    def baseline_n(self) -> float:
+        """Plain sum of n over the matched baseline hours; of a rate its calls."""
+        return self.arms.crude_baseline.n
+
+    @property
+    def post_y(self) -> float:
+        """Plain sum of y over the post hours."""
+        return self.arms.crude_post.y
+
+    @property
+    def post_n(self) -> float:
+        """Plain sum of n over the post hours."""
+        return self.arms.crude_post.n
+
+    @property
+    def common_baseline(self) -> PlainSums:
+        """Plain sums of the strata that both arms have: how much is really compared."""
+        return self.arms.common_baseline
+
+    @property
+    def common_post(self) -> PlainSums:
+        """The same of the post arm."""
+        return self.arms.common_post
+
+    @property
+    def coverage(self) -> float:
+        """Share of the post arm's n in strata that both arms have."""
+        return self.arms.coverage
+
+    @property
+    def crude_baseline_value(self) -> float | None:
+        """baseline_y / baseline_n, whatever the mix; None without n."""
+        return self.baseline_y / self.baseline_n if self.baseline_n > 0 else None
+
+    @property
+    def crude_post_value(self) -> float | None:
+        """post_y / post_n, whatever the mix; None without n."""
+        return self.post_y / self.post_n if self.post_n > 0 else None
+
+    @property
+    def crude_difference(self) -> float | None:
+        """Post - baseline of those two; None where one is missing."""
+        before, after = self.crude_baseline_value, self.crude_post_value
+        return None if before is None or after is None else after - before
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison(ComparedArms):
     """Post against baseline, for one metric. Differences are post - baseline.
 
     Attributes
     ----------
-    baseline_value, post_value : float or None
-        sum(y) / sum(n) after both arms were given the same mix of strata; None when no stratum is in both arms.
-    difference, ratio : float or None
-        Of those two; ratio is post / baseline, None when the baseline is 0.
-    crude_baseline_value, crude_post_value, crude_difference : float or None
-        The same over plain sums of all strata; None for an arm without n.
-    baseline_y, baseline_n, post_y, post_n : float
-        Those plain sums, over the matched hours. For a rate: events and calls.
-    common_baseline, common_post : PlainSums
-        The same of the strata that both arms have: how much is really compared.
-    coverage : float
-        Share of the post arm's n in strata that both arms have.
-    method : str
-        "placebo windows", "windows of one day", "cosine variance", "exact", "baseline too short" (then nothing is known of
-        how much hours move, and the variance is inf) or "no calls in one arm".
-    variance, df : float
-        Of the difference; df is inf for "exact". inf and 1 when there is nothing to compare.
     indicator : bool
         True for a rate: values and bounds lie in 0..1.
-    phi : float or None
-        Overdispersion used by "exact", else None.
-    dispersion : float
-        How much more the baseline's events vary than those of independent calls, at least 1; 1 for what is no rate.
+    model : VarianceModel or None
+        Variance over hours; None when no stratum is in both arms, so that nothing is compared.
+    counts : RateCounts or None
+        Of a rate that is decided by exact tests, else None.
+    event_overdispersion : float
+        Of a rate over blocks of hours, at least 1; 1 for any other metric.
     """
 
-    baseline_value: float | None
-    post_value: float | None
-    difference: float | None
-    ratio: float | None
-    crude_baseline_value: float | None
-    crude_post_value: float | None
-    crude_difference: float | None
-    baseline_y: float
-    baseline_n: float
-    post_y: float
-    post_n: float
-    common_baseline: PlainSums
-    common_post: PlainSums
-    coverage: float
-    method: str
-    variance: float
-    df: float
     indicator: bool
-    phi: float | None
-    dispersion: float
-    spread: Spread | None
+    model: VarianceModel | None
     counts: RateCounts | None
+    event_overdispersion: float
+
+    @property
+    def baseline_value(self) -> float | None:
+        """sum(y) / sum(n) at the same mix of strata; None when nothing is compared."""
+        return self.arms.baseline_total.ratio if self.model else None
+
+    @property
+    def post_value(self) -> float | None:
+        """The same of the post arm."""
+        return self.arms.post_total.ratio if self.model else None
+
+    @property
+    def difference(self) -> float | None:
+        """Post value minus baseline value; None when nothing is compared."""
+        return self.distance() if self.model else None
+
+    @property
+    def ratio(self) -> float | None:
+        """Post value / baseline value; None when nothing is compared or the baseline is 0."""
+        baseline = self.baseline_value
+        return self.arms.post_total.ratio / baseline if baseline else None
+
+    @property
+    def method(self) -> str:
+        """A rule of `variance_rules`, "exact" or "no calls in one arm"."""
+        if self.model is None:
+            return NO_CALLS
+        return EXACT if self.counts else self.model.by_hours.method
+
+    @property
+    def variance(self) -> float:
+        """Variance of the difference; inf when nothing is compared."""
+        if self.counts:
+            return sum(self.variance_parts())
+        return self.model.variance() if self.model else np.inf
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of the variance: inf for "exact", 1 when nothing is compared."""
+        if self.counts:
+            return np.inf
+        return self.model.df() if self.model else 1.0
+
+    @property
+    def overdispersion(self) -> float:
+        """Variance of the post value over that of independent calls, at least 1."""
+        if self.counts:
+            return self.counts.phi
+        return max(self.event_overdispersion, self.model.overdispersion) if self.model else 1.0
+
+    def distance(self, *, scale: float = 1.0, limit: float | None = None) -> float:
+        """Post value minus scale * baseline value, or minus a fixed limit; 0 without calls."""
+        baseline, post = self.arms.baseline_total.ratio, self.arms.post_total.ratio
+        return post - (scale * baseline if limit is None else limit)
 
     def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
-        """p of "post equals scale * baseline"; "less": post is lower. 1 when there is nothing to compare."""
-        if self.difference is None:
+        """p of "post equals scale * baseline"; "less": post is lower. 1 without calls."""
+        if self.model is None:
             return 1.0
-        if self.counts is not None:
+        if self.counts:
             return fisher_p(self.counts, scale=scale, alternative=alternative)
-        estimate = self.post_value - scale * self.baseline_value
-        return t_p_value(estimate, self.spread.variance(scale), self.spread.df(scale), alternative)
+        variance, df = self.model.variance(scale), self.model.df(scale)
+        return t_p_value(self.distance(scale=scale), variance, df, alternative)
 
     def p_value_against(self, limit: float, *, alternative: Alternative = "two-sided") -> float:
-        """p of "post equals limit", a fixed number in the metric's unit; the baseline lends its spread only."""
-        if self.difference is None:
+        """p of "post equals limit", a fixed number in the metric's unit; 1 without calls.
+
+        The baseline says only how much hours move.
+        """
+        if self.model is None:
             return 1.0
-        if self.counts is not None:
-            return limit_p(
-                self.counts.post_events,
-                self.counts.post_n,
-                limit=limit,
-                phi=self.phi,
-                alternative=alternative,
-            )
-        return t_p_value(
-            self.post_value - limit, self._post_variance(at=limit), self.spread.df(0.0), alternative
-        )
+        if self.counts:
+            events, n, phi = self.counts.post_events, self.counts.post_n, self.counts.phi
+            return limit_p(events, n, limit=limit, phi=phi, alternative=alternative)
+        variance = self.model.variance(0.0, rise=self.ratio or 1.0, at=limit)
+        return t_p_value(self.distance(limit=limit), variance, self.model.df(0.0), alternative)
 
     def interval(self, level: float = 0.95, *, scale: float = 1.0) -> tuple[float, float]:
-        """Interval of post - scale * baseline; (-inf, inf), for rates (-1, 1) at most, when nothing is known."""
+        """Interval of post - scale * baseline; all that the metric can be without calls."""
         widest = (-max(1.0, scale), 1.0) if self.indicator else (-np.inf, np.inf)
-        if self.difference is None:
+        if self.model is None:
             return widest
-        if self.counts is not None:
+        if self.counts:
             low, high = difference_bounds(self.counts, scale=scale, level=level)
         else:
-            low, high = difference_interval(
-                self.spread, self.baseline_value, self.post_value, scale=scale, level=level
-            )
+            values = self.arms.baseline_total.ratio, self.arms.post_total.ratio
+            low, high = difference_interval(self.model, *values, scale=scale, level=level)
         return max(widest[0], low), min(widest[1], high)
 
     def post_interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Interval of the post arm's value alone; for a one-sided 95 % bound ask for level 0.90."""
-        counts = self.counts
-        if counts is None and self.spread is not None and self.spread.rate is not None:
-            return rate_interval(self.spread, self.baseline_value, self.post_value, level=level)
-        rate = (counts.post_events, counts.post_n) if counts else None
-        return self._arm_interval(
-            self.post_value, rate, variance=self._post_variance(), level=level
-        )
-
-    def baseline_interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Interval of the baseline's value alone."""
-        counts = self.counts
-        rate = (counts.baseline_events, counts.baseline_n) if counts else None
-        return self._arm_interval(
-            self.baseline_value, rate, variance=self.variance_parts()[1], level=level
-        )
+        """Interval of the post value alone; for a one-sided 95 % bound ask for level 0.90."""
+        if self.model is None:
+            return (0.0, 1.0) if self.indicator else (-np.inf, np.inf)
+        baseline, post = self.arms.baseline_total.ratio, self.arms.post_total.ratio
+        if self.counts:
+            events, n, phi = self.counts.post_events, self.counts.post_n, self.counts.phi
+            low, high = rate_bounds(events, n, phi=phi, level=level)
+            return min(low, post), max(high, post)
+        if self.indicator:
+            return rate_interval(self.model, baseline, post, level=level)
+        variance = self.model.variance(0.0, rise=self.ratio or 1.0)
+        return t_interval(post, variance, self.model.df(0.0), level=level)
 
     def variance_parts(self) -> tuple[float, float]:
-        """Variance of the post value and of the baseline value; their sum is never below that of the difference."""
-        if self.difference is None:
+        """Variance of the post value and of the baseline value; inf when nothing is compared.
+
+        Their sum is never below the variance of the difference.
+        """
+        if self.model is None:
             return np.inf, np.inf
-        if self.counts is not None:
-            return rate_variances(self.counts)
-        spread = self.spread
-        return spread.variance(0.0, at=self.baseline_value), max(
-            spread.baseline, spread.independent_baseline
-        )
-
-    @property
-    def inflation(self) -> float:
-        """How many times larger the variance of the post value is than with independent calls, at least 1."""
-        if self.difference is None:
-            return 1.0
-        return self.counts.phi if self.counts else max(self.dispersion, self.spread.inflation)
-
-    def _post_variance(self, *, at: float | None = None) -> float:
-        """Variance of the post value alone: at its own level, or for a rate at the one asked about."""
-        if self.spread is None:
-            return np.inf
-        return self.spread.variance(0.0, rise=self.ratio or 1.0, at=at)
-
-    def _arm_interval(
-        self,
-        value: float | None,
-        rate: tuple[float, float] | None,
-        *,
-        variance: float,
-        level: float,
-    ) -> tuple[float, float]:
-        """Clopper-Pearson on counts divided by phi, or Student's t; always around the value."""
-        widest = (0.0, 1.0) if self.indicator else (-np.inf, np.inf)
-        if value is None:
-            return widest
-        if rate is not None:
-            low, high = rate_bounds(*rate, phi=self.phi, level=level)
-            return min(low, value), max(high, value)
-        return t_interval(
-            value, max(variance, self.spread.resolution), self.spread.df(0.0), level, widest
-        )
+        if self.counts:
+            counts, phi = self.counts, self.counts.phi
+            return (
+                rate_variance(counts.post_events, counts.post_n, phi=phi),
+                rate_variance(counts.baseline_events, counts.baseline_n, phi=phi),
+            )
+        baseline = max(self.model.by_hours.baseline, self.model.independent_baseline)
+        return self.model.variance(0.0, at=self.baseline_value), baseline
 
 
 def compare(
@@ -192,8 +244,9 @@ def compare(
 ) -> Comparison:
     """Compare the post hours with the same clock hours of the baseline.
 
-    A ratio of totals on hour sums (see `ratio.measure_spread` for its variance), or exact counts when the metric is a
-    rate with few events. No result is ever nan; arms that cannot be compared give p = 1 and the widest interval.
+    A ratio of totals on hour sums (see `variance.model_variance`), or exact counts when the metric
+    is a rate with few events. No number is ever nan; arms that cannot be compared give p = 1 and
+    the widest interval.
 
     Parameters
     ----------
@@ -202,7 +255,8 @@ def compare(
     indicator : bool
         True when every call is an event or not, so that y counts events among n.
     first_hour : int
-        Hour of the cycle at which post hour 0 lies; other than 0 for trailing windows and pretended deploys.
+        Hour of the cycle at which post hour 0 lies; other than 0 for trailing windows and placebo
+        deploys.
     every_post_hour : bool
         Keep post hours that no baseline hour matches: for a claim about the post arm alone.
 
@@ -213,8 +267,8 @@ def compare(
 
     Notes
     -----
-    Before and after, not randomised: whatever else changed at the deploy is in the difference too. Not for latencies of
-    successes alone when failures were cut off; see `survival`.
+    Before and after, not randomised: whatever else changed at the deploy is in the difference too.
+    Not for latencies of successes alone when failures were cut off; see `survival`.
 
     Examples
     --------
@@ -227,73 +281,17 @@ def compare(
     ('placebo windows', 36.0, -0.4, True)
     """
     arms = standardise(baseline, post, first_hour=first_hour, every_post_hour=every_post_hour)
-    crude = _crude_values(arms)
-    if arms.baseline_total.n <= 0 or arms.post_total.n <= 0:
-        return _nothing_to_compare(arms, crude, indicator=indicator)
-    baseline_value, post_value = ratio_of(arms.baseline_total), ratio_of(arms.post_total)
-    spread = measure_spread(arms, indicator=indicator)
-    is_known = spread.method != TOO_SHORT
-    counts = (
-        rate_counts(arms)
-        if indicator and is_known and _ask_exact(arms, baseline_value, spread)
-        else None
+    if min(arms.baseline_total.n, arms.post_total.n) <= 0:
+        return Comparison(arms, indicator, model=None, counts=None, event_overdispersion=1.0)
+    model = model_variance(arms, indicator=indicator)
+    if not indicator:
+        return Comparison(arms, indicator, model, counts=None, event_overdispersion=1.0)
+    if model.by_hours.method == TOO_SHORT:
+        return Comparison(arms, indicator, model, counts=None, event_overdispersion=np.inf)
+    counts = rate_counts(arms)
+    # few events of a rare class, or rates of exactly 0 or 1 that leave the t test no variance
+    is_exact = (
+        use_exact(arms.common_baseline.y, arms.common_post.y, arms.baseline_total.ratio)
+        or model.variance() <= model.resolution
     )
-    return Comparison(
-        baseline_value=baseline_value,
-        post_value=post_value,
-        difference=post_value - baseline_value,
-        ratio=post_value / baseline_value if baseline_value else None,
-        **crude,
-        coverage=arms.coverage,
-        method=EXACT if counts else spread.method,
-        variance=difference_variance(counts) if counts else spread.variance(),
-        df=np.inf if counts else spread.df(),
-        indicator=indicator,
-        phi=counts.phi if counts else None,
-        dispersion=(overdispersion(arms) if is_known else np.inf) if indicator else 1.0,
-        spread=spread,
-        counts=counts,
-    )
-
-
-def _ask_exact(arms: Standardised, baseline_value: float, spread: Spread) -> bool:
-    """Few events of a rare class, or rates of exactly 0 or 1 that leave the t rule without any variance."""
-    few = use_exact(arms.common_baseline.y, arms.common_post.y, baseline_value)
-    return few or spread.variance() <= spread.resolution
-
-
-def _crude_values(arms: Standardised) -> dict[str, Any]:
-    before = arms.crude_baseline.y / arms.crude_baseline.n if arms.crude_baseline.n > 0 else None
-    after = arms.crude_post.y / arms.crude_post.n if arms.crude_post.n > 0 else None
-    return {
-        "crude_baseline_value": before,
-        "crude_post_value": after,
-        "crude_difference": None if before is None or after is None else after - before,
-        "baseline_y": arms.crude_baseline.y,
-        "baseline_n": arms.crude_baseline.n,
-        "post_y": arms.crude_post.y,
-        "post_n": arms.crude_post.n,
-        "common_baseline": arms.common_baseline,
-        "common_post": arms.common_post,
-    }
-
-
-def _nothing_to_compare(
-    arms: Standardised, crude: dict[str, Any], *, indicator: bool
-) -> Comparison:
-    return Comparison(
-        baseline_value=None,
-        post_value=None,
-        difference=None,
-        ratio=None,
-        **crude,
-        coverage=arms.coverage,
-        method=NOTHING,
-        variance=np.inf,
-        df=1.0,
-        indicator=indicator,
-        phi=None,
-        dispersion=1.0,
-        spread=None,
-        counts=None,
-    )
+    return Comparison(arms, indicator, model, counts if is_exact else None, counts.phi)

@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
-
-from analysis.statistics.root import find_root
-
-Spending = Callable[[float, float], float]
 
 SMALLEST_ALPHA = 1e-12
 LARGEST_ALPHA = 0.99
 
 
-def quadratic(time: float, alpha: float) -> float:
-    """Alpha spent by information time 0..1: alpha * t^2 (Kim & DeMets 1987, Biometrika 74, 149-154, rho = 2)."""
+def alpha_spent(time: float, alpha: float) -> float:
+    """Alpha spent by information time 0..1: alpha * t^2.
+
+    Kim & DeMets 1987, Biometrika 74, 149-154, rho = 2.
+    """
     return alpha * min(1.0, time) ** 2
 
 
-def obrien_fleming(time: float, alpha: float) -> float:
-    """O'Brien-Fleming-type spending, each side alpha / 2: 4 (1 - Phi(z / sqrt t)), z the upper alpha / 4 quantile.
-
-    Lan & DeMets 1983, Biometrika 70, 659-663. Here for the published constants; the package spends `quadratic`.
-    """
-    return 4 * float(ndtr(ndtri(alpha / 4) / np.sqrt(min(1.0, time))))
-
-
 @lru_cache(maxsize=4096)
-def bounds(
-    times: tuple[float, ...], alpha: float = 0.05, *, spending: Spending = quadratic
-) -> tuple[float, ...]:
-    """Two-sided bound on |z| for each look, so that all looks together cross by chance with probability alpha.
-
-    Exact recursive integration of the density of the test statistic that has not crossed yet (Armitage, McPherson, Rowe
-    1969, JRSS A 132, 235-244; Lan & DeMets 1983), Gauss-Legendre.
+def bounds(times: tuple[float, ...], alpha: float = 0.05) -> tuple[float, ...]:
+    """Two-sided bound on |z| at each look; by chance any of them is crossed with probability alpha.
 
     Parameters
     ----------
     times : tuple of float
-        Hours since the deploy divided by hours planned, for every planned look up to the last; rising, in (0, 1].
+        Hours since the deploy divided by hours planned, for every planned look up to the last;
+        rising, in (0, 1].
     alpha : float
-        Overall two-sided error, in (0, 1).
-    spending : function (time, alpha) -> alpha spent by then
+        Overall two-sided error, in (0, 1), spent by `alpha_spent`.
 
     Raises
     ------
@@ -54,7 +40,8 @@ def bounds(
 
     Notes
     -----
-    Compare with z = isf(p / 2). Not for looks that were not planned: a bound holds only if all earlier ones were paid.
+    Compare with z = isf(p / 2). Not for looks that were not planned: a bound holds only if all
+    earlier ones were spent.
 
     Examples
     --------
@@ -62,24 +49,31 @@ def bounds(
     [3.92, 3.21, 2.53, 2.02]
     """
     _check_plan(times, alpha)
+    return bounds_for_spending(times, tuple(alpha_spent(time, alpha) for time in times))
+
+
+def bounds_for_spending(times: tuple[float, ...], spent: tuple[float, ...]) -> tuple[float, ...]:
+    """Two-sided bound on |z| at each look, for the alpha spent in all up to each of them.
+
+    Exact recursive integration of the density of the test statistic that has not crossed yet
+    (Armitage, McPherson, Rowe 1969, JRSS A 132, 235-244; Lan & DeMets 1983, Biometrika 70,
+    659-663), by Gauss-Legendre quadrature.
+    """
     found: list[float] = []
-    points, density = (
-        np.zeros(1),
-        np.ones(1),
-    )  # weighted density of the sum B(t) that has not crossed yet
-    before, spent = 0.0, 0.0
-    for time in times:
+    # weighted density of the sum B(t) that has not crossed yet
+    points, density = np.zeros(1), np.ones(1)
+    for (before, time), (paid, spent_now) in zip(
+        pairwise((0.0, *times)), pairwise((0.0, *spent)), strict=True
+    ):
         sigma = np.sqrt(time - before)
-        step = max(spending(time, alpha) - spent, 1e-300)
-        edge = _edge(points, density, sigma, step)
+        edge = _edge(points, density, sigma, max(spent_now - paid, 1e-300))
         found.append(float(edge / np.sqrt(time)))
         points, density = _carry(points, density, sigma, edge)
-        before, spent = time, spending(time, alpha)
     return tuple(found)
 
 
 def z_value(p_value: float) -> float:
-    """Size of the standard normal value whose two-sided p this is: isf(p / 2); inf for p = 0."""
+    """Size of the standard normal value with this two-sided p: isf(p / 2); inf for p = 0."""
     return float(-ndtri(p_value / 2)) if p_value > 0 else np.inf
 
 
@@ -89,26 +83,33 @@ def level_of(bound: float) -> float:
 
 
 def alpha_needed(times: tuple[float, ...], look: int, z: float) -> float:
-    """Smallest overall alpha at which |z| would cross the bound of look number `look` (0 is the first); 1e-12 to 1.
+    """Smallest overall alpha, 1e-12 to 1, at which |z| would cross the bound of this look.
 
-    Interpolated in a table of bounds that is made once per plan; relative error below 1e-3. For a plan of one look it
-    is the p value itself.
+    Interpolated in a table of bounds that is made once per plan; relative error below 1e-3. For a
+    plan of one look it is the p value itself.
+
+    Parameters
+    ----------
+    times : tuple of float
+        The plan, as in `bounds`.
+    look : int
+        Number of the look; 0 is the first.
+    z : float
+        Size of the test statistic.
     """
     if len(times) == 1 and times[0] == 1:
         return float(min(1.0, 2 * ndtr(-z)))
     rising, beyond_one_look = _alpha_table(tuple(times))[look]
     if z < rising[0]:
         return 1.0
-    return (
-        SMALLEST_ALPHA
-        if z >= rising[-1]
-        else float(np.exp(log_ndtr(-z) + np.interp(z, rising, beyond_one_look)))
-    )
+    if z >= rising[-1]:
+        return SMALLEST_ALPHA
+    return float(np.exp(log_ndtr(-z) + np.interp(z, rising, beyond_one_look)))
 
 
 @lru_cache(maxsize=64)
 def _alpha_table(times: tuple[float, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per look: rising bounds, and how far log alpha lies above that of one look alone, which hardly bends between two of them."""
+    """Per look: rising bounds, and log alpha minus that of one look alone, which hardly bends."""
     alphas = np.concatenate(
         (np.geomspace(SMALLEST_ALPHA, 0.2, 60), np.linspace(0.25, LARGEST_ALPHA, 16))
     )
@@ -125,8 +126,8 @@ def _edge(points: np.ndarray, density: np.ndarray, sigma: float, step: float) ->
 
     if excess(0.0) <= 0:
         return 0.0
-    reach = np.abs(points).max() + 40 * sigma
-    return float(find_root(excess, 0.0, reach))
+    reach = float(np.abs(points).max() + 40 * sigma)
+    return float(brentq(excess, 0.0, reach, xtol=1e-12, rtol=1e-12))
 
 
 def _carry(
@@ -139,7 +140,7 @@ def _carry(
 
 
 def _nodes(edge: float, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Legendre nodes on -edge..edge, close enough together for a density as narrow as sigma."""
+    """Gauss-Legendre nodes on -edge..edge, close enough for a density as narrow as sigma."""
     count = int(np.clip(8 * np.ceil(0.6 * edge / sigma), 48, 1024))
     nodes, weights = _legendre(count)
     return edge * nodes, edge * weights
@@ -152,8 +153,7 @@ def _legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_plan(times: tuple[float, ...], alpha: float) -> None:
     if not times or times[-1] > 1 + 1e-12 or any(b <= a for a, b in pairwise((0.0, *times))):
-        raise ValueError(
-            f"times {times}: looks must rise inside (0, 1], as hours since the deploy / hours planned"
-        )
+        rule = "looks must rise inside (0, 1], as hours since the deploy / hours planned"
+        raise ValueError(f"times {times}: {rule}")
     if not 0 < alpha < 1:
         raise ValueError(f"alpha {alpha}: it must lie between 0 and 1")

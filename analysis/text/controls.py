@@ -9,7 +9,7 @@ from analysis.metrics import CLASS_RATE
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.controls.comparison import (
     ControlComparison,
-    ControlGroup,
+    ControlMovement,
     ProportionalComparison,
 )
 
@@ -42,7 +42,7 @@ def controls_object(evaluation: ClaimEvaluation, level: float) -> dict[str, Any]
             "controls": None,
             "decided_by": "plain",
         }
-    untouched, choice = found.untouched, evaluation.arms.guard.choice_of(evaluation.scope)
+    untouched, choice = found.controls, evaluation.arms.guard.choice_of(evaluation.scope)
     slope = found.adjusted.slope if found.adjusted else None
     return {
         "plain": _numbers(found.plain, evaluation, level),
@@ -80,7 +80,7 @@ def controls_sentence(evaluation: ClaimEvaluation, level: float) -> str | None:
         or not evaluation.metric.depends_on_provider
     ):
         return None
-    if found.untouched is None:
+    if found.controls is None:
         why = (
             evaluation.arms.guard.choice_of(evaluation.scope).why_none
             or "fewer than two untouched features move alike"
@@ -93,7 +93,7 @@ def controls_sentence(evaluation: ClaimEvaluation, level: float) -> str | None:
         if evaluation.metric.kind is CLASS_RATE
         else _still_sentence
     )
-    return told(found, evaluation, level) + _dropped(found.untouched)
+    return told(found, evaluation, level) + _dropped(found.controls)
 
 
 def adjusted_words(comparison: Comparison) -> str:
@@ -116,11 +116,11 @@ def shared_words(evaluation: ClaimEvaluation, level: float) -> str | None:
         or _says(found, evaluation, level) != NOT_SHOWN
     ):
         return None
-    return f"{_what_moved(found.untouched)} too, so it may be {PROVIDER}"
+    return f"{_what_moved(found.controls)} too, so it may be {PROVIDER}"
 
 
 def _still_sentence(found: ControlComparison, evaluation: ClaimEvaluation, level: float) -> str:
-    slope, untouched = found.adjusted and found.adjusted.slope, found.untouched
+    slope, untouched = found.adjusted and found.adjusted.slope, found.controls
     plain, n = change_of(evaluation.metric, found.plain.difference), _features(untouched)
     if slope is None:
         return f"Too few events to adjust; {n} were {_pace(untouched)} at baseline. Plain {plain}."
@@ -136,7 +136,7 @@ def _still_sentence(found: ControlComparison, evaluation: ClaimEvaluation, level
 
 def _class_sentence(found: ControlComparison, evaluation: ClaimEvaluation, level: float) -> str:
     plain = change_of(evaluation.metric, found.plain.difference)
-    return f"{_capital(_features(found.untouched))} show no such movement, so the plain change of {plain} stands."
+    return f"{_capital(_features(found.controls))} show no such movement, so the plain change of {plain} stands."
 
 
 def _moved_sentence(found: ControlComparison, evaluation: ClaimEvaluation, level: float) -> str:
@@ -156,7 +156,7 @@ def _moved_sentence(found: ControlComparison, evaluation: ClaimEvaluation, level
         verdict = (
             "No change is shown" if all(says == NOT_SHOWN for _, _, says in asked) else "Undecided"
         )
-    return f"{_capital(_what_moved(found.untouched))} after the deploy: {PROVIDER}. {_capital('; '.join(told))}. {verdict}."
+    return f"{_capital(_what_moved(found.controls))} after the deploy: {PROVIDER}. {_capital('; '.join(told))}. {verdict}."
 
 
 def _says(
@@ -168,19 +168,11 @@ def _says(
     scale = evaluation.scale if kind == "no_worse" else 1.0
     asked_level = level if kind in (None, "falls", "rises") else ONE_SIDED_LEVEL
     p = comparison.p_value(scale=scale) if limit is None else comparison.p_value_against(limit)
-    distance = _distance(comparison, scale=scale, limit=limit)
+    distance = comparison.distance(scale=scale, limit=limit)
     if p >= 1.0 - asked_level or distance == 0:
         return NOT_SHOWN
     good, bad = SHOWN[kind]
     return bad if (distance > 0) == (evaluation.metric.worse == "up") else good
-
-
-def _distance(
-    comparison: Comparison | ProportionalComparison, *, scale: float, limit: float | None
-) -> float:
-    if isinstance(comparison, ProportionalComparison):
-        return comparison.distance(scale=scale, limit=limit)
-    return comparison.post_value - (scale * comparison.baseline_value if limit is None else limit)
 
 
 def _numbers(
@@ -202,7 +194,7 @@ def _numbers(
     }
 
 
-def _what_moved(untouched: ControlGroup) -> str:
+def _what_moved(untouched: ControlMovement) -> str:
     """What the untouched features did: "the 5 untouched features were 21 % slower", or how often the same errors came in them."""
     n = _features(untouched, "the ")
     if untouched.class_movement is not None:
@@ -211,12 +203,12 @@ def _what_moved(untouched: ControlGroup) -> str:
     return f"{n} were {_slower(untouched.index.movement)}"
 
 
-def _features(untouched: ControlGroup, article: str = "") -> str:
+def _features(untouched: ControlMovement, article: str = "") -> str:
     n = len(untouched.index.names)
     return f"{article}{n} untouched features"
 
 
-def _pace(untouched: ControlGroup) -> str:
+def _pace(untouched: ControlMovement) -> str:
     """How fast they were, to be held against the baseline."""
     movement = untouched.index.movement
     return "as fast as" if abs(movement) < SAME_PACE else f"{_slower(movement)} than"
@@ -226,7 +218,7 @@ def _slower(movement: float) -> str:
     return f"{share(abs(movement))} {'slower' if movement >= 0 else 'faster'}"
 
 
-def _dropped(untouched: ControlGroup) -> str:
+def _dropped(untouched: ControlMovement) -> str:
     if not untouched.dropped:
         return ""
     verb = "was" if len(untouched.dropped) == 1 else "were"

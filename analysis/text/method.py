@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.formatting import count, level, share
 from analysis.report.prepared.claims import with_parts
 from analysis.statistics.exact import rate_bounds
-from analysis.statistics.sequential import bounds, quadratic
+from analysis.statistics.sequential import alpha_spent, bounds
 from analysis.text.prose import when_text, window_text
 from analysis.text.verdict import NOT_RANDOMISED, false_alarm_text
 from analysis.window import format_duration
@@ -67,9 +67,9 @@ def method_facts(look: Look) -> list[tuple[str, str]]:
         if plan.is_planned
         else ()
     )
-    spent = quadratic(plan.times[plan.look], plan.alpha)
+    spent = alpha_spent(plan.times[plan.look], plan.alpha)
     looks = [
-        f"{label} {bound:.2f} ({share(quadratic(time, plan.alpha))})"
+        f"{label} {bound:.2f} ({share(alpha_spent(time, plan.alpha))})"
         for label, time, bound in planned
     ]
     return [

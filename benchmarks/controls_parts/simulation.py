@@ -277,9 +277,7 @@ def _hour_sums(
         name: values[:, :-HOURS].reshape(strata, repeats, cycle) for name, values in sums.items()
     }
     after = {name: values[:, -HOURS:].reshape(strata, 1, HOURS) for name, values in sums.items()}
-    return ArmTotals(**before, usable=np.ones((repeats, cycle), bool)), ArmTotals(
-        **after, usable=np.ones((1, HOURS), bool)
-    )
+    return ArmTotals.of_sums(**before), ArmTotals.of_sums(**after)
 
 
 class LazyTable:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from analysis.decision.claims import ClaimEvaluation
 from analysis.decision.findings import Finding
 from analysis.metrics import metric_named
-from analysis.statistics.totals import PlainSums
+from analysis.statistics.standardisation import PlainSums
 from analysis.text.findings import finding_sentence
 from tests.decision.making import claim, spoken
 
@@ -44,7 +44,7 @@ class Compared:
     crude_post_value = property(lambda self: self.post[0] / self.post[1] if self.post[1] else None)
     baseline_value = crude_baseline_value
     post_value = crude_post_value
-    inflation = 1.0
+    overdispersion = 1.0
 
     def interval(self, level, *, scale=1.0):
         return tuple(end - (scale - 1.0) * self.baseline_value for end in self.ends)

@@ -258,7 +258,7 @@ def test_numbers_of_result_json():
         "features": ["a", "b", "c"],
         "dropped": [],
         "moved": False,
-        "movement": found.untouched.index.movement,
+        "movement": found.controls.index.movement,
         "class_movement": None,
         "share": "the same model",
         "why_none": None,

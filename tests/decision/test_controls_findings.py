@@ -70,16 +70,16 @@ def test_without_controls_and_for_metrics_of_other_things_the_plain_comparison_s
             plain.p_value(),
             plain.interval(),
         )
-    assert both.compare(Scope("f"), metric_named("total_tokens_mean"), (0, HOURS)).untouched is None
+    assert both.compare(Scope("f"), metric_named("total_tokens_mean"), (0, HOURS)).controls is None
 
 
 def test_a_control_that_is_looked_at_is_not_its_own_control():
     found = shared_day().compare(Scope("a"), MEAN, (0, HOURS))
-    assert found.untouched.index.names == ("b", "c")
+    assert found.controls.index.names == ("b", "c")
 
 
 def test_a_pattern_may_hold_its_own_controls():
-    assert shared_day().compare(Scope("*"), MEAN, (0, HOURS)).untouched.index.names == (
+    assert shared_day().compare(Scope("*"), MEAN, (0, HOURS)).controls.index.names == (
         "a",
         "b",
         "c",
@@ -102,8 +102,8 @@ def test_a_touched_control_is_named_and_left_out():
         _picked={},
     )
     found = touched.compare(Scope("f"), MEAN, (0, HOURS))
-    assert found.untouched.dropped == ("b",)
-    assert found.untouched.index.names == ("a", "c")
+    assert found.controls.dropped == ("b",)
+    assert found.controls.index.names == ("a", "c")
 
 
 def test_errors_that_rise_everywhere_are_vetoed_and_errors_of_one_feature_are_not():
@@ -112,7 +112,7 @@ def test_errors_that_rise_everywhere_are_vetoed_and_errors_of_one_feature_are_no
     assert everywhere.decided_by == "plain and proportional"
     assert everywhere.plain.p_value() < 0.01
     assert everywhere.p_value() > 0.05
-    assert everywhere.untouched.class_movement == pytest.approx(2.0, abs=0.4)
+    assert everywhere.controls.class_movement == pytest.approx(2.0, abs=0.4)
     alone = with_errors((1, 3), (1, 1)).compare(Scope("f"), rate, (0, HOURS))
     assert alone.p_value() == alone.plain.p_value() < 0.01
     more = with_errors((1, 9), (1, 3)).compare(Scope("f"), rate, (0, HOURS))
@@ -155,8 +155,8 @@ def test_a_claim_must_hold_beside_every_correction_not_only_the_strongest():
         .plain
     )
     weaker, strongest = ProportionalComparison(plain, 1.5), ProportionalComparison(plain, 0.4)
-    alone = combine_comparisons(plain, proportional=strongest, moved=True)
-    both = combine_comparisons(plain, proportional=strongest, others=(weaker,), moved=True)
+    alone = combine_comparisons(plain, corrections=(strongest,), moved=True)
+    both = combine_comparisons(plain, corrections=(strongest, weaker), moved=True)
     assert alone.p_value() < 0.05 < both.p_value()
     assert both.decided_by == "plain and proportional"
 
@@ -320,7 +320,7 @@ def test_other_controls_can_be_tried():
     both = shared_day()
     asked = (both, Scope("f"), MEAN, (0, HOURS))
     assert compare_beside(*asked, use=()).decided_by == "plain"
-    assert compare_beside(*asked, leave_out=("b",)).untouched.index.names == ("a", "c")
-    assert compare_beside(*asked, use=("b", "c")).untouched.index.names == ("b", "c")
-    assert both.compare(*asked[1:]).untouched.index.names == SHARED
+    assert compare_beside(*asked, leave_out=("b",)).controls.index.names == ("a", "c")
+    assert compare_beside(*asked, use=("b", "c")).controls.index.names == ("b", "c")
+    assert both.compare(*asked[1:]).controls.index.names == SHARED
     assert isinstance(compare_beside(*asked), ControlComparison)

@@ -12,7 +12,7 @@ from analysis.decision.claims import ClaimEvaluation
 from analysis.decision.placebo import PretendedArms, replay_placebo_deploys
 from analysis.decision.plan import plan_exploratory, plan_look
 from analysis.errors import WrongUse
-from analysis.statistics.placebo import placebo_deploys
+from analysis.statistics.placebo_deploys import placebo_deploys
 from analysis.statistics.sequential import bounds
 from analysis.window import HOUR
 from tests.decision.making import DEPLOYED_AT, ONLY, any_of, arm, arms, calls, claim, plan, week

@@ -11,7 +11,7 @@ from analysis.decision.cliffs import moved_cliffs
 from analysis.decision.findings import Finding
 from analysis.decision.power import TimeToDecision
 from analysis.decision.verdict import EXIT_CODES, MovedCliff, Verdict, decide_verdict
-from analysis.statistics.cliff import Cliff
+from analysis.statistics.latency.cliff import Cliff
 from tests.decision.given import LEVEL, Compared, finding
 from tests.decision.making import any_of, claim, spoken
 

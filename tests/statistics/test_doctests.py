@@ -1,4 +1,4 @@
-"""The worked examples of every docstring are true."""
+"""The worked example of every docstring holds."""
 
 import doctest
 import importlib
@@ -8,10 +8,12 @@ import pytest
 
 import analysis.statistics
 
-MODULES = [module.name for module in pkgutil.iter_modules(analysis.statistics.__path__)]
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(analysis.statistics.__path__, "analysis.statistics.")
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_hold(name):
-    found = doctest.testmod(importlib.import_module(f"analysis.statistics.{name}"))
-    assert found.failed == 0
+    assert doctest.testmod(importlib.import_module(name)).failed == 0

@@ -8,9 +8,8 @@ from analysis.statistics.comparison import compare
 from analysis.statistics.exact import (
     EXACT,
     RateCounts,
+    block_overdispersion,
     difference_bounds,
-    difference_variance,
-    effective_counts,
     fisher_p,
     limit_p,
     overdispersion,
@@ -18,24 +17,27 @@ from analysis.statistics.exact import (
     rate_counts,
     use_exact,
 )
-from analysis.statistics.totals import ArmTotals, standardise
+from analysis.statistics.standardisation import standardise
+from analysis.statistics.totals import ArmTotals
+
+SIDES = ("two-sided", "less", "greater")
 
 
-def spread_events(events, trials, hours, repeats=1):
+def even_rate(events, trials, hours, repeats=1):
     """A rate whose events and trials are spread over the hours as evenly as whole calls allow."""
-    cells = repeats * hours
 
-    def even(total):
-        return np.diff(np.round(np.linspace(0, total, cells + 1))).reshape(1, repeats, hours)
+    def spread(total):
+        steps = np.round(np.linspace(0, total, repeats * hours + 1))
+        return np.diff(steps).reshape(1, repeats, hours)
 
-    return ArmTotals.of_events(even(events), even(trials))
-
-
-def rate_comparison(baseline, post, hours=24, days=1):
-    return compare(spread_events(*baseline, 24, days), spread_events(*post, hours), indicator=True)
+    return ArmTotals.of_events(spread(events), spread(trials))
 
 
-# by hand
+def compare_even(baseline, post, hours=24):
+    return compare(even_rate(*baseline, 24), even_rate(*post, hours), indicator=True)
+
+
+# ---- by hand -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -52,143 +54,107 @@ def test_when_rates_are_decided_exactly(baseline_events, post_events, rate, exac
     assert use_exact(baseline_events, post_events, rate) is exact
 
 
-def test_overdispersion_by_hand():
-    """12 events of 1200 calls, all in one of six 4-hour blocks: chi2 = 60 / .99, df 5."""
-    events = np.zeros((1, 1, 24))
-    events[0, 0, :4] = 3
-    before = ArmTotals.of_events(events, np.full((1, 1, 24), 50))
-    arms = standardise(before, before)
-    assert overdispersion(arms) == pytest.approx(((12 - 2) ** 2 + 5 * 2**2) / (2 * 0.99) / 5)
+@pytest.mark.parametrize(
+    ("events", "phi"),
+    [
+        ([3] * 4 + [0] * 20, ((12 - 2) ** 2 + 5 * 2**2) / (2 * 0.99) / 5),
+        ([1] * 24, 1.0),
+        ([0] * 24, 1.0),
+    ],
+    ids=["12 events in one of six blocks", "even events", "no events"],
+)
+def test_overdispersion_of_four_hour_blocks(events, phi):
+    before = ArmTotals.of_events([[events]], np.full((1, 1, 24), 50.0))
+    assert block_overdispersion(standardise(before, before)) == pytest.approx(phi)
 
 
-def test_even_events_are_never_underdispersed():
-    before = spread_events(24, 2400, 24)
-    assert overdispersion(standardise(before, before)) == 1.0
+def test_overdispersion_of_a_single_block():
+    assert overdispersion(np.array([3.0, 0.0]), np.array([10.0, 0.0])) == 1.0
 
 
-def test_margin_shrinks_events_or_trials():
-    """(1 - d) shrinks the baseline's events; (1 + m) its trials, so that nobody counts events that were not there."""
-    assert fisher_p(RateCounts(40, 1000, 10, 1000, 1.0), scale=0.5) == pytest.approx(
-        fisher_p(RateCounts(20, 1000, 10, 1000, 1.0))
-    )
-    assert fisher_p(RateCounts(40, 1000, 10, 1000, 1.0), scale=2.0) == pytest.approx(
-        fisher_p(RateCounts(40, 500, 10, 1000, 1.0))
-    )
-
-
-def test_rounding_never_makes_evidence():
-    """9.9 v 3.1 after phi becomes 9 v 4; 3.1 v 9.9 becomes 4 v 9."""
-    assert fisher_p(RateCounts(19.8, 1000, 6.2, 1000, 2.0)) == fisher_p(
-        RateCounts(9, 500, 4, 500, 1.0)
-    )
-    assert fisher_p(RateCounts(6.2, 1000, 19.8, 1000, 2.0)) == fisher_p(
-        RateCounts(4, 500, 9, 500, 1.0)
-    )
+@pytest.mark.parametrize(
+    ("counts", "scale", "same"),
+    [
+        (RateCounts(40, 1000, 10, 1000, 1.0), 0.5, RateCounts(20, 1000, 10, 1000, 1.0)),
+        (RateCounts(40, 1000, 10, 1000, 1.0), 2.0, RateCounts(40, 500, 10, 1000, 1.0)),
+        (RateCounts(19.8, 1000, 6.2, 1000, 2.0), 1.0, RateCounts(9, 500, 4, 500, 1.0)),
+        (RateCounts(6.2, 1000, 19.8, 1000, 2.0), 1.0, RateCounts(4, 500, 9, 500, 1.0)),
+    ],
+    ids=["(1 - d): fewer events", "(1 + m): fewer trials", "9.9 v 3.1", "3.1 v 9.9"],
+)
+def test_margins_and_rounding_never_make_evidence(counts, scale, same):
+    assert fisher_p(counts, scale=scale) == pytest.approx(fisher_p(same), rel=1e-12)
 
 
 def test_one_event_of_great_weight_stays_one_event():
-    """A stratum with few post calls may weigh three times: its one event still counts as at most one."""
-    before = ArmTotals.of_events(np.array([[[0.0]], [[0.0]]]), np.array([[[900.0]], [[100.0]]]))
-    after = ArmTotals.of_events(np.array([[[1.0]], [[0.0]]]), np.array([[[30.0]], [[900.0]]]))
+    """A stratum with few post calls may weigh three times: its event counts as at most one."""
+    before = ArmTotals.of_events([[[0.0]], [[0.0]]], [[[900.0]], [[100.0]]])
+    after = ArmTotals.of_events([[[1.0]], [[0.0]]], [[[30.0]], [[900.0]]])
     counts = rate_counts(standardise(before, after))
     assert counts.post_events <= 1 + 1e-12
     assert counts.post_n <= 930
 
 
-# expansion oracle
+def test_one_stratum_keeps_its_counts():
+    counts = rate_counts(standardise(even_rate(14, 900, 24, 3), even_rate(3, 250, 24)))
+    assert (counts.baseline_events, counts.baseline_n) == (pytest.approx(14), pytest.approx(900))
+    assert (counts.post_events, counts.post_n) == (pytest.approx(3), pytest.approx(250))
 
 
-def test_fisher_equals_scipy():
+def test_the_interval_at_a_scale_asks_of_the_scaled_baseline():
+    """At half the baseline: as with a baseline that knows as much and has half the rate."""
+    low, high = difference_bounds(RateCounts(40, 2000, 5, 700, 1.3), scale=0.5)
+    base_low, base_high = rate_bounds(40, 2000, phi=1.3)
+    post_low, post_high = rate_bounds(5, 700, phi=1.3)
+    base, post = 40 / 2000, 5 / 700
+    above = np.hypot(post_high - post, 0.5 * (base - base_low))
+    below = np.hypot(post - post_low, 0.5 * (base_high - base))
+    assert (low, high) == pytest.approx((post - base / 2 - below, post - base / 2 + above))
+
+
+# ---- expansion oracle ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alternative", SIDES)
+def test_fisher_equals_scipy(alternative):
     rng = np.random.default_rng(0)
     for _ in range(60):
         n_post, n_base = rng.integers(1, 3000, 2)
-        k_post, k_base = rng.integers(0, min(n_post, 30) + 1), rng.integers(0, min(n_base, 30) + 1)
-        for alternative in ("two-sided", "less", "greater"):
-            table = [[k_post, n_post - k_post], [k_base, n_base - k_base]]
-            expected = stats.fisher_exact(table, alternative=alternative).pvalue
-            found = fisher_p(
-                RateCounts(k_base, n_base, k_post, n_post, 1.0), alternative=alternative
-            )
-            assert found == pytest.approx(expected, rel=1e-11)
+        k_post, k_base = (rng.integers(0, min(n, 30) + 1) for n in (n_post, n_base))
+        table = [[k_post, n_post - k_post], [k_base, n_base - k_base]]
+        expected = stats.fisher_exact(table, alternative=alternative).pvalue
+        counts = RateCounts(k_base, n_base, k_post, n_post, 1.0)
+        assert fisher_p(counts, alternative=alternative) == pytest.approx(expected, rel=1e-11)
 
 
-def test_limit_equals_the_binomial_test():
-    for k, n, limit in [(0, 40, 0.05), (3, 100, 0.1), (40, 40, 0.5), (17, 60, 0.2)]:
-        for alternative in ("less", "greater"):
-            expected = stats.binomtest(k, n, limit, alternative=alternative).pvalue
-            assert limit_p(k, n, limit=limit, alternative=alternative) == pytest.approx(
-                expected, rel=1e-12
-            )
+@pytest.mark.parametrize("alternative", ["less", "greater"])
+@pytest.mark.parametrize(
+    ("k", "n", "limit"), [(0, 40, 0.05), (3, 100, 0.1), (40, 40, 0.5), (17, 60, 0.2)]
+)
+def test_limit_equals_the_binomial_test(k, n, limit, alternative):
+    expected = stats.binomtest(k, n, limit, alternative=alternative).pvalue
+    found = limit_p(k, n, limit=limit, alternative=alternative)
+    assert found == pytest.approx(expected, rel=1e-12)
 
 
-def test_bounds_equal_scipy():
-    for k, n in [(0, 5), (1, 9), (9, 9), (12, 800)]:
-        expected = stats.binomtest(k, n).proportion_ci(0.95, method="exact")
-        assert rate_bounds(k, n) == (
-            pytest.approx(expected.low, abs=1e-12),
-            pytest.approx(expected.high, rel=1e-12),
-        )
+@pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 9), (9, 9), (12, 800)])
+def test_bounds_equal_scipy(k, n):
+    expected = stats.binomtest(k, n).proportion_ci(0.95, method="exact")
+    assert rate_bounds(k, n) == pytest.approx(tuple(expected), abs=1e-12)
 
 
-def test_one_stratum_keeps_its_counts():
-    before, after = spread_events(14, 900, 24, 3), spread_events(3, 250, 24)
-    arms = standardise(before, after)
-    assert effective_counts(arms.baseline_total) == (pytest.approx(14), pytest.approx(900))
-    assert effective_counts(arms.post_total) == (pytest.approx(3), pytest.approx(250))
-
-
-# laws
-
-
-def test_swapped_arms_give_the_same_p():
-    assert fisher_p(RateCounts(3, 90, 12, 70, 1.0)) == pytest.approx(
-        fisher_p(RateCounts(12, 70, 3, 90, 1.0)), rel=1e-12
-    )
-
-
-def test_overdispersion_takes_evidence_away():
-    p = [fisher_p(RateCounts(40, 1000, 5, 300, phi)) for phi in (1, 1.5, 2, 4, 8)]
-    assert p == sorted(p)
-
-
-def test_many_events_on_one_side_are_decided_at_least_as_readily():
-    """113 -> 0 timeouts, 0 -> 25 of a new class: never slower than fewer events at the same traffic."""
-    falls = [rate_comparison((k, 5000), (0, 5000)) for k in (8, 15, 19, 20, 40, 113, 500)]
-    rises = [rate_comparison((0, 5000), (k, 5000)) for k in (3, 8, 15, 19, 20, 25, 113)]
-    for found in (falls, rises):
-        assert {one.method for one in found} == {EXACT}
-        p = [one.p_value() for one in found]
-        assert p == sorted(p, reverse=True)
-    assert falls[5].p_value() < 1e-20
-    assert rises[5].p_value() < 1e-6
-
-
-def test_bound_and_limit_test_agree():
-    """The one-sided 95 % upper bound is where the test against the limit has p = .05, also for fractional counts."""
-    for k, n, phi in [(0, 60, 1.0), (2, 300, 1.0), (7, 500, 1.7)]:
-        upper = rate_bounds(k, n, phi=phi, level=0.90)[1]
-        assert limit_p(k, n, limit=upper, phi=phi, alternative="less") == pytest.approx(
-            0.05, rel=1e-6
-        )
-
-
-def missed(rates, calls, level):
-    """How often the interval of the difference lies wholly above the truth, and wholly below it: over all events that can come."""
-    ranges = [
-        np.arange(stats.binom.ppf(1e-7, n, p), stats.binom.ppf(1 - 1e-7, n, p) + 1)
-        for p, n in zip(rates, calls, strict=True)
-    ]
-    chances = [
-        stats.binom.pmf(events, n, p) for events, p, n in zip(ranges, rates, calls, strict=True)
-    ]
+def miss_rates(rates, calls, level):
+    """How often the interval lies wholly above and wholly below the truth, over all outcomes."""
+    laws = [stats.binom(n, p) for p, n in zip(rates, calls, strict=True)]
+    events = [np.arange(law.ppf(1e-7), law.ppf(1 - 1e-7) + 1) for law in laws]
     above = below = 0.0
-    for k_base, chance_base in zip(ranges[0], chances[0], strict=True):
-        for k_post, chance_post in zip(ranges[1], chances[1], strict=True):
-            low, high = difference_bounds(
-                RateCounts(k_base, calls[0], k_post, calls[1], 1.0), level=level
-            )
-            above += chance_base * chance_post * (low > rates[1] - rates[0])
-            below += chance_base * chance_post * (high < rates[1] - rates[0])
+    for k_base in events[0]:
+        for k_post in events[1]:
+            counts = RateCounts(k_base, calls[0], k_post, calls[1], 1.0)
+            low, high = difference_bounds(counts, level=level)
+            chance = laws[0].pmf(k_base) * laws[1].pmf(k_post)
+            above += chance * (low > rates[1] - rates[0])
+            below += chance * (high < rates[1] - rates[0])
     return above, below
 
 
@@ -202,63 +168,60 @@ def missed(rates, calls, level):
         ((0.018, 0.005), (789, 119)),
     ],
 )
-def test_the_interval_of_a_difference_holds_the_truth(rates, calls, level):
-    """A normal interval misses the first in .007 and the second in .013 of early looks where .0013 is meant, by too great a fall."""
-    above, below = missed(rates, calls, level)
+def test_coverage_of_the_interval_of_a_difference(rates, calls, level):
+    """A normal interval misses the first in .007 of early looks where .0013 is meant."""
+    above, below = miss_rates(rates, calls, level)
     assert above + below < 1.2 * (1 - level)
     assert below < 0.6 * (1 - level)
 
 
-def test_a_scale_asks_of_the_scaled_baseline():
-    """At half the baseline: the same as a baseline that knows as much and has half the rate."""
-    low, high = difference_bounds(RateCounts(40, 2000, 5, 700, 1.3), scale=0.5)
-    (base_low, base_high), (post_low, post_high) = (
-        rate_bounds(40, 2000, phi=1.3),
-        rate_bounds(5, 700, phi=1.3),
-    )
-    centre = 5 / 700 - 0.5 * 40 / 2000
-    assert high - centre == pytest.approx(
-        np.hypot(post_high - 5 / 700, 0.5 * (40 / 2000 - base_low)), rel=1e-12
-    )
-    assert centre - low == pytest.approx(
-        np.hypot(5 / 700 - post_low, 0.5 * (base_high - 40 / 2000)), rel=1e-12
-    )
+# ---- laws ----------------------------------------------------------------------------------------
+
+
+def test_swapped_arms_give_the_same_p():
+    there, back = RateCounts(3, 90, 12, 70, 1.0), RateCounts(12, 70, 3, 90, 1.0)
+    assert fisher_p(there) == pytest.approx(fisher_p(back), rel=1e-12)
+
+
+def test_overdispersion_takes_evidence_away():
+    p = [fisher_p(RateCounts(40, 1000, 5, 300, phi)) for phi in (1, 1.5, 2, 4, 8)]
+    assert p == sorted(p)
+
+
+@pytest.mark.parametrize("is_fall", [True, False], ids=["k -> 0", "0 -> k"])
+def test_more_events_on_one_side_are_decided_at_least_as_readily(is_fall):
+    """113 -> 0 timeouts, 0 -> 25 of a new class: never slower than fewer events."""
+    counts = (3, 8, 15, 19, 20, 40, 113, 500) if is_fall else (3, 8, 15, 19, 20, 25, 113)
+    none = (0, 5000)
+    arms = [((k, 5000), none) if is_fall else (none, (k, 5000)) for k in counts]
+    found = [compare_even(*pair) for pair in arms]
+    assert {one.method for one in found} == {EXACT}
+    p = [one.p_value() for one in found]
+    assert p == sorted(p, reverse=True)
+    assert p[-2] < (1e-20 if is_fall else 1e-6)
+
+
+@pytest.mark.parametrize(("k", "n", "phi"), [(0, 60, 1.0), (2, 300, 1.0), (7, 500, 1.7)])
+def test_bound_and_limit_test_agree(k, n, phi):
+    """At the one-sided 95 % upper bound p is .05, also for fractional counts."""
+    upper = rate_bounds(k, n, phi=phi, level=0.90)[1]
+    p = limit_p(k, n, limit=upper, phi=phi, alternative="less")
+    assert p == pytest.approx(0.05, rel=1e-6)
 
 
 def test_a_known_baseline_leaves_the_interval_of_the_post_rate():
-    low, high = difference_bounds(RateCounts(20_000_000, 1_000_000_000, 3, 231, 1.4))
-    assert (low, high) == pytest.approx(np.array(rate_bounds(3, 231, phi=1.4)) - 0.02, abs=2e-5)
+    bounds = difference_bounds(RateCounts(20_000_000, 1_000_000_000, 3, 231, 1.4))
+    assert bounds == pytest.approx(np.array(rate_bounds(3, 231, phi=1.4)) - 0.02, abs=2e-5)
 
 
-# edges
+# ---- edges ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "counts",
-    [
-        RateCounts(0, 0, 0, 0, 1.0),
-        RateCounts(3, 10, 0, 0, 1.0),
-        RateCounts(0, 9, 0, 9, 1.0),
-        RateCounts(1, 1, 1, 1, 9.0),
-    ],
+    "counts", [(0, 0, 0, 0, 1.0), (3, 10, 0, 0, 1.0), (0, 9, 0, 9, 1.0), (1, 1, 1, 1, 9.0)]
 )
 def test_nothing_to_test_gives_one(counts):
-    assert fisher_p(counts) == 1.0
-
-
-def test_zero_cells_have_a_width():
-    found = rate_comparison((0, 2000), (0, 100))
-    low, high = found.interval()
-    assert low < 0 < high
-    assert found.p_value() == 1.0
-    assert np.isfinite(difference_variance(found.counts))
-
-
-def test_all_to_none_is_decided_though_neither_arm_varies():
-    """40 of 40 timeouts before, 0 of 40 after: no variance for the t rule, so exact counts decide."""
-    found = rate_comparison((960, 960), (0, 40), hours=1)
-    assert found.method == EXACT
-    assert found.p_value() < 1e-9
+    assert fisher_p(RateCounts(*counts)) == 1.0
 
 
 def test_no_trials():
@@ -266,7 +229,21 @@ def test_no_trials():
     assert limit_p(0, 0, limit=0.1) == 1.0
 
 
-# published values
+def test_zero_cells_have_a_width():
+    found = compare_even((0, 2000), (0, 100))
+    low, high = found.interval()
+    assert low < 0 < high
+    assert (found.p_value(), np.isfinite(found.variance)) == (1.0, True)
+
+
+def test_all_to_none_is_decided_though_neither_arm_varies():
+    """All timeouts before, none after: no variance for the t test, so exact counts decide."""
+    found = compare_even((960, 960), (0, 40), hours=1)
+    assert found.method == EXACT
+    assert found.p_value() < 1e-9
+
+
+# ---- published values ----------------------------------------------------------------------------
 
 
 def test_fisher_published():
@@ -276,7 +253,7 @@ def test_fisher_published():
 
 @pytest.mark.parametrize(("n", "percent"), [(2000, 0.150), (500, 0.597)])
 def test_zero_of_n(n, percent):
-    """Clopper & Pearson 1934, one-sided 95 %: 1 - .05^(1/n); the "rule of three" of Hanley & Lippman-Hand 1983, JAMA 249."""
+    """Clopper & Pearson 1934, one-sided 95 %; Hanley & Lippman-Hand 1983, JAMA 249, 1743-1745."""
     upper = rate_bounds(0, n, level=0.90)[1]
     assert 100 * upper == pytest.approx(percent, abs=5e-4)
     assert upper == pytest.approx(1 - 0.05 ** (1 / n), rel=1e-12)

@@ -15,28 +15,27 @@ from analysis.metrics import CLASS_RATE, Metric, ProviderEffect
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.controls.adjustment import compare_adjusted
 from analysis.statistics.controls.comparison import (
-    FEWEST_CONTROLS,
     ControlComparison,
-    ControlGroup,
+    ControlMovement,
     ProportionalComparison,
     combine_comparisons,
-    screen,
 )
 from analysis.statistics.controls.index import (
     MOVED_P,
     ControlFeature,
     SlownessIndex,
-    pace_of,
     slowness_index,
-    weigh_control,
+    weight_control,
 )
 from analysis.statistics.controls.proportional import (
     TimedCalls,
     proportional_factor,
     proportional_share,
 )
-from analysis.statistics.placebo import PlaceboDeploy, placebo_deploys
-from analysis.statistics.totals import SUMS, ArmTotals, Standardised, standardise
+from analysis.statistics.controls.screening import FEWEST_CONTROLS, screen
+from analysis.statistics.placebo_deploys import PlaceboDeploy, placebo_deploys
+from analysis.statistics.standardisation import StandardisedArms, standardise
+from analysis.statistics.totals import ArmTotals
 
 if TYPE_CHECKING:
     from analysis.decision.claims import Arms
@@ -93,17 +92,16 @@ class Guard:
         target = standardise(*sides, first_hour=deploy.first_hour)
         adjusted = None if metric.kind is CLASS_RATE else compare_adjusted(plain, target, index)
         baseline = self._by_latency[0].of(scope, metric, hours) if index.moved else []
-        proportional = (
-            _at_pace(plain, kind, metric, baseline, baseline, pace_of(index, target))
-            if index.moved
-            else None
-        )
+        corrections: tuple[ProportionalComparison, ...] = ()
+        if index.moved:
+            pace = index.pace_change(target)
+            corrections = (_at_pace(plain, kind, metric, baseline, baseline, pace),)
         return combine_comparisons(
             plain,
             adjusted=adjusted,
-            proportional=proportional,
+            corrections=corrections,
             moved=index.moved,
-            untouched=ControlGroup(index, dropped),
+            controls=ControlMovement(index, dropped),
         )
 
     def choice_of(self, scope: Scope) -> ControlSelection:
@@ -141,7 +139,7 @@ class Guard:
                 feature: self._arms.totals(Scope(feature), SLOWNESS, hours) for feature in features
             }
             weighed = [
-                weigh_control(feature, *both, first_hour=first_hour)
+                weight_control(feature, *both, first_hour=first_hour)
                 for feature, both in sides.items()
             ]
             self._screened[key] = screen([control for control in weighed if control is not None])
@@ -150,7 +148,7 @@ class Guard:
     def _adjusted(
         self,
         plain: Comparison,
-        target: Standardised,
+        target: StandardisedArms,
         index: SlownessIndex,
         dropped: tuple[str, ...],
         *,
@@ -160,25 +158,22 @@ class Guard:
     ) -> ControlComparison:
         """A metric of time: the adjusted comparison decides while the untouched features stand still."""
         adjusted = compare_adjusted(plain, target, index)
-        proportional = (
-            self._at_pace(
-                plain, metric.provider_effect, scope, metric, hours, pace_of(index, target)
-            )
-            if index.moved
-            else None
-        )
+        corrections: tuple[ProportionalComparison, ...] = ()
+        if index.moved:
+            effect, pace = metric.provider_effect, index.pace_change(target)
+            corrections = (self._at_pace(plain, effect, scope, metric, hours, pace),)
         return combine_comparisons(
             plain,
             adjusted=adjusted,
-            proportional=proportional,
+            corrections=corrections,
             moved=index.moved,
-            untouched=ControlGroup(index, dropped),
+            controls=ControlMovement(index, dropped),
         )
 
     def _vetoed(
         self,
         plain: Comparison,
-        target: Standardised,
+        target: StandardisedArms,
         index: SlownessIndex,
         dropped: tuple[str, ...],
         *,
@@ -193,17 +188,14 @@ class Guard:
             corrections.append(ProportionalComparison(plain, factor))
         if kind and index.moved:
             corrections.append(
-                self._at_pace(plain, kind, scope, metric, hours, pace_of(index, target))
+                self._at_pace(plain, kind, scope, metric, hours, index.pace_change(target))
             )
         corrections.sort(key=lambda one: -abs(np.log(one.factor)))
-        untouched = ControlGroup(index, dropped, None if factor is None else factor - 1.0)
-        strongest, others = (corrections[0], tuple(corrections[1:])) if corrections else (None, ())
         return combine_comparisons(
             plain,
-            proportional=strongest,
-            others=others,
-            moved=strongest is not None,
-            untouched=untouched,
+            corrections=tuple(corrections),
+            moved=bool(corrections),
+            controls=ControlMovement(index, dropped, None if factor is None else factor - 1.0),
         )
 
     def _class_factor(
@@ -298,7 +290,4 @@ def _pretend(index: SlownessIndex, deploy: PlaceboDeploy) -> SlownessIndex:
 
 def _stacked(arms: Sequence[ArmTotals]) -> ArmTotals:
     """All strata of several features, side by side."""
-    return ArmTotals(
-        **{name: np.concatenate([getattr(arm, name) for arm in arms]) for name in SUMS},
-        usable=arms[0].usable,
-    )
+    return ArmTotals(np.concatenate([arm.stacked for arm in arms], axis=1), arms[0].usable)

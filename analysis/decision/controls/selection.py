@@ -14,7 +14,7 @@ from analysis.counting.arm import Arm
 from analysis.counting.scope import Cycle, Scope, usable_hours
 from analysis.errors import WrongUse
 from analysis.leaks import quote
-from analysis.statistics.controls.comparison import FEWEST_CONTROLS
+from analysis.statistics.controls.screening import FEWEST_CONTROLS
 
 if TYPE_CHECKING:
     from analysis.config import Claim, Settings

@@ -12,9 +12,10 @@ from analysis.counting.scope import Scope
 from analysis.metrics import Metric
 from analysis.statistics.comparison import compare
 from analysis.statistics.controls.comparison import ControlComparison
-from analysis.statistics.controls.index import SlownessIndex, matched_slowness
-from analysis.statistics.placebo import Replay, replay
-from analysis.statistics.totals import Bools, Floats, HourSums, Standardised, standardise
+from analysis.statistics.controls.index import SlownessIndex
+from analysis.statistics.placebo_deploys import Replay, replay
+from analysis.statistics.standardisation import StandardisedArms, standardise
+from analysis.statistics.totals import Bools, CallSums, Floats
 
 if TYPE_CHECKING:
     from analysis.decision.claims import Arms, ClaimEvaluation
@@ -45,9 +46,9 @@ class SlownessSeries:
 def slowness_series(evaluation: ClaimEvaluation) -> SlownessSeries | None:
     """The three lines of a claim's figure; None where there are no controls."""
     found, arms, hours = evaluation.decisive, evaluation.arms, evaluation.hours
-    if not isinstance(found, ControlComparison) or found.untouched is None:
+    if not isinstance(found, ControlComparison) or found.controls is None:
         return None
-    index, slope = found.untouched.index, found.adjusted.slope.value if found.adjusted else 0.0
+    index, slope = found.controls.index, found.adjusted.slope.value if found.adjusted else 0.0
     target = standardise(
         *arms.totals(evaluation.scope, evaluation.metric, hours),
         first_hour=hours[0] % arms.cycle.hours,
@@ -57,7 +58,7 @@ def slowness_series(evaluation: ClaimEvaluation) -> SlownessSeries | None:
         hours=np.concatenate((np.arange(-arms.cycle.span, 0), np.arange(*hours))),
         untouched=slowness,
         target=values,
-        adjusted=values - slope * (slowness - matched_slowness(index, target)[0]),
+        adjusted=values - slope * (slowness - index.matched(target)[0]),
         names=index.names,
         slope=slope,
     )
@@ -107,18 +108,18 @@ def _replay_index(index: SlownessIndex, *, hours: int, alpha: float) -> Replay:
     return replay(index.together.baseline, hours=hours, alarm=alarm)
 
 
-def _relative(target: Standardised) -> Floats:
+def _relative(target: StandardisedArms) -> Floats:
     """y / n over the baseline's ratio, minus 1, hour by hour through both arms."""
     ratio = float(target.baseline.y.sum()) / float(target.baseline.n.sum())
     before = _per_call(target.baseline, target.baseline_usable).ravel()
     return np.concatenate((before, _per_call(target.post, target.post_usable))) / ratio - 1.0
 
 
-def _per_call(sums: HourSums, usable: Bools) -> Floats:
+def _per_call(sums: CallSums, usable: Bools) -> Floats:
     known = usable & (sums.n > 0)
     return np.where(known, sums.y / np.where(known, sums.n, 1.0), np.nan)
 
 
-def _known(index: SlownessIndex, target: Standardised) -> Floats:
+def _known(index: SlownessIndex, target: StandardisedArms) -> Floats:
     """The index over the baseline; nan in hours left out."""
     return np.where(target.baseline_usable, index.baseline, np.nan).ravel()

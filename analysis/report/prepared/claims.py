@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.counting.scope import Scope
 from analysis.formatting import level
 from analysis.metrics import known_metrics, outcome_codes
-from analysis.report.prepared.latency import LEVEL, inflation_of
+from analysis.report.prepared.latency import LEVEL, overdispersion_of
 from analysis.report.prepared.values import (
     Forest,
     ForestRow,
@@ -100,7 +100,7 @@ def prepare_outcome_mix(look: Look, scope: Scope) -> OutcomeMix:
     rows = [(names.get(code, "other"), [code]) for code in shown] + (
         [("all others", rest)] if rest else []
     )
-    phi = inflation_of(look, scope, "error_rate")
+    phi = overdispersion_of(look, scope, "error_rate")
     shares = [
         tuple(
             _share_within(sum(counts.get(code, 0) for code in codes), n, phi) for _, codes in rows

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.counting.scope import Scope
-from analysis.decision.whatif import inflation_at
+from analysis.decision.whatif import overdispersion_at
 from analysis.formatting import milliseconds
 from analysis.metrics import metric_named
 from analysis.report.prepared.values import (
@@ -23,8 +23,8 @@ from analysis.report.prepared.values import (
     ShiftPoint,
     Steps,
 )
-from analysis.statistics.distribution import ecdf, latency_sample, shift_function
-from analysis.statistics.survival import SurvivalCurve, kaplan_meier, survival_at
+from analysis.statistics.latency.distribution import ecdf, latency_sample, shift_function
+from analysis.statistics.latency.survival import SurvivalCurve, kaplan_meier, survival_at
 
 if TYPE_CHECKING:
     from analysis.counting.arm import Arm
@@ -48,10 +48,10 @@ def prepare_latency_curves(look: Look, scope: Scope) -> LatencyCurves:
 
 def prepare_answer_curves(look: Look, scope: Scope) -> AnswerCurves:
     """Kaplan-Meier curves of time to answer, with bands as wide as the hours vary."""
-    inflation = inflation_of(look, scope)
+    overdispersion = overdispersion_of(look, scope)
     return AnswerCurves(
-        _answered(look.baseline, scope, inflation),
-        _answered(look.post, scope, inflation),
+        _answered(look.baseline, scope, overdispersion),
+        _answered(look.post, scope, overdispersion),
         caps_of(look, scope),
     )
 
@@ -76,13 +76,13 @@ def prepare_cliff(look: Look, scope: Scope) -> CliffBars:
 def prepare_shift(look: Look, scope: Scope) -> Shift:
     """How each quantile of time to answer moved; failed calls count as slower than all, so that a cap hides no quantile."""
     baseline, post = timed_calls(look.baseline, scope), timed_calls(look.post, scope)
-    inflation = inflation_of(look, scope)
+    overdispersion = overdispersion_of(look, scope)
     shifts = shift_function(
         _with_failed_last(baseline),
         _with_failed_last(post),
         level=LEVEL,
-        baseline_inflation=inflation,
-        post_inflation=inflation,
+        baseline_overdispersion=overdispersion,
+        post_overdispersion=overdispersion,
     )
     limit = _NEVER_MS / 1000
     points = []
@@ -115,10 +115,10 @@ def prepare_cap_curve(look: Look, scope: Scope) -> CapCurve | None:
     )
     caps = np.geomspace(max(first, 1.0), max(own_cap_ms, first * 1.01), CAP_STEPS)
     few = caps[:: CAP_STEPS // 6]  # how much the hours vary changes slowly along the curve
-    spread = np.interp(caps, few, [inflation_beyond(look, scope, cap) for cap in few])
+    spread = np.interp(caps, few, [overdispersion_beyond(look, scope, cap) for cap in few])
     found = [
-        survival_at(curve, cap, level=LEVEL, inflation=inflation)
-        for cap, inflation in zip(caps, spread, strict=True)
+        survival_at(curve, cap, level=LEVEL, overdispersion=overdispersion)
+        for cap, overdispersion in zip(caps, spread, strict=True)
     ]
     share = np.array(
         [
@@ -128,7 +128,9 @@ def prepare_cap_curve(look: Look, scope: Scope) -> CapCurve | None:
     )
     knobs = knobs_of(look, scope)
     answers = [
-        survival_at(curve, knob.at, level=LEVEL, inflation=inflation_beyond(look, scope, knob.at))
+        survival_at(
+            curve, knob.at, level=LEVEL, overdispersion=overdispersion_beyond(look, scope, knob.at)
+        )
         for knob in knobs
     ]
     at_knobs = tuple(
@@ -186,16 +188,16 @@ def timed_calls(arm: Arm, scope: Scope) -> pd.DataFrame:
     return rows.assign(answered=answered, failed=rows["calls"] - answered)
 
 
-def inflation_of(look: Look, scope: Scope, metric: str = "latency_mean") -> float:
+def overdispersion_of(look: Look, scope: Scope, metric: str = "latency_mean") -> float:
     """How much more the hours vary than independent calls would; at least 1."""
-    return float(look.arms.compare(scope, metric_named(metric), look.plan.hours).inflation)
+    return float(look.arms.compare(scope, metric_named(metric), look.plan.hours).overdispersion)
 
 
-def inflation_beyond(look: Look, scope: Scope, cap_ms: float) -> float:
+def overdispersion_beyond(look: Look, scope: Scope, cap_ms: float) -> float:
     """How much more the hours vary in their share of calls beyond a cap, as `what_if` takes it."""
     if scope.feature is None or scope.is_pattern:
-        return inflation_of(look, scope)
-    return inflation_at(look.arms, scope.feature, cap_ms)
+        return overdispersion_of(look, scope)
+    return overdispersion_at(look.arms, scope.feature, cap_ms)
 
 
 def thin(x: Floats, y: Floats, most: int = MOST_STEPS) -> tuple[Floats, Floats]:
@@ -214,11 +216,14 @@ def _ended(arm: Arm, scope: Scope) -> Steps:
     return Steps(*thin(sample.latency_ms, ecdf(sample)), sample.n_calls)
 
 
-def _answered(arm: Arm, scope: Scope, inflation: float) -> AnswerCurve:
+def _answered(arm: Arm, scope: Scope, overdispersion: float) -> AnswerCurve:
     curve = survival_of(arm, scope)
     steps = Steps(*thin(curve.time_ms, curve.survival), curve.n_calls)
     band_x = thin(curve.time_ms, curve.survival, BAND_STEPS)[0]
-    band = [survival_at(curve, time_ms, level=LEVEL, inflation=inflation) for time_ms in band_x]
+    band = [
+        survival_at(curve, time_ms, level=LEVEL, overdispersion=overdispersion)
+        for time_ms in band_x
+    ]
     low, high = (
         np.array([getattr(point, end) for point in band], dtype=float) for end in ("low", "high")
     )

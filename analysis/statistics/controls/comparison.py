@@ -1,40 +1,27 @@
-"""Do not blame the deploy for the provider's day: three comparisons of one metric, and the one rule that settles them.
-
-Read `settle` first. `combine_comparisons` puts the three together, `screen` throws out controls that do not move with the others.
-"""
+"""Three comparisons of one metric, so that the deploy is not blamed for the provider's day."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass
 
-import numpy as np
-
-from analysis.statistics.comparison import Comparison
-from analysis.statistics.controls.adjustment import AdjustedComparison, compare_adjusted
-from analysis.statistics.controls.index import (
-    ControlFeature,
-    SlownessIndex,
-    pace_of,
-    slowness_index,
-)
-from analysis.statistics.exact import Alternative
-
-ODD_P = 0.01
-MOST_DROPPED = 2
-FEWEST_CONTROLS = 2
+from analysis.statistics.comparison import ComparedArms, Comparison
+from analysis.statistics.controls.adjustment import AdjustedComparison
+from analysis.statistics.controls.index import SlownessIndex
+from analysis.statistics.exact import Alternative, RateCounts
 
 
 @dataclass(frozen=True, eq=False)
 class ProportionalComparison:
-    """The plain comparison with a baseline that had the provider's new pace in full (slope 1).
+    """The plain comparison with a baseline at the provider's new pace (slope 1).
 
     Attributes
     ----------
     plain : Comparison
-    factor : what the metric of the baseline is multiplied by when its times are multiplied by the controls' movement.
-    from_zero : what it becomes where it was 0, in the metric's unit.
+    factor : float
+        What the baseline's metric is multiplied by when its times are multiplied by the controls'
+        movement. See `proportional.proportional_factor`.
+    from_zero : float
+        What the metric becomes where it was 0, in its unit.
     """
 
     plain: Comparison
@@ -43,8 +30,15 @@ class ProportionalComparison:
 
     @property
     def difference(self) -> float | None:
-        """Post minus the corrected baseline."""
-        return None if self.plain.difference is None else self.distance(scale=1.0)
+        """Post value minus the corrected baseline."""
+        return None if self.plain.difference is None else self.distance()
+
+    def distance(self, *, scale: float = 1.0, limit: float | None = None) -> float:
+        """Post value minus scale * the corrected baseline, or minus the corrected limit."""
+        if limit is not None:
+            return self.plain.distance(limit=limit * self.factor)
+        corrected = (self.plain.baseline_value or 0.0) * self.factor or self.from_zero
+        return self.plain.distance(limit=scale * corrected)
 
     def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
         """p of "post equals scale * the corrected baseline"."""
@@ -67,24 +61,20 @@ class ProportionalComparison:
         low, high = self.plain.post_interval(level)
         return low / self.factor, high / self.factor
 
-    def distance(self, *, scale: float, limit: float | None = None) -> float:
-        """Post value minus what it is held against."""
-        if limit is not None:
-            return self.plain.post_value - limit * self.factor
-        return self.plain.post_value - scale * (
-            self.plain.baseline_value * self.factor or self.from_zero
-        )
-
 
 @dataclass(frozen=True, eq=False)
-class ControlGroup:
-    """The untouched features behind the guard.
+class ControlMovement:
+    """What the control features did beside a comparison.
 
     Attributes
     ----------
-    index : SlownessIndex; who they are and how their pace moved.
-    dropped : those that `screen` threw out.
-    class_movement : of an error class, by how much the same class moved in them, as a share; None where it did not.
+    index : SlownessIndex
+        Who they are and how their pace moved.
+    dropped : tuple of str
+        Those that `screening.screen` threw out.
+    class_movement : float or None
+        Of an error class: by how much the same class moved in them, as a share; None where it did
+        not.
     """
 
     index: SlownessIndex
@@ -93,204 +83,155 @@ class ControlGroup:
 
 
 @dataclass(frozen=True, eq=False)
-class ControlComparison(Comparison):
-    """Three comparisons of one metric that answer as one. The inherited fields are those of the leading comparison.
+class ControlComparison(ComparedArms):
+    """Three comparisons of one metric that answer as one.
+
+    The controls did not move: the adjusted comparison decides, or the plain one where nothing was
+    adjusted. They moved: a claim must hold in every comparison there is, at the same level, so p is
+    the largest and the interval goes from the lowest to the highest end. A fixed limit applies to
+    the calls as they came, so there the plain comparison is always asked.
 
     Attributes
     ----------
-    plain : Comparison; post against baseline, whatever the provider did.
-    adjusted : AdjustedComparison or None; what goes with the untouched features taken out. None without controls, for exact counts, for error
-        classes.
-    proportional : ProportionalComparison or None; the whole movement of the untouched features taken out. Not needed where they did not move.
-    others : weaker corrections that a claim must hold beside too: an error class where both the pace and the class itself moved.
-    moved : whether the untouched features moved themselves, so that all of them are asked.
-    untouched : ControlGroup or None, where there are no controls.
+    plain : Comparison
+        Post against baseline, whatever the provider did.
+    adjusted : AdjustedComparison or None
+        What goes with the control features taken out. None without controls, for exact counts and
+        for error classes.
+    corrections : tuple of ProportionalComparison
+        The whole movement of the control features taken out, the strongest first; two where both
+        the pace and the same error class moved. Not needed where they did not move.
+    moved : bool
+        Whether the control features moved themselves.
+    controls : ControlMovement or None
+        None where there are no controls.
     """
 
     plain: Comparison
     adjusted: AdjustedComparison | None
-    proportional: ProportionalComparison | None
+    corrections: tuple[ProportionalComparison, ...]
     moved: bool
-    untouched: ControlGroup | None
-    others: tuple[ProportionalComparison, ...] = ()
+    controls: ControlMovement | None
 
-    def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
-        """p of "post equals scale * baseline", settled."""
-        return settle(self, scale=scale, alternative=alternative).p_value
+    @property
+    def leading(self) -> Comparison:
+        """The one whose values are shown: the adjusted comparison, else the plain one."""
+        return self.adjusted.comparison if self.adjusted else self.plain
 
-    def p_value_against(self, limit: float, *, alternative: Alternative = "two-sided") -> float:
-        """p of "post equals limit", settled."""
-        return settle(self, limit=limit, alternative=alternative).p_value
-
-    def interval(self, level: float = 0.95, *, scale: float = 1.0) -> tuple[float, float]:
-        """Interval of post - scale * baseline: all that one of the comparisons asked does not exclude."""
-        return settle(self, scale=scale).interval(level)
-
-    def post_interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Interval of the post value, settled."""
-        return settle(self).post_interval(level)
+    @property
+    def proportional(self) -> ProportionalComparison | None:
+        """The strongest correction, if there is one."""
+        return self.corrections[0] if self.corrections else None
 
     @property
     def decided_by(self) -> str:
-        """Which comparisons are asked: "plain", "adjusted", "plain, adjusted and proportional" or "plain and proportional"."""
-        return settle(self).decided_by
-
-    @cached_property
-    def signs_differ(self) -> bool:
-        """Whether the comparisons asked point to different sides."""
-        return settle(self).signs_differ
-
-
-@dataclass(frozen=True)
-class Settled:
-    """The answer to one question (scale or limit, alternative): every comparison that was asked must hold.
-
-    Attributes
-    ----------
-    asked : the comparisons, by name.
-    scale, limit, alternative : the question.
-    """
-
-    asked: tuple[tuple[str, Comparison | ProportionalComparison], ...]
-    scale: float
-    limit: float | None
-    alternative: Alternative
-
-    @property
-    def decided_by(self) -> str:
-        """The names of those asked, in words."""
-        *first, last = dict.fromkeys(name for name, _ in self.asked)
+        """The comparisons that are asked, e.g. "adjusted" or "plain, adjusted and proportional"."""
+        names = ["plain"] * (self.moved or not self.adjusted) + ["adjusted"] * bool(self.adjusted)
+        names += ["proportional"] * bool(self.moved and self.corrections)
+        *first, last = names
         return f"{', '.join(first)} and {last}" if first else last
 
     @property
-    def signs_differ(self) -> bool:
-        """Whether they lie on different sides of what they are held against."""
-        signs = {
-            np.sign(self._distance(comparison))
-            for _, comparison in self.asked
-            if comparison.difference is not None
-        }
-        return {-1.0, 1.0} <= signs
+    def baseline_value(self) -> float | None:
+        """See `Comparison`; of the leading one, like all that follow."""
+        return self.leading.baseline_value
 
     @property
-    def p_value(self) -> float:
-        """The largest of them; two-sided 1 when their signs differ."""
-        if self.alternative == "two-sided" and self.signs_differ:
+    def post_value(self) -> float | None:
+        """Of the leading comparison."""
+        return self.leading.post_value
+
+    @property
+    def difference(self) -> float | None:
+        """Of the leading comparison."""
+        return self.leading.difference
+
+    @property
+    def ratio(self) -> float | None:
+        """Of the leading comparison."""
+        return self.leading.ratio
+
+    @property
+    def method(self) -> str:
+        """Of the leading comparison."""
+        return self.leading.method
+
+    @property
+    def variance(self) -> float:
+        """Of the leading comparison."""
+        return self.leading.variance
+
+    @property
+    def df(self) -> float:
+        """Of the leading comparison."""
+        return self.leading.df
+
+    @property
+    def counts(self) -> RateCounts | None:
+        """Of the leading comparison."""
+        return self.leading.counts
+
+    @property
+    def overdispersion(self) -> float:
+        """Of the leading comparison."""
+        return self.leading.overdispersion
+
+    def variance_parts(self) -> tuple[float, float]:
+        """Of the leading comparison."""
+        return self.leading.variance_parts()
+
+    def distance(self, *, scale: float = 1.0, limit: float | None = None) -> float:
+        """Of the leading comparison."""
+        return self.leading.distance(scale=scale, limit=limit)
+
+    def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
+        """p of "post equals scale * baseline": the largest; two-sided 1 if signs differ."""
+        asked = self._asked()
+        if alternative == "two-sided" and _signs_differ(
+            [one.distance(scale=scale) for one in asked]
+        ):
             return 1.0
-        if self.limit is None:
-            return max(
-                comparison.p_value(scale=self.scale, alternative=self.alternative)
-                for _, comparison in self.asked
-            )
-        return max(
-            comparison.p_value_against(self.limit, alternative=self.alternative)
-            for _, comparison in self.asked
-        )
+        return max(one.p_value(scale=scale, alternative=alternative) for one in asked)
 
-    def interval(self, level: float) -> tuple[float, float]:
-        """From the lowest to the highest end of theirs: it excludes what all of them exclude on the same side."""
-        lows, highs = zip(
-            *(comparison.interval(level, scale=self.scale) for _, comparison in self.asked),
-            strict=True,
-        )
-        return min(lows), max(highs)
+    def p_value_against(self, limit: float, *, alternative: Alternative = "two-sided") -> float:
+        """p of "post equals limit": the largest; two-sided 1 if signs differ."""
+        asked = self._asked(against_limit=True)
+        if alternative == "two-sided" and _signs_differ(
+            [one.distance(limit=limit) for one in asked]
+        ):
+            return 1.0
+        return max(one.p_value_against(limit, alternative=alternative) for one in asked)
 
-    def post_interval(self, level: float) -> tuple[float, float]:
-        """The same for the post value alone."""
-        lows, highs = zip(
-            *(comparison.post_interval(level) for _, comparison in self.asked), strict=True
-        )
-        return min(lows), max(highs)
+    def interval(self, level: float = 0.95, *, scale: float = 1.0) -> tuple[float, float]:
+        """Interval of post - scale * baseline: all that one of those asked does not exclude."""
+        return _union([one.interval(level, scale=scale) for one in self._asked()])
 
-    def _distance(self, comparison: Comparison | ProportionalComparison) -> float:
-        if isinstance(comparison, ProportionalComparison):
-            return comparison.distance(scale=self.scale, limit=self.limit)
-        return comparison.post_value - (
-            self.scale * comparison.baseline_value if self.limit is None else self.limit
-        )
+    def post_interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Interval of the post value: all that one of those asked does not exclude."""
+        return _union([one.post_interval(level) for one in self._asked()])
 
-
-def settle(
-    three: ControlComparison,
-    *,
-    scale: float = 1.0,
-    limit: float | None = None,
-    alternative: Alternative = "two-sided",
-) -> Settled:
-    """Which comparisons a claim must hold in.
-
-    The untouched features did not move: the adjusted one decides, and the plain one where nothing was adjusted. They moved:
-    every one that there is, at the same level. A fixed limit is held against the calls as they came, so there the plain
-    one is always asked.
-
-    Parameters
-    ----------
-    three : what `combine_comparisons` put together
-    scale : of the baseline in the claim's null; not used with `limit`
-    limit : fixed number of the claim's null, in the metric's unit
-    alternative : "less": post is lower
-    """
-    adjusted = three.adjusted.comparison if three.adjusted else None
-    there = [("plain", three.plain), ("adjusted", adjusted), ("proportional", three.proportional)]
-    there = [(name, comparison) for name, comparison in there if comparison is not None]
-    there += [("proportional", other) for other in three.others]
-    still = {"adjusted" if adjusted else "plain", *(("plain",) if limit is not None else ())}
-    asked = there if three.moved else [pair for pair in there if pair[0] in still]
-    return Settled(tuple(asked), scale, limit, alternative)
+    def _asked(self, *, against_limit: bool = False) -> list[Comparison | ProportionalComparison]:
+        adjusted = [self.adjusted.comparison] if self.adjusted else []
+        plain = [self.plain] if self.moved or against_limit or not adjusted else []
+        return [*plain, *adjusted, *(self.corrections if self.moved else ())]
 
 
 def combine_comparisons(
     plain: Comparison,
     *,
     adjusted: AdjustedComparison | None = None,
-    proportional: ProportionalComparison | None = None,
+    corrections: tuple[ProportionalComparison, ...] = (),
     moved: bool = False,
-    untouched: ControlGroup | None = None,
-    others: tuple[ProportionalComparison, ...] = (),
+    controls: ControlMovement | None = None,
 ) -> ControlComparison:
-    """The three comparisons as one value. With only `plain` it answers as `plain` does: there are no controls."""
-    leading = adjusted.comparison if adjusted else plain
-    shown = {field.name: getattr(leading, field.name) for field in fields(Comparison)}
-    return ControlComparison(
-        **shown,
-        plain=plain,
-        adjusted=adjusted,
-        proportional=proportional,
-        moved=moved,
-        untouched=untouched,
-        others=others,
-    )
+    """The comparisons as one; without controls it answers as `plain` does."""
+    return ControlComparison(plain.arms, plain, adjusted, corrections, moved, controls)
 
 
-def screen(
-    controls: Sequence[ControlFeature],
-) -> tuple[tuple[ControlFeature, ...], tuple[str, ...]]:
-    """Controls that move with the others, and the names of those thrown out: the deploy, or something else, touched them.
-
-    Each is judged against the others as a target is. The smallest p below .01 goes, then the rest is judged again; at most two go,
-    and at least two stay.
-    """
-    kept, dropped = list(controls), []
-    while len(kept) > FEWEST_CONTROLS and len(dropped) < MOST_DROPPED:
-        moved = slowness_index(kept).moved
-        p_values = [
-            _oddness(control, [other for other in kept if other is not control], moved=moved)
-            for control in kept
-        ]
-        oddest = int(np.argmin(p_values))
-        if p_values[oddest] >= ODD_P:
-            break
-        dropped.append(kept.pop(oddest).name)
-    return tuple(kept), tuple(dropped)
+def _signs_differ(distances: list[float]) -> bool:
+    return min(distances) < 0 < max(distances)
 
 
-def _oddness(control: ControlFeature, others: Sequence[ControlFeature], *, moved: bool) -> float:
-    """p of "this control did what the others did"."""
-    index = slowness_index(others)
-    adjusted = compare_adjusted(control.plain, control.arms, index)
-    proportional = (
-        ProportionalComparison(control.plain, 1.0 + pace_of(index, control.arms)) if moved else None
-    )
-    return combine_comparisons(
-        control.plain, adjusted=adjusted, proportional=proportional, moved=moved
-    ).p_value()
+def _union(intervals: list[tuple[float, float]]) -> tuple[float, float]:
+    lows, highs = zip(*intervals, strict=True)
+    return min(lows), max(highs)

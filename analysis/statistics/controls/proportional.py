@@ -1,4 +1,7 @@
-"""The full proportional correction: a metric of the same calls, had every time to answer been so many times longer."""
+"""The full proportional correction: the same calls, had every time to answer been longer.
+
+One factor moves all times; what a cap cuts off, and what that does to each metric, follows.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,14 @@ class TimedCalls:
 
     Attributes
     ----------
-    low_ms, width_ms : float64 (bins,); times from `low_ms` up, spread evenly over `width_ms`.
-    succeeded, timed_out, failed : float64 (bins,); calls that were answered, that were cut off, and that failed in another way.
-    cap_ms : where calls are cut off, ms; inf where nothing is known to cut them.
-    limit_ms : tau of a restricted mean, or the threshold of "slower than", ms; nan when neither is asked.
+    low_ms, width_ms : float64 (bins,)
+        Times from `low_ms` up, spread evenly over `width_ms`.
+    succeeded, timed_out, failed : float64 (bins,)
+        Calls that were answered, that were cut off, and that failed in another way.
+    cap_ms : float
+        Where calls are cut off, ms; inf where no cap is known.
+    limit_ms : float
+        tau of a restricted mean, or the threshold of "slower than", ms; nan for any other metric.
     """
 
     low_ms: Floats
@@ -42,30 +49,35 @@ def proportional_factor(
     *,
     movement: float,
 ) -> float:
-    """What the baseline's metric is multiplied by when the provider's pace moved by `movement` (0.25: a quarter more time).
+    """What the baseline's metric is multiplied by when the provider's pace moved by `movement`.
 
-    Slower: the baseline's times are multiplied and cut at its caps. Faster: how long a cut-off call would have taken is not
-    known, so the post calls are slowed down to the old pace instead, and the inverse is taken. Events are counted half an
-    event high in both, so that no factor is 0 or infinite.
+    Slower: the baseline's times are multiplied and cut at its caps. Faster: how long a cut-off call
+    would have taken is not known, so the post calls are slowed down to the old pace instead, and
+    the inverse is taken. Events are counted half an event high in both, so that no factor is 0 or
+    infinite.
 
     Parameters
     ----------
-    kind : what is counted of each call
-    baseline, post : calls by latency, one for each feature with its own cap and limit
-    movement : of the slowness index, share
+    kind : str
+        What is counted of each call.
+    baseline, post : sequence of TimedCalls
+        One for each feature, with its own cap and limit.
+    movement : float
+        Of the slowness index, as a share: 0.25 is a quarter more time.
 
     Examples
     --------
-    Half of the calls take 4 s, half 9 s, nothing is cut below 10 s: a quarter slower, the slow ones time out.
+    Half of the calls take 4 s, half 9 s, none is cut below 10 s: a quarter slower, the slow ones
+    time out.
 
     >>> def calls(cap_ms):
-    ...     none = np.zeros(2)
-    ...     return TimedCalls(np.array([4000.0, 9000.0]), none, np.array([50.0, 50.0]), none, none, cap_ms=cap_ms)
+    ...     none, half = np.zeros(2), np.array([50.0, 50.0])
+    ...     return TimedCalls(np.array([4000.0, 9000.0]), none, half, none, none, cap_ms=cap_ms)
     >>> proportional_factor("time", [calls(np.inf)], [], movement=0.25)
     1.25
-    >>> float(round(proportional_factor("time", [calls(10_000.0)], [], movement=0.25), 4))
+    >>> round(proportional_factor("time", [calls(10_000.0)], [], movement=0.25), 4)
     1.1538
-    >>> float(proportional_factor("timeouts", [calls(10_000.0)], [], movement=0.25))
+    >>> proportional_factor("timeouts", [calls(10_000.0)], [], movement=0.25)
     101.0
     """
     pace = max(FASTEST, 1.0 + movement)
@@ -77,19 +89,17 @@ def proportional_factor(
 def proportional_share(
     kind: ProviderEffect, baseline: Sequence[TimedCalls], *, movement: float
 ) -> float:
-    """The share of calls that the events of `kind` become at the new pace; for a baseline that had none."""
-    n = sum(_every(calls).sum() for calls in baseline)
-    y = sum(float(np.sum(_COUNTED[kind](calls, max(1.0, 1.0 + movement)))) for calls in baseline)
+    """Share of calls that are events of `kind` at the new pace; for a baseline that had none."""
+    n = float(sum(_all_calls(calls).sum() for calls in baseline))
+    y = float(sum(_COUNTED[kind](calls, max(1.0, 1.0 + movement)).sum() for calls in baseline))
     return y / n if n > 0 else 0.0
 
 
 def _value(kind: ProviderEffect, groups: Sequence[TimedCalls], pace: float) -> float:
     """sum(y) / sum(n) at that pace; 1 without calls."""
-    y = sum(float(np.sum(_COUNTED[kind](calls, pace))) for calls in groups)
-    n = sum(
-        float(np.sum(_answered(calls, pace) if kind == "time per success" else _every(calls)))
-        for calls in groups
-    )
+    y = float(sum(_COUNTED[kind](calls, pace).sum() for calls in groups))
+    counted = _answered if kind == "time per success" else _all_calls
+    n = float(sum(counted(calls, pace).sum() for calls in groups))
     if n <= 0:
         return 1.0
     if kind in _EVENTS:
@@ -97,7 +107,7 @@ def _value(kind: ProviderEffect, groups: Sequence[TimedCalls], pace: float) -> f
     return y / n if y > 0 else 1.0
 
 
-def _every(calls: TimedCalls) -> Floats:
+def _all_calls(calls: TimedCalls, pace: float = 1.0) -> Floats:
     return calls.succeeded + calls.timed_out + calls.failed
 
 
@@ -120,7 +130,7 @@ def _failures(calls: TimedCalls, pace: float) -> Floats:
 
 
 def _time(calls: TimedCalls, pace: float) -> Floats:
-    """Answers and other failures take longer, at most to the cap (or as long as they took); what was cut off stays."""
+    """Answers and other failures take longer, at most to the cap; what was cut off stays."""
     middle = calls.low_ms + calls.width_ms / 2
     longer = np.maximum(middle, np.minimum(middle * pace, calls.cap_ms))
     return longer * (calls.succeeded + calls.failed) + middle * calls.timed_out

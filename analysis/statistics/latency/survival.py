@@ -1,4 +1,4 @@
-"""Time to answer when failures were cut off: Kaplan-Meier from counts, and what another cap would do."""
+"""Time to answer when failures were cut off (Kaplan-Meier), and what another cap would do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from analysis.statistics.totals import Floats
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval; all None when the data cannot say it ("not identifiable")."""
+    """A number with its interval, in its own unit; all None when it is not identifiable."""
 
     value: float | None
     low: float | None
@@ -32,13 +32,13 @@ class SurvivalCurve:
     time_ms : float64
         Latencies at which a call was answered or cut off.
     at_risk, answered, failed : float64
-        Calls that lasted at least that long; those answered then; those cut off then (censored, after the answered
-        ones).
+        Calls that lasted at least that long; those answered then; those cut off then (censored,
+        after the answered ones).
     survival : float64
         S(t): share of calls not answered by time t, just after it.
     hazard_variance : float64
-        d / (n (n - d)), Greenwood's terms; 0 at the point where the last call at risk was answered (S is 0 from there
-        on).
+        d / (n (n - d)), Greenwood's terms; 0 where the last call at risk was answered (S is 0 from
+        there on).
     """
 
     time_ms: Floats
@@ -60,17 +60,19 @@ class SurvivalCurve:
 
     @property
     def known_until_ms(self) -> float:
-        """Where the curve ends: the longest latency, or inf when every call had been answered by then."""
+        """Where the curve ends: the longest latency; inf when every call was answered by then."""
         return np.inf if self.time_ms.size and self.survival[-1] == 0 else self.longest_ms
 
 
 def kaplan_meier(latency_ms: Floats, answered: Floats, failed: Floats) -> SurvivalCurve:
-    """Kaplan-Meier curve from counts: how long until a call is answered, failures censored where they were cut off.
+    """How long until a call is answered, from counts; failures are censored when they ended.
 
     Parameters
     ----------
-    latency_ms : (groups,) latencies in ms, any order, repeats are added
-    answered, failed : (groups,) successes and failures of that latency
+    latency_ms : float (groups,)
+        Latencies, ms, in any order; repeats are added.
+    answered, failed : float (groups,)
+        Successes and failures of that latency.
 
     Raises
     ------
@@ -79,9 +81,10 @@ def kaplan_meier(latency_ms: Floats, answered: Floats, failed: Floats) -> Surviv
 
     Notes
     -----
-    Kaplan & Meier 1958, JASA 53, 457-481; at one latency answers come before cut-offs, as in `scipy.stats.ecdf`, which
-    it equals. Not for failures that say something about the answer that would have come (a refused request is cut off
-    early because it was hopeless): those hide in the curve as if they had gone on like the others.
+    Kaplan & Meier 1958, JASA 53, 457-481; at one latency answers come before cut-offs, as in
+    `scipy.stats.ecdf`, which it equals. Not for failures that say something about the answer that
+    would have come (a request refused early because it was hopeless): the curve takes them to go on
+    like the others.
 
     Examples
     --------
@@ -92,30 +95,38 @@ def kaplan_meier(latency_ms: Floats, answered: Floats, failed: Floats) -> Surviv
     latency = np.asarray(latency_ms, dtype=float)
     answered, failed = np.asarray(answered, dtype=float), np.asarray(failed, dtype=float)
     if not latency.shape == answered.shape == failed.shape:
-        raise ValueError(
-            f"latency_ms, answered and failed have shapes {latency.shape}, {answered.shape}, {failed.shape}"
-        )
+        shapes = f"{latency.shape}, {answered.shape}, {failed.shape}"
+        raise ValueError(f"latency_ms, answered and failed have shapes {shapes}: give them one")
     if latency.size and min(answered.min(), failed.min()) < 0:
         raise ValueError("answered and failed are counts of calls: none may be negative")
     filled = answered + failed > 0
     time, place = np.unique(latency[filled], return_inverse=True)
-    d = np.bincount(place, answered[filled], minlength=time.size)
-    lost = np.bincount(place, failed[filled], minlength=time.size)
+    d, lost = (
+        np.bincount(place, calls[filled], minlength=time.size).astype(np.float64)
+        for calls in (answered, failed)
+    )
     n = np.cumsum((d + lost)[::-1])[::-1]
     left = n - d
     # S(t) = prod (n - d) / n;  Greenwood: sum d / (n (n - d))
     hazard_variance = np.where(left > 0, d / (n * np.where(left > 0, left, 1.0)), 0.0)
-    return SurvivalCurve(time, n, d, lost, np.cumprod(left / n), hazard_variance)
+    return SurvivalCurve(time, n, d, lost, np.cumprod(left / n, dtype=np.float64), hazard_variance)
 
 
 def survival_at(
-    curve: SurvivalCurve, time_ms: float, *, level: float = 0.95, inflation: float = 1.0
+    curve: SurvivalCurve, time_ms: float, *, level: float = 0.95, overdispersion: float = 1.0
 ) -> Estimate:
     """S(t), the share of calls not answered by `time_ms`, with its log-log interval.
 
-    Greenwood's variance times `inflation` (calls of an hour are not independent: give `Comparison.inflation` of "slower
-    than t"; 1 takes calls as independent). Where S is 1 the interval is Clopper-Pearson's for all calls, where it is 0 for
-    those that were answered. Beyond the last cut-off call: unknown.
+    Greenwood's variance times `overdispersion` (calls of an hour are not independent: give
+    `Comparison.overdispersion` of "slower than t"; 1 takes calls as independent). Where S is 1 the
+    interval is Clopper-Pearson's for all calls, where it is 0 for those that were answered. Unknown
+    beyond the last cut-off call.
+
+    Examples
+    --------
+    >>> curve = kaplan_meier([10, 20], answered=[50, 30], failed=[0, 20])
+    >>> survival_at(curve, 15).value
+    0.5
     """
     if not curve.n_calls or time_ms > curve.known_until_ms:
         return UNKNOWN
@@ -123,26 +134,12 @@ def survival_at(
     s = float(curve.survival[last]) if last >= 0 else 1.0
     n = float(curve.at_risk[0] if s else curve.answered.sum())
     if s in (0.0, 1.0):
-        low, high = rate_bounds(s * n, n, phi=inflation, level=level)
+        low, high = rate_bounds(s * n, n, phi=overdispersion, level=level)
         return Estimate(s, low, high)
     # Var(log(-log S)) = sum d / (n (n - d)) / log(S)^2
-    spread = np.sqrt(inflation * curve.hazard_variance[: last + 1].sum()) / -np.log(s)
+    spread = np.sqrt(overdispersion * curve.hazard_variance[: last + 1].sum()) / -np.log(s)
     z = float(-ndtri((1 - level) / 2))
     return Estimate(s, float(s ** np.exp(z * spread)), float(s ** np.exp(-z * spread)))
-
-
-def rmst(
-    curve: SurvivalCurve, tau_ms: float, *, level: float = 0.95, inflation: float = 1.0
-) -> Estimate:
-    """Restricted mean time to answer: area under S up to `tau_ms`, in ms (Uno et al. 2014, JCO 32, 2380-2385).
-
-    Unknown when tau lies beyond the last cut-off call. Choose tau before the data, at most the smaller of two caps.
-    """
-    if not curve.n_calls or tau_ms > curve.known_until_ms:
-        return UNKNOWN
-    return _with_interval(
-        _area(curve, 0.0, tau_ms), _tail_areas(curve, tau_ms), curve, level, inflation
-    )
 
 
 @dataclass(frozen=True)
@@ -162,7 +159,8 @@ class WhatIf:
     saved_ms_per_call : Estimate
         Mean time saved on a call, ms.
     saved_ms_per_success : Estimate
-        Time per good answer now, minus with the cap, ms. Negative: each good answer costs more. None without successes.
+        Time per answer now, minus with the cap, ms. Negative: each answer costs more. None without
+        successes.
     """
 
     cap_ms: float
@@ -179,18 +177,31 @@ def what_if_cap(
     *,
     own_cap_ms: float | None = None,
     level: float = 0.95,
-    inflation: float = 1.0,
+    overdispersion: float = 1.0,
 ) -> WhatIf:
     """Share cut off and time saved if calls were cut off at `cap_ms`.
 
-    Answers hold for calls like those of the window: a shorter cap does not make the provider faster, nor the caller
-    retry. Intervals are Greenwood's times `inflation` (see `survival_at`), by the delta method for the times.
+    Answers hold for calls like those of the window: a shorter cap does not make the provider
+    faster, nor the caller retry. Intervals are Greenwood's times `overdispersion` (see
+    `survival_at`), by the delta method for the times.
+
+    Parameters
+    ----------
+    curve : SurvivalCurve
+    cap_ms : float
+        The cap asked about, ms.
+    own_cap_ms : float, optional
+        Where the calls of the window were cut off, ms; the longest latency if left out.
+    level : float
+        Of the intervals, two-sided.
+    overdispersion : float
+        At least 1; see `survival_at`.
 
     Examples
     --------
-    Four calls, three answered after 10, 20 and 30 s, one cut off at 45 s; a cap of 25 s would cut off two.
+    Four calls, answered after 10, 20 and 30 s, one cut off at 45 s; a cap of 25 s cuts off two.
 
-    >>> curve = kaplan_meier([10_000, 20_000, 30_000, 45_000], answered=[1, 1, 1, 0], failed=[0, 0, 0, 1])
+    >>> curve = kaplan_meier([10_000, 20_000, 30_000, 45_000], [1, 1, 1, 0], [0, 0, 0, 1])
     >>> found = what_if_cap(curve, 25_000)
     >>> found.cut_off_share.value, found.saved_ms_per_call.value, found.saved_ms_per_success.value
     (0.5, 6250.0, -5000.0)
@@ -206,32 +217,33 @@ def what_if_cap(
         cap_ms=cap_ms,
         own_cap_ms=own,
         identifiable=True,
-        cut_off_share=survival_at(curve, cap_ms, level=level, inflation=inflation),
-        saved_ms_per_call=_with_interval(saved, gradient, curve, level, inflation),
-        saved_ms_per_success=_saved_per_success(curve, cap_ms, own, level, inflation),
+        cut_off_share=survival_at(curve, cap_ms, level=level, overdispersion=overdispersion),
+        saved_ms_per_call=_with_interval(saved, gradient, curve, level, overdispersion),
+        saved_ms_per_success=_saved_per_success(curve, cap_ms, own, level, overdispersion),
     )
 
 
 def _saved_per_success(
-    curve: SurvivalCurve, cap_ms: float, own_cap_ms: float, level: float, inflation: float
+    curve: SurvivalCurve, cap_ms: float, own_cap_ms: float, level: float, overdispersion: float
 ) -> Estimate:
-    """Time per good answer RMST / (1 - S) at the own cap, minus at the asked one."""
+    """Time per answer, restricted mean / (1 - S), at the own cap, minus at the asked one."""
     now, now_gradient = _time_per_success(curve, own_cap_ms)
     then, then_gradient = _time_per_success(curve, cap_ms)
     if now is None or then is None:
         return UNKNOWN
-    return _with_interval(now - then, now_gradient - then_gradient, curve, level, inflation)
+    return _with_interval(now - then, now_gradient - then_gradient, curve, level, overdispersion)
 
 
 def _time_per_success(curve: SurvivalCurve, tau_ms: float) -> tuple[float | None, Floats]:
-    """RMST / (1 - S) at tau, and its derivative by each hazard; None when nothing is answered by then."""
+    """Restricted mean / (1 - S) at tau and its derivative by each hazard; None without answers."""
     before = curve.time_ms <= tau_ms
     s = float(curve.survival[before][-1]) if before.any() else 1.0
     if s >= 1:
         return None, np.zeros(before.size)
     area = _area(curve, 0.0, tau_ms)
-    # d(R / (1 - S)) = dR / (1 - S) + R dS / (1 - S)^2, with dR = tail area, dS = S before tau (signs alike)
-    return area / (1 - s), _tail_areas(curve, tau_ms) / (1 - s) + area * s * before / (1 - s) ** 2
+    # d(R / (1 - S)) = dR / (1 - S) + R dS / (1 - S)^2, with dR = tail area, dS = S before tau
+    gradient = _tail_areas(curve, tau_ms) / (1 - s) + area * s * before / (1 - s) ** 2
+    return area / (1 - s), gradient
 
 
 def _area(curve: SurvivalCurve, start_ms: float, end_ms: float) -> float:
@@ -245,7 +257,7 @@ def _area(curve: SurvivalCurve, start_ms: float, end_ms: float) -> float:
 
 
 def _tail_areas(curve: SurvivalCurve, tau_ms: float) -> Floats:
-    """Integral of S from each time of the curve to tau, 0 beyond it: the derivative of RMST by the hazards."""
+    """Integral of S from each time of the curve to tau, 0 beyond it: derivatives by the hazards."""
     until = np.minimum(np.append(curve.time_ms[1:], np.inf), tau_ms)
     pieces = curve.survival * np.maximum(until - np.minimum(curve.time_ms, tau_ms), 0.0)
     pieces = np.where(curve.survival > 0, pieces, 0.0)
@@ -253,10 +265,10 @@ def _tail_areas(curve: SurvivalCurve, tau_ms: float) -> Floats:
 
 
 def _with_interval(
-    value: float, gradient: Floats, curve: SurvivalCurve, level: float, inflation: float
+    value: float, gradient: Floats, curve: SurvivalCurve, level: float, overdispersion: float
 ) -> Estimate:
-    """Normal interval with variance sum g^2 d / (n (n - d)) * inflation."""
+    """Normal interval with variance sum g^2 d / (n (n - d)) * overdispersion."""
     half = float(-ndtri((1 - level) / 2)) * np.sqrt(
-        inflation * float(gradient**2 @ curve.hazard_variance)
+        overdispersion * float(gradient**2 @ curve.hazard_variance)
     )
     return Estimate(value, float(value - half), float(value + half))

@@ -32,7 +32,8 @@ class Cliff:
     n_beyond : int
         Calls of any outcome that lasted longer than 1.02 times that.
     p_value : float or None
-        Fisher's, that errors are no more often in that band than successes; None where it was not asked.
+        Fisher's, that errors are no more often in that band than successes; None where nearly all
+        calls are such errors.
     """
 
     at_ms: float
@@ -47,19 +48,22 @@ def find_cliff(
 ) -> Cliff | None:
     """Find the latency at which calls were cut off, or None.
 
-    A cliff at c: at least 5 and at least 50 % of the errors within 2 % of c; at most max(1, 2 % of all calls) above
-    1.02 c; errors more often in that band than successes, Fisher p < .001 (not asked when 95 % of the calls are such
-    errors).
+    A cliff at c: at least 5 and at least 50 % of the errors within 2 % of c; at most max(1, 2 % of
+    all calls) above 1.02 c; errors more often in that band than successes, Fisher p < .001 (not
+    tested when 95 % of the calls are such errors).
 
     Parameters
     ----------
-    latency_ms : (groups,) latencies in ms, any order
-    errors : (groups,) timeouts and unclassified errors of that latency; no other class is cut off by a cap
-    successes, others : (groups,) successes, and failures of any other class
+    latency_ms : float (groups,)
+        Latencies, ms, in any order.
+    errors : float (groups,)
+        Timeouts and unclassified errors of that latency; no other class is cut off by a cap.
+    successes, others : float (groups,)
+        Successes, and failures of any other class.
 
     Notes
     -----
-    Not a verdict: a working fix leaves a smaller cliff at the new cap.
+    A cliff alone is no verdict: a working fix leaves a smaller cliff at the new cap.
 
     Examples
     --------
@@ -70,28 +74,28 @@ def find_cliff(
         np.asarray(values, dtype=float) for values in (latency_ms, errors, successes)
     )
     others = np.zeros(latency.shape) if others is None else np.asarray(others, dtype=float)
-    calls, n_errors = errors + successes + others, errors.sum()
+    calls = errors + successes + others
+    n_errors, n_calls = float(errors.sum()), float(calls.sum())
     if n_errors < FEWEST_ERRORS:
         return None
     at, n_near = _densest(latency, errors)
     n_beyond = calls[latency > (1 + WIDTH) * at].sum()
-    if n_near < max(FEWEST_ERRORS, SMALLEST_SHARE * n_errors) or n_beyond > max(
-        1, LARGEST_REST * calls.sum()
-    ):
+    if n_near < max(FEWEST_ERRORS, SMALLEST_SHARE * n_errors):
+        return None
+    if n_beyond > max(1, LARGEST_REST * n_calls):
         return None
     p_value = None
-    if n_errors < NEARLY_ALL * calls.sum():
-        n_fast = successes[_near(latency, at)].sum()
-        p_value = fisher_p(
-            RateCounts(n_fast, successes.sum(), n_near, n_errors, phi=1.0), alternative="greater"
-        )
+    if n_errors < NEARLY_ALL * n_calls:
+        near = (latency >= (1 - WIDTH) * at) & (latency <= (1 + WIDTH) * at)
+        counts = RateCounts(successes[near].sum(), successes.sum(), n_near, n_errors, phi=1.0)
+        p_value = fisher_p(counts, alternative="greater")
         if p_value >= LARGEST_P:
             return None
-    return Cliff(at, int(n_near), float(n_near / n_errors), int(n_beyond), p_value)
+    return Cliff(at, int(n_near), n_near / n_errors, int(n_beyond), p_value)
 
 
 def _densest(latency: Floats, errors: Floats) -> tuple[float, float]:
-    """Latency of an error with most errors within 2 % of it, and how many; the middle one when several have as many."""
+    """Latency of an error with most errors within 2 %, and how many; the middle of several."""
     time, place = np.unique(latency[errors > 0], return_inverse=True)
     count = np.bincount(place, errors[errors > 0])
     total = np.concatenate(([0.0], np.cumsum(count)))
@@ -102,7 +106,3 @@ def _densest(latency: Floats, errors: Floats) -> tuple[float, float]:
     half = np.cumsum(count[tied])
     middle = tied[np.searchsorted(half, half[-1] / 2)]
     return float(time[middle]), float(near[middle])
-
-
-def _near(latency: Floats, at: float) -> np.ndarray:
-    return (latency >= (1 - WIDTH) * at) & (latency <= (1 + WIDTH) * at)

@@ -1,0 +1,1 @@
+"""Latency distributions from counts: quantiles, time to answer, and the cliff that a cap leaves."""
