@@ -50,7 +50,7 @@ def write_text(path: Path, text: str) -> None:
 def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
     """Write texts that belong together, all or none: each is whole on the disk before the first old one is replaced, in this order."""
     with contextlib.ExitStack() as opened:
-        for name, text in reversed(texts.items()):
+        for name, text in reversed(list(texts.items())):
             temporary = opened.enter_context(atomic_write(folder / name))
             temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
             _finish(temporary, folder / name)

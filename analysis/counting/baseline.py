@@ -34,7 +34,7 @@ from analysis.counting.scanning.count_tables import (
 from analysis.counting.scanning.events import load_events
 from analysis.counting.scanning.written_rows import (
     WrittenRows,
-    load_trust,
+    load_row_quality,
     load_written_rows,
     rows_fingerprint,
 )
@@ -132,7 +132,7 @@ def _count_baseline(
     window = _window_with_rows(settings, written)
     hours = hours_between(grid.deployed_at, window.start, window.end)
     excluded = find_excluded_hours(settings, grid.deployed_at) & frozenset(hours)
-    calls, names = written.quality["written_rows"], written.names
+    calls, names = written.n_rows, written.names
     chunks = chunks.for_calls(calls, window.length, calls_per_chunk=engine.calls_per_chunk)
     hourly_chunks = chunks.finer(
         calls, window.length, calls_per_chunk=engine.calls_per_hourly_chunk
@@ -162,7 +162,7 @@ def _count_baseline(
         bins=without_hours(bins, excluded),
         events=without_hours(events, excluded),
         limits=limits,
-        trust=load_trust(engine, grid, window, written if is_asked else None),
+        quality=load_row_quality(engine, grid, window, written if is_asked else None),
         models=written.models,
         excluded_hours=excluded,
     )
@@ -205,8 +205,8 @@ def _check_no_rows_lost(frozen: FrozenCounts, arm: Arm, *, asked: Window, inputs
 
 def _find_lost_rows(frozen: FrozenCounts, arm: Arm, asked: Window) -> datetime | None:
     """Until when rows that are asked for are missing; None when none are."""
-    first_frozen = frozen.facts.trust.get("first_written_at")
-    first_now = arm.trust.get("first_written_at")
+    first_frozen = frozen.facts.trust.first_written_at
+    first_now = arm.quality.first_written_at
     if first_frozen and first_frozen in asked:
         if first_now is None or first_now > first_frozen + HOUR:
             return first_now or asked.end

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Hashable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.clock import iso
-from analysis.counting.grid import Grid, read_time
+from analysis.counting.grid import Grid
 from analysis.metrics import SUCCESS, outcome_codes
 from analysis.statistics.latency.distribution import latency_sample, max_ms, mean_ms, quantiles
 from analysis.telemetry.engines import Engine
@@ -47,14 +48,13 @@ def errors_by_source(
     statement = engine.queries.statement("errors_by_source", grid.written_parameters(window))
     return [
         {
-            "feature": row.feature,
-            "source": _text(row.source),
-            "error_class": class_names[int(row.outcome)],
-            "errors": int(row.errors),
-            "avg_ms": float(row.latency_ms) / int(row.timed_errors) if row.timed_errors else None,
-            "max_ms": int(row.max_ms) if row.timed_errors else None,
+            "feature": row["feature"],
+            "source": _text(row["source"]),
+            "error_class": class_names[int(row["outcome"])],
+            "errors": int(row["errors"]),
+            **_mean_and_max(row),
         }
-        for row in engine.fetch(statement).itertuples(index=False)
+        for row in engine.fetch(statement).to_dict("records")
     ]
 
 
@@ -63,7 +63,8 @@ def coverage(engine: Engine, grid: Grid, window: Window) -> list[dict[str, Any]]
     counted = engine.fetch(engine.queries.statement("coverage", grid.parameters(window)))
     counted["hour"] = grid.hours(counted["hour_at"])
     hours = counted.groupby("hour")[["calls", "failed", "bad_latencies"]].sum()
-    return hours.astype(int).reset_index().to_dict("records")
+    records = hours.astype(int).reset_index().to_dict("records")
+    return [{str(key): value for key, value in record.items()} for record in records]
 
 
 def unknown_errors(engine: Engine, grid: Grid, window: Window) -> list[dict[str, Any]]:
@@ -74,17 +75,17 @@ def unknown_errors(engine: Engine, grid: Grid, window: Window) -> list[dict[str,
     found = engine.fetch(statement).sort_values("errors", ascending=False)
     return [
         {
-            "feature": row.feature,
-            "signature": signature(int(row.words)),
-            "errors": int(row.errors),
-            "first_started_at": iso(read_time(row.first_started_at)),
+            "feature": row["feature"],
+            "signature": signature(int(row["words"])),
+            "errors": int(row["errors"]),
+            "first_started_at": iso(row["first_started_at"].tz_localize(UTC)),
         }
-        for row in found.itertuples(index=False)
+        for row in found.to_dict("records")
     ]
 
 
 def _summarize(rows: pd.DataFrame) -> dict[str, Any]:
-    summary = {"calls": int(rows["calls"].sum())}
+    summary: dict[str, Any] = {"calls": int(rows["calls"].sum())}
     timed = rows[rows["latency_ms"].notna()]
     if timed.empty:
         return summary | dict.fromkeys(("avg_ms", "p50_ms", "p90_ms", "p95_ms", "max_ms"))
@@ -99,6 +100,13 @@ def _summarize(rows: pd.DataFrame) -> dict[str, Any]:
         "p95_ms": p95,
         "max_ms": int(max_ms(sample)),
     }
+
+
+def _mean_and_max(row: Mapping[Hashable, Any]) -> dict[str, float | int | None]:
+    if not row["timed_errors"]:
+        return {"avg_ms": None, "max_ms": None}
+    mean = float(row["latency_ms"]) / int(row["timed_errors"])
+    return {"avg_ms": mean, "max_ms": int(row["max_ms"])}
 
 
 def _text(value: object) -> str | None:

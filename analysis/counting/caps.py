@@ -55,9 +55,10 @@ def find_limits(baseline: LatencyCounts, *, declared_tau_ms: Mapping[str, int]) 
     for feature, counted in baseline.rows.groupby("feature", sort=True):
         sample = latency_sample(counted["latency_ms"].to_numpy(), counted["calls"].to_numpy())
         limits = [int(value) for value in quantiles(sample, shares)]
-        seen_tau_ms = cliffs[feature].at_ms if feature in cliffs else limits[-1]
-        tau_ms = int(declared_tau_ms.get(feature) or seen_tau_ms)
-        rows.append([feature, max(tau_ms, 1), *limits])
+        name = str(feature)
+        seen_tau_ms = cliffs[name].at_ms if name in cliffs else limits[-1]
+        tau_ms = int(declared_tau_ms.get(name) or seen_tau_ms)
+        rows.append([name, max(tau_ms, 1), *limits])
     return pd.DataFrame(rows, columns=list(LIMIT_COLUMNS))
 
 

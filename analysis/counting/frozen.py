@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from analysis.counting.arm import Arm
+from analysis.counting.arm import Arm, RowQuality
 from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.inputs import Inputs, fingerprint
 from analysis.counts import (
@@ -67,7 +67,7 @@ class FrozenFacts(BaseModel):
 
     Attributes
     ----------
-    start, end, hours, excluded_hours, models, trust : those of the arm.
+    start, end, hours, excluded_hours, models, trust (its quality) : those of the arm.
     made_from, fingerprint : the inputs that decide the counts, and their fingerprint.
     rows : the fingerprint of the rows that were counted.
     row_groups : the tables in the order of the file, with their numbers of row groups.
@@ -82,7 +82,7 @@ class FrozenFacts(BaseModel):
     hours: tuple[int, int]
     excluded_hours: tuple[int, ...]
     models: dict[str, str]
-    trust: dict[str, int | datetime | None]
+    trust: RowQuality
     made_from: dict[str, Any]
     fingerprint: str
     rows: str
@@ -106,7 +106,7 @@ def write_frozen(path: Path, arm: Arm, *, made_from: Inputs, rows: str = "") -> 
         hours=arm.hours,
         excluded_hours=tuple(sorted(arm.excluded_hours)),
         models=dict(sorted(arm.models.items())),
-        trust=dict(arm.trust),
+        trust=arm.quality,
         made_from=dict(made_from),
         fingerprint=fingerprint(made_from),
         rows=rows,
@@ -183,7 +183,7 @@ class FrozenCounts:
                 bins=HourlyBins(typed(tables.pop("bins"))),
                 events=EventCounts(typed(tables.pop("events"))),
                 limits=_typed_limits(tables["limits"]),
-                trust=facts.trust,
+                quality=facts.trust,
                 excluded_hours=frozenset(facts.excluded_hours),
                 models=facts.models,
             )
@@ -281,7 +281,9 @@ def _totals(rows: pd.DataFrame) -> dict[str, int]:
     Checksums of pages do not find damage in what says how to read them; these sums do.
     """
     numbers = rows.select_dtypes("number")
-    sums = {name: int(numbers[name].fillna(0).to_numpy("int64").sum()) for name in sorted(numbers)}
+    sums = {
+        str(name): int(column.fillna(0).to_numpy("int64").sum()) for name, column in numbers.items()
+    }
     return {"": len(rows)} | sums
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from analysis.config import Settings
-from analysis.counting.arm import Arm
+from analysis.counting.arm import Arm, RowQuality
 from analysis.counting.frozen import FrozenCounts, write_frozen
 from analysis.counting.grid import Grid
 from analysis.counting.inputs import find_inputs, names_a_source, only_files_added, single_claims
@@ -22,7 +21,7 @@ from analysis.counting.scanning.events import load_events
 from analysis.counting.scanning.name_codes import NameCodes
 from analysis.counting.scanning.written_rows import (
     WrittenRows,
-    load_trust,
+    load_row_quality,
     load_written_rows,
     rows_fingerprint,
 )
@@ -30,6 +29,8 @@ from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.errors import RolloutError
 from analysis.telemetry.engines import Engine, source_origin
 from analysis.window import Window, hours_between
+
+NO_ROWS = RowQuality()
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ class PostCounter:
         can lie across the edge of two looks, so they are counted over the whole window.
         """
         if not self._baseline.calls:
-            return self._empty(window, load_trust(self._engine, self._grid, window))
+            return self._empty(window, load_row_quality(self._engine, self._grid, window))
         previous = self._find_previous(window)
         # Read before the calls are counted: the next look then notices a row changed in between.
         written = self._load_written(window, previous)
@@ -82,8 +83,8 @@ class PostCounter:
             claims=single_claims(self._settings),
             hourly=arm.hourly,
         )
-        trust = load_trust(self._engine, self._grid, window, written)
-        arm = replace(arm, events=events, trust=trust)
+        quality = load_row_quality(self._engine, self._grid, window, written)
+        arm = replace(arm, events=events, quality=quality)
         if keep and arm.calls and (previous is None or previous.arm.window != window):
             self._keep(arm, written)
         return arm
@@ -98,7 +99,7 @@ class PostCounter:
         """The tables of the window without its events."""
         engine, grid = self._engine, self._grid
         names = NameCodes.of(self._baseline.hourly.rows)
-        first = previous.arm if previous else self._empty(window, {})
+        first = previous.arm if previous else self._empty(window)
         skip = previous.arm.window if previous else None
         # The largest table comes first, while the memory is free.
         latency = first.latency + load_latency_counts(
@@ -115,9 +116,9 @@ class PostCounter:
             names=names,
             previous=skip,
         )
-        return replace(self._empty(window, {}), latency=latency, hourly=hourly, bins=bins)
+        return replace(self._empty(window), latency=latency, hourly=hourly, bins=bins)
 
-    def _empty(self, window: Window, trust: dict[str, Any]) -> Arm:
+    def _empty(self, window: Window, quality: RowQuality = NO_ROWS) -> Arm:
         hours = hours_between(self._grid.deployed_at, window.start, window.end)
         return Arm(
             window=window,
@@ -127,7 +128,7 @@ class PostCounter:
             bins=HourlyBins.empty(),
             events=EventCounts.empty(),
             limits=self._baseline.limits,
-            trust=trust,
+            quality=quality,
         )
 
     def _find_previous(self, window: Window) -> PreviousLook | None:

@@ -68,5 +68,7 @@ def query_text(settings: Settings, deployed_at: datetime, name: str, window: str
     text = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
     relations = {"limits": Relation(LIMIT_COLUMNS, []), "vocabulary": vocabulary()}
     joined = {key: relation for key, relation in relations.items() if f"JOIN {key} " in text}
-    statement = Queries(mapping, settings.error_classes).statement(name, parameters, relations=joined)
+    statement = Queries(mapping, settings.error_classes).statement(
+        name, parameters, relations=joined
+    )
     return statement.text_with_values() + ";"

@@ -106,17 +106,15 @@ def _check_rows(name: str, arm: Arm) -> Check:
 
 
 def _check_ids(baseline: Arm, post: Arm) -> Check:
-    surplus = sum(arm.trust["written_rows"] - arm.trust["distinct_ids"] for arm in (baseline, post))
+    surplus = sum(arm.quality.written_rows - arm.quality.distinct_ids for arm in (baseline, post))
     if surplus:
         return Check(
             "ids are unique",
             "error",
             f"{count(surplus)} rows repeat the id of another row; remove the copies",
         )
-    rows, looked_at = (
-        sum(arm.trust.get(key, 0) for arm in (baseline, post))
-        for key in ("written_rows", "ids_compared")
-    )
+    rows = sum(arm.quality.written_rows for arm in (baseline, post))
+    looked_at = sum(arm.quality.ids_compared for arm in (baseline, post))
     of = (
         f" among the {count(looked_at)} of {count(rows)} rows, written in the first part of each hour"
         if 0 < looked_at < rows
@@ -128,9 +126,8 @@ def _check_ids(baseline: Arm, post: Arm) -> Check:
 def _check_latencies(baseline: Arm, post: Arm) -> Check:
     name, worst = "latencies are valid", ("ok", "every call has a latency of 0 ms or more")
     for label, arm in (("baseline", baseline), ("post", post)):
-        rows, missing, negative = (
-            arm.trust[key] for key in ("written_rows", "null_latencies", "negative_latencies")
-        )
+        rows = arm.quality.written_rows
+        missing, negative = arm.quality.null_latencies, arm.quality.negative_latencies
         if not missing + negative:
             continue
         bad_share = (missing + negative) / rows
@@ -144,7 +141,7 @@ def _check_latencies(baseline: Arm, post: Arm) -> Check:
 def _check_statuses(baseline: Arm, post: Arm) -> Check:
     name, strange = (
         "statuses are known",
-        baseline.trust["unknown_statuses"] + post.trust["unknown_statuses"],
+        baseline.quality.unknown_statuses + post.quality.unknown_statuses,
     )
     if strange:
         return Check(
@@ -190,14 +187,14 @@ def _check_clock(arms: Arms, hours: tuple[int, int]) -> Check:
 
 
 def _check_in_flight(post: Arm) -> Check:
-    detail = f"{count(post.trust['started_before'])} calls written in the post window started before it and belong to the old code"
+    detail = f"{count(post.quality.started_before)} calls written in the post window started before it and belong to the old code"
     return Check("calls in flight are told apart", "ok", detail)
 
 
 def _check_right_edge(arms: Arms, hours: tuple[int, int]) -> Check:
     """Silence at the end of the window, longer than the usual traffic explains: rows may still be on their way."""
     name, post = "rows reach the end of the window", arms.post
-    newest = post.trust["last_written_at"]
+    newest = post.quality.last_written_at
     if newest is None or not arms.baseline.calls:
         return Check(name, "no_opinion", "an arm has no rows")
     silent = post.window.end - newest

@@ -114,4 +114,4 @@ def _size_of(claim: Claim, value: float, smallest_useful: float) -> float:
 
 def _nothing(baseline: Arm) -> Arm:
     empty = (LatencyCounts.empty(), HourlyCounts.empty(), HourlyBins.empty(), EventCounts.empty())
-    return Arm(baseline.window, (0, 0), *empty, limits=baseline.limits, trust=baseline.trust)
+    return Arm(baseline.window, (0, 0), *empty, limits=baseline.limits, quality=baseline.quality)

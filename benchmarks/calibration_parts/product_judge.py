@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.config import Claim
-from analysis.counting.arm import Arm
+from analysis.counting.arm import Arm, RowQuality
 from analysis.counting.scope import Cycle
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts, typed
 from analysis.decision.claims import Arms, ClaimEvaluation, Plan, evaluate_claim
@@ -186,7 +186,14 @@ def _arm(hourly: HourlyCounts, first: int, last: int) -> Arm:
     window = Window(DEPLOYED_AT + timedelta(hours=first), DEPLOYED_AT + timedelta(hours=last))
     latency, bins, events = _no_calls()
     return Arm(
-        window, (first, last), latency, hourly, bins, events, limits=pd.DataFrame(), trust={}
+        window,
+        (first, last),
+        latency,
+        hourly,
+        bins,
+        events,
+        limits=pd.DataFrame(),
+        quality=RowQuality(),
     )
 
 

@@ -17,7 +17,7 @@ from analysis.counting.scanning.count_tables import (
     load_latency_counts,
 )
 from analysis.counting.scanning.events import CronBudget, load_cron_minutes, load_recovered
-from analysis.counting.scanning.written_rows import load_trust, load_written_rows
+from analysis.counting.scanning.written_rows import load_row_quality, load_written_rows
 from analysis.counting.scope import Scope
 from analysis.errors import RolloutError, TookTooLong
 from analysis.files import LeakRefused
@@ -65,8 +65,8 @@ def count_all(engine, window, chunks=ONE_CHUNK):
         load_cron_minutes(engine, GRID, window, CRON, hourly=hourly, chunks=chunks),
     ]
     written = load_written_rows(engine, GRID, window, chunks=chunks)
-    trust = load_trust(engine, GRID, window, written)
-    return tables, [written.first_started_at, written.names, written.models, trust]
+    quality = load_row_quality(engine, GRID, window, written)
+    return tables, [written.first_started_at, written.names, written.models, quality]
 
 
 def assert_same_counts(found, expected):

@@ -1,7 +1,7 @@
 """Every table of counts equals a plain count of the same rows, from every store, to the row."""
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -17,7 +17,7 @@ from analysis.counting.scanning.count_tables import (
 )
 from analysis.counting.scanning.events import CronBudget, load_cron_minutes, load_recovered
 from analysis.counting.scanning.name_codes import MOST_NAMES
-from analysis.counting.scanning.written_rows import load_trust, load_written_rows
+from analysis.counting.scanning.written_rows import load_row_quality, load_written_rows
 from analysis.counting.scope import Scope
 from analysis.counts import LatencyCounts
 from analysis.metrics import OUTCOME_CODES
@@ -25,7 +25,7 @@ from analysis.sample.simulate import simulate_phase_94
 from analysis.telemetry.engines import open_engine
 from analysis.window import DAY, HOUR, Window, window_of_hours
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, FEATURES, edge_case_calls, typed
-from tests.fixtures.plain_counts import Calls, counted, outcome_of, plain_rows, trust_numbers
+from tests.fixtures.plain_counts import Calls, counted, outcome_of, plain_rows, quality_numbers
 from tests.fixtures.single_calls import call
 from tests.fixtures.stores import STORES, settings_of, store
 
@@ -180,16 +180,16 @@ def test_event_counts(engine, calls):
 def test_written_rows(engine, calls):
     window = window_of_hours(DEPLOY, -3, 0)
     start, end = (instant.replace(tzinfo=None) for instant in (window.start, window.end))
-    found = load_trust(engine, GRID, window)
+    found = load_row_quality(engine, GRID, window)
     naive = {
         key: value.replace(tzinfo=None) if isinstance(value, datetime) else value
-        for key, value in found.items()
+        for key, value in asdict(found).items()
     }
-    assert naive == trust_numbers(plain_rows(calls), start=start, end=end, ingestion_delay=DELAY)
+    assert naive == quality_numbers(plain_rows(calls), start=start, end=end, ingestion_delay=DELAY)
     written = load_written_rows(engine, GRID, window)
     starts = [one["started"].replace(tzinfo=UTC) for one in plain(calls, window).calls]
     assert written.first_started_at == min(starts)
-    assert load_trust(engine, GRID, window, written) == found
+    assert load_row_quality(engine, GRID, window, written) == found
 
 
 def test_coverage(engine, calls):
@@ -320,7 +320,7 @@ def test_a_window_without_calls_gives_empty_tables(engine):
     ]
     assert [len(table.rows) for table in tables] == [0] * 5
     assert load_written_rows(engine, GRID, nowhere).first_started_at is None
-    assert load_trust(engine, GRID, nowhere)["written_rows"] == 0
+    assert load_row_quality(engine, GRID, nowhere).written_rows == 0
 
 
 def test_no_window_has_no_calls(parquet):

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.counting.arm import Arm
+from analysis.counting.arm import Arm, RowQuality
 from analysis.counting.baseline import load_baseline
 from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.frozen import FrozenCounts, read_facts, write_frozen
@@ -60,7 +60,7 @@ def empty_arm():
         bins=HourlyBins.empty(),
         events=EventCounts.empty(),
         limits=limits,
-        trust={"written_rows": 0, "first_written_at": None},
+        quality=RowQuality(),
     )
 
 
@@ -90,10 +90,9 @@ def test_a_round_trip_of_missing_values_and_the_largest_numbers(tmp_path):
         ),
         excluded_hours=frozenset({-3}),
         models={"f": "m"},
-        trust={
-            "written_rows": 3,
-            "last_written_at": datetime(2026, 2, 2, 1, 2, 3, 4000, tzinfo=UTC),
-        },
+        quality=RowQuality(
+            written_rows=3, last_written_at=datetime(2026, 2, 2, 1, 2, 3, 4000, tzinfo=UTC)
+        ),
     )
     write_frozen(tmp_path / "counts.parquet", full, made_from={})
     assert_same_arm(read_arm(tmp_path / "counts.parquet"), full)

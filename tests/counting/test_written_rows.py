@@ -7,7 +7,7 @@ import pytest
 
 from analysis.counting.grid import Grid
 from analysis.counting.scanning import written_rows
-from analysis.counting.scanning.written_rows import load_trust, load_written_rows
+from analysis.counting.scanning.written_rows import load_row_quality, load_written_rows
 from analysis.telemetry.engines import open_engine
 from analysis.window import DAY, Window
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, typed
@@ -46,9 +46,9 @@ def count_ids(tmp_path, monkeypatch):
 
     def count(calls):
         engine = open_engine(store("parquet", calls, tmp_path))
-        found = load_trust(engine, GRID, FIRST_DAY)
+        found = load_row_quality(engine, GRID, FIRST_DAY)
         engine.close()
-        return found["written_rows"], found["distinct_ids"], found["ids_compared"]
+        return found.written_rows, found.distinct_ids, found.ids_compared
 
     return count
 

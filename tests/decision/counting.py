@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from analysis.counting.arm import Arm
+from analysis.counting.arm import Arm, RowQuality
 from analysis.counting.caps import find_cliffs
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.metrics import OUTCOME_CODES
@@ -113,7 +113,7 @@ def arm_of(
     deployed_at: datetime,
     limits: pd.DataFrame | None = None,
     events: Sequence[pd.DataFrame] = (),
-    **trust: object,
+    **quality: object,
 ) -> Arm:
     """The counts of the hours first..last-1, as SQL would bring them."""
     chosen = inside(calls, first, last)
@@ -123,10 +123,6 @@ def arm_of(
     sound = {
         "written_rows": n,
         "distinct_ids": n,
-        "null_latencies": 0,
-        "negative_latencies": 0,
-        "unknown_statuses": 0,
-        "started_before": 0,
         "first_written_at": window.start if n else None,
         "last_written_at": window.end if n else None,
     }
@@ -140,7 +136,7 @@ def arm_of(
         HourlyBins.empty(),
         counts,
         limits,
-        sound | trust,
+        RowQuality(**(sound | quality)),
     )
 
 

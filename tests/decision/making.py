@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.config.settings import Claim
-from analysis.counting.arm import Arm
+from analysis.counting.arm import Arm, RowQuality
 from analysis.counting.scope import Cycle
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.decision.claims import Arms, Plan
@@ -130,9 +130,9 @@ def arm(
     *rows: pd.DataFrame,
     events: Sequence[pd.DataFrame] = (),
     excluded: Sequence[int] = (),
-    **trust: object,
+    **quality: object,
 ) -> Arm:
-    """An arm of the hours first..last-1 from the deploy; `trust` overrides numbers that the checks judge."""
+    """An arm of the hours first..last-1 from the deploy; `quality` overrides numbers that the checks judge."""
     hourly = HourlyCounts.of(pd.concat(rows)) if rows else HourlyCounts.empty()
     hourly = hourly.where(~hourly.rows["hour"].isin(excluded))
     window = Window(DEPLOYED_AT + first * HOUR, DEPLOYED_AT + last * HOUR)
@@ -140,10 +140,6 @@ def arm(
     sound = {
         "written_rows": n,
         "distinct_ids": n,
-        "null_latencies": 0,
-        "negative_latencies": 0,
-        "unknown_statuses": 0,
-        "started_before": 0,
         "first_written_at": window.start if n else None,
         "last_written_at": window.end if n else None,
     }
@@ -168,7 +164,7 @@ def arm(
         HourlyBins.empty(),
         counts,
         LIMITS,
-        sound | trust,
+        RowQuality(**(sound | quality)),
         frozenset(excluded),
     )
 

@@ -18,7 +18,7 @@ from analysis.clock import CLOCK_VARIABLE, iso, parse_instant
 from analysis.config import load_settings
 from analysis.counting.grid import Grid
 from analysis.counting.scanning.count_tables import load_latency_counts
-from analysis.counting.scanning.written_rows import load_trust, load_written_rows
+from analysis.counting.scanning.written_rows import load_row_quality, load_written_rows
 from analysis.deployment.handoff import find_handoff
 from analysis.deployment.listing import read_cli
 from analysis.deployment.vercel import find_newest
@@ -377,7 +377,7 @@ def test_csv(place, try_all):
     def count():
         engine = open_engine(load_settings(place.config))
         try:
-            load_trust(engine, GRID, window)
+            load_row_quality(engine, GRID, window)
             return load_latency_counts(engine, GRID, [window]), load_written_rows(
                 engine, GRID, window
             ).names

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from analysis.counting.scanning.count_tables import load_latency_counts
-from analysis.counting.scanning.written_rows import load_trust
+from analysis.counting.scanning.written_rows import load_row_quality
 from analysis.errors import RolloutError
 from analysis.telemetry import statements
 from analysis.telemetry.engines import open_engine
@@ -245,14 +245,14 @@ def test_a_prisma_url_reads_its_own_schema(database, tmp_path, monkeypatch, keys
     engine = with_url(
         monkeypatch, tmp_path, f"{database.url}?{keys}".replace("postgresql://", "postgres://")
     )
-    assert load_trust(engine, GRID, WIDE)["written_rows"] == 2
+    assert load_row_quality(engine, GRID, WIDE).written_rows == 2
     engine.close()
 
 
 def test_a_table_in_a_schema_by_its_name(database, tmp_path, monkeypatch):
     database.execute('CREATE SCHEMA app; CREATE TABLE app."Calls" (LIKE public."AIInteraction")')
     engine = with_url(monkeypatch, tmp_path, database.url, more='table = "app.Calls"')
-    assert load_trust(engine, GRID, WIDE)["written_rows"] == 0
+    assert load_row_quality(engine, GRID, WIDE).written_rows == 0
     engine.close()
 
 
@@ -261,13 +261,13 @@ def test_the_session_s_zone_and_timestamptz_do_not_matter(database, tmp_path, mo
     database.load_interactions(calls)
     monkeypatch.setenv("PGTZ", "America/New_York")
     plain = with_url(monkeypatch, tmp_path, database.url)
-    as_stored = load_latency_counts(plain, GRID, [WIDE]), load_trust(plain, GRID, WIDE)
+    as_stored = load_latency_counts(plain, GRID, [WIDE]), load_row_quality(plain, GRID, WIDE)
     plain.close()
     database.execute(
         """ALTER TABLE "AIInteraction" ALTER "createdAt" TYPE TIMESTAMPTZ USING "createdAt" AT TIME ZONE 'UTC'"""
     )
     zoned = with_url(monkeypatch, tmp_path, database.url)
-    with_zone = load_latency_counts(zoned, GRID, [WIDE]), load_trust(zoned, GRID, WIDE)
+    with_zone = load_latency_counts(zoned, GRID, [WIDE]), load_row_quality(zoned, GRID, WIDE)
     zoned.close()
     pd.testing.assert_frame_equal(as_stored[0].rows, with_zone[0].rows)
     assert as_stored[1] == with_zone[1]

@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy.engine import make_url
 
 from analysis.counting.scanning.count_tables import load_latency_counts
-from analysis.counting.scanning.written_rows import load_trust
+from analysis.counting.scanning.written_rows import load_row_quality
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.engines.sqlalchemy import transactions
@@ -204,9 +204,9 @@ def test_a_role_without_select_and_one_with_it_alone(database, tmp_path, monkeyp
         )
         engine = with_url(monkeypatch, tmp_path, url)  # the catalog is open to all
         with pytest.raises(WrongUse, match="the role lacks SELECT on the table; grant it"):
-            load_trust(engine, GRID, WIDE)
+            load_row_quality(engine, GRID, WIDE)
         database.execute(f'GRANT SELECT ON "AIInteraction" TO {name}')
-        assert load_trust(engine, GRID, WIDE)["written_rows"] == 0
+        assert load_row_quality(engine, GRID, WIDE).written_rows == 0
         engine.close()
     finally:
         database.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")

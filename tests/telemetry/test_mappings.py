@@ -1,7 +1,7 @@
 """The shipped mappings on tables as their stores keep them: counts, results and what doctor says of them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from analysis.counting.scanning.count_tables import (
     load_hourly_counts,
     load_latency_counts,
 )
-from analysis.counting.scanning.written_rows import load_trust
+from analysis.counting.scanning.written_rows import load_row_quality
 from analysis.doctor.source import examine
 from analysis.sample.simulate import DEPLOYED_AT, simulate_phase_94
 from analysis.telemetry.engines import open_engine
@@ -32,7 +32,7 @@ from tests.fixtures.litellm_and_langfuse import (
     plain_litellm,
 )
 from tests.fixtures.mapped_stores import DAYS, GRID, SETTLE, WIDE, naive, source_of
-from tests.fixtures.plain_counts import Calls, counted, plain_rows, trust_numbers
+from tests.fixtures.plain_counts import Calls, counted, plain_rows, quality_numbers
 from tests.fixtures.postgres_server import Database
 from tests.fixtures.stores import settings_of
 
@@ -96,11 +96,11 @@ def test_counts_equal_a_plain_reading_of_the_store_s_rows(store, engine):
     assert counted(load_latency_counts(engine, GRID, [WIDE])) == dict(plain.latency_counts())
     assert counted(load_hourly_counts(engine, GRID, WIDE, NO_LIMITS)) == plain.hourly({})
     assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=True)) == dict(plain.bins())
-    trusted = {
+    quality = {
         key: naive(value) if isinstance(value, datetime) else value
-        for key, value in load_trust(engine, GRID, WIDE).items()
+        for key, value in asdict(load_row_quality(engine, GRID, WIDE)).items()
     }
-    assert trusted == trust_numbers(
+    assert quality == quality_numbers(
         meant, start=naive(WIDE.start), end=naive(WIDE.end), ingestion_delay=SETTLE
     )
     assert len(plain.calls) > 10_000

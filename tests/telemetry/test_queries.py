@@ -182,7 +182,8 @@ def test_a_query_is_worked_out_once_and_its_values_are_new_each_time():
 def test_no_value_is_pasted_into_the_text():
     secret = "'; DROP TABLE x; --"
     statement = Queries(
-        TableMapping("m", "AIInteraction"), (ErrorClass(name="c", contains=[secret], pattern=secret),)
+        TableMapping("m", "AIInteraction"),
+        (ErrorClass(name="c", contains=[secret], pattern=secret),),
     ).statement(
         "cron_minutes",
         GRID.parameters(Window(DEPLOY, DEPLOY + timedelta(hours=1))) | {"budget_ms": 1},

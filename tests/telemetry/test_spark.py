@@ -18,7 +18,7 @@ from sqlglot import parse_one
 import analysis
 from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.grid import Grid
-from analysis.counting.scanning.written_rows import load_trust
+from analysis.counting.scanning.written_rows import load_row_quality
 from analysis.errors import WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.engines.spark import session as connecting
@@ -180,9 +180,9 @@ def test_what_the_queries_are_built_of_means_the_same(session):
 # ---- what it reads ---------------------------------------------------------------------------------------------------
 
 
-def trust(engine) -> dict:
+def quality(engine):
     with closing(engine):
-        return load_trust(
+        return load_row_quality(
             engine, Grid(DEPLOY, timedelta(seconds=90)), Window(DEPLOY, DEPLOY + timedelta(hours=4))
         )
 
@@ -203,7 +203,7 @@ def test_createdat_is_utc_whatever_its_type_and_the_session_s_zone(
 ):
     source = write_calls(tmp_path, created=(created,), created_type=kind)
     engine = open_engine(spark_settings(tmp_path, source), spark=session)
-    assert trust(engine)["first_written_at"] == LATE.replace(tzinfo=UTC)
+    assert quality(engine).first_written_at == LATE.replace(tzinfo=UTC)
 
 
 @spark_only
@@ -233,9 +233,9 @@ def test_a_catalog_table_and_a_view_of_the_session_are_read(session, tmp_path):
     calls.createOrReplaceTempView("calls_in_view")
     for name in ("spark_catalog.default.calls_of_ours", "calls_in_view"):
         assert (
-            trust(open_engine(spark_settings(tmp_path, f'table = "{name}"'), spark=session))[
-                "written_rows"
-            ]
+            quality(
+                open_engine(spark_settings(tmp_path, f'table = "{name}"'), spark=session)
+            ).written_rows
             == 1
         )
 

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.config.settings import Claim
 from analysis.counting.grid import Grid
 from analysis.counting.scanning.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
-from analysis.counting.scope import Scope, event_kind, event_of
+from analysis.counting.scope import Scope, event_kind
 from analysis.counts import EventCounts, HourlyCounts
 from analysis.telemetry.engines import Engine
 from analysis.telemetry.statements import Relation
@@ -41,10 +41,9 @@ def load_events(
     """The events that the claims are about; `hourly` has the features and sources there are."""
     table = EventCounts.empty()
     for kind, claim in {event_kind(claim): claim for claim in claims}.items():
-        event = event_of(claim)
-        if event == "recovered":
+        if kind == "recovered":
             table += load_recovered(engine, grid, window, chunks=chunks)
-        elif event == "cron_over":
+        elif kind is not None:
             cron = CronBudget(kind, claim.budget_ms, Scope(claim.feature, claim.source))
             table += load_cron_minutes(engine, grid, window, cron, hourly=hourly, chunks=chunks)
     return table
@@ -109,8 +108,8 @@ def load_cron_minutes(
         y=minutes["busy_ms"] > cron.budget_ms,
         n=1,
         kind=cron.kind,
-        feature=pd.NA,
-        source=pd.NA,
-        tenant=pd.NA,
+        feature=None,
+        source=None,
+        tenant=None,
     )
     return EventCounts.of(counted)

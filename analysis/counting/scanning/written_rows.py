@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.counting.arm import RowQuality
 from analysis.counting.grid import Grid, read_time
 from analysis.counting.scanning.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
 from analysis.counting.scanning.name_codes import NameCodes
@@ -53,6 +54,11 @@ class WrittenRows:
         )
 
     @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return self._sum("written_rows")
+
+    @property
     def first_started_at(self) -> datetime | None:
         """When the first call of the window starts, UTC; the warm-up counts. None without calls."""
         first = read_time(self.rows["first_started_at"].min())
@@ -67,20 +73,10 @@ class WrittenRows:
     def models(self) -> dict[str, str]:
         """Feature -> the model of most of its rows; of equal ones the first by name."""
         keys = ["feature", "model"]
-        counted = self.rows.dropna(subset=keys).groupby(keys, as_index=False)["written_rows"].sum()
+        counted = self.rows.dropna(subset=keys).groupby(keys)[["written_rows"]].sum().reset_index()
         counted = counted.sort_values("written_rows", ascending=False, kind="stable")
         first = counted.drop_duplicates("feature").sort_values("feature")
         return dict(zip(first["feature"].astype(str), first["model"].astype(str), strict=True))
-
-    @property
-    def quality(self) -> dict[str, Any]:
-        """What the data checks judge, but for ids: counts, and the times of first and last row."""
-        times = {
-            "first_written_at": self.rows["first_written_at"].min(),
-            "last_written_at": self.rows["last_written_at"].max(),
-        }
-        counts: dict[str, Any] = {key: int(self.rows[key].sum()) for key in _QUALITY}
-        return counts | {key: read_time(time) for key, time in times.items()}
 
     @property
     def fingerprint(self) -> str:
@@ -90,13 +86,25 @@ class WrittenRows:
         """
         names, sums = ["feature", "source", "model"], [*_QUALITY, *_CONTENT]
         counted = self.rows.groupby(names, as_index=False, dropna=False)[sums].sum()
-        quality = self.quality
         content = [
             counted.sort_values(names).astype(str).to_json(orient="values"),
-            str(quality["first_written_at"]),
-            str(quality["last_written_at"]),
+            str(read_time(self.rows["first_written_at"].min())),
+            str(read_time(self.rows["last_written_at"].max())),
         ]
         return hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
+
+    def quality(self, *, distinct_ids: int, ids_compared: int) -> RowQuality:
+        """What the data checks judge, with the numbers of ids, which are counted apart."""
+        return RowQuality(
+            **{name: self._sum(name) for name in _QUALITY},
+            distinct_ids=distinct_ids,
+            ids_compared=ids_compared,
+            first_written_at=read_time(self.rows["first_written_at"].min()),
+            last_written_at=read_time(self.rows["last_written_at"].max()),
+        )
+
+    def _sum(self, name: str) -> int:
+        return int(self.rows[name].sum())
 
 
 def load_written_rows(
@@ -121,16 +129,17 @@ def rows_fingerprint(engine: Engine, written: WrittenRows) -> str:
     return f"{written.fingerprint}-{hashlib.sha256(repr(types).encode()).hexdigest()[:8]}"
 
 
-def load_trust(
+def load_row_quality(
     engine: Engine, grid: Grid, window: Window, written: WrittenRows | None = None
-) -> dict[str, Any]:
-    """What the data checks judge of the rows of a window (`Arm.trust`)."""
-    quality = (written or load_written_rows(engine, grid, window)).quality
-    return quality | _count_ids(engine, grid, window, quality["written_rows"])
+) -> RowQuality:
+    """What the data checks judge of a window; `written` are its rows where they are loaded."""
+    written = written or load_written_rows(engine, grid, window)
+    distinct_ids, ids_compared = _count_ids(engine, grid, window, written.n_rows)
+    return written.quality(distinct_ids=distinct_ids, ids_compared=ids_compared)
 
 
-def _count_ids(engine: Engine, grid: Grid, window: Window, rows: int) -> dict[str, int]:
-    """How many different ids the rows have.
+def _count_ids(engine: Engine, grid: Grid, window: Window, rows: int) -> tuple[int, int]:
+    """How many different ids the rows have, and among how many rows they were compared.
 
     To compare 100 million texts takes gigabytes, so of many rows a sample is compared. Copies of
     a row have the same time of writing, so the same part of every hour holds all of them or none:
@@ -138,14 +147,14 @@ def _count_ids(engine: Engine, grid: Grid, window: Window, rows: int) -> dict[st
     exports outside that part is not. When copies are found, all ids are compared.
     """
     if engine.ids_are_unique:
-        return {"distinct_ids": rows, "ids_compared": rows}
+        return rows, rows
     parameters = grid.parameters(window)
     if rows > ALL_IDS:
         part_ms = parameters["looked_at_ms"] * SAMPLED_IDS // rows
         sampled, distinct = _count_distinct(engine, parameters | {"looked_at_ms": part_ms})
         if sampled == distinct and sampled >= SMALLEST_SAMPLE:
-            return {"distinct_ids": rows, "ids_compared": sampled}
-    return {"distinct_ids": _count_distinct(engine, parameters)[1], "ids_compared": rows}
+            return rows, sampled
+    return _count_distinct(engine, parameters)[1], rows
 
 
 def _count_distinct(engine: Engine, parameters: dict[str, Any]) -> tuple[int, int]:

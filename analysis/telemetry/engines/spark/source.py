@@ -76,9 +76,7 @@ def open_source(session: Session, settings: Settings, mapping: TableMapping) -> 
     return SparkSource(where, columns, typed)
 
 
-def _locate(
-    session: Session, settings: Settings, mapping: TableMapping
-) -> tuple[exp.Expr, str]:
+def _locate(session: Session, settings: Settings, mapping: TableMapping) -> tuple[exp.Expr, str]:
     """Where the rows are, as Spark writes it and as messages name it."""
     path = settings.source.path
     if not path:
