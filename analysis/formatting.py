@@ -30,6 +30,16 @@ def share(value: float) -> str:
     return f"{_signed(percent, 1 if abs(percent) >= 1 or percent == 0 else 2)}{THIN}%"
 
 
+def signed_percent(value: float) -> str:
+    """A relative change in whole per cent, with its sign.
+
+    >>> [signed_percent(change).replace(THIN, "_") for change in (-0.255, 0.5, -0.001)]
+    ['−26_%', '+50_%', '0_%']
+    """
+    text = f"{100 * value:+.0f}"
+    return ("0" if float(text) == 0 else text.replace("-", MINUS)) + f"{THIN}%"
+
+
 def milliseconds(value: float) -> str:
     """A time: ms below one second, s above, minutes from 120 s on.
 

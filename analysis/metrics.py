@@ -303,3 +303,13 @@ def metric_named(name: str, user_classes: tuple[str, ...] = ()) -> Metric:
     raise WrongUse(
         f"metric {name!r} is not known; did you mean {near!r}? Known: {', '.join(sorted(known))}"
     )
+
+
+def recorded_metric(name: str) -> Metric:
+    """The metric that a result names; the class of a user that is not configured here goes by its own name.
+
+    >>> recorded_metric("http_5xx_rate").words, recorded_metric("tool_loop_rate").words
+    ('server errors (5xx)', 'tool loop errors')
+    """
+    known = known_metrics()
+    return known[name] if name in known else _rate(name.removesuffix("_rate"), FIRST_USER_CODE)

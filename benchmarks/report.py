@@ -35,18 +35,14 @@ run_window_reports(load_settings(Path("rollout.toml")), {list(WINDOWS)})
 FIGURES = f"""
 from pathlib import Path
 import analysis
-from analysis.report.sections import WindowSections, pictures
-look = analysis.open("rollout.toml").look("{WINDOW}")
-sections = WindowSections(look)
-drawn = [pictures.forest_picture(look.result, too_small=look.settings.monitoring.smallest_useful)]
-for feature in sections.declared_features:
-    drawn += pictures.card_pictures(look, feature, marks=sections.marks)
-drawn += sections.slowness_pictures
-drawn += sections.cap_pictures
+from analysis.report.sections import WindowSections
+sections = WindowSections(analysis.open("rollout.toml").look("{WINDOW}"))
+shown = (sections.expectations, sections.features, sections.controls, sections.what_if)
 folder = Path("figures")
 folder.mkdir(exist_ok=True)
-for picture in drawn:
-    (folder / f"{{picture.name}}.svg").write_text(picture.svg)
+for section in shown:
+    for name, svg in section.figures.items():
+        (folder / f"{{name}}.svg").write_text(svg)
 """
 BASELINE = (sys.executable, "-m", "analysis", "baseline")
 REPORT = (sys.executable, "-m", "analysis", "report", "--window", WINDOW)

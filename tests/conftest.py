@@ -5,6 +5,14 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 import pytest
 
+from tests.fixtures.example_rollout import (  # noqa: F401  fixtures for several rooms
+    example,
+    example_folder,
+    look,
+    rollout,
+    sections,
+    written,
+)
 from tests.fixtures.postgres_server import Database, PostgresServer, run_postgres
 
 

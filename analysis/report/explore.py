@@ -1,6 +1,7 @@
-"""A rollout to explore, one dot at a time: `rollout.feature("draft.verify").source("background-job/*").km()`.
+"""Explore a rollout: `rollout.feature("draft.verify").source("background-job/*").km()`.
 
-Everything works on counts that are loaded once a window, so a change redraws at once. Nothing here decides anything.
+Every answer comes from counts that are loaded once per window, so it is quick. None of them is
+part of a verdict.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from analysis.config import Settings, load_settings
 from analysis.config.settings import Claim
@@ -23,43 +25,53 @@ from analysis.decision.controls.series import compare_beside
 from analysis.decision.look import Look
 from analysis.decision.whatif import what_if_sentence
 from analysis.errors import WrongUse
-from analysis.formatting import count, milliseconds
+from analysis.figure_data.cliffs import overdispersion_beyond
+from analysis.figure_data.latency import LEVEL, rows_in_scope, survival_of, timed_calls
+from analysis.formatting import milliseconds
 from analysis.history.knobs import as_recorded
 from analysis.judge import Rollout
 from analysis.leaks import quote
 from analysis.metrics import known_metrics, metric_named
-from analysis.report.prepared.latency import LEVEL, overdispersion_beyond, survival_of, timed_calls
-from analysis.report.rendering import Section, render
-from analysis.report.sections import pictures
+from analysis.report.figures import catalog
+from analysis.report.figures.picture import Picture
+from analysis.report.rendering import Section, make_section, sentences
 from analysis.report.sections.window import WindowSections
 from analysis.report.tables import Column, Table
-from analysis.statistics.latency.survival import what_if_cap
-from analysis.text.prose import change_text, value_text
+from analysis.statistics.latency.survival import SurvivalCurve, what_if_cap
+from analysis.text.exploration import (
+    NO_CALLS,
+    NO_CONTROLS,
+    NO_TIMED_CALL,
+    NOT_IDENTIFIABLE,
+    comparison_sentence,
+)
+from analysis.text.prose import change_text
 from analysis.window import parse_duration
 
 CONFIG_VARIABLE = "ROLLOUT_CONFIG"
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
-NO_CONTROLS = "There are no untouched features to hold it against: fewer than two are busy enough, or its metric is not one of time."
 
 
-class Exploring(Rollout):
-    """A rollout with the questions of an afternoon: `features`, `feature(name)`, `report(window)`."""
+class RolloutExplorer(Rollout):
+    """A rollout and the questions of an analyst: `features`, `feature(name)`, `report(window)`."""
 
     def __init__(self, settings: Settings, *, spark: Any = None) -> None:
         super().__init__(settings, spark=spark)
         self._looks: dict[str, Look] = {}
 
-    def explore(
+    def explore(  # type: ignore[override]  # a name asks about a feature, two instants for a look
         self,
         what: str | datetime,
         end: datetime | None = None,
         *,
         source: str | None = None,
         window: str | None = None,
-    ) -> Look | Feature:
-        """A feature to ask, ``explore("draft.verify").km()``; or from `what` to `end`, a look that decides nothing for good."""
+    ) -> Look | FeatureView:
+        """A feature, ``explore("draft.verify").km()``; or an exploratory look from `what` to `end`."""
         if isinstance(what, str):
             return self.feature(what, source=source, window=window)
+        if end is None:
+            raise WrongUse("explore() needs a feature, or the start and the end of a look")
         return super().explore(what, end)
 
     @property
@@ -67,99 +79,89 @@ class Exploring(Rollout):
         """The planned windows that are due; all of them when none is."""
         return self.due() or self.settings.monitoring.windows
 
-    def seen(self, window: str | None = None) -> Look:
-        """The look at a window, judged once; the last one that is due when none is given."""
+    def cached_look(self, window: str | None = None) -> Look:
+        """The look at a window, judged once; the last one that is due by default."""
         label = window or self.windows[-1]
         if label not in self._looks:
             self._looks[label] = self.look(label)
         return self._looks[label]
 
     def report(self, window: str | None = None) -> WindowSections:
-        """The sections of a window's report: `.verdict`, `.expectations`, `.guardrails`, `.scan`, `.checks` ..."""
-        return WindowSections(self.seen(window))
+        """The sections of a window's report: `.verdict`, `.expectations`, `.checks` ..."""
+        return WindowSections(self.cached_look(window))
 
     def features(self, window: str | None = None) -> Table:
-        """Every feature with its calls and error rate, before and after; `.sorted_by("post_calls")` for another order."""
-        look = self.seen(window)
-        rows = _calls_by(look, "feature", Scope())
-        return Table(
-            f"Features, before and after ({look.label})", _both_arms("feature"), tuple(rows)
-        ).sorted_by("post_calls")
+        """Every feature with its calls and error rate, before and after, the busiest first."""
+        look = self.cached_look(window)
+        title = f"Features, before and after ({look.label})"
+        return _calls_by(look, "feature", Scope(), title=title)
 
     def feature(
         self, name: str, *, source: str | None = None, window: str | None = None
-    ) -> Feature:
-        """One feature (or a pattern with *), in the last window that is due unless another is asked for."""
-        look = self.seen(window)
-        known = sorted(
-            {
-                *look.baseline.hourly.rows["feature"].dropna().unique(),
-                *look.post.hourly.rows["feature"].dropna().unique(),
-            }
-        )
-        if not any(Scope(name).matches(feature, None) for feature in known):
-            raise WrongUse(f"feature {quote(name)} is not in the data; it has {', '.join(known)}")
-        return Feature(look, Scope(name, source))
+    ) -> FeatureView:
+        """One feature (or a pattern with *), in the last window that is due by default."""
+        look = self.cached_look(window)
+        names = {
+            name
+            for arm in (look.baseline, look.post)
+            for name in arm.hourly.rows["feature"].dropna().unique()
+        }
+        if not any(Scope(name).matches(feature, None) for feature in names):
+            raise WrongUse(
+                f"feature {quote(name)} is not in the data; it has {', '.join(sorted(names))}"
+            )
+        return FeatureView(look, Scope(name, source))
 
 
-class Feature:
-    """The calls of one feature, before and after: each method is one question and shows one answer."""
+class FeatureView:
+    """The calls of one feature, before and after: each method answers one question."""
 
     def __init__(self, look: Look, scope: Scope) -> None:
-        self.look, self.scope = look, scope
+        self.look, self.scope, self.label = look, scope, catalog.label_of(scope)
 
     def __repr__(self) -> str:
-        return (
-            f"{pictures.label(self.scope)}, {self.look.label}: ask .{', .'.join(sorted(QUESTIONS))}"
-        )
+        return f"{self.label}, {self.look.label}: ask .{', .'.join(sorted(QUESTIONS))}"
 
-    def source(self, pattern: str) -> Feature:
+    def source(self, pattern: str) -> FeatureView:
         """Only the calls of that source (or a pattern with *)."""
-        return Feature(self.look, Scope(self.scope.feature, pattern))
+        return FeatureView(self.look, Scope(self.scope.feature, pattern))
 
     def sources(self) -> Table:
         """Where its calls come from, before and after."""
-        rows = _calls_by(self.look, "source", self.scope)
-        return Table(
-            f"Sources of {pictures.label(self.scope)}", _both_arms("source"), tuple(rows)
-        ).sorted_by("post_calls")
+        return _calls_by(self.look, "source", self.scope, title=f"Sources of {self.label}")
 
-    def outcomes(self) -> pictures.Picture:
+    def outcomes(self) -> Picture | None:
         """What its calls end as."""
-        return pictures.mix_picture(self.look, self.scope)
+        return catalog.picture_of(catalog.OUTCOMES, self.look, self.scope)
 
-    def hours(self, metric: str = "error_rate") -> pictures.Picture:
+    def hours(self, metric: str = "error_rate") -> Picture:
         """A metric, hour by hour."""
-        return pictures.hourly_picture(
-            self.look, self.scope, metric_named(metric, self.look.arms.user_classes)
-        )
+        asked = metric_named(metric, self.look.arms.user_classes)
+        return catalog.hourly_picture(self.look, self.scope, asked)
 
-    def latency(self) -> pictures.Picture:
+    def latency(self) -> Picture | None:
         """How long calls take."""
-        return pictures.latency_picture(self.look, self.scope)
+        return catalog.picture_of(catalog.LATENCY, self.look, self.scope)
 
-    def km(self) -> pictures.Picture:
-        """How long until an answer (Kaplan-Meier), calls that were cut off counted as still waiting."""
-        return pictures.answer_picture(self.look, self.scope)
+    def km(self) -> Picture | None:
+        """How long until an answer (Kaplan-Meier); a call that was cut off counts as waiting."""
+        return catalog.picture_of(catalog.TIME_TO_ANSWER, self.look, self.scope)
 
-    def cliff(self) -> pictures.Picture:
+    def cliff(self) -> Picture | None:
         """Where failed calls pile up."""
-        return pictures.cliff_picture(self.look, self.scope)
+        return catalog.picture_of(catalog.CLIFF, self.look, self.scope)
 
-    def shift(self) -> pictures.Picture:
+    def shift(self) -> Picture | None:
         """How each quantile of the time to an answer moved."""
-        return pictures.shift_picture(self.look, self.scope)
+        return catalog.picture_of(catalog.SHIFT, self.look, self.scope)
 
     def cap(self, cap: str | None = None) -> Section:
         """What a cap would cut off: the curve, and for a cap such as "30s" the numbers."""
-        picture = pictures.cap_picture(self.look, self.scope)
+        picture = catalog.picture_of(catalog.CAP, self.look, self.scope)
         lines = [self.what_if(cap)] if cap else []
-        html = render(
-            "sections/pictures.html.j2", lines=lines, pictures=[picture] if picture else []
-        )
-        return Section(
-            html, "\n".join(lines) or (picture.alt if picture else "no calls after the deploy")
-        )
+        text = lines[0] if lines else picture.text.alt if picture else NO_CALLS
+        pictures = [picture] if picture else []
+        return make_section("pictures", text, lines=lines, pictures=pictures)
 
     def what_if(self, cap: str) -> str:
         """What a cap such as "30s" would cut off and save, in one sentence."""
@@ -167,187 +169,129 @@ class Feature:
         cliff = self.look.cliffs["post"].get(self.scope.feature or "")
         curve = survival_of(self.look.post, self.scope)
         if not curve.n_calls:
-            return f"{pictures.label(self.scope)} has no timed call after the deploy."
-        own_cap_ms = float(cliff.at_ms) if cliff else None
-        found = what_if_cap(
+            return NO_TIMED_CALL.format(label=self.label)
+        answer = what_if_cap(
             curve,
             cap_ms,
-            own_cap_ms=own_cap_ms,
+            own_cap_ms=float(cliff.at_ms) if cliff else None,
             level=LEVEL,
             overdispersion=overdispersion_beyond(self.look, self.scope, cap_ms),
         )
-        return what_if_sentence(
-            asdict(found) | {"feature": pictures.label(self.scope), "calls": curve.n_calls}
-        )
+        return what_if_sentence(asdict(answer) | {"feature": self.label, "calls": curve.n_calls})
 
-    def quantiles(self, q: Sequence[float] = QUANTILES) -> Table:
-        """Times within which that share of the calls was answered; beyond a cap it cannot be known."""
+    def quantiles(self, q: float | Sequence[float] = QUANTILES) -> Table:
+        """Times within which that share of the calls was answered; unknown beyond a cap."""
+        arms = (self.look.baseline, self.look.post)
+        baseline, post = (survival_of(arm, self.scope) for arm in arms)
         rows = []
-        for share in q:
-            before, after = (
-                _answer_time(survival_of(arm, self.scope), share)
-                for arm in (self.look.baseline, self.look.post)
-            )
-            change = "–" if before is None or after is None else change_text("ms", after - before)
-            rows.append(
-                {
-                    "q": f"p{100 * share:g}",
-                    "before": _known(before),
-                    "after": _known(after),
-                    "change": change,
-                }
-            )
+        for share in np.atleast_1d(q):
+            before, after = _answer_time(baseline, share), _answer_time(post, share)
+            change = None if before is None or after is None else after - before
+            row = {
+                "q": f"p{100 * share:g}",
+                "before": NOT_IDENTIFIABLE if before is None else milliseconds(before),
+                "after": NOT_IDENTIFIABLE if after is None else milliseconds(after),
+                "change": change_text("ms", change),
+            }
+            rows.append(row)
         columns = (
             Column("q", "quantile"),
             Column("before", "before"),
             Column("after", "after"),
             Column("change", "change"),
         )
-        return Table(f"Time to an answer of {pictures.label(self.scope)}", columns, tuple(rows))
+        return Table(f"Time to an answer of {self.label}", columns, tuple(rows))
 
-    def untouched(self, metric: str = "latency_mean") -> Section:
-        """A metric hour by hour beside the features that the deploy did not touch."""
-        claim = Claim(
-            name=metric, feature=self.scope.feature, source=self.scope.source, metric=metric
-        )
-        picture = pictures.slowness_picture(
-            evaluate_claim(claim, self.look.arms, self.look.plan.hours)
-        )
-        if picture is None:
-            return Section(
-                render("sections/facts.html.j2", lines=[NO_CONTROLS], facts=[]), NO_CONTROLS
-            )
-        return Section(picture._repr_html_(), picture.alt)
+    def controls(self, metric: str = "latency_mean") -> Picture | Section:
+        """A metric hour by hour beside its control features."""
+        feature, source = self.scope.feature, self.scope.source
+        claim = Claim(name=metric, feature=feature, source=source, metric=metric)
+        evaluation = evaluate_claim(claim, self.look.arms, self.look.plan.hours)
+        return catalog.slowness_picture(evaluation) or sentences([NO_CONTROLS])
 
     def compare(
         self, metric: str, *, controls: bool | Sequence[str] = True, without: Sequence[str] = ()
     ) -> Section:
-        """A metric before and after at the same mix of calls, with its interval; exploratory, it decides nothing.
+        """A metric before and after at the same mix of calls, with its interval.
 
-        `controls` switches the untouched features off (False), or names them; `without` leaves some out.
+        `controls` switches the control features off (False) or names them; `without` leaves some
+        out.
         """
         asked = metric_named(metric, self.look.arms.user_classes)
         use = None if controls is True else () if controls is False else tuple(controls)
-        found = compare_beside(
+        comparison = compare_beside(
             self.look.arms, self.scope, asked, self.look.plan.hours, use=use, leave_out=without
         )
-        low, high = found.interval(LEVEL)
-        before, after = (
-            value_text(asked.unit, found.crude_baseline_value),
-            value_text(asked.unit, found.crude_post_value),
-        )
-        if found.difference is None:
-            text = f"{metric} of {pictures.label(self.scope)}: {before} before, {after} after; there is nothing to compare."
-        else:
-            change = " to ".join(change_text(asked.unit, end) for end in (low, high))
-            text = (
-                f"{metric} of {pictures.label(self.scope)}: {before} before (n = {count(found.baseline_n)}), {after} after "
-                f"(n = {count(found.post_n)}); at the same mix of calls {change_text(asked.unit, found.difference)}, "
-                f"95 % interval {change} ({found.method}). Exploratory: it decides nothing."
-            )
-        return Section(render("sections/facts.html.j2", lines=[text], facts=[]), text)
+        return sentences([comparison_sentence(asked, self.label, comparison, at_level=LEVEL)])
 
     @cached_property
     def n_calls(self) -> tuple[int, int]:
         """Calls with a latency, before and after."""
-        before, after = (
-            int(timed_calls(arm, self.scope)["calls"].sum())
-            for arm in (self.look.baseline, self.look.post)
-        )
+        arms = (self.look.baseline, self.look.post)
+        before, after = (int(timed_calls(arm, self.scope)["calls"].sum()) for arm in arms)
         return before, after
 
 
 QUESTIONS = tuple(
-    name for name, member in vars(Feature).items() if callable(member) and not name.startswith("_")
+    name
+    for name, member in vars(FeatureView).items()
+    if callable(member) and not name.startswith("_")
 )
 
 
-def open_exploring(config: str | Path = "rollout.toml", *, spark: Any = None) -> Exploring:
-    """The rollout that a rollout.toml describes: ``analysis.open("rollout.toml").look("4h").verdict``, ``.feature("...").km()``.
+def open_rollout(config: str | Path = "rollout.toml", *, spark: Any = None) -> RolloutExplorer:
+    """The rollout of a rollout.toml: ``analysis.open("rollout.toml").look("4h").verdict``.
 
-    The file is looked for upwards from here. `spark` is a session of Apache Spark that you have already, for engine = "spark"; it is
-    left as it was.
+    The file is looked for in the folders above, too. `spark` is your own session of Apache Spark,
+    for engine = "spark"; it stays open.
     """
-    return Exploring(as_recorded(load_settings(find_config(Path(config)))), spark=spark)
+    return RolloutExplorer(as_recorded(load_settings(find_config(Path(config)))), spark=spark)
 
 
 def find_config(config: Path) -> Path:
-    """The file itself; else the one that `rollout lab` was started with; else one of that name in a folder above."""
+    """The file itself; else the one that `rollout lab` was started with; else one in a folder above."""
     if config.is_absolute() or config.exists():
         return config
-    told = os.environ.get(CONFIG_VARIABLE)
-    if told:
-        return Path(told)
+    if from_lab := os.environ.get(CONFIG_VARIABLE):
+        return Path(from_lab)
     above = (folder / config for folder in Path.cwd().parents)
     return next((path for path in above if path.exists()), config)
 
 
 def metric_names(look: Look) -> list[str]:
     """Every metric that a feature can be asked for."""
-    return [
-        name
-        for name, metric in known_metrics(look.arms.user_classes).items()
-        if metric.table == "hourly"
-    ]
+    metrics = known_metrics(look.arms.user_classes)
+    return [name for name, metric in metrics.items() if metric.table == "hourly"]
 
 
-def _answer_time(curve: Any, share: float) -> float | None:
+def _answer_time(curve: SurvivalCurve, share: float) -> float | None:
     answered = np.flatnonzero(1 - curve.survival >= share - 1e-12)
     return float(curve.time_ms[answered[0]]) if answered.size else None
 
 
-def _known(time_ms: float | None) -> str:
-    return "not identifiable" if time_ms is None else milliseconds(time_ms)
-
-
-def _both_arms(first: str) -> tuple[Column, ...]:
-    """A name, and calls and share of failures in each arm."""
-    return (
-        Column(first, first),
+def _calls_by(look: Look, column: str, scope: Scope, *, title: str) -> Table:
+    """Calls and share of failures by feature or source, before and after."""
+    sums: dict[str, pd.Series] = {}
+    for name, arm in (("baseline", look.baseline), ("post", look.post)):
+        counts = rows_in_scope(arm.hourly.rows, scope)
+        counts = counts.assign(failed=counts["calls"].where(counts["outcome"] != 0, 0))
+        label = counts[column].astype("str").fillna("no source")
+        totals = counts.groupby(label)[["calls", "failed"]].sum()
+        sums |= {
+            f"{name}_calls": totals["calls"],
+            f"{name}_rate": totals["failed"] / totals["calls"],
+        }
+    table = pd.DataFrame(sums).rename_axis(column).reset_index()
+    table = table.fillna({"baseline_calls": 0, "post_calls": 0}).astype(object)
+    rows = [
+        {str(key): value for key, value in row.items()}
+        for row in table.where(table.notna(), None).to_dict("records")
+    ]
+    columns = (
+        Column(column, column),
         Column("baseline_calls", "calls before", "count"),
         Column("baseline_rate", "fail before", "share"),
         Column("post_calls", "calls after", "count"),
         Column("post_rate", "fail after", "share"),
     )
-
-
-def _calls_by(look: Look, column: str, scope: Scope) -> list[dict[str, Any]]:
-    """Calls and share of failures by feature or source, before and after."""
-    rows: dict[str, dict[str, Any]] = {}
-    for arm in ("baseline", "post"):
-        counted = getattr(look, arm).hourly.rows
-        counted = counted.assign(failed=counted["calls"].where(counted["outcome"] != 0, 0))
-        totals = (
-            counted.groupby(["feature", "source"], dropna=False, observed=True)[["calls", "failed"]]
-            .sum()
-            .reset_index()
-        )
-        chosen = [
-            scope.matches(feature, _text(source))
-            for feature, source in zip(totals["feature"], totals["source"], strict=True)
-        ]
-        for name, found in (
-            totals[chosen]
-            .groupby(totals[column].astype("str").fillna("no source"))[["calls", "failed"]]
-            .sum()
-            .iterrows()
-        ):
-            row = rows.setdefault(
-                name,
-                {
-                    column: name,
-                    "baseline_calls": 0,
-                    "baseline_rate": None,
-                    "post_calls": 0,
-                    "post_rate": None,
-                },
-            )
-            row |= {
-                f"{arm}_calls": int(found["calls"]),
-                f"{arm}_rate": float(found["failed"] / found["calls"]),
-            }
-    return list(rows.values())
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    return Table(title, columns, tuple(rows)).sorted_by("post_calls")

@@ -1,27 +1,24 @@
-"""The hand-over as a page: where the rollout stands, what was done, what would change our mind, what to do then."""
+"""The hand-over as a page: where the rollout stands, what was done, and the next steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from analysis import files
+from analysis.config import Settings
 from analysis.report.index import write_index
 from analysis.report.rendering import render
 from analysis.text.prose import when_text
 from analysis.text.verdict import VERDICTS
 
-if TYPE_CHECKING:
-    from analysis.config import Settings
-
 
 def write_handoff(settings: Settings, content: Mapping[str, Any]) -> Path:
-    """Write handoff.html from the object that `rollout handoff --json` prints; the index then links it."""
-    page = settings.paths.handoff
-    files.write_text(page, handoff_page(content))
+    """Write the page from the object that `rollout handoff --json` prints; the index links it."""
+    files.write_text(settings.paths.handoff, handoff_page(content))
     write_index(settings)
-    return page
+    return settings.paths.handoff
 
 
 def handoff_page(content: Mapping[str, Any]) -> str:

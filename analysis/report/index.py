@@ -1,39 +1,44 @@
-"""The index of a rollout and of all rollouts, made from what lies on disk and nothing else."""
+"""The index of a rollout, and the one over all rollouts, made from what is on disk alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from analysis import clock, files
-from analysis.clock import iso, parse_instant
+from analysis.config import Settings
+from analysis.figure_data.expectations import prepare_look_series, with_parts
+from analysis.history.ledger import Event, History, open_ledger
 from analysis.history.stages import PlannedLook, deployed_at, plan_looks
 from analysis.paths import OutputPaths
-from analysis.report.places import Link
-from analysis.report.prepared.claims import prepare_looks, with_parts
+from analysis.report.look_chart import LookChart
+from analysis.report.page_frame import Link, now_text
 from analysis.report.rendering import render
-from analysis.report.shelf import Report, latest, newest_result, read_ledger, read_reports
-from analysis.report.strip import Strip, strip_of
-from analysis.text.captions import describe_looks
+from analysis.report.stored_reports import (
+    StoredReport,
+    latest_planned,
+    newest_result,
+    read_reports,
+)
+from analysis.results.model import LookResult
+from analysis.text import verdict as verdict_prose
+from analysis.text.captions import describe_look_series
 from analysis.text.prose import is_sample, when_text
-from analysis.text.verdict import NOT_RANDOMISED, VERDICTS, box_changed, headline, steps_of
 
-if TYPE_CHECKING:
-    from analysis.config import Settings
-
-MOST_LEDGER_LINES = 12
+MOST_LEDGER_LINES, MOST_FACTS = 12, 5
+NO_LOOK = "No planned look has been made yet."
 
 
 @dataclass(frozen=True)
-class Row:
+class WindowRow:
     """One window on the index.
 
     Attributes
     ----------
-    state : a verdict's name, or ``failed``, ``due``, ``not_due``, ``replaced`` (a later change came before its end).
-    words : what to say beside the state.
+    state : a verdict's name, or ``failed``, ``due``, ``not_due``.
+    words : what the state means.
     links : to its pages.
     """
 
@@ -41,118 +46,103 @@ class Row:
     stage: int
     state: str
     words: str
-    calls: int | None
-    bound: float | None
-    end: str | None
-    links: tuple[Link, ...]
+    calls: int | None = None
+    bound: float | None = None
+    end: str | None = None
+    links: tuple[Link, ...] = ()
 
 
 def write_index(settings: Settings) -> Path:
-    """Write the index of a rollout, and the one over all rollouts beside it; returns the rollout's page."""
-    page = settings.paths.index
-    files.write_text(page, rollout_index(settings))
-    files.write_text(settings.paths.all_rollouts, all_rollouts_index(settings.outputs.parent))
-    return page
+    """Write both indexes; returns the rollout's page."""
+    paths = settings.paths
+    files.write_text(paths.index, rollout_index(settings))
+    files.write_text(paths.all_rollouts, all_rollouts_index(paths.root.parent))
+    return paths.index
 
 
 def rollout_index(settings: Settings) -> str:
     """The page of one rollout."""
-    reports = read_reports(settings.paths)
-    result = latest(
-        report.result for report in reports if report.result and not report.has_failed
-    ) or latest(report.result for report in reports if report.result)
+    reports, history = read_reports(settings.paths), open_ledger(settings).read()
+    whole = latest_planned(report.result for report in reports if not report.has_failed)
+    result = whole or latest_planned(report.result for report in reports)
     return render(
         "index.html.j2",
         name=settings.rollout.name,
         title=settings.rollout.title,
         result=result,
-        headline=headline(result) if result else "No planned look has been made yet.",
-        changed=box_changed(result) if result else [],
-        steps=steps_of(result, settings) if result else [],
-        not_randomised=NOT_RANDOMISED,
-        is_sample=bool(result) and is_sample(settings.source.path),
-        rows=rows_of(settings, reports),
-        strips=strips_of(settings, reports),
+        headline=verdict_prose.headline(result) if result else NO_LOOK,
+        changed=verdict_prose.box_changed(result) if result else [],
+        steps=verdict_prose.steps_of(result, settings) if result else [],
+        not_randomised=verdict_prose.NOT_RANDOMISED,
+        is_sample=result is not None and is_sample(settings.source.path),
+        rows=window_rows(settings, reports, history),
+        charts=look_charts(settings, reports),
         links=_other_pages(settings.paths),
-        ledger=read_ledger(settings.paths.ledger, most=MOST_LEDGER_LINES),
-        deployed=when_text(result["deployed_at"]) if result else None,
-        written_at=when_text(iso(clock.now().replace(microsecond=0))),
+        events=[(event, _event_words(event)) for event in _newest(history)],
+        deployed=when_text(result.deployed_at) if result else None,
+        written_at=now_text(),
     )
 
 
 def all_rollouts_index(outputs: Path) -> str:
     """The page over all rollouts in a folder, the newest look first."""
-    entries = []
+    entries: list[dict[str, Any]] = []
     for folder in sorted(path for path in outputs.iterdir() if path.is_dir()):
         paths = OutputPaths(folder)
         if paths.index.exists():
-            entries.append(
-                {
-                    "name": folder.name,
-                    "href": f"{folder.name}/{paths.index.name}",
-                    "result": newest_result(paths),
-                }
-            )
-    entries.sort(
-        key=lambda entry: entry["result"]["look"]["end"] if entry["result"] else "", reverse=True
-    )
-    for entry in entries:
-        entry["headline"] = (
-            headline(entry["result"]) if entry["result"] else "No planned look has been made yet."
-        )
-    return render(
-        "rollouts.html.j2",
-        entries=entries,
-        written_at=when_text(iso(clock.now().replace(microsecond=0))),
-    )
+            result = newest_result(paths)
+            entry = {
+                "name": folder.name,
+                "href": f"{folder.name}/{paths.index.name}",
+                "result": result,
+                "headline": verdict_prose.headline(result) if result else NO_LOOK,
+            }
+            entries.append(entry)
+    looked_at = [entry for entry in entries if entry["result"]]
+    looked_at.sort(key=lambda entry: entry["result"].look.end, reverse=True)
+    others = [entry for entry in entries if not entry["result"]]
+    return render("rollouts.html.j2", entries=[*looked_at, *others], written_at=now_text())
 
 
-def rows_of(settings: Settings, reports: Sequence[Report]) -> list[Row]:
+def window_rows(
+    settings: Settings, reports: Sequence[StoredReport], history: History
+) -> list[WindowRow]:
     """A row for each planned window of every stage, made or not, and one for every other report."""
     by_folder = {report.folder: report for report in reports}
     rows = []
-    for planned in plan_looks(_with_deploy(settings, reports)):
+    for planned in plan_looks(_with_deploy(settings, reports, history), history):
         folder = settings.paths.window(planned.label, stage=planned.stage)
         report = by_folder.pop(folder, None)
-        rows.append(_row(settings.paths, report) if report else _missing_row(planned))
+        rows.append(_report_row(settings.paths, report) if report else _missing_row(planned))
     if not rows:
         rows = [
-            Row(label, 1, "not_due", "no deploy is recorded yet", None, None, None, ())
+            WindowRow(label, 1, "not_due", "no deploy is recorded yet")
             for label in settings.monitoring.windows
         ]
-    others = sorted(
-        by_folder.values(), key=lambda report: (report.stage, str(report.end), report.folder)
-    )
-    return rows + [_row(settings.paths, report) for report in others]
+    others = sorted(by_folder.values(), key=_stage_and_end)
+    return rows + [_report_row(settings.paths, report) for report in others]
 
 
-def strips_of(settings: Settings, reports: Sequence[Report]) -> list[Strip]:
-    """Every look of the newest stage at every expectation, with its interval and bound."""
-    stage = max((report.stage for report in reports if report.is_planned), default=1)
+def look_charts(settings: Settings, reports: Sequence[StoredReport]) -> list[LookChart]:
+    """Every look of the newest stage at every expectation."""
+    stage = max((report.folder.stage for report in reports if report.is_planned), default=1)
     planned = {
-        report.label: report.result
+        report.folder.label: report.result
         for report in reports
-        if report.stage == stage and report.result and report.is_planned
+        if report.result and report.is_planned and report.folder.stage == stage
     }
-    if not planned:
-        return []
-    results = [planned.get(label) for label in settings.monitoring.windows]
-    names = list(
-        dict.fromkeys(
-            found["name"]
-            for result in planned.values()
-            for found in with_parts(result["expectations"])
-        )
-    )
-    looks = [prepare_looks(results, settings.monitoring.windows, name) for name in names]
-    seen = [
-        prepared for prepared in looks if any(point.change is not None for point in prepared.points)
-    ]
-    return [strip_of(prepared, describe_looks(prepared)) for prepared in seen]
+    findings = [found for result in planned.values() for found in with_parts(result.expectations)]
+    windows = settings.monitoring.windows
+    results = [planned.get(label) for label in windows]
+    charts = []
+    for name in dict.fromkeys(found["name"] for found in findings):
+        series = prepare_look_series(results, windows, name)
+        charts.append(LookChart(series, describe_look_series(series)))
+    return [chart for chart in charts if not chart.is_empty]
 
 
-def _row(paths: OutputPaths, report: Report) -> Row:
-    folder, links = report.folder, []
+def _report_row(paths: OutputPaths, report: StoredReport) -> WindowRow:
+    folder, result, links = report.folder, report.result, []
     if report.has_page:
         links += [
             Link(paths.relative(folder.page), "report"),
@@ -162,69 +152,54 @@ def _row(paths: OutputPaths, report: Report) -> Row:
         ]
     if report.has_failed:
         links.append(Link(paths.relative(folder.failed), "why it failed"))
-    result = report.result
     if result is None:
-        words = (
-            "the last run failed"
-            if report.has_failed
-            else "its result cannot be read; run the report again"
-        )
-        return Row(report.label, report.stage, "failed", words, None, None, None, tuple(links))
-    words = VERDICTS[result["verdict"]].meaning if result["verdict"] in VERDICTS else ""
-    if result["expectations"]:
-        met = sum(found["finding"] == "met" for found in result["expectations"])
-        words = f"{met} of {len(result['expectations'])} expectations met: {words}"
-    if report.has_failed:
-        words += "; a later run failed, this is the earlier report"
-    if not report.is_planned:
-        words += "; not a planned look, it decides nothing"
-    look = result["look"]
-    return Row(
-        report.label,
-        report.stage,
-        result["verdict"],
-        words,
-        result["post"]["calls"],
-        look["bound"],
-        when_text(look["end"]),
+        unread = "its result cannot be read; run the report again"
+        words = "the last run failed" if report.has_failed else unread
+        return WindowRow(folder.label, folder.stage, "failed", words, links=tuple(links))
+    return WindowRow(
+        folder.label,
+        folder.stage,
+        result.verdict,
+        "; ".join(_report_words(report, result)),
+        result.post.calls,
+        result.look.bound,
+        when_text(result.look.end),
         tuple(links),
     )
 
 
-def _missing_row(planned: PlannedLook) -> Row:
+def _report_words(report: StoredReport, result: LookResult) -> Iterator[str]:
+    """What a verdict means, and what limits it."""
+    meaning = verdict_prose.VERDICTS[result.verdict].meaning
+    if result.expectations:
+        met = sum(found.finding == "met" for found in result.expectations)
+        meaning = f"{met} of {len(result.expectations)} expectations met: {meaning}"
+    yield meaning
+    if report.has_failed:
+        yield "a later run failed, this is the earlier report"
+    if not report.is_planned:
+        yield "not a planned look, it decides nothing"
+
+
+def _missing_row(planned: PlannedLook) -> WindowRow:
+    state, words = "not_due", f"due {when_text(planned.due_at)}"
     if planned.due_at <= clock.now():
-        return Row(
-            planned.label,
-            planned.stage,
-            "due",
-            "no report yet: rollout report --due",
-            None,
-            None,
-            None,
-            (),
-        )
-    return Row(
-        planned.label,
-        planned.stage,
-        "not_due",
-        f"due {when_text(iso(planned.due_at))}",
-        None,
-        None,
-        None,
-        (),
-    )
+        state, words = "due", "no report yet: rollout report --due"
+    return WindowRow(planned.label, planned.stage, state, words)
 
 
-def _with_deploy(settings: Settings, reports: Sequence[Report]) -> Settings:
-    """The settings with the deploy that a result knows, where neither rollout.toml nor the ledger has it."""
-    recorded = next((report.result["deployed_at"] for report in reports if report.result), None)
-    if deployed_at(settings) is not None or recorded is None:
+def _stage_and_end(report: StoredReport) -> tuple[int, str, str]:
+    end = clock.iso(report.result.look.end) if report.result else ""
+    return report.folder.stage, end, report.folder.label
+
+
+def _with_deploy(settings: Settings, reports: Sequence[StoredReport], history: History) -> Settings:
+    """With the deploy that a result has, where neither rollout.toml nor the ledger has it."""
+    recorded = next((report.result.deployed_at for report in reports if report.result), None)
+    if recorded is None or deployed_at(settings, history) is not None:
         return settings
-    return settings.model_copy(
-        update={
-            "rollout": settings.rollout.model_copy(update={"deployed_at": parse_instant(recorded)})
-        }
-    )
+    rollout = settings.rollout.model_copy(update={"deployed_at": recorded})
+    return settings.model_copy(update={"rollout": rollout})
 
 
 def _other_pages(paths: OutputPaths) -> list[Link]:
@@ -235,3 +210,24 @@ def _other_pages(paths: OutputPaths) -> list[Link]:
         (paths.ledger, "Ledger"),
     )
     return [Link(paths.relative(page), text) for page, text in pages if page.exists()]
+
+
+def _newest(history: History) -> list[Event]:
+    return list(reversed(history.events[-MOST_LEDGER_LINES:]))
+
+
+def _event_words(event: Event) -> str:
+    """What a look found; the plain facts of any other event."""
+    facts = event.facts
+    if event.event == "look" and facts.get("verdict"):
+        planned = facts.get("planned")
+        number = f" (look {facts.get('number')} of {planned})" if planned else ""
+        words = [f"{facts['verdict'].replace('_', ' ')} at {facts.get('window')}{number}"]
+    else:
+        plain = [
+            f"{key.replace('_', ' ')} {value}"
+            for key, value in facts.items()
+            if isinstance(value, str | int | float)
+        ]
+        words = plain[:MOST_FACTS]
+    return ", ".join([*words, *([f"by {event.who}"] if event.who else [])])

@@ -1,37 +1,71 @@
-"""Our templates with values in them; every value is escaped, and numbers are written by the same words everywhere."""
+"""Fill the templates: every value is escaped, and numbers are written the same way everywhere."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from analysis import formatting as wording
+from analysis import formatting
+from analysis.report.mime_types import FIGURES_MIME, RESULT_MIME
 from analysis.text import prose
-from analysis.text import verdict as verdict_prose
+from analysis.text.verdict import VERDICTS
+
+if TYPE_CHECKING:
+    from analysis.report.figures.picture import Picture
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass(frozen=True)
 class Section:
-    """A piece of a page: HTML for the page and JupyterLab, plain sentences for a terminal."""
+    """A piece of a page.
+
+    Attributes
+    ----------
+    html : for the page and JupyterLab.
+    text : plain sentences, for a terminal.
+    figures : the figures of the piece, as SVG files by name.
+    """
 
     html: str
     text: str
-
-    def _repr_html_(self) -> str:
-        return self.html
+    figures: dict[str, str] = field(default_factory=dict)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {"text/html": self.html, "text/plain": self.text}
+        bundle: dict[str, Any] = {"text/html": self.html, "text/plain": self.text}
+        return bundle | ({FIGURES_MIME: self.figures} if self.figures else {})
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """The object of result.json; shown by the last cell, it says that the notebook is whole."""
+
+    content: dict[str, Any]
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {RESULT_MIME: self.content, "text/plain": "the result, as in result.json"}
+
+
+def make_section(
+    template: str, text: str, *, pictures: Sequence[Picture] = (), **values: Any
+) -> Section:
+    """Fill a template of `sections/`."""
+    html = render(f"sections/{template}.html.j2", pictures=pictures, **values)
+    return Section(html, text, {picture.name: picture.svg for picture in pictures})
+
+
+def sentences(lines: Sequence[str]) -> Section:
+    """A section of sentences alone."""
+    return make_section("pictures", "\n".join(lines), lines=lines)
 
 
 def render(template: str, **values: Any) -> str:
@@ -42,8 +76,8 @@ def render(template: str, **values: Any) -> str:
 def anchor_of(heading: str) -> str:
     """The name of a section in the page's address.
 
-    >>> anchor_of("Did it hurt anything?")
-    'did-it-hurt-anything'
+    >>> anchor_of("Did it break anything?")
+    'did-it-break-anything'
     """
     return re.sub(r"[^a-z0-9]+", "-", re.sub(r"<[^>]*>", "", heading).lower()).strip("-")
 
@@ -58,11 +92,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "count": wording.count,
-        "share": wording.share,
-        "ms": lambda value: prose.value_text("ms", value),
-        "p": wording.p_value,
-        "level": wording.level,
+        "count": formatting.count,
+        "p": formatting.p_value,
         "when": prose.when_text,
         "changed": prose.changed_text,
         "interval": prose.interval_text,
@@ -77,6 +108,7 @@ def _environment() -> Environment:
         "size_in": prose.size_text,
         "words": prose.metric_words,
         "in_utc": prose.in_utc,
+        "anchor": anchor_of,
     }
-    environment.globals |= {"VERDICTS": verdict_prose.VERDICTS, "FINDINGS": prose.FINDINGS}
+    environment.globals |= {"VERDICTS": VERDICTS, "FINDINGS": prose.FINDINGS}
     return environment

@@ -1,26 +1,32 @@
-"""Reports from a rollout's settings to files that are whole: run the notebook, make the page, write everything, or say why not."""
+"""Write reports: run the notebook, make the page, write every file, or write why it failed."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from analysis import clock, files
+from analysis.config import Settings
 from analysis.errors import NotYetDue, RolloutError, WrongUse
 from analysis.history.ledger import only_one
+from analysis.leaks import find_leak
 from analysis.paths import ReportFolder
-from analysis.report.notebook.runner import Executed, Progress, run_notebook, stopping_others
+from analysis.report.index import write_index
+from analysis.report.notebook.kernel_process import stopping_kernels
+from analysis.report.notebook.runner import ExecutedNotebook, Progress, run_notebook
+from analysis.report.page_frame import frame_of, now_text
+from analysis.report.rendering import render
+from analysis.report.summary import append_to_step_summary, summary_of
 from analysis.window import Window
 
-if TYPE_CHECKING:
-    from analysis.config import Settings
-
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+PRELOAD = ("analysis.report.explore", "analysis.report.sections")
 AT_ONCE = 2  # each report is a process of its own, and most machines that watch have two cores
 
 
@@ -48,21 +54,22 @@ def run_window_report(
     github: bool = False,
     on_progress: Progress | None = None,
 ) -> WrittenReport:
-    """Write the report of a planned window (of a later stage from `start` on), or of an exploratory stretch from `start` to `end`."""
+    """Write the report of a planned window, or of an exploratory stretch from `start` to `end`.
+
+    A planned window of a later stage begins at `start`.
+    """
+    parameters = {"config": settings.path.name}
     if label is not None:
         settings.window_length(label)  # refused here when it is not planned, before a kernel starts
-        parameters = {"config": settings.path.name, "window": label}
+        parameters["window"] = label
         if stage > 1 and start is not None:
             parameters["start"] = clock.iso(start)
     elif start is not None and end is not None:
-        parameters = {
-            "config": settings.path.name,
-            "start": clock.iso(start),
-            "end": clock.iso(end),
-        }
+        parameters |= {"start": clock.iso(start), "end": clock.iso(end)}
+        label = Window(start, end).label
     else:
         raise WrongUse("give a window, or both ends of a stretch of time")
-    folder = settings.paths.window(label or Window(start, end).label, stage=stage)
+    folder = settings.paths.window(label, stage=stage)
     return _run(
         settings, "window.ipynb", parameters, folder, github=github, on_progress=on_progress
     )
@@ -77,7 +84,10 @@ def run_window_reports(
     github: bool = False,
     on_progress: Progress | None = None,
 ) -> list[WrittenReport]:
-    """Write the reports of several planned windows of a stage, two at a time; the first goes alone when it has to freeze the baseline."""
+    """Write the reports of several planned windows of a stage, two at a time.
+
+    The first one runs alone when it has to freeze the baseline.
+    """
     run = partial(
         run_window_report,
         settings,
@@ -93,7 +103,7 @@ def run_window_reports(
         try:
             return [*written, *(future.result() for future in started)]
         except (KeyboardInterrupt, SystemExit):
-            with stopping_others():
+            with stopping_kernels():
                 workers.shutdown(cancel_futures=True)
             raise
 
@@ -102,13 +112,30 @@ def run_baseline_report(
     settings: Settings, *, on_progress: Progress | None = None
 ) -> WrittenReport:
     """Freeze the baseline and write its report."""
-    return _run(
-        settings,
-        "baseline.ipynb",
-        {"config": settings.path.name},
-        settings.paths.baseline,
-        on_progress=on_progress,
+    parameters, folder = {"config": settings.path.name}, settings.paths.baseline
+    return _run(settings, "baseline.ipynb", parameters, folder, on_progress=on_progress)
+
+
+def write_failure(settings: Settings, folder: ReportFolder, failure: RolloutError) -> None:
+    """Write failed.html: the reason, what to do, and the log; an earlier good report stays."""
+    reason = str(failure)
+    if rule := find_leak(reason):
+        reason = (
+            "the reason cannot be shown, because it contains what looks like a secret or personal "
+            f"data (rule: {rule})"
+        )
+    page = render(
+        "failed.html.j2",
+        name=settings.rollout.name,
+        place=settings.paths.relative(folder.path),
+        reason=reason,
+        at=now_text(),
+        exit_code=failure.exit_code,
+        log=getattr(failure, "__notes__", ()),
+        has_report=folder.page.exists(),
+        up=settings.paths.up_from(folder.path),
     )
+    files.write_text(folder.failed, page)
 
 
 def _run(
@@ -120,66 +147,51 @@ def _run(
     github: bool = False,
     on_progress: Progress | None = None,
 ) -> WrittenReport:
-    """Run, make, write; when anything fails, leave failed.html beside whatever good report was there."""
-    from analysis.report.index import write_index
-
+    """Run the notebook and write everything, or write failed.html and raise."""
     with only_one(settings, "report", part=settings.paths.relative(folder.path), busy=NotYetDue):
         try:
             executed = run_notebook(
-                NOTEBOOKS / notebook, parameters, folder=settings.folder, on_progress=on_progress
+                NOTEBOOKS / notebook,
+                parameters,
+                folder=settings.folder,
+                preload=PRELOAD,
+                on_progress=on_progress,
             )
-            page = _write(settings, executed, folder, github=github)
+            _write(settings, executed, folder, github=github)
         except NotYetDue:
             raise
         except RolloutError as failure:
-            _write_failed(settings, folder, failure)
+            write_failure(settings, folder, failure)
             write_index(settings)
             raise
         write_index(settings)
-    return WrittenReport(executed.result, page)
+    return WrittenReport(executed.result, folder.page)
 
 
-def _write(settings: Settings, executed: Executed, folder: ReportFolder, *, github: bool) -> Path:
+def _write(
+    settings: Settings, executed: ExecutedNotebook, folder: ReportFolder, *, github: bool
+) -> None:
     """Everything of one report, all or none; the page comes last."""
-    import json
-
     import nbformat
 
-    from analysis.report.notebook.page import export_page, figures_of
-    from analysis.report.places import facts_of
-    from analysis.report.summary import append_to_step_summary, summary_of
+    from analysis.report.notebook.page import export_page
 
-    page = export_page(executed.notebook, facts_of(settings, executed.result, folder.path))
-    texts = {f"figures/{name}.svg": svg for name, svg in figures_of(page).items()}
+    summary = summary_of(executed.result)
+    result = json.dumps(executed.result, indent=2, ensure_ascii=False, allow_nan=False)
+    figures = {f"{name}.svg": svg + "\n" for name, svg in executed.figures.items()}
+    texts = {f"{folder.figures.name}/{name}": svg for name, svg in figures.items()}
     texts |= {
         folder.notebook.name: nbformat.writes(executed.notebook),
-        folder.summary.name: summary_of(executed.result),
-    }
-    texts |= {
-        folder.result.name: json.dumps(
-            executed.result, indent=2, ensure_ascii=False, allow_nan=False
-        )
-        + "\n",
-        folder.page.name: page,
+        folder.summary.name: summary,
+        folder.result.name: result + "\n",
+        folder.page.name: export_page(
+            executed.notebook, frame_of(settings, executed.result, folder.path)
+        ),
     }
     files.write_texts(folder.path, texts)
-    _remove_others(folder.figures, keep={Path(name).name for name in texts})
+    for path in folder.figures.glob("*.svg"):
+        if path.name not in figures:  # of an earlier run
+            path.unlink(missing_ok=True)
     folder.failed.unlink(missing_ok=True)
     if github:
-        append_to_step_summary(texts[folder.summary.name])
-    return folder.page
-
-
-def _write_failed(settings: Settings, folder: ReportFolder, failure: RolloutError) -> None:
-    from analysis.report.failed import failed_page
-
-    has_report = folder.page.exists()
-    page = failed_page(settings, folder.path, failure, has_report=has_report)
-    files.write_text(folder.failed, page)
-
-
-def _remove_others(folder: Path, *, keep: set[str]) -> None:
-    """Figures of an earlier run that this one does not have."""
-    for path in folder.glob("*.svg"):
-        if path.name not in keep:
-            path.unlink(missing_ok=True)
+        append_to_step_summary(summary)

@@ -1,4 +1,4 @@
-"""Tables of a page: columns with their kind, rows as they come; a reader can sort them in JupyterLab."""
+"""Tables of a page; an analyst can sort them."""
 
 from __future__ import annotations
 
@@ -11,32 +11,30 @@ from analysis.formatting import count
 from analysis.report.rendering import render
 from analysis.text.prose import NONE, value_text, when_text
 
-Kind = Literal["text", "count", "ms", "share", "when"]
-
 
 @dataclass(frozen=True)
 class Column:
-    """A column: the rows' key, its heading, and how its values are written."""
+    """A column: the key of its values in a row, its heading, and how the values are written."""
 
     key: str
     heading: str
-    kind: Kind = "text"
+    kind: Literal["text", "count", "ms", "share", "when"] = "text"
 
     @property
     def is_number(self) -> bool:
-        """Whether its values stand at the right."""
+        """Whether its values are right-aligned."""
         return self.kind in ("count", "ms", "share")
 
     def text(self, row: Mapping[str, Any]) -> str:
-        """The row's value in words."""
+        """The row's value as text."""
         value = row.get(self.key)
         if value is None:
             return NONE
         if self.kind == "count":
             return count(value)
-        if self.kind in ("ms", "share"):
-            return value_text(self.kind, value)
-        return when_text(value) if self.kind == "when" else str(value)
+        if self.kind == "when":
+            return when_text(value)
+        return str(value) if self.kind == "text" else value_text(self.kind, value)
 
 
 @dataclass(frozen=True)
@@ -48,28 +46,28 @@ class Table:
     rows: tuple[Mapping[str, Any], ...]
 
     def sorted_by(self, key: str, *, descending: bool | None = None) -> Table:
-        """The same rows in another order: numbers from the largest unless asked otherwise, texts from a to z; what is not there last."""
+        """The same rows in another order; rows without a value come last.
+
+        Numbers start with the largest and texts with a, unless `descending` says otherwise.
+        """
         column = next((column for column in self.columns if column.key == key), None)
         if column is None:
-            raise WrongUse(
-                f"table '{self.title}' has no column {key!r}; it has {', '.join(column.key for column in self.columns)}"
-            )
-        turned = column.is_number if descending is None else descending
-        there = sorted(
-            (row for row in self.rows if row.get(key) is not None),
-            key=lambda row: row[key],
-            reverse=turned,
-        )
-        return replace(self, rows=(*there, *(row for row in self.rows if row.get(key) is None)))
+            keys = ", ".join(column.key for column in self.columns)
+            raise WrongUse(f"table '{self.title}' has no column {key!r}; it has {keys}")
+        with_value = [row for row in self.rows if row.get(key) is not None]
+        without = [row for row in self.rows if row.get(key) is None]
+        is_descending = column.is_number if descending is None else descending
+        with_value.sort(key=lambda row: row[key], reverse=is_descending)
+        return replace(self, rows=(*with_value, *without))
 
     def top(self, rows: int) -> Table:
         """Only the first rows."""
         return replace(self, rows=self.rows[:rows])
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        text = [" | ".join(column.heading for column in self.columns)]
-        text += [" | ".join(column.text(row) for column in self.columns) for row in self.rows]
+        lines = [" | ".join(column.heading for column in self.columns)]
+        lines += [" | ".join(column.text(row) for column in self.columns) for row in self.rows]
         return {
             "text/html": render("sections/table.html.j2", table=self, intro=""),
-            "text/plain": "\n".join(text),
+            "text/plain": "\n".join(lines),
         }

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.figure_data.expectations import with_parts
 from analysis.formatting import count
-from analysis.report.prepared.claims import with_parts
 from analysis.text.prose import NONE, Found, Result, change_text, interval_text
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from analysis.figure_data.expectations import with_parts
 from analysis.formatting import count, level, share
-from analysis.report.prepared.claims import with_parts
 from analysis.statistics.exact import rate_bounds
 from analysis.statistics.sequential import alpha_spent, bounds
 from analysis.text.prose import when_text, window_text

@@ -70,7 +70,7 @@ def make_example(folder: Path) -> Settings:
     run_window_reports(settings, ["1h", "24h"], **QUIET)
     start = datetime(2026, 2, 3, 2, 10, 16, tzinfo=UTC)
     run_window_report(settings, None, start=start, end=start + timedelta(hours=4), **QUIET)
-    reports._write_failed(
+    reports.write_failure(
         settings,
         settings.paths.window("4h"),
         DataNotTrusted("row 7 of the table has a latency that is not a number"),

@@ -24,6 +24,7 @@ FLOORS = (  # from the ground up
     ("counting",),
     ("decision",),
     ("results",),
+    ("figure_data",),
     ("text",),
     ("judge",),
     ("doctor",),

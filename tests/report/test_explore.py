@@ -1,4 +1,4 @@
-"""The fluent questions, the desk of drop-downs, the lab, and every notebook run plainly."""
+"""The fluent questions, the chooser of drop-downs, the lab, and every notebook run plainly."""
 
 import os
 import subprocess
@@ -15,11 +15,17 @@ import pytest
 from analysis.counting.scope import Scope
 from analysis.counts import LatencyCounts
 from analysis.errors import WrongUse
-from analysis.report.explore import CONFIG_VARIABLE, QUESTIONS, Feature, find_config, open_exploring
+from analysis.report.explore import (
+    CONFIG_VARIABLE,
+    QUESTIONS,
+    FeatureView,
+    find_config,
+    open_rollout,
+)
 from analysis.report.lab import copy_notebook, lab_command
 from analysis.report.tables import Column, Table
-from analysis.report.widgets import VIEWS, Desk, look_of_pages, sortable
-from tests.report.example_look import THIN
+from analysis.report.widgets import VIEWS, FigureChooser, page_style, sortable
+from tests.fixtures.example_results import THIN
 
 ROOT = Path(__file__).parents[2]
 STEP_3 = "draft.verify.email.step3"
@@ -27,12 +33,12 @@ STEP_3 = "draft.verify.email.step3"
 
 @pytest.fixture(scope="module")
 def rollout(example):
-    with open_exploring(example.path) as opened:
+    with open_rollout(example.path) as opened:
         yield opened
 
 
 def test_features_hold_every_call(rollout):
-    table, look = rollout.features(), rollout.seen()
+    table, look = rollout.features(), rollout.cached_look()
     assert sum(row["baseline_calls"] for row in table.rows) == look.baseline.calls
     assert sum(row["post_calls"] for row in table.rows) == look.post.calls
     assert [row["post_calls"] for row in table.rows] == sorted(
@@ -63,12 +69,12 @@ def test_every_question_has_an_answer(rollout):
         assert (
             isinstance(answer, str)
             or hasattr(answer, "_repr_mimebundle_")
-            or isinstance(answer, Feature)
+            or isinstance(answer, FeatureView)
         ), question
     assert repr(feature).startswith(
         "draft.verify.email.step3 from background-job/*, 24h: ask .cap, .cliff, .compare"
     )
-    assert set(QUESTIONS) == {name for name in vars(Feature) if not name.startswith("_")} - {
+    assert set(QUESTIONS) == {name for name in vars(FeatureView) if not name.startswith("_")} - {
         "n_calls"
     }
 
@@ -115,34 +121,36 @@ def test_a_table_is_sorted_by_any_column():
     assert table._repr_mimebundle_()["text/plain"] == "a | n\nx | 1\nb | –\nc | 5"
 
 
-# ---- the desk --------------------------------------------------------------------------------------------------------
-def test_each_view_of_the_desk_is_a_call_that_a_cell_can_make(rollout):
-    desk = Desk(rollout)
-    desk.metric.value = "latency_mean"
+# ---- the chooser --------------------------------------------------------------------------------------------------------
+def test_each_view_of_the_chooser_is_a_call_that_a_cell_can_make(rollout):
+    chooser = FigureChooser(rollout)
+    chooser.metric.value = "latency_mean"
     seen = set()
     for view in VIEWS:
-        desk.view.value = view
-        call = desk.said.value.removeprefix("<code>").removesuffix("</code>").replace("&#x27;", "'")
+        chooser.view.value = view
+        call = (
+            chooser.call.value.removeprefix("<code>").removesuffix("</code>").replace("&#x27;", "'")
+        )
         answer = eval(call, {"rollout": rollout})  # what it says is what it shows
-        assert answer._repr_mimebundle_()["text/html"] == desk.shown.value
-        seen.add(desk.shown.value)
+        assert answer._repr_mimebundle_()["text/html"] == chooser.figure.value
+        seen.add(chooser.figure.value)
     assert len(seen) == len(VIEWS)
 
 
 def test_a_change_is_seen(rollout):
-    desk = Desk(rollout)
-    before = desk.shown.value
-    desk.feature.value = STEP_3
-    assert desk.shown.value != before
-    assert "background-job/email-inbound-post-process" in desk.source.options
-    before = desk.shown.value
-    desk.source.value = "action:message.regenerate_draft"
-    assert desk.shown.value != before
-    assert ".source(" in desk.said.value
-    desk.view.value = "what if the cap were"
-    desk.cap.value = "25s"
-    assert "A cap of 25.0" in desk.shown.value
-    assert desk.box.children[2] is desk.shown
+    chooser = FigureChooser(rollout)
+    before = chooser.figure.value
+    chooser.feature.value = STEP_3
+    assert chooser.figure.value != before
+    assert "background-job/email-inbound-post-process" in chooser.source.options
+    before = chooser.figure.value
+    chooser.source.value = "action:message.regenerate_draft"
+    assert chooser.figure.value != before
+    assert ".source(" in chooser.call.value
+    chooser.view.value = "what if the cap were"
+    chooser.cap.value = "25s"
+    assert "A cap of 25.0" in chooser.figure.value
+    assert chooser.box.children[2] is chooser.figure
 
 
 def test_a_table_with_a_drop_down_for_its_order(rollout):
@@ -153,7 +161,7 @@ def test_a_table_with_a_drop_down_for_its_order(rollout):
     second = box.children[1].value
     turned.value = True
     assert len({first, second, box.children[1].value}) == 3
-    assert "@scope" in look_of_pages().value
+    assert "@scope" in page_style().value
 
 
 def test_a_change_redraws_quickly_on_ten_million_calls(look):
@@ -175,7 +183,7 @@ def test_a_change_redraws_quickly_on_ten_million_calls(look):
         baseline=replace(look.baseline, latency=large),
         post=replace(look.post, latency=large),
     )
-    feature = Feature(replace(look, arms=arms), Scope("feature.3", "web"))
+    feature = FeatureView(replace(look, arms=arms), Scope("feature.3", "web"))
     for question in ("km", "latency", "cliff", "shift", "quantiles"):
         took = []
         for _ in range(3):

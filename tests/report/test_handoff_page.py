@@ -1,11 +1,9 @@
 """The hand-over page, from the object of `rollout handoff --json`."""
 
-import re
-
 import pytest
 
 from analysis.report.handoff import handoff_page, write_handoff
-from tests.report.page_elements import Page
+from tests.fixtures.page_elements import Page, text_of
 
 CONTENT = {
     "rollout": "phase-94",
@@ -16,7 +14,7 @@ CONTENT = {
     "exit_code": 0,
     "is_complete": False,
     "missing": ["the look of 24h is not made"],
-    "would_change": ["timeouts drop: 14 % now, turns at 45 %"],
+    "would_change": ["timeouts drop: 14 % now, threshold 45 %"],
     "steps_back": [
         {
             "kind": "environment",
@@ -62,29 +60,25 @@ EMPTY = CONTENT | {
 }
 
 
-def words(page):
-    return re.sub(r"\s+", " ", re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL))
-
-
 def test_everything_is_on_the_page():
     page = handoff_page(CONTENT)
     Page(page)
-    text = words(page)
+    text = text_of(page)
     for piece in (
         "Improved",
         "improved after 4h, 2 of 3 looks made",
         "This is not a complete hand-over yet.",
         "Next: the look of 24h, due 2026-02-03 23:11:46 UTC.",
-        "Valid until 2026-02-10 05:00:00 UTC, or until the next deploy or turned knob.",
+        "Valid until 2026-02-10 05:00:00 UTC, or until the next deploy or knob change.",
         "the look of 24h is not made",
         "preflight: lint",
-        "2026-02-03 01:00:00 UTC: X_CAP 45000 -&gt; 30000",
-        "timeouts drop: 14 % now, turns at 45 %",
+        "2026-02-03 01:00:00 UTC: X_CAP 45000 -> 30000",
+        "timeouts drop: 14 % now, threshold 45 %",
         "vercel env rm X_CAP production",
         "To undo it:",
-        "it got &lt;slower&gt;. A cap of 30 s cuts off 31 %.",
-        "Nothing of it was run",
-        "smoke check &#39;b&#39; was not run",
+        "it got <slower>. A cap of 30 s cuts off 31 %.",
+        "None of these commands was run",
+        "smoke check 'b' was not run",
     ):
         assert piece in text, piece
     assert 'href="windows/4h/report.html"' in page
@@ -100,12 +94,12 @@ def test_everything_is_on_the_page():
 def test_a_page_of_little(content, word):
     page = handoff_page(content)
     Page(page)
-    assert word in words(page)
-    assert "None" not in words(page)
+    assert word in text_of(page)
+    assert "None" not in text_of(page)
 
 
 def test_it_is_written_and_linked(example, tmp_path):
     settings = example.model_copy(update={"folder": tmp_path})
     page = write_handoff(settings, CONTENT)
-    assert page == settings.outputs / "handoff.html"
-    assert 'href="handoff.html"' in (settings.outputs / "index.html").read_text()
+    assert page == settings.paths.handoff
+    assert 'href="handoff.html"' in settings.paths.index.read_text()

@@ -1,7 +1,6 @@
 """The index of a rollout and of all rollouts, and the summary of a report."""
 
 import json
-import re
 import time
 
 import pytest
@@ -9,17 +8,16 @@ import pytest
 from analysis import clock
 from analysis.errors import WrongUse
 from analysis.report.index import all_rollouts_index, rollout_index, write_index
-from analysis.report.summary import STEP_SUMMARY, summary_of
-from tests.report.example_look import finding, result
-from tests.report.page_elements import Page
+from analysis.report.summary import STEP_SUMMARY, append_to_step_summary, summary_of
+from tests.fixtures.example_results import finding, result
+from tests.fixtures.page_elements import Page, text_of
 
 
-# ---- index and summary -----------------------------------------------------------------------------------------------
 def put(settings, label, **changes):
-    folder = settings.outputs / "windows" / label
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "result.json").write_text(json.dumps(result(**changes)))
-    (folder / "report.html").write_text("<!doctype html>")
+    folder = settings.paths.window(label)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.result.write_text(json.dumps(result(**changes)))
+    folder.page.write_text("<!doctype html>")
 
 
 def test_the_index_has_a_row_for_every_window(rollout, monkeypatch, tmp_path):
@@ -27,16 +25,16 @@ def test_the_index_has_a_row_for_every_window(rollout, monkeypatch, tmp_path):
     (tmp_path / "clock").write_text("2026-02-03T04:00:00Z")
     monkeypatch.setenv(clock.CLOCK_VARIABLE, str(tmp_path / "clock"))
     put(settings, "4h", verdict="untrusted")
-    stretch = settings.outputs / "windows" / "2026-02-03T021016Z--2026-02-03T061016Z"
-    stretch.mkdir()
-    (stretch / "failed.html").write_text("x")
-    (settings.outputs / "ledger.jsonl").write_text(
+    stretch = settings.paths.window("2026-02-03T021016Z--2026-02-03T061016Z")
+    stretch.path.mkdir()
+    stretch.failed.write_text("x")
+    settings.paths.ledger.write_text(
         '{"schema": 1, "at": "2026-02-02T23:11:00Z", "event": "deploy", "who": "b"}\n{"torn'
     )
     page = rollout_index(settings)
-    text = re.sub(r"\s+", " ", re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL))
+    text = text_of(page)
     assert "1h ! Due no report yet: rollout report --due" in text
-    assert "4h ? Not trusted 1 of 1 expectations met: the data cannot carry a verdict" in text
+    assert "4h ? Not trusted 1 of 1 expectations met: " in text
     assert "24h … Not due yet due 2026-02-03 23:11:46 UTC" in text
     assert "2026-02-03T021016Z--2026-02-03T061016Z ✗ Failed the last run failed" in text
     assert "2026-02-02 23:11:00 UTC deploy by b" in text
@@ -78,17 +76,17 @@ def test_the_index_says_what_to_do_now_and_that_it_is_no_trial(rollout, verdict,
 
 
 @pytest.mark.parametrize("path", ["outputs/sample/calls.parquet", "calls.parquet"])
-def test_the_index_says_when_the_calls_are_made_up(rollout, path):
+def test_the_index_says_when_the_calls_are_simulated(rollout, path):
     settings = rollout()
     settings = settings.model_copy(
         update={"source": settings.source.model_copy(update={"path": path})}
     )
-    assert "made-up" not in rollout_index(settings)
+    assert "simulated" not in rollout_index(settings)
     put(settings, "4h")
-    assert ("made-up sample data" in rollout_index(settings)) == path.startswith("outputs/sample")
+    assert ("simulated sample data" in rollout_index(settings)) == path.startswith("outputs/sample")
 
 
-def test_a_stored_knob_without_its_value_is_told_all_the_same(rollout):
+def test_a_stored_knob_without_its_value_is_advised_all_the_same(rollout):
     settings = rollout()
     put(
         settings,
@@ -102,7 +100,7 @@ def test_a_stored_knob_without_its_value_is_told_all_the_same(rollout):
 def test_a_rollout_without_a_look(rollout):
     settings = rollout()
     assert "No planned look has been made yet." in rollout_index(settings)
-    assert "There is no rollout here yet" in all_rollouts_index(settings.folder)
+    assert "There is no rollout yet" in all_rollouts_index(settings.folder)
 
 
 @pytest.mark.parametrize(
@@ -169,10 +167,13 @@ def test_the_summary_is_markdown(written):
         "\N{NARROW NO-BREAK SPACE}", " "
     )
     assert text.splitlines()[0] == "## ✓ Improved: AI timeouts, 4h after the deploy"
-    assert (
-        "| a \\| b \\<i\\> | ✓ met | 80.0 % (80 of 100 calls) | 20.0 % (10 of 50 calls) | −60.0 points (−70.0 to −50.0 points) |"
-        in text
-    )
+    row = next(line for line in text.splitlines() if line.startswith("| a"))
+    for words in (
+        "| a \\| b \\<i\\> | ✓ met |",
+        "| 80.0 % (80 of 100 calls) | 20.0 % (10 of 50 calls) |",
+        "| −60.0 points (−70.0 to −50.0 points) |",
+    ):
+        assert words in row
     assert "not a randomised trial" in text
     assert (
         summary_of(written["24h"].result) == written["24h"].page.with_name("summary.md").read_text()
@@ -186,8 +187,6 @@ def test_the_summary_is_markdown(written):
 
 
 def test_the_step_summary_of_github(monkeypatch, tmp_path):
-    from analysis.report.summary import append_to_step_summary
-
     monkeypatch.setenv(STEP_SUMMARY, str(tmp_path / "summary"))
     (tmp_path / "summary").write_text("before\n")
     append_to_step_summary("## a\n\nb\n")

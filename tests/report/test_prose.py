@@ -6,7 +6,7 @@ from analysis.text import baseline as baseline_prose
 from analysis.text import controls_section as controls_prose
 from analysis.text import method, prose
 from analysis.text import verdict as verdict_prose
-from tests.report.example_look import finding, guardrail, no_data, plain, result
+from tests.fixtures.example_results import finding, guardrail, no_data, plain, result
 
 
 @pytest.mark.parametrize(

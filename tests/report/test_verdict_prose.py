@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from analysis.text import verdict as verdict_prose
-from tests.report.example_look import THIN, finding, guardrail, no_data, plain, result
+from tests.fixtures.example_results import THIN, finding, guardrail, no_data, plain, result
 
 WINDOWS = [("1h", timedelta(hours=1)), ("4h", timedelta(hours=4)), ("24h", timedelta(hours=24))]
 

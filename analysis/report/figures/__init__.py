@@ -1,1 +1,1 @@
-"""Every figure of a page: `draw_x(ax, prepared)`. The only place that knows matplotlib."""
+"""Every figure: `draw_x(axes, prepared)` draws what `figure_data` computed. Only here matplotlib."""

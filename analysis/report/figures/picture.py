@@ -1,4 +1,4 @@
-"""A drawn figure as SVG for a page: title, description, caption, colours that a page can change, nothing else."""
+"""A drawn figure: an SVG that pages embed and files hold, with its text and changeable colours."""
 
 from __future__ import annotations
 
@@ -13,22 +13,34 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-from analysis.report.figures import ink
-from analysis.text.captions import Words
+from analysis.report.figures import style
+from analysis.report.mime_types import FIGURES_MIME
+from analysis.text.captions import FigureText
 
-_NAMED = {
-    ink.BEFORE: "before",
-    ink.AFTER: "after",
-    ink.AFTER_TEXT: "after-text",
-    ink.INK: "ink",
-    ink.MUTED: "muted",
-    ink.GRID: "grid",
-    ink.BAND: "band",
-    ink.PAPER: "paper",
-    ink.GOOD: "good",
-    ink.WARN: "warn",
+_COLOUR_NAMES = {
+    style.BEFORE: "before",
+    style.AFTER: "after",
+    style.AFTER_TEXT: "after-text",
+    style.INK: "ink",
+    style.MUTED: "muted",
+    style.GRID: "grid",
+    style.BAND: "band",
+    style.PAPER: "paper",
+    style.GOOD: "good",
+    style.WARN: "warn",
 }
-_COLOUR = re.compile("|".join(_NAMED), re.IGNORECASE)
+_COLOUR = re.compile("|".join(_COLOUR_NAMES), re.IGNORECASE)
+_NOT_NEEDED = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", re.DOTALL)
+_SHORTER = (  # what matplotlib writes -> what a page needs
+    (re.compile(r"<g id=\"[^\"]*\""), "<g"),
+    (re.compile(r"(\d\.\d\d)\d+"), r"\1"),
+    (re.compile(r"font: ([\d.]+)px [^;\"]*"), r"font-size: \1px"),
+    (re.compile(r"font-family: [^;\"]*;? ?"), ""),
+    (re.compile(r" transform=\"rotate\(-?0(?:\.0+)? [^\"]*\""), ""),
+    (re.compile(r"\s*\n\s*"), "\n"),
+)
+_RC: Any = {"svg.fonttype": "none", "path.simplify_threshold": 0.2}
+_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 _FONT = "system-ui,-apple-system,Segoe UI,Roboto,Helvetica Neue,Arial,DejaVu Sans,sans-serif"
 
 
@@ -39,70 +51,65 @@ class Picture:
     Attributes
     ----------
     name : unique on its page; the name of its file.
-    heading : what it shows, a few words that stand above it.
-    title : the same, whole, for who sees only this figure.
-    alt : what it says, in one or two sentences with numbers, for who cannot see it.
-    caption : what it proves.
-    svg : a whole <svg> element.
+    text : heading, title, alternative text and caption.
+    svg : a whole <svg> element, which is also a whole file.
     """
 
     name: str
-    heading: str
-    title: str
-    alt: str
-    caption: str
+    text: FigureText
     svg: str
 
-    def _repr_html_(self) -> str:
-        heading, caption = html.escape(self.heading), html.escape(self.caption)
+    def __html__(self) -> str:
+        """The figure in a page, for templates."""
+        heading, caption = html.escape(self.text.heading), html.escape(self.text.caption)
         return (
-            f'<figure id="figure-{self.name}" class="figure"><p class="figure-heading">{heading}</p>\n{self.svg}\n'
+            f'<figure id="figure-{self.name}" class="figure">'
+            f'<p class="figure-heading">{heading}</p>\n{self.svg}\n'
             f"<figcaption>{caption}</figcaption></figure>"
         )
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/html": self._repr_html_(), "text/plain": f"{self.title}: {self.alt}"}
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {
+            "text/html": self.__html__(),
+            "text/plain": f"{self.text.title}: {self.text.alt}",
+            FIGURES_MIME: {self.name: self.svg},
+        }
 
 
-def make_picture(
+def draw_picture(
     draw: Callable[[Axes, Any], None],
     prepared: Any,
-    words: Words,
+    text: FigureText,
     *,
     name: str,
-    height_in: float = ink.HEIGHT_IN,
+    height_in: float = style.HEIGHT_IN,
 ) -> Picture:
-    """Draw on fresh axes and keep the SVG with its words."""
-    figure, axes = ink.new_axes(height_in)
+    """Draw on fresh axes and keep the SVG with its text."""
+    figure, axes = style.new_axes(height_in)
     draw(axes, prepared)
-    with mpl.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify_threshold": 0.2}
-    ):
-        sink = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(
-            sink, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-        )
-    svg = tidy(sink.getvalue(), name=name, title=words.title, alt=words.alt)
-    return Picture(name, words.heading, words.title, words.alt, words.caption, svg)
+    stream = io.StringIO()
+    with mpl.rc_context({**_RC, "svg.hashsalt": name}):
+        FigureCanvasSVG(figure).print_svg(stream, metadata=_NO_METADATA)
+    return Picture(name, text, _page_svg(stream.getvalue(), name, text))
 
 
-def tidy(svg: str, *, name: str, title: str, alt: str) -> str:
-    """The SVG element alone, small, with title and description, ids that are unique on the page and colours as CSS variables."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<g id=\"[^\"]*\"", "<g", svg)
-    svg = re.sub(r"(id=\"|url\(#|href=\"#)", rf"\g<1>{name}-", svg)
-    svg = svg.replace("xlink:href", "href")
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
-    svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
-    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
-    svg = re.sub(r" transform=\"rotate\(-?0(?:\.0+)? [^\"]*\"", "", svg)
-    svg = _COLOUR.sub(lambda match: f"var(--{_NAMED[match[0].lower()]},{match[0]})", svg)
-    svg = re.sub(r"\s*\n\s*", "\n", svg)
-    size = re.search(r"viewBox=\"([^\"]+)\"", svg)[1]
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" role="img" aria-labelledby="{name}-title {name}-desc" '
-        f'data-figure="{name}" style="background:var(--paper,#fff);font-family:{_FONT}">\n'
-        f'<title id="{name}-title">{html.escape(title)}</title>\n<desc id="{name}-desc">{html.escape(alt)}</desc>'
+def _page_svg(svg: str, name: str, text: FigureText) -> str:
+    """The SVG for a page: small, described, ids unique on the page, colours as CSS variables."""
+    drawn = _NOT_NEEDED.sub("", svg[svg.index("<svg") :])
+    drawn = re.sub(r"(id=\"|url\(#|href=\"#)", rf"\g<1>{name}-", drawn).replace("xlink:", "")
+    for pattern, replacement in _SHORTER:
+        drawn = pattern.sub(replacement, drawn)
+    drawn = _COLOUR.sub(_colour_variable, drawn)
+    head, _, body = drawn.partition(">")
+    size = head.partition('viewBox="')[2].partition('"')[0]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" role="img" '
+        f'aria-labelledby="{name}-title {name}-desc" data-figure="{name}" '
+        f'style="background:var(--paper,#fff);font-family:{_FONT}">\n'
+        f'<title id="{name}-title">{html.escape(text.title)}</title>\n'
+        f'<desc id="{name}-desc">{html.escape(text.alt)}</desc>{body}'
     )
-    return head + svg[svg.index(">") + 1 :]
+
+
+def _colour_variable(match: re.Match[str]) -> str:
+    return f"var(--{_COLOUR_NAMES[match[0].lower()]},{match[0]})"

@@ -1,59 +1,56 @@
-"""The log of a failed run: which cells ran, how long, what they printed, without secrets and without paths of this machine."""
+"""The log of a failed run: which cells ran, how long, what they printed; no secrets, no paths."""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis.leaks import find_leak
+from analysis.report.mime_types import ERROR_MIME
 
-LONGEST_LOG = 60
+MOST_LINES = 60
 _LONGEST_LINE = 300
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_PATH = re.compile(
-    r"(?<![\w.<])(?:[A-Za-z]:\\|/)(?:[^\s/\\:'\"]+[/\\])+"
-)  # everything before a file's own name
-_KEPT = (Path(__file__).resolve().parents[3].as_posix() + "/", sys.prefix + "/")
+_FOLDERS = re.compile(r"(?<![\w.<])(?:[A-Za-z]:\\|/)(?:[^\s/\\:'\"]+[/\\])+")
+_OWN_FOLDERS = (Path(__file__).resolve().parents[3].as_posix() + "/", sys.prefix + "/")
 
 
 def log_of(
-    notebook: Any, titles: list[str], *, stopped_at: int, kernel_words: str
-) -> tuple[str, ...]:
-    """Lines of a log, up to the cell that the run stopped at; the last ones when there are many."""
+    cells: Sequence[Any], titles: Sequence[str], *, stopped_at: int, kernel_output: str
+) -> list[str]:
+    """Lines of a log, up to the cell that the run stopped at; the last ones of a long log."""
     lines = []
-    for index, cell in enumerate(notebook.cells[: stopped_at + 1] if notebook is not None else ()):
+    for index, cell in enumerate(cells[: stopped_at + 1]):
         if cell.cell_type == "code":
             how = "stopped here" if index == stopped_at else "done"
-            lines += [
-                f"cell {index + 1} ({titles[index]}): {how}{_duration(cell)}",
-                *_output_lines(cell),
-            ]
-    lines += [f"kernel: {line}" for line in kernel_words.splitlines() if line.strip()]
-    return tuple(clean_line(line) for line in lines[-LONGEST_LOG:])
+            seconds = cell.metadata.get("papermill", {}).get("duration")
+            duration = f" after {seconds:.1f} s" if seconds else ""
+            lines.append(f"cell {index + 1} ({titles[index]}): {how}{duration}")
+            lines += [f"  {line}" for line in _output_lines(cell)]
+    lines += [f"kernel: {line}" for line in kernel_output.splitlines() if line.strip()]
+    return [clean_line(line) for line in lines[-MOST_LINES:]]
 
 
 def clean_line(line: str) -> str:
-    """One line as it may be shown: no colours, no folders, and nothing at all when it breaks a rule of the last gate."""
+    """A line as it may be shown: no colours, no folders; hidden whole when it holds a secret."""
     if rule := find_leak(line):
         return f"(hidden: {rule})"
-    for folder in _KEPT:
+    for folder in _OWN_FOLDERS:
         line = line.replace(folder, "")
-    line = _PATH.sub("…/", _COLOURS.sub("", line))
+    line = _FOLDERS.sub("…/", _COLOURS.sub("", line))
     return line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + " …"
 
 
-def _duration(cell: Any) -> str:
-    seconds = cell.metadata.get("papermill", {}).get("duration")
-    return f" after {seconds:.1f} s" if seconds else ""
-
-
 def _output_lines(cell: Any) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for output in cell.get("outputs", ()):
         if output.output_type == "stream":
-            lines += [f"  {line}" for line in output.text.splitlines()]
+            lines += output.text.splitlines()
         elif output.output_type == "error":
-            lines += [f"  {line.strip()}" for line in output.get("traceback", ())[-1:]]
+            lines += [line.strip() for line in output.get("traceback", ())[-1:]]
+        elif report := output.get("data", {}).get(ERROR_MIME):
+            lines += [f"at {place}" for place in report.get("where", ())]
     return lines

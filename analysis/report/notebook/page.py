@@ -1,75 +1,56 @@
-"""The executed notebook as one page: nbconvert's exporter with our own template, no request to any host."""
+"""An executed notebook as one HTML page that requests nothing from any host."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from nbconvert.exporters.templateexporter import TemplateExporter
+from markupsafe import Markup
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from analysis.report.rendering import TEMPLATES, anchor_of
+from analysis.report.page_frame import PageFrame
+from analysis.report.rendering import anchor_of, render
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from analysis.report.places import PageFacts
 
-_HEADING = re.compile(r"<h([123])(?: [^>]*)?>(.*?)</h\1>", re.DOTALL)
-_FIGURE = re.compile(r"<svg [^>]*data-figure=\"([^\"]+)\".*?</svg>", re.DOTALL)
-
-
-class PageExporter(TemplateExporter):
-    """nbconvert with our template: no theme, no script, no MathJax, nothing fetched."""
-
-    output_mimetype = "text/html"
-
-    def _template_paths(
-        self, prune: bool = True, root_dirs: Any = None
-    ) -> list[str]:  # the parent's look for installed themes
-        return [str(TEMPLATES)]
-
-    def _get_conf(self) -> dict[str, Any]:
-        return {}
-
-    def default_filters(self) -> Iterable[tuple[str, Any]]:
-        """nbconvert's filters and our two."""
-        yield from super().default_filters()
-        yield "markdown_with_anchors", markdown_with_anchors
-        yield "shown_output", shown_output
+def export_page(notebook: NotebookNode, frame: PageFrame) -> str:
+    """The whole page as text; results and errors for the runner are not shown."""
+    blocks: list[tuple[Markup, str]] = []
+    quiet = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            blocks.append((markdown_as_html(cell.source), ""))
+        elif cell.cell_type == "code":
+            outputs = list(filter(None, map(_output_as_html, cell.outputs)))
+            if outputs:
+                blocks.append((Markup("\n").join(outputs), cell.source))
+            elif cell.source.strip():
+                quiet.append(cell.source)
+    return render("notebook.html.j2", page=frame, blocks=blocks, quiet=quiet)
 
 
-def export_page(notebook: NotebookNode, facts: PageFacts) -> str:
-    """The whole page as text."""
-    exporter = PageExporter(template_paths=[str(TEMPLATES)], template_file="notebook.html.j2")
-    return exporter.from_notebook_node(notebook, resources={"page": facts})[0]
+def markdown_as_html(text: str) -> Markup:
+    """Markdown as HTML; every heading below the first level can be linked to."""
+    return Markup(MarkdownWithMath(renderer=_Renderer(escape=True)).render(text))
 
 
-def figures_of(page: str) -> dict[str, str]:
-    """The figures of a page by name, each a whole SVG file."""
-    return {match[1]: match[0] + "\n" for match in _FIGURE.finditer(page)}
+class _Renderer(IPythonRenderer):
+    def heading(self, text: str, level: int, **_: Any) -> str:
+        if level == 1:
+            return f"<h1>{text}</h1>\n"
+        anchor = anchor_of(text)
+        link = f'<a class="anchor" href="#{anchor}" aria-label="Link to: {text}">#</a>'
+        return f'<h{level} id="{anchor}">{text}{link}</h{level}>\n'
 
 
-def markdown_with_anchors(text: str) -> str:
-    """Markdown as HTML; every section heading can be linked to."""
-    made = MarkdownWithMath(
-        renderer=IPythonRenderer(escape=True, exclude_anchor_links=True)
-    ).render(text)
-    return _HEADING.sub(_anchored, made)
-
-
-def shown_output(output: Any) -> Any:
-    """The output if a reader sees anything of it, else None: results and errors for the runner are not for the page."""
+def _output_as_html(output: Any) -> Markup | None:
+    """What a reader sees of an output; None when there is nothing."""
     if output.output_type == "stream":
-        return output if output.text.strip() else None
+        return Markup("<pre>{}</pre>").format(output.text) if output.text.strip() else None
     data = output.get("data", {})
-    return output if data.get("text/html") or set(data) == {"text/plain"} else None
-
-
-def _anchored(match: re.Match[str]) -> str:
-    level, words = match[1], match[2]
-    if level == "1":
-        return f"<h1>{words}</h1>"
-    anchor = anchor_of(words)
-    return f'<h{level} id="{anchor}">{words}<a class="anchor" href="#{anchor}" aria-label="Link to: {words}">#</a></h{level}>'
+    if html := data.get("text/html"):
+        return Markup(html)
+    if set(data) == {"text/plain"}:
+        return Markup("<pre>{}</pre>").format(data["text/plain"])
+    return None

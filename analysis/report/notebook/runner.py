@@ -1,17 +1,14 @@
-"""The one runner of notebooks: a notebook and its parameters in, the executed notebook and its result out, or one clear error.
+"""Run a notebook: parameters in, the executed notebook and its result out, or one clear error.
 
-papermill alone calls a notebook whose kernel was killed, or whose cell called sys.exit, complete. Here it is whole only when its
-last cell has published the result.
+papermill alone calls a notebook complete although its kernel was killed or a cell called sys.exit.
+Here a run is whole only when the last cell has published the result.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,71 +17,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import RolloutError
+from analysis.report.mime_types import FIGURES_MIME, RESULT_MIME
 from analysis.report.notebook.failures import (
-    EndedEarly,
-    KernelDied,
-    TookTooLong,
+    ended_early,
     failure_of_cell,
-    told_by_cell,
+    kernel_died,
+    timed_out,
 )
-from analysis.report.notebook.kernel import FOLDER_VARIABLE, IMPORTS_VARIABLE
+from analysis.report.notebook.kernel_process import KernelProcess, is_stopping, start_kernel
 from analysis.report.notebook.log import log_of
-from analysis.report.notebook.parameters import (
-    Value,
-    check_parameters,
-    imported_modules,
-    read_notebook,
-)
+from analysis.report.notebook.parameters import Value, check_parameters
 from analysis.window import format_duration
 
 if TYPE_CHECKING:
-    from jupyter_client import AsyncKernelManager
     from nbformat import NotebookNode
 
-RESULT_MIME = "application/vnd.rollout.result+json"
 LIMIT = timedelta(minutes=30)
-_ROOT = Path(__file__).resolve().parents[3]
 _BOOT_S = 120
-_LONGEST_SOCKET_PATH = 90  # a Unix socket's path may have about 104 characters, and names follow
+_ERROR_MARK = "papermill-error-cell-tag"  # on cells that papermill adds to point at an error
 
 Progress = Callable[[str], None]
-_kernels: set[Any] = set()
-_asked_to_stop = threading.Event()
 
 
 @dataclass(frozen=True, eq=False)
-class Executed:
+class ExecutedNotebook:
     """A notebook that ran to its end.
 
     Attributes
     ----------
     notebook : with the outputs of its cells, without any path of this machine.
     result : what its last cell published: the object of result.json.
+    figures : every figure that it shows, as a whole SVG file by name.
     """
 
     notebook: NotebookNode
     result: dict[str, Any]
-
-
-@dataclass
-class _Run:
-    """What is known of a run while it goes on, for progress and for the log of a failure."""
-
-    name: str
-    limit: timedelta
-    on_progress: Progress
-    ends_at: float
-    notebook: Any = None
-    cell: int = 0
-    heading: str = ""
-    titles: list[str] = field(default_factory=list)
-
-    @property
-    def place(self) -> str:
-        """The cell that runs, as people find it."""
-        return (
-            f"cell {self.cell + 1} ({self.heading!r})" if self.heading else f"cell {self.cell + 1}"
-        )
+    figures: dict[str, str]
 
 
 def run_notebook(
@@ -93,8 +61,9 @@ def run_notebook(
     *,
     folder: Path,
     limit: timedelta = LIMIT,
+    preload: Sequence[str] = (),
     on_progress: Progress | None = None,
-) -> Executed:
+) -> ExecutedNotebook:
     """Execute a notebook in a process of its own.
 
     Parameters
@@ -103,190 +72,126 @@ def run_notebook(
     parameters : for its `parameters` cell, checked before anything starts (WrongUse).
     folder : where the cells work; paths in the parameters are relative to it.
     limit : the whole run may take this long.
-    on_progress : takes a line of progress for each cell; stderr when None.
+    preload : modules that the process imports before the first cell.
+    on_progress : takes a line for each cell; it goes to stderr when None.
 
     Raises
     ------
-    NotebookFailed
-        One of CellFailed, KernelDied, TookTooLong, EndedEarly: one sentence, an exit code and a `log`.
-    RolloutError
-        Raised by a cell: the same error, with the `log` too.
+    NotebookFailed, or the RolloutError that a cell raised; its notes are the log of the run.
     """
     check_parameters(notebook, parameters)
-    run = _Run(
-        notebook.stem,
-        limit,
-        on_progress or _print_progress,
-        time.monotonic() + limit.total_seconds(),
-        titles=headings_of(notebook),
-    )
-    with kernel(folder, imports=imported_modules(notebook)) as (manager, said):
+    run = _Run(notebook.stem, limit, on_progress or _print_progress)
+    with start_kernel(folder, preload=preload) as kernel:
         try:
-            executed = _execute(notebook, parameters, run, manager)
+            executed = _execute(notebook, parameters, run, kernel)
         except RolloutError as failure:
-            before = log_of(run.notebook, run.titles, stopped_at=run.cell, kernel_words=said())
-            failure.log = (*before, *(f"  at {place}" for place in getattr(failure, "where", ())))
+            for line in log_of(
+                run.cells, run.titles, stopped_at=run.cell, kernel_output=kernel.output()
+            ):
+                failure.add_note(line)
             raise
-    return Executed(_without_paths(executed, notebook), _result_of(executed))
-
-
-def headings_of(notebook: Path) -> list[str]:
-    """For every cell the last heading at or above it."""
-    titles, heading = [], ""
-    for cell in read_notebook(notebook)["cells"]:
-        lines = "".join(cell["source"]).splitlines()
-        if cell["cell_type"] == "markdown":
-            heading = next(
-                (line.lstrip("#").strip() for line in lines if line.startswith("#")), heading
-            )
-        titles.append(heading)
-    return titles
+    result = _last_data(executed)[RESULT_MIME]
+    notes = executed.metadata["papermill"]
+    notes |= {"input_path": f"notebooks/{notebook.name}", "output_path": None}
+    executed.metadata["rollout"] = {"status": "whole"}
+    return ExecutedNotebook(executed, dict(result), _take_figures(executed))
 
 
 @contextlib.contextmanager
-def kernel(
-    folder: Path, *, imports: Sequence[str] = ()
-) -> Iterator[tuple[AsyncKernelManager, Callable[[], str]]]:
-    """Start this very Python as a kernel, reached by sockets of the file system; kill it at the end, whatever happened."""
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
-    from jupyter_core.utils import run_sync
+def without_iri_grammar() -> Iterator[None]:
+    """Import papermill and nbconvert without the grammar of IRIs.
 
-    with tempfile.TemporaryDirectory(prefix="rollout-", ignore_cleanup_errors=True) as scratch:
-        local = os.name == "posix" and len(scratch) < _LONGEST_SOCKET_PATH
-        manager = AsyncKernelManager(
-            transport="ipc" if local else "tcp", connection_file=str(Path(scratch, "kernel.json"))
-        )
-        command = [
-            sys.executable,
-            "-m",
-            "analysis.report.notebook.kernel",
-            "-f",
-            "{connection_file}",
-        ]
-        manager._kernel_spec = KernelSpec(
-            argv=command, display_name="Python 3 (ipykernel)", language="python"
-        )
-        environment = {
-            **os.environ,
-            "IPYTHONDIR": scratch,
-            FOLDER_VARIABLE: str(folder),
-            IMPORTS_VARIABLE: " ".join(imports),
-        }
-        words = Path(scratch, "words.txt")
-        with words.open("xb") as temporary:
-            run_sync(manager.start_kernel)(
-                cwd=str(_ROOT), env=environment, stdout=temporary, stderr=temporary
-            )
-        _kernels.add(manager)
-        try:
-            yield manager, lambda: words.read_text(encoding="utf-8", errors="replace")
-        finally:
-            _kernels.discard(manager)
-            with contextlib.suppress(RuntimeError, OSError):
-                run_sync(manager.shutdown_kernel)(now=True)
-
-
-@contextlib.contextmanager
-def stopping_others() -> Iterator[None]:
-    """End the kernels of other threads, and wait in the block for these: their runs were asked to stop, and are not told as failed."""
-    _asked_to_stop.set()
-    try:
-        for manager in tuple(_kernels):
-            with contextlib.suppress(AttributeError, OSError):
-                manager.provisioner.process.kill()
-        yield
-    finally:
-        _asked_to_stop.clear()
-
-
-@contextlib.contextmanager
-def quick_import() -> Iterator[None]:
-    """Import papermill and nbconvert without a grammar of IRIs, which takes longer than all the rest and which nothing here needs."""
-    absent = "rfc3987_syntax" not in sys.modules
-    if absent:
-        sys.modules["rfc3987_syntax"] = None  # jsonschema takes this for "not installed"
+    jsonschema loads it where it is installed. It takes longer than all other imports together,
+    and nothing here needs it.
+    """
+    is_absent = "rfc3987_syntax" not in sys.modules
+    if is_absent:
+        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # "not installed"
     try:
         yield
     finally:
-        if absent:
+        if is_absent:
             del sys.modules["rfc3987_syntax"]
 
 
+@dataclass
+class _Run:
+    """How far a run has come, for progress and for the log of a failure."""
+
+    name: str
+    limit: timedelta
+    on_progress: Progress
+    started_at: float = field(default_factory=time.monotonic)
+    cells: list[Any] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
+    cell: int = 0
+
+    @property
+    def place(self) -> str:
+        """The cell that runs, as people find it."""
+        heading = self.titles[self.cell]
+        return f"cell {self.cell + 1}" + (f" ({heading!r})" if heading else "")
+
+    def begin(self, notebook: NotebookNode) -> None:
+        """The kernel is ready: note the cells, and for each the last heading at or above it."""
+        self.cells, heading = notebook.cells, ""
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown" and cell.source.startswith("#"):
+                heading = cell.source.splitlines()[0].lstrip("#").strip()
+            self.titles.append(heading)
+
+    def step(self, cell: int) -> None:
+        """A cell begins."""
+        self.cell = cell
+        line = f"{self.name}: cell {cell + 1} of {len(self.titles)}"
+        self.on_progress(", ".join(filter(None, [line, self.titles[cell]])))
+
+    def seconds_left(self) -> float:
+        """How long the next cell may take."""
+        return max(1.0, self.started_at + self.limit.total_seconds() - time.monotonic())
+
+
 def _execute(
-    notebook: Path, parameters: Mapping[str, Value], run: _Run, manager: AsyncKernelManager
+    notebook: Path, parameters: Mapping[str, Value], run: _Run, kernel: KernelProcess
 ) -> NotebookNode:
     """Let papermill run the cells; turn each of its ways to fail into one of ours."""
-    with quick_import():
+    with without_iri_grammar():
         import nbformat
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill import PapermillExecutionError, execute_notebook
 
-        import analysis.report.notebook.page  # noqa: F401  the exporter, while the kernel boots
+        import analysis.report.notebook.page  # noqa: F401  while the kernel still boots
     for noisy in ("papermill", "traitlets"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    source = nbformat.read(notebook, as_version=4)
-    run.titles = _with_injected_cell(source, run.titles)
     try:
         executed = execute_notebook(
-            source,
+            nbformat.read(notebook, as_version=4),
             None,
             dict(parameters),
             kernel_name="python3",
             language="python",
             progress_bar=False,
             start_timeout=_BOOT_S,
-            km=manager,
-            timeout_func=lambda cell: max(1.0, run.ends_at - time.monotonic()),
-            on_notebook_start=lambda notebook: _begin(run, notebook),
-            on_cell_execute=lambda cell, cell_index: _step(run, cell_index),
+            km=kernel.manager,
+            timeout_func=lambda cell: run.seconds_left(),
+            on_notebook_start=lambda notebook: run.begin(notebook),
+            on_cell_execute=lambda cell, cell_index: run.step(cell_index),
         )
     except PapermillExecutionError as error:
-        raise _cell_failure(run, error) from None
+        run.cells = [cell for cell in run.cells if _ERROR_MARK not in cell.metadata.get("tags", [])]
+        raise failure_of_cell(run.name, run.place, error.ename, run.cells[run.cell]) from None
     except CellTimeoutError:
-        raise TookTooLong(run.name, run.place, format_duration(run.limit)) from None
+        raise timed_out(run.name, run.place, format_duration(run.limit)) from None
     except (DeadKernelError, RuntimeError) as error:
-        raise _death(run, manager, error) from None
+        if is_stopping():
+            raise KeyboardInterrupt from None
+        code = kernel.exit_code()
+        if code is None and "respond" not in str(error):
+            raise
+        raise kernel_died(run.name, run.place if run.cells else None, code) from None
     if RESULT_MIME not in _last_data(executed):
-        raise EndedEarly(run.name, run.place)
+        raise ended_early(run.name, run.place)
     return executed
-
-
-def _begin(run: _Run, notebook: NotebookNode) -> None:
-    run.notebook = notebook
-
-
-def _step(run: _Run, cell: int) -> None:
-    run.cell, run.heading = cell, run.titles[cell] if cell < len(run.titles) else ""
-    run.on_progress(
-        f"{run.name}: cell {cell + 1} of {len(run.titles)}"
-        + (f", {run.heading}" if run.heading else "")
-    )
-
-
-def _cell_failure(run: _Run, error: Any) -> RolloutError:
-    notes = "papermill-error-cell-tag"  # cells that papermill adds to point at the error
-    run.notebook.cells = [
-        cell for cell in run.notebook.cells if notes not in cell.metadata.get("tags", [])
-    ]
-    if error.ename == "SystemExit":
-        return EndedEarly(run.name, run.place)
-    return failure_of_cell(run.name, run.place, error.ename, told_by_cell(run.notebook, run.cell))
-
-
-def _death(run: _Run, manager: AsyncKernelManager, error: Exception) -> RolloutError:
-    """Kernel death, told by the code its process left; any other RuntimeError is no news of ours."""
-    if _asked_to_stop.is_set():
-        raise KeyboardInterrupt
-    process = getattr(manager.provisioner, "process", None)
-    code = process.poll() if process is not None else None
-    if code is None and "respond" not in str(error):
-        raise error
-    return KernelDied(run.name, run.place if run.notebook is not None else None, code)
-
-
-def _result_of(notebook: NotebookNode) -> dict[str, Any]:
-    return dict(_last_data(notebook)[RESULT_MIME])
 
 
 def _last_data(notebook: NotebookNode) -> Mapping[str, Any]:
@@ -298,22 +203,13 @@ def _last_data(notebook: NotebookNode) -> Mapping[str, Any]:
     return data
 
 
-def _with_injected_cell(notebook: NotebookNode, titles: list[str]) -> list[str]:
-    """Titles of the cells once papermill has put its cell behind the parameters."""
-    at = next(
-        index
-        for index, cell in enumerate(notebook.cells)
-        if "parameters" in cell.metadata.get("tags", [])
-    )
-    return [*titles[: at + 1], titles[at], *titles[at + 1 :]]
-
-
-def _without_paths(notebook: NotebookNode, source: Path) -> NotebookNode:
-    """The notebook as it is kept: papermill's notes name the source relative to the project, and say that it is whole."""
-    notes = notebook.metadata.get("papermill", {})
-    notes |= {"input_path": f"notebooks/{source.name}", "output_path": None}
-    notebook.metadata["rollout"] = {"status": "whole"}
-    return notebook
+def _take_figures(notebook: NotebookNode) -> dict[str, str]:
+    """Take the figures' files out of the outputs; the HTML beside them shows the same figures."""
+    figures: dict[str, str] = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            figures |= output.get("data", {}).pop(FIGURES_MIME, {})
+    return figures
 
 
 def _print_progress(line: str) -> None:

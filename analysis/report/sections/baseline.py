@@ -1,23 +1,48 @@
-"""The baseline report, section by section: what was normal before the deploy, and what the looks will be able to see."""
+"""The baseline report: what was normal before the deploy, and what the looks will detect."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from analysis.report.figures import hours as hour_figures
-from analysis.report.figures import latency as latency_figures
-from analysis.report.figures.picture import make_picture
-from analysis.report.prepared import baseline as prepared_baseline
-from analysis.report.rendering import Section, render
-from analysis.report.sections.pictures import file_name
-from analysis.report.sections.result import Published
+from analysis.figure_data.cliffs import prepare_baseline_cliff
+from analysis.figure_data.hourly import prepare_hourly_traffic, prepare_source_latency
+from analysis.judge import Rollout
+from analysis.report.figures.catalog import file_name
+from analysis.report.figures.cliffs import draw_cliff
+from analysis.report.figures.hourly import draw_hourly_traffic, draw_source_latency
+from analysis.report.figures.picture import draw_picture
+from analysis.report.rendering import PublishedResult, Section, make_section, sentences
 from analysis.report.tables import Column, Table
 from analysis.text import baseline as baseline_prose
-from analysis.text import prose
+from analysis.text import captions, prose
 
-if TYPE_CHECKING:
-    from analysis.judge import Rollout
+_LATENCY = (
+    Column("feature", "feature"),
+    Column("source", "source"),
+    Column("status", "status"),
+    Column("calls", "calls", "count"),
+    Column("avg_ms", "mean", "ms"),
+    Column("p50_ms", "p50", "ms"),
+    Column("p90_ms", "p90", "ms"),
+    Column("p95_ms", "p95", "ms"),
+    Column("max_ms", "longest", "ms"),
+)
+_ERRORS = (
+    Column("feature", "feature"),
+    Column("source", "source"),
+    Column("error_class", "class"),
+    Column("errors", "errors", "count"),
+    Column("avg_ms", "mean", "ms"),
+    Column("max_ms", "longest", "ms"),
+)
+_UNKNOWN_ERRORS = (
+    Column("feature", "feature"),
+    Column("signature", "signature"),
+    Column("errors", "errors", "count"),
+    Column("first_started_at", "first", "when"),
+)
 
 
 class BaselineSections:
@@ -35,91 +60,59 @@ class BaselineSections:
     def summary(self) -> Section:
         """What the baseline is, in a few sentences."""
         lines = baseline_prose.baseline_lines(self.content)
-        sample = prose.is_sample(self.rollout.settings.source.path)
-        return Section(
-            render("sections/summary.html.j2", lines=lines, is_sample=sample), "\n".join(lines)
-        )
+        is_sample = prose.is_sample(self.rollout.settings.source.path)
+        return make_section("summary", "\n".join(lines), lines=lines, is_sample=is_sample)
 
     @cached_property
     def latency(self) -> Section:
-        """The published table of latencies: 24 hours before the deploy, by the time a call was written."""
-        columns = (
-            Column("feature", "feature"),
-            Column("source", "source"),
-            Column("status", "status"),
-            Column("calls", "calls", "count"),
-            Column("avg_ms", "mean", "ms"),
-            Column("p50_ms", "p50", "ms"),
-            Column("p90_ms", "p90", "ms"),
-            Column("p95_ms", "p95", "ms"),
-            Column("max_ms", "longest", "ms"),
-        )
-        rows = self.content["latency_distribution"]
-        return self._table(
-            "Latency by feature, source and status", columns, rows, intro=baseline_prose.LATENCY
+        """The published table of latencies: the 24 hours before the deploy."""
+        return _table(
+            "Latency by feature, source and status",
+            _LATENCY,
+            self.content["latency_distribution"],
+            intro=baseline_prose.LATENCY,
         )
 
     @cached_property
     def errors(self) -> Section:
         """The published table of errors."""
-        columns = (
-            Column("feature", "feature"),
-            Column("source", "source"),
-            Column("error_class", "class"),
-            Column("errors", "errors", "count"),
-            Column("avg_ms", "mean", "ms"),
-            Column("max_ms", "longest", "ms"),
-        )
-        return self._table(
-            "Errors by feature, source and class", columns, self.content["errors_by_source"]
-        )
+        rows = self.content["errors_by_source"]
+        return _table("Errors by feature, source and class", _ERRORS, rows)
 
     @cached_property
     def cliffs(self) -> Section:
         """Where calls were cut off, with the histogram that shows it."""
-        found = self.content["cliffs"]
+        lines = baseline_prose.cliff_lines(self.content["cliffs"])
         pictures = []
-        for cliff in found:
-            prepared = prepared_baseline.prepare_cliff(
-                self.rollout.baseline, cliff["feature"], at_ms=cliff["at_ms"]
-            )
-            words = prepared_baseline.describe_cliff(prepared, cliff["feature"])
-            pictures.append(
-                make_picture(
-                    latency_figures.draw_pile,
-                    prepared,
-                    words,
-                    name=file_name("cliff", cliff["feature"]),
-                )
-            )
-        lines = baseline_prose.cliff_lines(found)
-        return Section(
-            render("sections/pictures.html.j2", lines=lines, pictures=pictures), "\n".join(lines)
-        )
+        for cliff in self.content["cliffs"]:
+            feature, at_ms = cliff["feature"], cliff["at_ms"]
+            prepared = prepare_baseline_cliff(self.rollout.baseline, feature, at_ms=at_ms)
+            text = captions.describe_cliff(prepared, feature)
+            name = file_name("cliff", feature)
+            pictures.append(draw_picture(draw_cliff, prepared, text, name=name))
+        return make_section("pictures", "\n".join(lines), lines=lines, pictures=pictures)
 
     @cached_property
     def by_hour(self) -> Section:
         """Calls and failures by hour of the baseline."""
-        prepared = prepared_baseline.prepare_days(
-            self.content["coverage"], excluded=self.rollout.baseline.excluded_hours
-        )
-        words = prepared_baseline.describe_days(prepared)
-        picture = make_picture(hour_figures.draw_days, prepared, words, name="calls-by-hour")
-        means = prepared_baseline.prepare_source_hours(self.rollout.baseline)
-        mean_words = prepared_baseline.describe_source_hours(means)
-        second = make_picture(
-            hour_figures.draw_source_hours, means, mean_words, name="latency-by-source-and-hour"
-        )
+        baseline = self.rollout.baseline
+        traffic = prepare_hourly_traffic(self.content["coverage"], excluded=baseline.excluded_hours)
+        text = captions.describe_hourly_traffic(traffic)
+        sources = prepare_source_latency(baseline)
+        source_text = captions.describe_source_latency(sources)
+        name = "latency-by-source-and-hour"
+        pictures = [
+            draw_picture(draw_hourly_traffic, traffic, text, name="calls-by-hour"),
+            draw_picture(draw_source_latency, sources, source_text, name=name),
+        ]
         lines = baseline_prose.exclusion_lines(self.content)
-        return Section(
-            render("sections/pictures.html.j2", lines=lines, pictures=[picture, second]), words.alt
-        )
+        return make_section("pictures", text.alt, lines=lines, pictures=pictures)
 
     @cached_property
     def power(self) -> Section:
-        """The smallest change that each planned look will be able to see, and the calls that each claim needs."""
-        rows = baseline_prose.power_rows(self.content["foresight"])
-        windows = list(dict.fromkeys(row["window"] for row in self.content["foresight"]))
+        """The minimum detectable effect of each planned look, and the calls that a claim needs."""
+        forecast = self.content["foresight"]
+        windows = dict.fromkeys(row["window"] for row in forecast)
         columns = (
             Column("name", "claim"),
             Column("metric", "metric"),
@@ -127,43 +120,27 @@ class BaselineSections:
             *(Column(window, f"seen after {window}") for window in windows),
             Column("needed", "calls needed"),
         )
-        return self._table(
-            "Smallest change that a look will see (in 4 of 5 cases)",
-            columns,
-            rows,
-            intro=baseline_prose.POWER,
-        )
+        title = "Smallest change that a look will detect (in 4 of 5 cases)"
+        rows = baseline_prose.power_rows(forecast)
+        return _table(title, columns, rows, intro=baseline_prose.POWER)
 
     @cached_property
     def unknown(self) -> Section:
         """Errors of no known class, as signatures that hold no data."""
-        columns = (
-            Column("feature", "feature"),
-            Column("signature", "signature"),
-            Column("errors", "errors", "count"),
-            Column("first_started_at", "first", "when"),
-        )
         rows = self.content["unknown_errors"]
         if not rows:
-            return Section(
-                render("sections/facts.html.j2", lines=[baseline_prose.NO_UNKNOWN], facts=[]),
-                baseline_prose.NO_UNKNOWN,
-            )
-        return self._table("Errors of no known class", columns, rows, intro=baseline_prose.UNKNOWN)
+            return sentences([baseline_prose.NO_UNKNOWN])
+        title, intro = "Errors of no known class", baseline_prose.UNKNOWN
+        return _table(title, _UNKNOWN_ERRORS, rows, intro=intro)
 
     @property
-    def result(self) -> Published:
+    def result(self) -> PublishedResult:
         """The object of baseline/result.json: the end of the notebook."""
-        return Published(self.content)
+        return PublishedResult(self.content)
 
-    def _table(
-        self,
-        title: str,
-        columns: tuple[Column, ...],
-        rows: list[dict[str, Any]],
-        *,
-        intro: str = "",
-    ) -> Section:
-        table = Table(title, columns, tuple(rows))
-        html = render("sections/table.html.j2", table=table, intro=intro)
-        return Section(html, f"{title}: {len(rows)} rows")
+
+def _table(
+    title: str, columns: tuple[Column, ...], rows: Sequence[dict[str, Any]], *, intro: str = ""
+) -> Section:
+    table = Table(title, columns, tuple(rows))
+    return make_section("table", f"{title}: {len(rows)} rows", table=table, intro=intro)

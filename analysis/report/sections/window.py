@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from analysis import clock
 from analysis.counting.scope import Scope
+from analysis.decision.look import Look
 from analysis.errors import WrongUse
+from analysis.figure_data.cliffs import knobs_of
+from analysis.figure_data.latency import Mark
 from analysis.history.stages import find_marks
-from analysis.metrics import SLOW_SHARE, TIME
+from analysis.judge import Rollout
+from analysis.metrics import SLOW_SHARE, TIME, Metric, metric_named
+from analysis.report.figures import catalog
 from analysis.report.figures.picture import Picture
-from analysis.report.prepared.values import Mark
-from analysis.report.rendering import Section, anchor_of, render
-from analysis.report.sections.pictures import (
-    cap_picture,
-    card_pictures,
-    forest_picture,
-    slowness_picture,
-)
-from analysis.report.sections.result import Published
+from analysis.report.rendering import PublishedResult, Section, anchor_of, make_section
 from analysis.text import controls_section as controls_prose
 from analysis.text import method, prose
 from analysis.text import verdict as verdict_prose
 from analysis.window import HOUR, hour_from
 
-if TYPE_CHECKING:
-    from analysis.judge import Look, Rollout
-
-
-MOST_SLOWNESS = 3
+MOST_CONTROL_PICTURES = 3
 
 
 @dataclass(frozen=True)
@@ -44,175 +38,150 @@ class Card:
 
 
 def choose_look(rollout: Rollout, window: str, start: str = "", end: str = "") -> Look:
-    """The planned look of a window (of a later stage when `start` says where that began), or the exploratory one from start to end."""
+    """The planned look of a window, or the exploratory one from `start` to `end`.
+
+    `start` alone is where a later stage of the monitoring begins.
+    """
     if end and not start:
         raise WrongUse("end goes together with start; give both, or a window")
     if end:
         return rollout.explore(clock.parse_instant(start), clock.parse_instant(end))
     if start:
-        return rollout.look(
-            window, first_hour=hour_from(rollout.deployed_at, clock.parse_instant(start))
-        )
+        first_hour = hour_from(rollout.deployed_at, clock.parse_instant(start))
+        return rollout.look(window, first_hour=first_hour)
     return rollout.look(window)
 
 
 class WindowSections:
-    """The sections of a window's report; each is made when it is first shown."""
+    """The sections of a window's report; each is made when it is first shown.
+
+    To add one, add a property here, a template in `templates/sections/`, and a cell in
+    `notebooks/window.ipynb`.
+    """
 
     def __init__(self, look: Look) -> None:
         self.look = look
 
     @cached_property
-    def marks(self) -> tuple[Mark, ...]:
-        """Later deployments and turned knobs, in hours from the deploy."""
-        deployed_at = clock.parse_instant(self.look.result["deployed_at"])
-        return tuple(
-            Mark((mark.at - deployed_at) / HOUR, mark.text)
-            for mark in find_marks(self.look.settings)
-        )
-
-    @cached_property
     def verdict(self) -> Section:
         """The verdict in one sentence, and three boxes: what changed, how sure, what to do now."""
         result, settings = self.look.result, self.look.settings
-        html = render(
-            "sections/verdict.html.j2",
+        is_untrusted = result["verdict"] == "untrusted"
+        headline = verdict_prose.headline(result)
+        word = verdict_prose.VERDICTS[result["verdict"]].word
+        return make_section(
+            "verdict",
+            f"{word}. {headline}\n{result['reason']}",
             result=result,
-            headline=verdict_prose.headline(result),
+            headline=headline,
             changed=verdict_prose.box_changed(result),
             sure=verdict_prose.box_sure(result),
             steps=verdict_prose.steps_of(result, settings),
             not_randomised=verdict_prose.NOT_RANDOMISED,
-            no_finding=verdict_prose.NO_FINDING
-            if result["verdict"] == "untrusted"
-            else verdict_prose.NOTHING_DECLARED,
+            no_finding=verdict_prose.NO_FINDING if is_untrusted else verdict_prose.NOTHING_DECLARED,
             is_sample=prose.is_sample(settings.source.path),
-        )
-        return Section(
-            html,
-            f"{verdict_prose.VERDICTS[result['verdict']].word}. {verdict_prose.headline(result)}\n{result['reason']}",
         )
 
     @cached_property
     def expectations(self) -> Section:
         """Every expectation: the forest plot, then the numbers and a sentence each."""
-        pictures = [
-            forest_picture(
-                self.look.result, too_small=self.look.settings.monitoring.smallest_useful
-            )
-        ]
-        figure = render(
-            "sections/pictures.html.j2",
-            lines=[],
-            pictures=pictures if self.look.result["expectations"] else [],
-        )
+        result, monitoring = self.look.result, self.look.settings.monitoring
+        pictures = []
+        if result["expectations"]:
+            pictures.append(catalog.forest_picture(result, too_small=monitoring.smallest_useful))
         return self._findings(
-            "expectations",
-            "Expectations, before and after",
-            "No expectation is declared.",
-            before=figure,
+            "expectations", "No expectation is declared.", method.TABLE_NOTE, pictures
         )
 
     @cached_property
     def features(self) -> Section:
         """A card for each declared feature."""
         cards = [self._card(feature) for feature in self.declared_features]
-        html = render("sections/cards.html.j2", cards=cards)
-        return Section(
-            html, "\n".join(found["sentence"] for card in cards for found in card.findings)
-        )
+        text = "\n".join(found["sentence"] for card in cards for found in card.findings)
+        pictures = [picture for card in cards for picture in card.pictures]
+        return make_section("cards", text, cards=cards, pictures=pictures)
 
     @cached_property
     def guardrails(self) -> Section:
         """Every guardrail: what must not get worse."""
-        return self._findings(
-            "guardrails", "Guardrails, before and after", "No guardrail is declared."
-        )
+        return self._findings("guardrails", "No guardrail is declared.")
 
     @cached_property
     def controls(self) -> Section:
-        """What features that the deploy did not touch did meanwhile: both numbers, and a figure for the metrics of time."""
+        """What the control features did: plain and adjusted changes, and a figure for times."""
         rows = controls_prose.controls_rows(self.look.result)
-        intro = controls_prose.controls_lines(self.look.result)
-        html = render(
-            "sections/controls.html.j2", lines=intro, rows=rows, pictures=self.slowness_pictures
+        lines = controls_prose.controls_lines(self.look.result)
+        text = "\n".join([*lines, *(row.sentence for row in rows)])
+        return make_section(
+            "controls", text, lines=lines, rows=rows, pictures=self.control_pictures
         )
-        return Section(html, "\n".join([*intro, *(row.sentence for row in rows)]))
 
     @cached_property
     def what_if(self) -> Section:
-        """What another cap would do, feature by feature, for features that have a cap or a knob for it."""
-        lines = verdict_prose.what_if_lines(self.look, self._capped)
-        html = render(
-            "sections/pictures.html.j2",
-            lines=lines or [verdict_prose.NO_CAP],
-            pictures=self.cap_pictures,
-        )
-        return Section(html, "\n".join(lines or [verdict_prose.NO_CAP]))
+        """What another cap would do, for the features that have a cap or a knob for one."""
+        lines = verdict_prose.what_if_lines(self.look, self._capped_features)
+        lines = lines or [verdict_prose.NO_CAP]
+        return make_section("pictures", "\n".join(lines), lines=lines, pictures=self.cap_pictures)
 
     @cached_property
     def scan(self) -> Section:
-        """What moved anywhere although nobody asked: exploratory."""
+        """What changed although no rule covers it: exploratory."""
         scanned = verdict_prose.sort_scan(self.look.result, alpha=self.look.plan.alpha)
-        html = render("sections/scan.html.j2", **scanned)
-        return Section(html, scanned["intro"])
+        return make_section("scan", scanned["intro"], **scanned)
 
     @cached_property
     def checks(self) -> Section:
         """Every check of the data and its answer."""
         checks = self.look.result["checks"]
         summary = verdict_prose.checks_text(checks)
-        return Section(render("sections/checks.html.j2", checks=checks, summary=summary), summary)
+        return make_section("checks", summary, checks=checks, summary=summary)
 
     @cached_property
     def method(self) -> Section:
         """How it was computed."""
-        lines, facts = method.method_lines(self.look.result), method.method_facts(self.look)
-        return Section(render("sections/facts.html.j2", lines=lines, facts=facts), "\n".join(lines))
+        lines = method.method_lines(self.look.result)
+        facts = method.method_facts(self.look)
+        return make_section("facts", "\n".join(lines), lines=lines, facts=facts)
 
     @cached_property
     def false_alarms(self) -> Section:
-        """How often the same judge cries wolf inside the baseline."""
+        """How often the same rules raise a false alarm inside the baseline."""
         lines = method.false_alarm_lines(self.look.result["calibration"])
-        return Section(render("sections/facts.html.j2", lines=lines, facts=[]), "\n".join(lines))
+        return make_section("facts", "\n".join(lines), lines=lines, facts=[])
 
     @property
-    def result(self) -> Published:
+    def result(self) -> PublishedResult:
         """The object of result.json: the end of the notebook."""
-        return Published(self.look.result)
+        return PublishedResult(self.look.result)
 
     @cached_property
-    def slowness_pictures(self) -> list[Picture]:
-        """The claims of time beside the untouched features; the first three that have any."""
-        found = [
+    def control_pictures(self) -> list[Picture]:
+        """The claims of time beside their control features; the first three that have any."""
+        findings = [
             part
             for finding in (*self.look.expectations, *self.look.guardrails)
             for part in (finding.parts or (finding,))
         ]
-        timed = [
+        evaluations = [
             part.evaluation
-            for part in found
-            if part.evaluation and part.evaluation.metric.kind is TIME
+            for kind in (TIME, SLOW_SHARE)
+            for part in findings
+            if part.evaluation and part.evaluation.metric.kind is kind
         ]
-        others = [
-            part.evaluation
-            for part in found
-            if part.evaluation and part.evaluation.metric.kind is SLOW_SHARE
-        ]
-        pictures = [
-            slowness_picture(evaluation, marks=self.marks)
-            for evaluation in (*timed, *others)[:MOST_SLOWNESS]
-        ]
+        pictures = (
+            catalog.slowness_picture(evaluation, marks=self._marks)
+            for evaluation in evaluations[:MOST_CONTROL_PICTURES]
+        )
         return [picture for picture in pictures if picture]
 
     @cached_property
     def cap_pictures(self) -> list[Picture]:
         """What a cap would cut off, for each declared feature that has a cap or a knob for one."""
-        return [
-            picture
-            for feature in self._capped
-            if (picture := cap_picture(self.look, Scope(feature)))
-        ]
+        pictures = (
+            catalog.picture_of(catalog.CAP, self.look, Scope(feature))
+            for feature in self._capped_features
+        )
+        return [picture for picture in pictures if picture]
 
     @cached_property
     def declared_features(self) -> list[str]:
@@ -224,34 +193,65 @@ class WindowSections:
         )
         return list(dict.fromkeys(feature for feature in named if feature and "*" not in feature))
 
-    def _findings(self, family: str, title: str, nothing: str, *, before: str = "") -> Section:
-        findings = self.look.result[family]
-        note = method.TABLE_NOTE if family == "expectations" else ""
-        html = render(
-            "sections/findings.html.j2", findings=findings, title=title, nothing=nothing, note=note
+    def card_pictures(self, feature: str) -> list[Picture]:
+        """The figures of a feature's card; a cliff's only where there is one in either arm."""
+        scope, has_cliff = (
+            Scope(feature),
+            any(feature in found for found in self.look.cliffs.values()),
         )
-        return Section(before + html, "\n".join(found["sentence"] for found in findings) or nothing)
+        hourly = catalog.hourly_picture(
+            self.look, scope, self._card_metric(feature), marks=self._marks
+        )
+        cliffs = (catalog.LATENCY, catalog.CLIFF) if has_cliff else ()
+        kinds = (catalog.OUTCOMES, catalog.TIME_TO_ANSWER, *cliffs, catalog.SHIFT)
+        pictures = [catalog.picture_of(kind, self.look, scope) for kind in kinds]
+        pictures.insert(1, hourly)
+        return [picture for picture in pictures if picture]
+
+    def _findings(
+        self, family: str, nothing: str, note: str = "", pictures: Sequence[Picture] = ()
+    ) -> Section:
+        findings = self.look.result[family]
+        return make_section(
+            "findings",
+            "\n".join(found["sentence"] for found in findings) or nothing,
+            findings=findings,
+            title=f"{family.capitalize()}, before and after",
+            nothing=nothing,
+            note=note,
+            pictures=pictures,
+        )
 
     def _card(self, feature: str) -> Card:
-        found: list[dict[str, Any]] = [
-            *self.look.result["expectations"],
-            *self.look.result["guardrails"],
+        findings = [*self.look.result["expectations"], *self.look.result["guardrails"]]
+        own = tuple(found for found in findings if found["feature"] == feature)
+        anchor = f"feature-{anchor_of(feature)}"
+        return Card(feature, anchor, own, tuple(self.card_pictures(feature)))
+
+    def _card_metric(self, feature: str) -> Metric:
+        """The first rate of calls that a claim of the feature is about, else its error rate."""
+        classes = self.look.arms.user_classes
+        for claim in self.look.settings.claims:
+            for part in claim.any_of or (claim,):
+                if part.feature == feature and part.metric:
+                    metric = metric_named(part.metric, classes)
+                    if metric.unit == "share" and metric.table == "hourly":
+                        return metric
+        return metric_named("error_rate")
+
+    @cached_property
+    def _marks(self) -> tuple[Mark, ...]:
+        """Later deployments and turned knobs, in hours from the deploy."""
+        deployed_at = clock.parse_instant(self.look.result["deployed_at"])
+        return tuple(
+            Mark((mark.at - deployed_at) / HOUR, mark.text)
+            for mark in find_marks(self.look.settings)
+        )
+
+    @cached_property
+    def _capped_features(self) -> list[str]:
+        return [
+            feature
+            for feature in self.declared_features
+            if feature in self.look.cliffs["post"] or knobs_of(self.look, Scope(feature))
         ]
-        chosen = tuple(item for item in found if item["feature"] == feature)
-        return Card(
-            feature,
-            "feature-" + anchor_of(feature),
-            chosen,
-            tuple(card_pictures(self.look, feature, marks=self.marks)),
-        )
-
-    @property
-    def _capped(self) -> list[str]:
-        return [feature for feature in self.declared_features if self._has_cap(feature)]
-
-    def _has_cap(self, feature: str) -> bool:
-        knobs = [knob for knob in self.look.settings.knobs if knob.new_cap_ms]
-        named = {claim.name for claim in self.look.settings.claims if claim.feature == feature}
-        return feature in self.look.cliffs["post"] or any(
-            knob.when.name in named or knob.when.feature == feature for knob in knobs
-        )

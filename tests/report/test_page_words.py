@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import analysis
 from analysis.report.sections import BaselineSections
 from analysis.report.summary import summary_of
+from tests.fixtures.page_elements import text_of
 
 NEAR = 900  # letters: what a reader has before his eyes at once
 WINDOW = (
@@ -67,16 +67,6 @@ NEVER = (
     r"p-value",
     r"\b0\.000\b",
 )
-
-
-def text_of(markup: str) -> str:
-    """What a reader sees of it, figures by their words."""
-    bare = re.sub(r"<(style|title|desc)[^>]*>.*?</\1>", " ", markup, flags=re.DOTALL)
-    return re.sub(
-        r"\s+",
-        " ",
-        html.unescape(re.sub(r"<[^>]+>", " ", bare)).replace("\N{NARROW NO-BREAK SPACE}", " "),
-    )
 
 
 @pytest.fixture(scope="module")

@@ -1,49 +1,45 @@
-"""How figures look: sizes, colours with a name, axes without clutter, times on a log axis."""
+"""How figures look: sizes, named colours, axes without clutter, times on a log axis."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import TightLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.formatting import MINUS, THIN, count
-
-__all__ = ["THIN"]
+from analysis.formatting import MINUS, count
 
 BEFORE, AFTER, AFTER_TEXT = "#0072b2", "#d55e00", "#b34700"
 INK, MUTED, GRID, BAND, PAPER = "#1b1d20", "#5b6168", "#dfe2e6", "#eceef1", "#ffffff"
 GOOD, WARN = "#00664b", "#8a5a00"
-BEFORE_LINE = {"color": BEFORE, "linestyle": "-", "linewidth": 1.6}
-AFTER_LINE = {"color": AFTER, "linestyle": (0, (5, 2)), "linewidth": 1.8}
+BEFORE_LINE: dict[str, Any] = {"color": BEFORE, "linestyle": "-", "linewidth": 1.6}
+AFTER_LINE: dict[str, Any] = {"color": AFTER, "linestyle": (0, (5, 2)), "linewidth": 1.8}
+DOTTED, DASH_DOT = (0, (1, 1)), (0, (4, 1, 1, 1))
+HATCHED: dict[str, Any] = {
+    "facecolor": "none",
+    "edgecolor": GRID,
+    "hatch": "////",
+    "linewidth": 0,
+}
 
 WIDTH_IN, HEIGHT_IN = 4.5, 2.7
 FONT_PT, SMALL_PT = 9.5, 8.5
+MOST_TICKS = 6
 _TICKS_MS = (
-    1,
-    2,
-    5,
-    10,
-    20,
-    50,
-    100,
-    200,
-    500,
+    *(1, 2, 5, 10, 20, 50, 100, 200, 500),
     *(1000 * s for s in (1, 2, 5, 10, 20, 30, 45, 60, 120, 300, 600, 1800, 3600)),
 )
 
 
-def new_axes(height_in: float = HEIGHT_IN, width_in: float = WIDTH_IN) -> tuple[Figure, Axes]:
+def new_axes(height_in: float = HEIGHT_IN) -> tuple[Figure, Axes]:
     """An empty figure of our size."""
-    figure = Figure(
-        figsize=(width_in, height_in), layout=TightLayoutEngine(pad=0.4)
-    )  # one pass; "constrained" takes two
+    layout = TightLayoutEngine(pad=0.4)  # one pass; "constrained" takes two
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout=layout)
     axes = figure.add_subplot()
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(MUTED)
-        axes.spines[side].set_linewidth(0.7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set(color=MUTED, linewidth=0.7)
     axes.tick_params(colors=MUTED, labelsize=SMALL_PT, length=3, width=0.7)
     axes.set_axisbelow(True)
     return figure, axes
@@ -55,21 +51,50 @@ def label_axes(axes: Axes, x: str, y: str) -> None:
     axes.set_ylabel(y, fontsize=FONT_PT, color=INK)
 
 
-def grid_lines(axes: Axes, axis: str = "y") -> None:
+def draw_grid(axes: Axes) -> None:
     """Faint lines across, behind everything."""
-    axes.grid(axis=axis, color=GRID, linewidth=0.6)
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
 
 
-def time_axis(axes: Axes, low_ms: float, high_ms: float) -> None:
+def use_time_axis(axes: Axes, low_ms: float, high_ms: float) -> None:
     """A logarithmic x axis of time with plain labels, at most six of them."""
     low_ms, high_ms = max(low_ms, 1.0), max(high_ms, low_ms * 1.5, 2.0)
     axes.set_xscale("log")
     axes.set_xlim(low_ms, high_ms)
     inside = [tick for tick in _TICKS_MS if low_ms <= tick <= high_ms]
-    step = -(-len(inside) // 6) or 1
+    step = -(-len(inside) // MOST_TICKS) or 1
     axes.xaxis.set_major_locator(FixedLocator(inside[::step]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_time(value)))
+
+
+def use_share_axis(axes: Axes, highest: float = 1.0, *, labels: int = 0) -> None:
+    """A y axis of shares in per cent from 0, with room above for that many rows of labels."""
+    axes.set_ylim(0, highest * (1.04 + 0.09 * labels))
+    if highest == 1.0:
+        axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    format_shares(axes)
+
+
+def use_value_axis(axes: Axes, unit: str, highest: float) -> None:
+    """A y axis from 0 in the unit of a metric."""
+    if unit == "share":
+        use_share_axis(axes, max(highest, 0.05))
+        return
+    axes.set_ylim(0, max(highest, 1.0))
+    if unit == "ms":
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_time(value)))
+
+
+def format_shares(axes: Axes) -> None:
+    """Ticks of the y axis in per cent, without a sign."""
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * abs(value):g} %"))
+
+
+def format_changes(axes: Axes, *, axis: str) -> None:
+    """Ticks of an axis as changes in per cent."""
+    ticks = axes.xaxis if axis == "x" else axes.yaxis
+    ticks.set_major_formatter(FuncFormatter(lambda value, _: signed_share(value)))
 
 
 def short_time(value_ms: float) -> str:
@@ -85,14 +110,6 @@ def short_time(value_ms: float) -> str:
     return f"{value_ms / 60_000:.3g} min"
 
 
-def share_axis(axes: Axes, highest: float = 1.0, *, labels: int = 0) -> None:
-    """A y axis of shares in per cent, from 0, with room above for that many rows of labels."""
-    axes.set_ylim(0, highest * (1.04 + 0.09 * labels))
-    if highest == 1.0:
-        axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-
-
 def signed_share(value: float) -> str:
     """A change in per cent as a tick.
 
@@ -102,22 +119,12 @@ def signed_share(value: float) -> str:
     return f"{100 * value:+g} %".replace("-", MINUS) if value else "0"
 
 
-def value_axis(axes: Axes, unit: str, highest: float) -> None:
-    """A y axis from 0 in the unit of a metric."""
-    if unit == "share":
-        share_axis(axes, max(highest, 0.05))
-        return
-    axes.set_ylim(0, max(highest, 1.0))
-    if unit == "ms":
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_time(value)))
-
-
-def mark_time(axes: Axes, at: float, text: str, *, color: str, row: int = 0) -> None:
+def mark_x(axes: Axes, x: float, text: str, *, color: str = INK, row: int = 0) -> None:
     """A vertical line with a label at the top; rows keep labels apart."""
-    axes.axvline(at, color=color, linewidth=1.0, linestyle=(0, (1, 1.6)))
+    axes.axvline(x, color=color, linewidth=1.0, linestyle=(0, (1, 1.6)))
     axes.annotate(
         text,
-        (at, 1.0),
+        (x, 1.0),
         xycoords=("data", "axes fraction"),
         xytext=(-3, -1 - 10.5 * row),
         textcoords="offset points",
@@ -125,46 +132,34 @@ def mark_time(axes: Axes, at: float, text: str, *, color: str, row: int = 0) -> 
         va="top",
         fontsize=SMALL_PT,
         color=color,
-        bbox=halo(),
+        bbox=label_box(),
     )
 
 
-def halo() -> dict[str, object]:
+def label_box() -> dict[str, Any]:
     """Paper behind a label, so that lines do not cross it."""
     return {"boxstyle": "square,pad=0.15", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.85}
 
 
-def legend(axes: Axes, **where: object) -> None:
-    """A legend without a frame."""
+def draw_legend(axes: Axes, *, columns: int = 2, x: float = 0.0) -> None:
+    """A legend without a frame above the axes, where no curve goes."""
     axes.legend(
         frameon=False,
-        fontsize=SMALL_PT,
-        labelcolor=INK,
-        handlelength=2.4,
-        borderaxespad=0.2,
-        **where,
-    )
-
-
-def legend_above(axes: Axes, *, columns: int = 2) -> None:
-    """A legend in one row above the axes, where no curve goes."""
-    axes.legend(
-        frameon=False,
-        fontsize=SMALL_PT,
+        fontsize=SMALL_PT if columns > 1 else SMALL_PT - 1,
         labelcolor=INK,
         handlelength=2.4,
         loc="lower left",
-        bbox_to_anchor=(0, 1.0),
+        bbox_to_anchor=(x, 1.0),
         ncols=columns,
         borderaxespad=0.1,
         columnspacing=1.2,
     )
 
 
-def counted(name: str, n: int) -> str:
-    """A name with its number of calls, for a legend.
+def with_n(name: str, n: int) -> str:
+    r"""A name with its number of calls, for a legend.
 
-    >>> counted("after", 12345).replace(THIN, "_")
+    >>> with_n("after", 12345).replace("\N{NARROW NO-BREAK SPACE}", "_")
     'after, 12_345 calls'
     """
     return f"{name}, {count(n)} calls"

@@ -1,0 +1,221 @@
+"""How long calls take, and how long until they are answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.counting.arm import Arm
+from analysis.counting.scope import Scope
+from analysis.decision.look import Look
+from analysis.formatting import milliseconds
+from analysis.metrics import metric_named
+from analysis.statistics.latency.distribution import (
+    LatencySample,
+    ecdf,
+    latency_sample,
+    shift_function,
+)
+from analysis.statistics.latency.survival import SurvivalCurve, kaplan_meier, survival_at
+from analysis.statistics.totals import Floats
+
+LEVEL = 0.95
+MOST_STEPS = 160
+BAND_STEPS = 40
+NEVER_MS = 1e12
+"""A failed call counts as slower than every answered one."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place on an axis with a name: the deploy, a later change, a cap of an `arm`, a knob."""
+
+    at: float
+    text: str
+    arm: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """A step curve of one arm: the value from each x on."""
+
+    x: Floats
+    y: Floats
+    n_calls: int
+
+
+@dataclass(frozen=True, eq=False)
+class LatencyCurves:
+    """Share of calls that ended within a time; a failed call ends where it was cut off."""
+
+    baseline: Steps
+    post: Steps
+    caps: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerCurve:
+    """Kaplan-Meier curve of one arm: share of calls not answered yet.
+
+    Attributes
+    ----------
+    low, high : ends of the 95 % band from each `band_x` on; nan where it is not identifiable.
+    censored : share of the calls that never got an answer.
+    """
+
+    steps: Steps
+    band_x: Floats
+    low: Floats
+    high: Floats
+    censored: float
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerCurves:
+    """Time to an answer in both arms."""
+
+    baseline: AnswerCurve
+    post: AnswerCurve
+    caps: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class QuantileShift:
+    """Change of one quantile, with a band that holds for all of them at once.
+
+    Attributes
+    ----------
+    change_ms : post - baseline; None when the quantile lies beyond a cap.
+    low_ms, high_ms : None where the band has no end.
+    """
+
+    q: float
+    change_ms: float | None
+    low_ms: float | None
+    high_ms: float | None
+
+
+@dataclass(frozen=True)
+class QuantileShifts:
+    """How the quantiles of the time to an answer moved."""
+
+    points: tuple[QuantileShift, ...]
+    n_baseline: int
+    n_post: int
+    level: float
+
+
+def prepare_latency_curves(look: Look, scope: Scope) -> LatencyCurves:
+    """Share of calls that ended within a time, in both arms."""
+
+    def curve(arm: Arm) -> Steps:
+        rows = timed_calls(arm, scope)
+        sample = latency_sample(rows["latency_ms"].to_numpy(), rows["calls"].to_numpy())
+        return Steps(*thin_out(sample.latency_ms, ecdf(sample)), sample.n_calls)
+
+    return LatencyCurves(curve(look.baseline), curve(look.post), caps_of(look, scope))
+
+
+def prepare_answer_curves(look: Look, scope: Scope) -> AnswerCurves:
+    """Kaplan-Meier curves of the time to an answer, with bands as wide as the hours vary."""
+    overdispersion = overdispersion_of(look, scope)
+
+    def curve(arm: Arm) -> AnswerCurve:
+        found = survival_of(arm, scope)
+        band_x = thin_out(found.time_ms, found.survival, BAND_STEPS)[0]
+        band = [survival_at(found, x, level=LEVEL, overdispersion=overdispersion) for x in band_x]
+        return AnswerCurve(
+            steps=Steps(*thin_out(found.time_ms, found.survival), found.n_calls),
+            band_x=band_x,
+            low=np.array([point.low for point in band], dtype=float),
+            high=np.array([point.high for point in band], dtype=float),
+            censored=float(found.failed.sum() / found.n_calls) if found.n_calls else 0.0,
+        )
+
+    return AnswerCurves(curve(look.baseline), curve(look.post), caps_of(look, scope))
+
+
+def prepare_quantile_shifts(look: Look, scope: Scope) -> QuantileShifts:
+    """How each quantile of the time to an answer moved.
+
+    A failed call counts as slower than all others, so that a cap hides no quantile.
+    """
+    baseline, post = (_with_failed_last(arm, scope) for arm in (look.baseline, look.post))
+    overdispersion = overdispersion_of(look, scope)
+    shifts = shift_function(
+        baseline,
+        post,
+        level=LEVEL,
+        baseline_overdispersion=overdispersion,
+        post_overdispersion=overdispersion,
+    )
+
+    def known(value: float) -> float | None:
+        return value if abs(value) < NEVER_MS / 1000 else None  # nan, too, is not known
+
+    points = [
+        QuantileShift(shift.q, shift.difference_ms, known(shift.low_ms), known(shift.high_ms))
+        if known(shift.baseline_ms) is not None and known(shift.post_ms) is not None
+        else QuantileShift(shift.q, None, None, None)
+        for shift in shifts
+    ]
+    return QuantileShifts(tuple(points), baseline.n_calls, post.n_calls, LEVEL)
+
+
+def caps_of(look: Look, scope: Scope) -> tuple[Mark, ...]:
+    """The caps that calls were cut off at, before and after."""
+    marks = []
+    for arm, name in (("baseline", "before"), ("post", "after")):
+        cliff = look.cliffs[arm].get(scope.feature or "")
+        if cliff is not None:
+            marks.append(Mark(float(cliff.at_ms), f"cap {name} {milliseconds(cliff.at_ms)}", arm))
+    return tuple(marks)
+
+
+def survival_of(arm: Arm, scope: Scope) -> SurvivalCurve:
+    """Kaplan-Meier curve of the scope's calls in one arm."""
+    rows = timed_calls(arm, scope)
+    return kaplan_meier(
+        rows["latency_ms"].to_numpy(), rows["answered"].to_numpy(), rows["failed"].to_numpy()
+    )
+
+
+def timed_calls(arm: Arm, scope: Scope) -> pd.DataFrame:
+    """The scope's calls with a latency: latency_ms, calls, answered, failed."""
+    rows = rows_in_scope(arm.latency.rows, scope)[["latency_ms", "calls", "outcome"]]
+    answered = rows["calls"].where(rows["outcome"] == 0, 0)
+    return rows.assign(answered=answered, failed=rows["calls"] - answered)
+
+
+def rows_in_scope(rows: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """The rows of a table of counts whose feature and source belong to the scope."""
+    chosen = np.ones(len(rows), dtype=bool)
+    for column, pattern in (("feature", scope.feature), ("source", scope.source)):
+        if pattern is not None:
+            names = rows[column].dropna().unique()
+            fitting = [name for name in names if Scope(pattern).matches(name, None)]
+            chosen &= rows[column].isin(fitting).to_numpy(dtype=bool)
+    return rows[chosen]
+
+
+def overdispersion_of(look: Look, scope: Scope, metric: str = "latency_mean") -> float:
+    """Overdispersion: how much more the hours vary than independent calls would; at least 1."""
+    return float(look.arms.compare(scope, metric_named(metric), look.plan.hours).overdispersion)
+
+
+def thin_out(x: Floats, y: Floats, most: int = MOST_STEPS) -> tuple[Floats, Floats]:
+    """The steps that are seen: where the curve has moved by a visible share, and both ends."""
+    if x.size <= most:
+        return x, y
+    level = np.floor((y - y.min()) / max(np.ptp(y), 1e-12) * most)
+    keep = np.concatenate(([True], np.diff(level) != 0))
+    keep[-1] = True
+    return x[keep], y[keep]
+
+
+def _with_failed_last(arm: Arm, scope: Scope) -> LatencySample:
+    rows = timed_calls(arm, scope)
+    latency = np.append(rows["latency_ms"].to_numpy(dtype=float), NEVER_MS)
+    return latency_sample(latency, np.append(rows["answered"].to_numpy(), rows["failed"].sum()))
