@@ -31,20 +31,32 @@ NO_CALLS = "no calls in one arm"
 
 
 @dataclass(frozen=True, eq=False)
-class ComparedArms:
-    """Two arms and their plain numbers, which every comparison of them shows.
+class Comparison:
+    """Post against baseline, for one metric. Differences are post - baseline.
 
     Attributes
     ----------
     arms : StandardisedArms
-        With the same mix of strata.
+        Both arms with the same mix of strata.
+    indicator : bool
+        True for a rate: values and bounds lie in 0..1.
+    model : VarianceModel or None
+        Variance over hours; None when no stratum is in both arms, so that nothing is compared.
+    counts : RateCounts or None
+        Of a rate that is decided by exact tests, else None.
+    event_overdispersion : float
+        Of a rate over blocks of hours, at least 1; 1 for any other metric.
     """
 
     arms: StandardisedArms
+    indicator: bool
+    model: VarianceModel | None
+    counts: RateCounts | None
+    event_overdispersion: float
 
     @property
     def baseline_y(self) -> float:
-        """Plain sum of y over the matched baseline hours; of a rate its events."""
+        """Plain sum of y over the matched baseline hours, whatever the mix; of a rate its events."""
         return self.arms.crude_baseline.y
 
     @property
@@ -79,12 +91,12 @@ class ComparedArms:
 
     @property
     def crude_baseline_value(self) -> float | None:
-        """baseline_y / baseline_n, whatever the mix; None without n."""
+        """baseline_y / baseline_n; None without n."""
         return self.baseline_y / self.baseline_n if self.baseline_n > 0 else None
 
     @property
     def crude_post_value(self) -> float | None:
-        """post_y / post_n, whatever the mix; None without n."""
+        """post_y / post_n; None without n."""
         return self.post_y / self.post_n if self.post_n > 0 else None
 
     @property
@@ -92,28 +104,6 @@ class ComparedArms:
         """Post - baseline of those two; None where one is missing."""
         before, after = self.crude_baseline_value, self.crude_post_value
         return None if before is None or after is None else after - before
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison(ComparedArms):
-    """Post against baseline, for one metric. Differences are post - baseline.
-
-    Attributes
-    ----------
-    indicator : bool
-        True for a rate: values and bounds lie in 0..1.
-    model : VarianceModel or None
-        Variance over hours; None when no stratum is in both arms, so that nothing is compared.
-    counts : RateCounts or None
-        Of a rate that is decided by exact tests, else None.
-    event_overdispersion : float
-        Of a rate over blocks of hours, at least 1; 1 for any other metric.
-    """
-
-    indicator: bool
-    model: VarianceModel | None
-    counts: RateCounts | None
-    event_overdispersion: float
 
     @property
     def baseline_value(self) -> float | None:

@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 
 from analysis.statistics.comparison import Comparison, compare
-from analysis.statistics.controls.comparison import ControlComparison
 from analysis.statistics.standardisation import count_repeats, standardise
 from analysis.statistics.totals import ArmTotals
 
@@ -52,7 +51,7 @@ def check_trailing_hours(
     indicator: bool,
     better: Side,
     first_hour: int = 0,
-    trailing: Comparison | ControlComparison | None = None,
+    trailing: Comparison | None = None,
 ) -> TrailingCheck:
     """Whether the trailing `hours` hours of the post arm alone confirm an improvement.
 
@@ -93,7 +92,7 @@ def check_trailing_hours(
     return TrailingCheck(is_better and share >= SHARE_OF_HOURS, is_better, share, p_value)
 
 
-def _expected_events(trailing: Comparison | ControlComparison, baseline: ArmTotals) -> float:
+def _expected_events(trailing: Comparison, baseline: ArmTotals) -> float:
     """Events of the trailing hours at the baseline's rate and the larger traffic of both arms."""
     usual_n = trailing.baseline_n / count_repeats(baseline.usable)
     return (trailing.crude_baseline_value or 0.0) * max(trailing.post_n, usual_n)

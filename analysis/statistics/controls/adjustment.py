@@ -95,6 +95,8 @@ def compare_adjusted(
         target,
         baseline=_shifted(target.baseline, slope.value * ratio * (index.baseline - before)),
         post=_shifted(target.post, slope.value * ratio * (index.post - before)),
+        crude_post=plain.arms.crude_post,
+        common_post=plain.arms.common_post,
     )
     model = model_variance(arms, indicator=plain.indicator, hours_per_cosine=HOURS_PER_COSINE)
     unknown = slope.se**2 + (UNKNOWN_SHARE * slope.value) ** 2

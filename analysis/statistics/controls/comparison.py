@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from analysis.statistics.comparison import ComparedArms, Comparison
+from analysis.statistics.comparison import Comparison
 from analysis.statistics.controls.adjustment import AdjustedComparison
 from analysis.statistics.controls.index import SlownessIndex
-from analysis.statistics.exact import Alternative, RateCounts
+from analysis.statistics.exact import Alternative
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +84,14 @@ class ControlMovement:
 
 
 @dataclass(frozen=True, eq=False)
-class ControlComparison(ComparedArms):
-    """Three comparisons of one metric that answer as one.
+class ControlComparison(Comparison):
+    """Three comparisons of one metric that answer as one. Made by `combine_comparisons`.
 
     The controls did not move: the adjusted comparison decides, or the plain one where nothing was
     adjusted. They moved: a claim must hold in every comparison there is, at the same level, so p is
     the largest and the interval goes from the lowest to the highest end. A fixed limit applies to
-    the calls as they came, so there the plain comparison is always asked.
+    the calls as they came, so there the plain comparison is always asked. Values are those of the
+    adjusted comparison where there is one, else of the plain one.
 
     Attributes
     ----------
@@ -114,11 +116,6 @@ class ControlComparison(ComparedArms):
     controls: ControlMovement | None
 
     @property
-    def leading(self) -> Comparison:
-        """The one whose values are shown: the adjusted comparison, else the plain one."""
-        return self.adjusted.comparison if self.adjusted else self.plain
-
-    @property
     def proportional(self) -> ProportionalComparison | None:
         """The strongest correction, if there is one."""
         return self.corrections[0] if self.corrections else None
@@ -126,89 +123,35 @@ class ControlComparison(ComparedArms):
     @property
     def decided_by(self) -> str:
         """The comparisons that are asked, e.g. "adjusted" or "plain, adjusted and proportional"."""
-        names = ["plain"] * (self.moved or not self.adjusted) + ["adjusted"] * bool(self.adjusted)
-        names += ["proportional"] * bool(self.moved and self.corrections)
+        names = ["plain"] if self.moved or not self.adjusted else []
+        names += ["adjusted"] if self.adjusted else []
+        names += ["proportional"] if self.moved and self.corrections else []
         *first, last = names
         return f"{', '.join(first)} and {last}" if first else last
-
-    @property
-    def baseline_value(self) -> float | None:
-        """See `Comparison`; of the leading one, like all that follow."""
-        return self.leading.baseline_value
-
-    @property
-    def post_value(self) -> float | None:
-        """Of the leading comparison."""
-        return self.leading.post_value
-
-    @property
-    def difference(self) -> float | None:
-        """Of the leading comparison."""
-        return self.leading.difference
-
-    @property
-    def ratio(self) -> float | None:
-        """Of the leading comparison."""
-        return self.leading.ratio
-
-    @property
-    def method(self) -> str:
-        """Of the leading comparison."""
-        return self.leading.method
-
-    @property
-    def variance(self) -> float:
-        """Of the leading comparison."""
-        return self.leading.variance
-
-    @property
-    def df(self) -> float:
-        """Of the leading comparison."""
-        return self.leading.df
-
-    @property
-    def counts(self) -> RateCounts | None:
-        """Of the leading comparison."""
-        return self.leading.counts
-
-    @property
-    def overdispersion(self) -> float:
-        """Of the leading comparison."""
-        return self.leading.overdispersion
-
-    def variance_parts(self) -> tuple[float, float]:
-        """Of the leading comparison."""
-        return self.leading.variance_parts()
-
-    def distance(self, *, scale: float = 1.0, limit: float | None = None) -> float:
-        """Of the leading comparison."""
-        return self.leading.distance(scale=scale, limit=limit)
 
     def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
         """p of "post equals scale * baseline": the largest; two-sided 1 if signs differ."""
         asked = self._asked()
-        if alternative == "two-sided" and _signs_differ(
-            [one.distance(scale=scale) for one in asked]
-        ):
+        distances = [one.distance(scale=scale) for one in asked]
+        if alternative == "two-sided" and min(distances) < 0 < max(distances):
             return 1.0
         return max(one.p_value(scale=scale, alternative=alternative) for one in asked)
 
     def p_value_against(self, limit: float, *, alternative: Alternative = "two-sided") -> float:
         """p of "post equals limit": the largest; two-sided 1 if signs differ."""
         asked = self._asked(against_limit=True)
-        if alternative == "two-sided" and _signs_differ(
-            [one.distance(limit=limit) for one in asked]
-        ):
+        distances = [one.distance(limit=limit) for one in asked]
+        if alternative == "two-sided" and min(distances) < 0 < max(distances):
             return 1.0
         return max(one.p_value_against(limit, alternative=alternative) for one in asked)
 
     def interval(self, level: float = 0.95, *, scale: float = 1.0) -> tuple[float, float]:
         """Interval of post - scale * baseline: all that one of those asked does not exclude."""
-        return _union([one.interval(level, scale=scale) for one in self._asked()])
+        return _union(one.interval(level, scale=scale) for one in self._asked())
 
     def post_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Interval of the post value: all that one of those asked does not exclude."""
-        return _union([one.post_interval(level) for one in self._asked()])
+        return _union(one.post_interval(level) for one in self._asked())
 
     def _asked(self, *, against_limit: bool = False) -> list[Comparison | ProportionalComparison]:
         adjusted = [self.adjusted.comparison] if self.adjusted else []
@@ -225,13 +168,21 @@ def combine_comparisons(
     controls: ControlMovement | None = None,
 ) -> ControlComparison:
     """The comparisons as one; without controls it answers as `plain` does."""
-    return ControlComparison(plain.arms, plain, adjusted, corrections, moved, controls)
+    leading = adjusted.comparison if adjusted else plain
+    return ControlComparison(
+        arms=leading.arms,
+        indicator=leading.indicator,
+        model=leading.model,
+        counts=leading.counts,
+        event_overdispersion=leading.event_overdispersion,
+        plain=plain,
+        adjusted=adjusted,
+        corrections=corrections,
+        moved=moved,
+        controls=controls,
+    )
 
 
-def _signs_differ(distances: list[float]) -> bool:
-    return min(distances) < 0 < max(distances)
-
-
-def _union(intervals: list[tuple[float, float]]) -> tuple[float, float]:
+def _union(intervals: Iterable[tuple[float, float]]) -> tuple[float, float]:
     lows, highs = zip(*intervals, strict=True)
     return min(lows), max(highs)
