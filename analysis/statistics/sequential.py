@@ -133,17 +133,11 @@ def _edge(points: np.ndarray, density: np.ndarray, sigma: float, step: float) ->
 def _carry(
     points: np.ndarray, density: np.ndarray, sigma: float, edge: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted density at the nodes of the next look, inside its bounds."""
-    nodes, weights = _nodes(edge, sigma)
+    """Weighted density inside the bounds, at nodes close enough for one as narrow as sigma."""
+    nodes, weights = _legendre(int(np.clip(8 * np.ceil(0.6 * edge / sigma), 48, 1024)))
+    nodes, weights = edge * nodes, edge * weights
     kernel = np.exp(-0.5 * ((nodes[:, None] - points) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
     return nodes, weights * (kernel @ density)
-
-
-def _nodes(edge: float, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss-Legendre nodes on -edge..edge, close enough for a density as narrow as sigma."""
-    count = int(np.clip(8 * np.ceil(0.6 * edge / sigma), 48, 1024))
-    nodes, weights = _legendre(count)
-    return edge * nodes, edge * weights
 
 
 @lru_cache(maxsize=128)

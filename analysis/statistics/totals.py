@@ -35,16 +35,6 @@ class CallSums:
         return self.stacked[1]
 
     @property
-    def yy(self) -> Floats:
-        """Sums of y squared."""
-        return self.stacked[2]
-
-    @property
-    def yn(self) -> Floats:
-        """Sums of y times n."""
-        return self.stacked[3]
-
-    @property
     def nn(self) -> Floats:
         """Sums of n squared."""
         return self.stacked[4]

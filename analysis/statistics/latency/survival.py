@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -211,64 +212,49 @@ def what_if_cap(
     if not curve.n_calls or cap_ms > limit:
         return WhatIf(cap_ms, own, False, UNKNOWN, UNKNOWN, UNKNOWN)
     own = max(own, cap_ms)
-    saved = _area(curve, cap_ms, own)
-    gradient = _tail_areas(curve, own) - _tail_areas(curve, cap_ms)
+    z = float(-ndtri((1 - level) / 2))
+
+    def difference(at_own: _Value, at_cap: _Value) -> Estimate:
+        """Normal interval with variance sum g^2 d / (n (n - d)) * overdispersion."""
+        value, gradient = at_own.value - at_cap.value, at_own.gradient - at_cap.gradient
+        half = z * np.sqrt(overdispersion * float(gradient**2 @ curve.hazard_variance))
+        return Estimate(value, float(value - half), float(value + half))
+
+    means = _restricted_mean(curve, own), _restricted_mean(curve, cap_ms)
+    now, then = _per_success(curve, own, means[0]), _per_success(curve, cap_ms, means[1])
     return WhatIf(
         cap_ms=cap_ms,
         own_cap_ms=own,
         identifiable=True,
         cut_off_share=survival_at(curve, cap_ms, level=level, overdispersion=overdispersion),
-        saved_ms_per_call=_with_interval(saved, gradient, curve, level, overdispersion),
-        saved_ms_per_success=_saved_per_success(curve, cap_ms, own, level, overdispersion),
+        saved_ms_per_call=difference(*means),
+        saved_ms_per_success=difference(now, then) if now and then else UNKNOWN,
     )
 
 
-def _saved_per_success(
-    curve: SurvivalCurve, cap_ms: float, own_cap_ms: float, level: float, overdispersion: float
-) -> Estimate:
-    """Time per answer, restricted mean / (1 - S), at the own cap, minus at the asked one."""
-    now, now_gradient = _time_per_success(curve, own_cap_ms)
-    then, then_gradient = _time_per_success(curve, cap_ms)
-    if now is None or then is None:
-        return UNKNOWN
-    return _with_interval(now - then, now_gradient - then_gradient, curve, level, overdispersion)
+class _Value(NamedTuple):
+    """A number of the curve, and its derivatives by the hazards at each of its times."""
+
+    value: float
+    gradient: Floats
 
 
-def _time_per_success(curve: SurvivalCurve, tau_ms: float) -> tuple[float | None, Floats]:
-    """Restricted mean / (1 - S) at tau and its derivative by each hazard; None without answers."""
+def _restricted_mean(curve: SurvivalCurve, tau_ms: float) -> _Value:
+    """Area under S up to tau, ms; its derivative by a hazard is the area from there to tau."""
+    inside = curve.time_ms < tau_ms
+    edges = np.concatenate(([0.0], curve.time_ms[inside], [tau_ms]))
+    pieces = np.concatenate(([1.0], curve.survival[inside])) * np.diff(edges)
+    gradient = np.zeros(curve.time_ms.size)
+    gradient[inside] = np.cumsum(pieces[:0:-1])[::-1]
+    return _Value(float(pieces.sum()), gradient)
+
+
+def _per_success(curve: SurvivalCurve, tau_ms: float, mean: _Value) -> _Value | None:
+    """Restricted mean / (1 - S) at tau; None when nothing is answered by then."""
     before = curve.time_ms <= tau_ms
     s = float(curve.survival[before][-1]) if before.any() else 1.0
     if s >= 1:
-        return None, np.zeros(before.size)
-    area = _area(curve, 0.0, tau_ms)
-    # d(R / (1 - S)) = dR / (1 - S) + R dS / (1 - S)^2, with dR = tail area, dS = S before tau
-    gradient = _tail_areas(curve, tau_ms) / (1 - s) + area * s * before / (1 - s) ** 2
-    return area / (1 - s), gradient
-
-
-def _area(curve: SurvivalCurve, start_ms: float, end_ms: float) -> float:
-    """Integral of S from start to end, ms."""
-    inside = (curve.time_ms > start_ms) & (curve.time_ms < end_ms)
-    edges = np.concatenate(([start_ms], curve.time_ms[inside], [end_ms]))
-    steps = np.concatenate(([1.0], curve.survival))[
-        np.searchsorted(curve.time_ms, edges[:-1], side="right")
-    ]
-    return float(steps @ np.diff(edges))
-
-
-def _tail_areas(curve: SurvivalCurve, tau_ms: float) -> Floats:
-    """Integral of S from each time of the curve to tau, 0 beyond it: derivatives by the hazards."""
-    until = np.minimum(np.append(curve.time_ms[1:], np.inf), tau_ms)
-    pieces = curve.survival * np.maximum(until - np.minimum(curve.time_ms, tau_ms), 0.0)
-    pieces = np.where(curve.survival > 0, pieces, 0.0)
-    return np.cumsum(pieces[::-1])[::-1]
-
-
-def _with_interval(
-    value: float, gradient: Floats, curve: SurvivalCurve, level: float, overdispersion: float
-) -> Estimate:
-    """Normal interval with variance sum g^2 d / (n (n - d)) * overdispersion."""
-    half = float(-ndtri((1 - level) / 2)) * np.sqrt(
-        overdispersion * float(gradient**2 @ curve.hazard_variance)
-    )
-    return Estimate(value, float(value - half), float(value + half))
+        return None
+    # d(R / (1 - S)) = dR / (1 - S) + R dS / (1 - S)^2, dS = S before tau (signs alike)
+    gradient = mean.gradient / (1 - s) + mean.value * s * before / (1 - s) ** 2
+    return _Value(mean.value / (1 - s), gradient)
