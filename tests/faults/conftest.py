@@ -1,4 +1,4 @@
-"""Places to break things in, and the table of what was tried."""
+"""Workspaces to break things in, and the table of what was tried."""
 
 from __future__ import annotations
 
@@ -8,28 +8,37 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.place import CONFIG, POSTGRES, Done, Place, simple_calls, temporary_place
+from tests.faults.workspace import (
+    CONFIG,
+    POSTGRES,
+    Done,
+    Workspace,
+    simple_calls,
+    temporary_workspace,
+)
 
 AREAS = {
-    "test_leaks": "nothing personal gets out",
-    "test_terminal": "nothing personal gets out",
+    "test_leaks_in_outputs": "no personal data in outputs",
     "test_read_only": "read-only by three locks",
-    "test_mutations": "a lock taken away is noticed",
+    "test_mutations": "a removed safety measure is noticed",
     "test_database_faults": "database and network",
     "test_disk_faults": "disk and files",
     "test_process_faults": "processes, signals, clock",
-    "test_bad_input": "bad input",
-    "test_load": "load",
+    "test_generated_input": "bad input",
+    "test_large_load": "load",
 }
 COUNTED = ("faults", "inputs", "planted", "leaks")
 
 
 @pytest.fixture
 def tally(record_property: Callable[[str, object], None]) -> Callable[..., None]:
-    """Count for the table: tally(faults=1), tally(planted=300, leaks=0), tally(inputs=100), tally(measured="...")."""
+    """Count for the table: tally(faults=1), tally(planted=300, leaks=0), tally(inputs=100).
 
-    def count(**counted: object) -> None:
-        for name, number in counted.items():
+    tally(measured="...") adds a line below it.
+    """
+
+    def count(**counts: object) -> None:
+        for name, number in counts.items():
             record_property(name, number)
 
     return count
@@ -37,33 +46,33 @@ def tally(record_property: Callable[[str, object], None]) -> Callable[..., None]
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of the user who runs the commands."""
+    """The home folder of the user who runs the commands."""
     return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture
-def place(home: Path) -> Iterator[Place]:
+def workspace(home: Path) -> Iterator[Workspace]:
     """A rollout on a Parquet file."""
-    with temporary_place(home, rows=simple_calls()) as made:
-        yield made
+    with temporary_workspace(home, rows=simple_calls()) as workspace:
+        yield workspace
 
 
 @pytest.fixture
-def postgres_place(home: Path) -> Iterator[Place]:
+def postgres_workspace(home: Path) -> Iterator[Workspace]:
     """A rollout on the database of the variable DATABASE_URL, which the test sets."""
-    with temporary_place(home, config=CONFIG.format(source=POSTGRES)) as made:
-        yield made
+    with temporary_workspace(home, config=CONFIG.format(source=POSTGRES)) as workspace:
+        yield workspace
 
 
 @pytest.fixture
 def rollout(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Done]:
-    """Run a command in this process: rollout(place, "compare", "--json")."""
+    """Run a command in this process: rollout(workspace, "compare", "--json")."""
     from analysis.cli import main
 
-    def run(place: Place, *arguments: str) -> Done:
-        monkeypatch.chdir(place.folder)
+    def run(workspace: Workspace, *arguments: str) -> Done:
+        monkeypatch.chdir(workspace.folder)
         monkeypatch.setattr(sys, "argv", ["rollout", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
@@ -73,7 +82,7 @@ def rollout(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was tried, by area."""
+    """Print the table of what was tried, by area."""
     rows: dict[str, dict[str, float]] = {}
     measured: list[str] = []
     for outcome in ("passed", "failed"):

@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that does to the wire what networks and poolers do."""
+"""A proxy for PostgreSQL that imitates broken networks and poolers."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ _SSL_REQUEST, _PROTOCOL_3 = 80877103, 196608
 
 
 class Proxy:
-    """Forwards until it is told otherwise.
+    """Forwards bytes between clients and the server.
 
     Attributes
     ----------
-    silent : nothing passes any more, and nobody is told: a cable that was pulled.
-    refuses_options : speaks as a transaction pooler does of start-up options it cannot keep.
+    silent : when set, bytes are dropped and connections stay open, as with an unplugged cable.
+    refuses_options : refuse start-up options, as a transaction pooler does.
     """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._target = (parts.hostname, parts.port)
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._socket = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.silent = threading.Event()
         self.refuses_options = False
         self.connections = 0
         self.url = parts._replace(
-            netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{self._listening.getsockname()[1]}"
+            netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{self._socket.getsockname()[1]}"
         ).geturl()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -44,13 +44,13 @@ class Proxy:
         self._open.clear()
 
     def close(self) -> None:
-        self._listening.close()
+        self._socket.close()
         self.cut()
 
     def _accept(self) -> None:
         while True:
             try:
-                client, _ = self._listening.accept()
+                client, _ = self._socket.accept()
             except OSError:
                 return
             self.connections += 1
@@ -69,7 +69,7 @@ class Proxy:
             self._forward(client, server)
 
     def _start_up(self, client: socket.socket) -> bytes | None:
-        """Read the start-up message as a pooler does; None when it was refused."""
+        """Read the start-up message as a pooler does; None when it is refused."""
         while True:
             head = _receive(client, 8)
             length, code = struct.unpack("!ii", head)
@@ -105,7 +105,7 @@ def _receive(line: socket.socket, count: int) -> bytes:
 
 @contextlib.contextmanager
 def proxy_to(url: str) -> Iterator[Proxy]:
-    """A proxy before the server of a URL; `.url` leads through it."""
+    """A proxy for the server of a URL; `.url` is the URL of the proxy."""
     proxy = Proxy(url)
     try:
         yield proxy

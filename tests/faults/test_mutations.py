@@ -1,4 +1,4 @@
-"""A lock taken away is noticed: each mutation is made in a copy of the source, and the test that guards it is run there and must fail."""
+"""Each safety measure is removed in a copy of the source, and the test that guards it must fail."""
 
 import os
 import shutil
@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.place import ROOT
+from tests.house.source_tree import ROOT
 
 pytestmark = pytest.mark.faults
 COPIED = ("analysis", "sql", "notebooks", "tests", "pyproject.toml", "rollout.toml")
-ENGINES, QUERIES, DOCTOR, FILES = (
+ENGINES, QUERIES, FILES, LEAKS = (
     "tests/telemetry/test_engines.py",
     "tests/telemetry/test_queries.py",
-    "tests/telemetry/test_doctor.py",
     "tests/test_files.py",
+    "tests/faults/test_leaks_in_outputs.py",
 )
 TRANSACTIONS, DUCKDB, STATEMENTS = (
     "analysis/telemetry/engines/sqlalchemy/transactions.py",
@@ -25,7 +25,7 @@ TRANSACTIONS, DUCKDB, STATEMENTS = (
 )
 
 MUTATIONS = {
-    # ---- the first lock: a transaction that the database itself keeps read-only, a file that it may only read
+    # ---- first lock: the database keeps the transaction read-only, DuckDB the file
     "the transaction is not read-only": (
         TRANSACTIONS,
         '("SET TRANSACTION READ ONLY", {})',
@@ -56,45 +56,45 @@ MUTATIONS = {
         "pass",
         f"{ENGINES}::test_duckdb_refuses_to_write[parquet]",
     ),
-    # ---- the second lock: a parser that lets one SELECT pass
-    "the parser lets everything pass": (
+    # ---- second lock: a parser that accepts one SELECT
+    "the parser accepts everything": (
         STATEMENTS,
         'raise PermissionError("only one SELECT',
         'print("only one SELECT',
         f"{QUERIES}::test_only_one_select_passes",
     ),
-    "the parser lets functions with side effects pass": (
+    "the parser accepts functions with side effects": (
         "analysis/telemetry/expressions.py",
         " or _acts(query)",
         "",
-        "tests/faults/test_read_only.py::test_a_function_that_acts_reaches_no_database",
+        "tests/faults/test_read_only.py::test_a_function_with_side_effects_reaches_no_database",
     ),
     "DuckDB's own parser is not asked": (
         "analysis/telemetry/engines/duckdb/engine.py",
         "!= [duckdb.StatementType.SELECT]",
         "is None",
-        "tests/faults/test_read_only.py::test_duckdb_takes_one_select_even_when_the_parser_s_lock_is_open",
+        "tests/faults/test_read_only.py::test_duckdb_accepts_one_select_even_without_our_parser",
     ),
-    "values are written into the text": (
+    "values are written into the query text": (
         "analysis/telemetry/error_classes.py",
         'conditions.append(f"STRPOS(message, :class_{number}_{part}) > 0")',
         "conditions.append(f\"STRPOS(message, '{words}') > 0\")",
         f"{QUERIES}::test_no_value_is_pasted_into_the_text",
     ),
-    # ---- the third lock: doctor says that the role can write, and how to make one that cannot
-    "doctor is content with any role": (
+    # ---- third lock: doctor warns about a role that can write
+    "doctor accepts any role": (
         "analysis/doctor/source.py",
         'if row["may_write"]:',
         "if False:",
         "tests/faults/test_read_only.py::test_the_grant_that_doctor_prints_makes_a_reader",
     ),
-    "doctor's grant gives more than reading": (
+    "doctor's grant allows more than reading": (
         "analysis/doctor/source.py",
         "GRANT SELECT ON",
         "GRANT ALL ON",
         "tests/faults/test_read_only.py::test_the_grant_that_doctor_prints_makes_a_reader",
     ),
-    # ---- the last gate
+    # ---- the last check before anything is written or printed
     "files are not scanned": (
         "analysis/files.py",
         "if path.suffix in BINARY_ENDINGS:",
@@ -117,15 +117,15 @@ MUTATIONS = {
         "analysis/counting/frozen.py",
         "_check_names(path, arm)\n    tables",
         "tables",
-        "tests/faults/test_leaks.py::test_a_name_that_breaks_a_rule_is_refused[featureId-mail]",
+        f"{LEAKS}::test_a_name_that_breaks_a_rule_is_refused[featureId-mail]",
     ),
     "the answer is not scanned": (
         "analysis/cli/gate.py",
         "if rule := find_leak(text):",
         "if rule := None:",
-        "tests/faults/test_terminal.py::test_a_secret_is_refused_on_stdout_and_hidden_on_stderr",
+        "tests/cli/test_gate.py::test_a_secret_is_refused_on_stdout_and_hidden_on_stderr",
     ),
-    "a rule of the gate is gone": (
+    "a rule of the check is missing": (
         "analysis/leaks.py",
         '    ("IBAN", _has_iban),\n',
         "",
@@ -154,12 +154,12 @@ MUTATIONS = {
 ALWAYS = (
     "the transaction is not read-only",
     "DuckDB may open other files",
-    "the parser lets everything pass",
-    "doctor is content with any role",
+    "the parser accepts everything",
+    "doctor accepts any role",
     "files are not scanned",
     "a file is written under its own name",
 )
-"""One for each of the three locks on each engine, the gate and the rename: in every run."""
+"""One for each lock and engine, for the check and for the rename; these run in every run."""
 
 
 @pytest.fixture(scope="module")
@@ -178,11 +178,11 @@ def copy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def without_mutation(copy, request):
-    """The named tests pass in the copy as it is; else that they fail with a mutation would prove nothing."""
-    asked = {
+    """The copy without a mutation, in which all guarding tests pass."""
+    chosen = {
         item.callspec.params["name"] for item in request.session.items if item.path == request.path
     }
-    done = run(copy, *sorted({MUTATIONS[name][-1] for name in asked}))
+    done = run(copy, *sorted({MUTATIONS[name][-1] for name in chosen}))
     assert done.returncode == 0, done.stdout[-3000:]
     return copy
 
@@ -208,18 +208,14 @@ def run(folder: Path, *names: str) -> subprocess.CompletedProcess:
         for name in MUTATIONS
     ],
 )
-def test_a_lock_taken_away_is_noticed(without_mutation, tally, name):
-    place, there, instead, guard = MUTATIONS[name]
-    file = without_mutation / place
+def test_a_removed_safety_measure_is_noticed(without_mutation, tally, name):
+    path, old, new, guard = MUTATIONS[name]
+    file = without_mutation / path
     text = file.read_text(encoding="utf-8")
-    assert text.count(there) >= 1, (
-        f"{place} no longer holds {there!r}; name what stands in its place"
-    )
-    file.write_text(text.replace(there, instead), encoding="utf-8")
+    assert old in text, f"{path} no longer holds {old!r}; update the mutation"
+    file.write_text(text.replace(old, new), encoding="utf-8")
     try:
-        compile(
-            file.read_text(encoding="utf-8"), place, "exec"
-        )  # a mutation that is no Python would fail every test
+        compile(file.read_text(encoding="utf-8"), path, "exec")  # invalid Python fails every test
         done = run(without_mutation, guard)
     finally:
         file.write_text(text, encoding="utf-8")

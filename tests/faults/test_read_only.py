@@ -1,4 +1,4 @@
-"""Read-only by three locks: injection through every setting and every parameter changes nothing, on both engines."""
+"""Read-only by three locks: injection by any setting or parameter changes nothing."""
 
 import contextlib
 import hashlib
@@ -20,7 +20,7 @@ from analysis.telemetry import statements
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
 from analysis.window import Window
-from tests.faults.place import POSTGRES, temporary_place
+from tests.faults.workspace import POSTGRES, temporary_workspace
 
 PAYLOADS = (
     '\'; DROP TABLE "AIInteraction"; --',
@@ -78,23 +78,23 @@ def toml(text):
 
 
 def configs(payload, source):
-    """One rollout.toml with the payload as every value, and one for each place that takes a name."""
+    """One rollout.toml with the payload as every value, and one for each setting of a name."""
     both = {"payload": toml(payload), "pattern": toml(payload.lower()), "star": toml(payload + "*")}
     yield "values", VALUES.format(source=source, **both)
     plain = dict.fromkeys(both, '"x*"')
-    for name, place in {
+    for name, changed in {
         "table": f"{source}\ntable = {toml(payload)}",
         "schema of the table": f"{source}\ntable = {toml(payload + '.AIInteraction')}",
         "mapping": f"{source}\nmapping = {toml(payload)}",
         "url_env": source.replace('"DATABASE_URL"', toml(payload)),
         "path": source.replace('"calls.parquet"', toml(payload)),
     }.items():
-        if place != source:
-            yield name, VALUES.format(source=place, **plain)
+        if changed != source:
+            yield name, VALUES.format(source=changed, **plain)
 
 
 def mappings(payload):
-    """Mapping files with the payload as an expression, as a condition, as a table and as the time column."""
+    """Mapping files with the payload as expression, condition, table, index and dialect."""
     plain = {name: f'"{name}"' for name in CANONICAL_COLUMNS}
     for column in ("source", "latencyMs", "createdAt"):
         yield "[columns]\n" + "\n".join(
@@ -105,11 +105,11 @@ def mappings(payload):
         yield f"{key} = {toml(payload)}\n{columns}"
 
 
-def state_of(place, database):
-    """All that an injection could have changed."""
+def state_of(workspace, database):
+    """Everything that an injection could change."""
     files = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in place.folder.glob("*")
+        for path in workspace.folder.glob("*")
         if path.suffix != ".toml" and path.is_file()
     }
     if database is None:
@@ -118,13 +118,14 @@ def state_of(place, database):
         'SELECT count(*), md5(string_agg(a::text, \',\' ORDER BY "id")) FROM "AIInteraction" AS a'
     )
     tables = database.execute(
-        "SELECT count(*), string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        "SELECT count(*), string_agg(relname, ',' ORDER BY relname) FROM pg_class "
+        "WHERE relnamespace = 'public'::regnamespace"
     )
     return files, rows, tables
 
 
 def commands(payload):
-    """Every argument that takes a text; '--' lets it begin with anything."""
+    """Every argument that takes a text; after '--' it may begin with anything."""
     yield ("compare", "--json")
     yield ("whatif", "--cap", "3s", "--", payload)
     yield ("compare", "--window", payload)
@@ -135,11 +136,15 @@ def commands(payload):
 @pytest.mark.faults
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
-def test_an_injection_changes_nothing(request, place, rollout, monkeypatch, tally, engine, payload):
+def test_an_injection_changes_nothing(
+    request, workspace, rollout, monkeypatch, tally, engine, payload
+):
     database, tried = None, 0
     if engine == "postgres":
         database = request.getfixturevalue("database")
-        database.load_interactions(duckdb.read_parquet(str(place.folder / "calls.parquet")).df())
+        database.load_interactions(
+            duckdb.read_parquet(str(workspace.folder / "calls.parquet")).df()
+        )
         for url in (
             database.url,
             f"{database.url}?schema={payload.replace(chr(0), '')}".replace("%", "%25").replace(
@@ -148,43 +153,45 @@ def test_an_injection_changes_nothing(request, place, rollout, monkeypatch, tall
         ):
             monkeypatch.setenv("DATABASE_URL", url)
             if url != database.url:
-                assert rollout(place, "doctor").code in ENDS
+                assert rollout(workspace, "doctor").code in ENDS
                 tried += 1
         monkeypatch.setenv("DATABASE_URL", database.url)
     source = DUCKDB if engine == "duckdb" else POSTGRES
-    before = state_of(place, database)
+    before = state_of(workspace, database)
 
-    def see(*arguments, codes=ENDS):
+    def check(*arguments, codes=ENDS):
         nonlocal tried
-        done = rollout(place, *arguments)
+        done = rollout(workspace, *arguments)
         assert done.code in codes, (arguments, done)
         assert "internal error" not in done.err, (arguments, done)
-        assert state_of(place, database) == before, arguments
+        assert state_of(workspace, database) == before, arguments
         tried += 1
 
     for name, config in configs(payload, source):
-        place.config.write_text(config)
-        see("compare" if name == "values" else "doctor")
-    place.config.write_text(
+        workspace.config.write_text(config)
+        check("compare" if name == "values" else "doctor")
+    workspace.config.write_text(
         VALUES.format(
             source=source + '\nmapping = "mine.toml"', payload='"x"', pattern='"x"', star='"*"'
         )
     )
     for mapping in mappings(payload):
-        (place.folder / "mine.toml").write_text(mapping)
-        see("doctor")
-    place.config.write_text(VALUES.format(source=source, payload='"x"', pattern='"x"', star='"*"'))
+        (workspace.folder / "mine.toml").write_text(mapping)
+        check("doctor")
+    workspace.config.write_text(
+        VALUES.format(source=source, payload='"x"', pattern='"x"', star='"*"')
+    )
     for arguments in commands(payload):
         if "\0" not in str(arguments) and chr(0) not in "".join(arguments):
-            see(*arguments)
+            check(*arguments)
     tally(inputs=tried)
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
-def test_values_travel_as_parameters(request, place, monkeypatch, engine):
-    """Names of features and sources that are SQL: joined as values, found as they are, never run."""
+def test_values_are_passed_as_parameters(request, workspace, monkeypatch, engine):
+    """Features and sources whose names are SQL are found unchanged and never run."""
     names = [payload.replace("\0", "") for payload in PAYLOADS]
-    rows = duckdb.read_parquet(str(place.folder / "calls.parquet")).df()
+    rows = duckdb.read_parquet(str(workspace.folder / "calls.parquet")).df()
     rows["featureId"] = [names[number % len(names)] for number in range(len(rows))]
     rows["source"] = rows["featureId"]
     database = None
@@ -192,13 +199,15 @@ def test_values_travel_as_parameters(request, place, monkeypatch, engine):
         database = request.getfixturevalue("database")
         database.load_interactions(rows)
         monkeypatch.setenv("DATABASE_URL", database.url)
-        place.config.write_text(
-            place.config.read_text().replace('engine = "duckdb"\npath = "calls.parquet"', POSTGRES)
+        workspace.config.write_text(
+            workspace.config.read_text().replace(
+                'engine = "duckdb"\npath = "calls.parquet"', POSTGRES
+            )
         )
     else:
-        rows.to_parquet(place.folder / "calls.parquet")
-    before = state_of(place, database)
-    settings = load_settings(place.config)
+        rows.to_parquet(workspace.folder / "calls.parquet")
+    before = state_of(workspace, database)
+    settings = load_settings(workspace.config)
     deployed_at = settings.rollout.deployed_at
     window, grid = (
         Window(deployed_at, deployed_at + timedelta(hours=4)),
@@ -213,15 +222,14 @@ def test_values_travel_as_parameters(request, place, monkeypatch, engine):
         )
         hourly = load_hourly_counts(opened, grid, window, limits)
         assert set(hourly.rows["feature"]) == set(names)
-        assert (
-            hourly.rows["slower_p50"] == hourly.rows["timed_calls"]
-        ).all()  # each joined its own limit
+        each_joined_its_limit = hourly.rows["slower_p50"] == hourly.rows["timed_calls"]
+        assert each_joined_its_limit.all()
         load_recovered(opened, grid, window)
         minutes = load_cron_minutes(
             opened, grid, window, CronBudget("cron", 1, Scope()), hourly=hourly
         )
         assert minutes.rows["y"].sum() > 0
-    assert state_of(place, database) == before
+    assert state_of(workspace, database) == before
 
 
 @pytest.mark.parametrize(
@@ -232,9 +240,9 @@ def test_values_travel_as_parameters(request, place, monkeypatch, engine):
         "CREATE TABLE t (a INT)",
     ],
 )
-def test_duckdb_takes_one_select_even_when_the_parser_s_lock_is_open(place, monkeypatch, text):
-    """The source is the one file that DuckDB may open, so that nothing but its own parser keeps COPY from writing over it."""
-    calls = place.folder / "calls.parquet"
+def test_duckdb_accepts_one_select_even_without_our_parser(workspace, monkeypatch, text):
+    """DuckDB may open the source file, so only its own parser keeps COPY from overwriting it."""
+    calls = workspace.folder / "calls.parquet"
     before = calls.read_bytes()
     monkeypatch.setattr(statements, "check_one_select", lambda text, dialect: None)
 
@@ -245,14 +253,14 @@ def test_duckdb_takes_one_select_even_when_the_parser_s_lock_is_open(place, monk
             return text.format(calls)
 
     with (
-        contextlib.closing(open_engine(load_settings(place.config))) as engine,
+        contextlib.closing(open_engine(load_settings(workspace.config))) as engine,
         pytest.raises(PermissionError, match="only one SELECT"),
     ):
         engine.fetch(Raw())
     assert calls.read_bytes() == before
 
 
-ACTS = (
+SIDE_EFFECTS = (
     "pg_terminate_backend(1)",
     "pg_catalog.pg_sleep(60)",
     "dblink_exec('host=x', 'DELETE')",
@@ -260,50 +268,54 @@ ACTS = (
     "nextval('n')",
     "set_config('a', 'b', false)",
 )
-"""Functions that act: a read-only transaction lets the first three do so."""
+"""Functions with side effects; a read-only transaction does not stop the first three."""
 
 
 @pytest.mark.parametrize(
     "sql",
     [
-        *ACTS,
-        *(f'CASE WHEN "latencyMs" > 0 THEN {sql} END' for sql in ACTS[:1]),
+        *SIDE_EFFECTS,
+        *(f'CASE WHEN "latencyMs" > 0 THEN {sql} END' for sql in SIDE_EFFECTS[:1]),
         "getenv('HOME')",
         '"pg_sleep"(60)',
     ],
 )
-def test_a_function_that_acts_reaches_no_database(place, sql):
-    """Refused where a mapping is read, and once more before a text is sent."""
+def test_a_function_with_side_effects_reaches_no_database(workspace, sql):
+    """Refused when a mapping is read, and again before a query is sent."""
     with pytest.raises(PermissionError, match="only one SELECT"):
         statements.check_one_select(f"SELECT {sql} AS x FROM y", "postgres")
     lines = [f"{name} = {toml(sql if name == 'latencyMs' else name)}" for name in CANONICAL_COLUMNS]
-    (place.folder / "mine.toml").write_text("[columns]\n" + "\n".join(lines))
-    place.config.write_text(
+    (workspace.folder / "mine.toml").write_text("[columns]\n" + "\n".join(lines))
+    workspace.config.write_text(
         VALUES.format(
             source=DUCKDB + '\nmapping = "mine.toml"', payload='"x"', pattern='"x"', star='"*"'
         )
     )
     with pytest.raises(WrongUse, match="latencyMs calls a function that does more than compute"):
-        open_engine(load_settings(place.config))
+        open_engine(load_settings(workspace.config))
 
 
 def test_the_grant_that_doctor_prints_makes_a_reader(database, postgres_server, monkeypatch, home):
-    """Every statement as printed; with the role that they make, doctor is content, and the server refuses a write."""
+    """Run the printed statements: doctor accepts the new role, and the server refuses a write."""
     from psycopg2 import errors
     from sqlalchemy.engine import make_url
 
     database.execute(
-        'CREATE SCHEMA app; ALTER TABLE "AIInteraction" SET SCHEMA app; REVOKE ALL ON SCHEMA app FROM PUBLIC'
+        'CREATE SCHEMA app; ALTER TABLE "AIInteraction" SET SCHEMA app; '
+        "REVOKE ALL ON SCHEMA app FROM PUBLIC"
     )
     config = VALUES.format(
         source=POSTGRES + '\ntable = "app.AIInteraction"', payload='"x"', pattern='"x"', star='"*"'
     )
-    with temporary_place(home, config=config) as place:
+    with temporary_workspace(home, config=config) as workspace:
         monkeypatch.setenv("DATABASE_URL", database.url)
-        database.execute("""INSERT INTO app."AIInteraction" ("id", "clientId", "featureId", "model", "apiType", "status", "latencyMs", "createdAt")
-            VALUES ('1', 't', 'alpha', 'm', 'responses', 'success', 5, '2026-02-02')""")
+        database.execute(
+            """INSERT INTO app."AIInteraction" ("id", "clientId", "featureId", "model",
+            "apiType", "status", "latencyMs", "createdAt")
+            VALUES ('1', 't', 'alpha', 'm', 'responses', 'success', 5, '2026-02-02')"""
+        )
         line = next(
-            line for line in examine(load_settings(place.config)) if line.name == "read only"
+            line for line in examine(load_settings(workspace.config)) if line.name == "read only"
         )
         assert line.state == "warning"
         grant = line.detail.partition("use a reader: ")[2]
@@ -320,7 +332,7 @@ def test_the_grant_that_doctor_prints_makes_a_reader(database, postgres_server, 
                 .render_as_string(hide_password=False)
             )
             monkeypatch.setenv("DATABASE_URL", url)
-            lines = {line.name: line for line in examine(load_settings(place.config))}
+            lines = {line.name: line for line in examine(load_settings(workspace.config))}
             assert lines["read only"].state == "ok", lines
             assert "queries" not in lines
             with pytest.raises(errors.InsufficientPrivilege):
@@ -329,8 +341,7 @@ def test_the_grant_that_doctor_prints_makes_a_reader(database, postgres_server, 
             database.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
-def test_the_catalog_decides_what_a_table_is(database, monkeypatch, home):
-    """A name that is not in the catalog reaches no query."""
+def test_only_tables_of_the_catalog_reach_a_query(database, monkeypatch, home):
     monkeypatch.setenv("DATABASE_URL", database.url)
     for name in (
         'AIInteraction"; DROP TABLE "AIInteraction',
@@ -341,8 +352,8 @@ def test_the_catalog_decides_what_a_table_is(database, monkeypatch, home):
             source=f"{POSTGRES}\ntable = {toml(name)}", payload='"x"', pattern='"x"', star='"*"'
         )
         with (
-            temporary_place(home, config=config) as place,
+            temporary_workspace(home, config=config) as workspace,
             pytest.raises(RolloutError, match=r"table|name"),
         ):
-            open_engine(load_settings(place.config))
+            open_engine(load_settings(workspace.config))
     assert database.execute('SELECT count(*) FROM "AIInteraction"') == [(0,)]

@@ -1,8 +1,10 @@
-"""Loaded by every Python that a test of faults starts: keeps each file that is removed or replaced, and breaks things at an exact point.
+"""Loaded by every Python process that a fault test starts. It keeps files and injects faults.
 
-KEPT    folder: what is removed or replaced is linked into it first; `written.txt` in it lists every path that is opened for writing.
-FAULT   an audit event, a part of its first arguments, the how-manieth time, and what to do then: a signal's name, `pause`, `break`
-        (OSError: no space left), or a folder to remove; separated by |. Only the command itself is hit, not its kernel.
+KEPT    A folder. Each file that is removed or replaced is linked into it first. Its `written.txt`
+        lists every path that is opened for writing.
+FAULT   Four parts separated by |: an audit event, a part of its first arguments, its count, and an
+        action: a signal's name, `pause`, `break` (OSError: no space left), or a folder to remove.
+        It hits only the command, not its kernel.
 """
 # ruff: noqa: PTH100, PTH110, PTH118, PTH119
 
@@ -32,9 +34,10 @@ def _watch(event: str, arguments: tuple) -> None:
 
 
 def _keep(path: object, folder: object) -> None:
-    if not isinstance(path, str | bytes | os.PathLike) or (name := os.fsdecode(path)).startswith(
-        _kept
-    ):
+    if not isinstance(path, str | bytes | os.PathLike):
+        return
+    name = os.fsdecode(path)
+    if name.startswith(_kept):
         return
     _numbers["kept"] += 1
     copy = os.path.join(_kept, f"{os.getpid()}-{_numbers['kept']}-{os.path.basename(name)[-100:]}")
@@ -44,16 +47,16 @@ def _keep(path: object, folder: object) -> None:
 
 def _note(path: object, flags: object) -> None:
     if isinstance(path, str) and isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR):
-        with contextlib.suppress(OSError):  # a full disk is the command's affair
+        with contextlib.suppress(OSError):  # the test may have filled the disk
             os.write(_log, (os.path.abspath(path) + "\n").encode("utf-8", "backslashreplace"))
 
 
 def _break(event: str, arguments: tuple) -> None:
-    wanted, part, time_, action = _fault
+    wanted, part, count, action = _fault
     if event != wanted or part not in str(arguments[:2]):
         return
     _numbers["met"] += 1
-    if _numbers["met"] != int(time_):
+    if _numbers["met"] != int(count):
         return
     if action == "pause":
         paused = os.path.join(_kept, "paused")

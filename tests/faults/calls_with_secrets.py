@@ -6,14 +6,15 @@ import json
 
 import pandas as pd
 
-from tests.faults.place import simple_calls
-from tests.faults.planted import Planter
+from tests.faults.secrets_and_names import Planter
+from tests.faults.workspace import simple_calls
 
 MESSAGES = (
     "Request timed out. {}",
     "Request timed out.\nfor {} of team blue",
     "500 An error occurred while processing your request of {}, request ID req_1",
-    "503 upstream connect error or disconnect/reset before headers. reset reason: connection timeout {}",
+    "503 upstream connect error or disconnect/reset before headers. "
+    "reset reason: connection timeout {}",
     "429 Rate limit reached for {}",
     "400 Unsupported value: {}",
     "Post-process error: failed to parse JSON ({})",
@@ -50,7 +51,10 @@ by = 0.5
 [[expectation]]
 name = "beta fails less or recovers more"
 feature = "beta"
-any_of = [{{metric = "http_5xx_rate", claim = "falls"}}, {{metric = "recovered_rate", claim = "rises"}}]
+any_of = [
+    {{metric = "http_5xx_rate", claim = "falls"}},
+    {{metric = "recovered_rate", claim = "rises"}},
+]
 [[guardrail]]
 name = "cron ends within budget"
 source = "background-job/*"
@@ -90,7 +94,7 @@ who = "on call"
 
 
 def plant_calls(planter: Planter) -> pd.DataFrame:
-    """A few hundred values in all text columns but those that are shown as names: featureId, source, model."""
+    """A few hundred values in all text columns except featureId, source and model."""
     rows = simple_calls()
     tenants = [planter.either() for _ in range(TENANTS)]
     rows["clientId"] = [tenants[number % TENANTS] for number in range(len(rows))]

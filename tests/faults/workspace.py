@@ -1,8 +1,9 @@
-"""A rollout in a folder of its own, and its commands run as a user runs them, with everything they write kept."""
+"""A rollout in its own folder. Commands run as a user runs them, and all they write is kept."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import shutil
@@ -50,6 +51,10 @@ margin = 0.5
 who = "on call"
 """
 DUCKDB = 'engine = "duckdb"\npath = "calls.parquet"'
+SLOW = """ALTER TABLE "AIInteraction" RENAME TO fast;
+CREATE VIEW "AIInteraction" AS SELECT fast.* FROM fast,
+LATERAL (SELECT pg_sleep(CASE WHEN fast."id" LIKE '%7' THEN 0.05 ELSE 0 END)) AS waits"""
+FAST = 'DROP VIEW "AIInteraction"; ALTER TABLE fast RENAME TO "AIInteraction"'
 POSTGRES = 'engine = "postgres"\nurl_env = "DATABASE_URL"\ntimeout = "5s"'
 
 
@@ -66,8 +71,8 @@ class Done:
     def last_line(self) -> str:
         return self.err.rstrip("\n").rpartition("\n")[2]
 
-    def is_told(self, code: int, *words: str) -> Done:
-        """See that it ended with this code and one line that says what to do, never with a traceback."""
+    def check_failure(self, code: int, *words: str) -> Done:
+        """Check that it ended with this code and one line that says what to do."""
         assert "Traceback" not in self.err + self.out, self.err
         assert self.code == code, (self.code, self.err[-2000:], self.out[-500:])
         assert self.last_line.startswith("rollout: "), self.err[-2000:]
@@ -78,7 +83,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """A folder with a rollout.toml; `kept` holds what its commands removed or replaced."""
 
     folder: Path
@@ -106,23 +111,23 @@ class Place:
         program: tuple[str, ...] = ("-m", "analysis"),
         out: str | None = None,
     ) -> subprocess.Popen[str]:
-        """Start a command; its answer goes to the file `out` when there is one."""
-        known = self.environment_of(fault) | self.environment | dict(environment or {})
+        """Start a command; stdout goes to the file `out` when it is given."""
+        variables = self.environment_of(fault) | self.environment | dict(environment or {})
         with contextlib.ExitStack() as opened:
-            answer = opened.enter_context(Path(out).open("w")) if out else subprocess.PIPE
+            stdout = opened.enter_context(Path(out).open("w")) if out else subprocess.PIPE
             return subprocess.Popen(
                 [sys.executable, *program, *arguments],
                 cwd=self.folder,
-                env=known,
-                stdout=answer,
+                env=variables,
+                stdout=stdout,
                 stderr=subprocess.PIPE,
                 stdin=subprocess.DEVNULL,
                 text=True,
-                preexec_fn=partial(_as_in_a_terminal, limits),
+                preexec_fn=partial(_prepare_process, limits),
             )
 
     def environment_of(self, fault: str = "") -> dict[str, str]:
-        """What a command finds in its environment: nothing of the tests' own but where programs are."""
+        """The environment of a command: nothing of the tests' own except where programs are."""
         temporary = self.folder / "tmp"
         for folder in (temporary, self.kept):
             folder.mkdir(exist_ok=True)
@@ -141,45 +146,48 @@ class Place:
         }
 
     def run(self, *arguments: str, longest_s: float = 240, **how: object) -> Done:
-        """Run a command to its end; one that hangs is an error."""
+        """Run a command to its end; a hanging one is an error."""
         began = time.monotonic()
         process = self.start(*arguments, **how)
         return wait_for(process, longest_s=longest_s, began=began)
 
     def wait_until_paused(self, process: subprocess.Popen[str], *, longest_s: float = 60) -> None:
-        """Wait for the pause that a fault asked for."""
+        """Wait for the pause of a fault."""
         ends_at = time.monotonic() + longest_s
         while not (self.kept / "paused").exists():
             if process.poll() is not None or time.monotonic() > ends_at:
-                raise AssertionError(f"never came to its pause: {process.communicate(timeout=5)}")
+                raise AssertionError(f"the command did not pause: {process.communicate(timeout=5)}")
             time.sleep(0.01)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """End the pause."""
         (self.kept / "paused").unlink(missing_ok=True)
 
-    def whole_files(self) -> dict[str, bytes]:
-        """What lies in outputs/, without what changes with each run; a half-written file is an error."""
+    def complete_files(self) -> dict[str, bytes]:
+        """The files of outputs/, without those that change with each run.
+
+        A half-written file is an error.
+        """
         files = {
             path.relative_to(self.folder).as_posix(): path
             for path in (self.folder / "outputs").rglob("*")
             if path.is_file()
         }
-        halves = [name for name in files if ".tmp" in name]
-        assert not halves, halves
+        half_written = [name for name in files if ".tmp" in name]
+        assert half_written == []
         return {
             name: path.read_bytes()
             for name, path in files.items()
             if not name.endswith((".lock", "index.html", "failed.html"))
         }
 
-    def nothing_left_in_tmp(self) -> bool:
-        """See that no scratch folder is left."""
+    def tmp_is_empty(self) -> bool:
+        """Whether the commands removed all their temporary files."""
         return not any((self.folder / "tmp").iterdir())
 
 
-def _as_in_a_terminal(limits: Callable[[], None] | None) -> None:
-    """Hear SIGINT, which a shell lets its background jobs ignore; then take the limits."""
+def _prepare_process(limits: Callable[[], None] | None) -> None:
+    """Accept SIGINT, which a shell's background jobs ignore, and set the limits."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if limits:
         limits()
@@ -194,7 +202,7 @@ def wait_for(
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()
-        raise AssertionError(f"it hung for {longest_s} s: {err[-2000:]}") from None
+        raise AssertionError(f"the command hung for {longest_s} s: {err[-2000:]}") from None
     return Done(process.returncode, out or "", err, time.monotonic() - began)
 
 
@@ -213,7 +221,7 @@ def simple_calls(*, calls_per_hour: float = 12, seed: int = 1) -> pd.DataFrame:
 
 
 def write_calls(path: Path, rows: pd.DataFrame) -> None:
-    """Write calls as Parquet, empty columns as texts."""
+    """Write calls as Parquet, empty columns as text."""
     empty = {
         name: "string"
         for name in rows.columns
@@ -223,23 +231,46 @@ def write_calls(path: Path, rows: pd.DataFrame) -> None:
 
 
 @contextmanager
-def temporary_place(
+def temporary_workspace(
     home: Path, *, config: str | None = None, rows: pd.DataFrame | None = None
-) -> Iterator[Place]:
-    """A place with a short path, so that a kernel's sockets fit in it."""
+) -> Iterator[Workspace]:
+    """A workspace with a short path: a kernel's sockets must fit in it."""
     folder = Path(tempfile.mkdtemp(prefix="rf-"))
     try:
-        place = Place(folder, home)
-        place.config.write_text(config or CONFIG.format(source=DUCKDB), encoding="utf-8")
+        workspace = Workspace(folder, home)
+        workspace.config.write_text(config or CONFIG.format(source=DUCKDB), encoding="utf-8")
         if rows is not None:
             write_calls(folder / "calls.parquet", rows)
-        yield place
+        yield workspace
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def edited_notebook(workspace: Workspace, name: str, *cells: str) -> str:
+    """A program that runs a command with copies of the notebooks, one of them with more cells."""
+    shutil.copytree(ROOT / "notebooks", workspace.folder / "notebooks", dirs_exist_ok=True)
+    path = workspace.folder / "notebooks" / f"{name}.ipynb"
+    content = json.loads(path.read_text())
+    for number, source in enumerate(cells):
+        cell = {
+            "cell_type": "code",
+            "id": f"own-{number}",
+            "metadata": {},
+            "source": source,
+            "outputs": [],
+            "execution_count": None,
+        }
+        content["cells"].insert(-1, cell)
+    path.write_text(json.dumps(content))
+    return (
+        "from pathlib import Path; from analysis.report import reports; "
+        "from analysis.cli import main; "
+        f"reports.NOTEBOOKS = Path({str(workspace.folder / 'notebooks')!r}); main()"
+    )
+
+
 def file_size_limit(n_bytes: int) -> Callable[[], None]:
-    """No file may grow beyond it: what a full disk looks like to a writer."""
+    """No file may become larger, which is how a writer sees a full disk."""
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

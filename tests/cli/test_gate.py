@@ -1,4 +1,4 @@
-"""The last gate before the terminal, and a command that is asked to stop."""
+"""The last check before the terminal, and a command that is asked to stop."""
 
 import io
 import json
@@ -26,23 +26,23 @@ def streams(monkeypatch):
 
 @pytest.mark.parametrize(("rule", "planted"), CASES)
 def test_a_secret_is_refused_on_stdout_and_hidden_on_stderr(streams, rule, planted):
-    said = streams()
+    written = streams()
     with gated():
         with pytest.raises(LeakRefused) as refused:
             print(json.dumps({"feature": planted}, ensure_ascii=False))
         print(f"before\nfeature {planted} is odd\nafter", file=sys.stderr)
     assert refused.value.rule == rule
-    assert said() == ("", f"before\n(hidden: {rule})\nafter\n")
+    assert written() == ("", f"before\n(hidden: {rule})\nafter\n")
 
 
-def test_a_terminal_that_knows_few_characters(streams):
-    said = streams("ascii")
+def test_a_character_that_the_terminal_lacks_is_written_as_its_code(streams):
+    written = streams("ascii")
     with gated():
         print("−36 points, ≥ 1")
-    assert said()[0] == "\\u221236 points, \\u2265 1\n"
+    assert written()[0] == "\\u221236 points, \\u2265 1\n"
 
 
-def test_the_streams_are_given_back(streams):
+def test_the_streams_are_restored(streams):
     streams()
     before = (sys.stdout, sys.stderr)
     with gated():
@@ -65,11 +65,12 @@ def test_a_request_to_stop_ends_the_command_in_order(streams, name):
         signal.signal(number, outside)
 
 
-def test_what_nohup_silenced_stays_silent(streams, monkeypatch):
+def test_a_signal_that_nohup_ignores_stays_ignored(streams, monkeypatch):
     streams()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with gated():
             os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -1,4 +1,4 @@
-"""Secrets and names to plant, made up and seeded, and a search that finds them however they are written."""
+"""Invented secrets and names, seeded, and a search that finds them in any encoding."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from urllib.parse import unquote
 import pyarrow.parquet as pq
 
 NAMES = {
-    "Latin": "Wilhelmina Ostrzeniewska, Þórður Brjánsson, Anaïs Lefèvre-Quesnel, Jürgen Großkreutz, Nguyễn Thị Bích Hằng, Łucja Żółkiewska",
-    "Cyrillic": "Анастасия Перепёлкина, Володимир Щербаченко, Светозар Ђурђевић, Мария Колоколцева, Богдан Хмелевский",
+    "Latin": "Wilhelmina Ostrzeniewska, Þórður Brjánsson, Anaïs Lefèvre-Quesnel, "
+    "Jürgen Großkreutz, Nguyễn Thị Bích Hằng, Łucja Żółkiewska",
+    "Cyrillic": "Анастасия Перепёлкина, Володимир Щербаченко, Светозар Ђурђевић, "
+    "Мария Колоколцева, Богдан Хмелевский",
     "Greek": "Ευφροσύνη Παπαδοπούλου, Χαράλαμπος Ξενάκης, Θεοδώρα Μπουμπουλίνα, Ιφιγένεια Ζωγράφου",
     "Arabic": "عبد الرحمن الخوارزمي, فاطمة الزهراء بنجلون, محمد الغزاوي, نورالهدى السنوسي",
     "Hebrew": "אביגיל רוזנצווייג, יהונתן בן־שושן, שולמית גולדברג, נחמיה אוחיון",
@@ -29,12 +31,12 @@ NAMES = {
 SCRIPTS = {script: tuple(names.split(", ")) for script, names in NAMES.items()}
 _WORD = re.compile(r"\w{3,}")
 _ESCAPED = re.compile(r"\\[uU]0*([0-9a-fA-F]{2,5})")
-_ANYBODYS = frozenset({"example", "postgresql", "eyjhbgcioijiuzi1nij9"})
+_COMMON_WORDS = frozenset({"example", "postgresql", "eyjhbgcioijiuzi1nij9"})
 _KINDS = ("mail", "phone", "openai key", "aws key", "github token", "jwt", "bearer", "url", "iban")
 
 
 class Planter:
-    """Gives a new secret or name at each call and remembers it."""
+    """Makes a new secret or name at each call and remembers it."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -42,7 +44,7 @@ class Planter:
         self.values: list[str] = []
 
     def name(self) -> str:
-        """A person's name, with a number of its own so that each is looked for by itself."""
+        """A person's name with random letters, so that each is unique."""
         name = self._names[len(self.values) % len(self._names)]
         return self._planted(f"{name} {self._letters(5, string.ascii_lowercase)}")
 
@@ -51,7 +53,7 @@ class Planter:
         return self._planted(self._make(kind or _KINDS[len(self.values) % len(_KINDS)]))
 
     def either(self) -> str:
-        """By turns."""
+        """A name or a secret, alternating."""
         return self.name() if len(self.values) % 2 else self.secret()
 
     def _planted(self, value: str) -> str:
@@ -61,7 +63,8 @@ class Planter:
     def _make(self, kind: str) -> str:
         mixed, digits = string.ascii_letters + string.digits, string.digits
         if kind == "mail":
-            return f"{self._letters(7, string.ascii_lowercase)}.{self._letters(6, string.ascii_lowercase)}@{self._letters(8, string.ascii_lowercase)}.example"
+            first, last, host = (self._letters(n, string.ascii_lowercase) for n in (7, 6, 8))
+            return f"{first}.{last}@{host}.example"
         if kind == "phone":
             return f"+49 {self._letters(3, '123456789')} {self._letters(8, digits)}"
         if kind == "openai key":
@@ -72,11 +75,13 @@ class Planter:
             return "ghp_" + self._letters(36, mixed)
         if kind == "jwt":
             body = json.dumps({"sub": self._letters(12, mixed)}).encode()
-            return f"eyJhbGciOiJIUzI1NiJ9.{base64.urlsafe_b64encode(body).decode().rstrip('=')}.{self._letters(24, mixed)}"
+            payload = base64.urlsafe_b64encode(body).decode().rstrip("=")
+            return f"eyJhbGciOiJIUzI1NiJ9.{payload}.{self._letters(24, mixed)}"
         if kind == "bearer":
             return "Bearer " + self._letters(32, mixed) + "9"
         if kind == "url":
-            return f"postgresql://{self._letters(6, string.ascii_lowercase)}:{self._letters(14, mixed)}@db.example/app"
+            user, password = self._letters(6, string.ascii_lowercase), self._letters(14, mixed)
+            return f"postgresql://{user}:{password}@db.example/app"
         return self._iban()
 
     def _iban(self) -> str:
@@ -89,13 +94,13 @@ class Planter:
 
 
 def found_in(content: str, values: Iterable[str]) -> list[str]:
-    """The values of which a text holds anything: the whole, a word of it, or its MD5; as it is, or as JSON, HTML or a URL writes it."""
+    """The values in a text: whole, by one word, or by MD5; plain or as JSON, HTML or URL."""
     views, plain = _views(content), content.casefold()
     words = {word for view in views for word in _WORD.findall(view)}
     return [
         value
         for value in values
-        if not words.isdisjoint(_telling_words(value)) or value.casefold() in plain
+        if not words.isdisjoint(_identifying_words(value)) or value.casefold() in plain
     ]
 
 
@@ -108,18 +113,18 @@ def _views(content: str) -> set[str]:
 
 
 @cache
-def _telling_words(value: str) -> frozenset[str]:
-    """The words that nobody else writes, and the value's MD5."""
+def _identifying_words(value: str) -> frozenset[str]:
+    """The words that occur only in this value, and its MD5."""
     words = {
         word
         for word in _WORD.findall(value.casefold())
-        if word not in _ANYBODYS and (len(word) > 6 or not word.isascii())
+        if word not in _COMMON_WORDS and (len(word) > 6 or not word.isascii())
     }
     return frozenset({*words, hashlib.md5(value.encode()).hexdigest()})
 
 
 def texts_below(*folders: Path) -> Iterator[tuple[Path, str]]:
-    """Every file as text; of Parquet every column and the notes in its footer, without the tenants' hashes."""
+    """Every file and its name as text; of Parquet all columns and the footer, except tenants."""
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():

@@ -1,4 +1,4 @@
-"""Bad input, made up by hypothesis: no traceback, no hang, no memory blow-up; what is wrong is one sentence that may be shown."""
+"""Bad input from hypothesis gives one sentence: no traceback, no hang, no memory leak."""
 
 import json
 import os
@@ -33,13 +33,13 @@ from analysis.telemetry.mapping_file import SHIPPED, load_mapping
 from analysis.telemetry.queries import Queries
 from analysis.window import Window, format_duration, parse_duration
 from tests.deployment.local_server import Reply, run_server
-from tests.faults.place import CONFIG, DUCKDB, ROOT, simple_calls
+from tests.faults.workspace import CONFIG, DUCKDB, ROOT, simple_calls
 
 pytestmark = pytest.mark.faults
-FEW = 60  # the same ones each time; with more, others each time
+FEW = 60  # the same inputs each time; a larger number draws new ones
 INPUTS = int(os.environ.get("FAULTS_INPUTS", FEW))
 LONGEST_S = 20.0  # of processor time, for one input
-MOST_BYTES = 300_000_000  # that all inputs of a test together may add to the process
+MOST_BYTES = 300_000_000  # that the process may grow by over all inputs of a test
 DEPLOY = datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC)
 NASTY = (
     "",
@@ -127,7 +127,7 @@ NASTY_TOML = (
 
 @pytest.fixture
 def try_all(tally, monkeypatch, tmp_path):
-    """Run a check on inputs of a strategy: try_all(strategy, check, share=0.2); count them, and see that memory stays flat."""
+    """Run a check on inputs: try_all(strategy, check, share=0.2). Memory must stay flat."""
     clock = tmp_path / "clock"
     clock.write_text("2026-02-03T10:00:00Z")
     monkeypatch.setenv(CLOCK_VARIABLE, str(clock))
@@ -160,8 +160,8 @@ def try_all(tally, monkeypatch, tmp_path):
     return run
 
 
-def told(work):
-    """Do something with bad input: what it gives, or None when it is refused in one sentence that may be shown."""
+def value_or_refusal(work):
+    """The value of `work`, or None when it refuses its input in one sentence without secrets."""
     try:
         return work()
     except RolloutError as error:
@@ -176,30 +176,30 @@ def told(work):
 
 @st.composite
 def changed_text(draw, texts, *, nasty=NASTY):
-    """A good text with a few places replaced, cut out, doubled or made nasty."""
+    """A valid text with a few parts replaced, removed, doubled or shuffled."""
     text = draw(st.sampled_from(texts))
     for _ in range(draw(st.integers(1, 4))):
         lines = text.split("\n")
         at = draw(st.integers(0, len(lines) - 1))
-        place = draw(st.integers(0, len(text)))
+        position = draw(st.integers(0, len(text)))
         match draw(
             st.sampled_from(
                 ("cut", "insert", "replace", "line out", "line twice", "line elsewhere", "shuffle")
             )
         ):
             case "cut":
-                text = text[:place]
+                text = text[:position]
             case "insert":
                 text = (
-                    text[:place]
+                    text[:position]
                     + draw(st.sampled_from(nasty) | st.text(max_size=20))
-                    + text[place:]
+                    + text[position:]
                 )
             case "replace":
                 text = (
-                    text[:place]
+                    text[:position]
                     + draw(st.sampled_from(nasty) | st.text(max_size=20))
-                    + text[place + draw(st.integers(1, 30)) :]
+                    + text[position + draw(st.integers(1, 30)) :]
                 )
             case "line out":
                 text = "\n".join(lines[:at] + lines[at + 1 :])
@@ -208,14 +208,14 @@ def changed_text(draw, texts, *, nasty=NASTY):
             case "line elsewhere":
                 text = "\n".join([*lines[:at], *lines[at + 1 :], lines[at]])
             case _:
-                random.Random(place).shuffle(lines)
+                random.Random(position).shuffle(lines)
                 text = "\n".join(lines)
     return text
 
 
 @st.composite
 def changed_values(draw, text, values=NASTY_TOML):
-    """A good TOML file with other values after some of its `=`."""
+    """A valid TOML file with other values for some keys."""
     lines = text.split("\n")
     settable = [
         number
@@ -242,7 +242,12 @@ JSON = st.recursive(
 )
 
 
-# ---- rollout.toml ----------------------------------------------------------------------------------------------------
+def as_bytes(content):
+    """Bytes as they are; text as UTF-8, lone surrogates included."""
+    return content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+
+
+# ---- rollout.toml ---------------------------------------------------------------------------
 EXAMPLE = (ROOT / "rollout.toml").read_text(encoding="utf-8")
 
 
@@ -250,10 +255,8 @@ def test_rollout_toml(tmp_path, try_all):
     path = tmp_path / "rollout.toml"
 
     def check(content):
-        path.write_bytes(
-            content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-        )
-        told(lambda: load_settings(path))
+        path.write_bytes(as_bytes(content))
+        value_or_refusal(lambda: load_settings(path))
 
     try_all(
         changed_text([EXAMPLE])
@@ -264,13 +267,13 @@ def test_rollout_toml(tmp_path, try_all):
     )
 
 
-def test_rollout_toml_to_the_end(place, rollout, try_all):
-    """What passes the checks of the file is judged: the command ends in order, with one JSON object."""
-    text = place.config.read_text()
+def test_rollout_toml_in_a_command(workspace, rollout, try_all):
+    """The command ends with an exit code and one JSON object."""
+    text = workspace.config.read_text()
 
     def check(content):
-        place.config.write_text(content, encoding="utf-8", errors="surrogatepass")
-        done = rollout(place, "compare", "--json")
+        workspace.config.write_text(content, encoding="utf-8", errors="surrogatepass")
+        done = rollout(workspace, "compare", "--json")
         assert done.code in (0, 1, 2, 3, 4, 5, 70)
         assert "Traceback" not in done.err
         assert "internal error" not in done.err, done.err
@@ -280,7 +283,7 @@ def test_rollout_toml_to_the_end(place, rollout, try_all):
     try_all(changed_values(text) | changed_text([text]), check, share=0.3)
 
 
-# ---- mapping files -----------------------------------------------------------------------------------------------------
+# ---- mapping files --------------------------------------------------------------------------
 MAPPINGS = [path.read_text(encoding="utf-8") for path in SHIPPED.glob("*.toml")]
 TOKENS = (
     '"latencyMs"',
@@ -347,25 +350,25 @@ def mapping_with_an_expression(draw):
 
 
 def test_a_mapping(tmp_path, try_all):
-    """A mapping is refused where it is read, or every query can be made of it."""
+    """A mapping is refused when it is read, or every query can be built from it."""
 
     def check(content):
         (tmp_path / "mine.toml").write_bytes(content.encode("utf-8", "surrogatepass"))
-        mapping = told(lambda: load_mapping("mine.toml", folder=tmp_path, table=None))
+        mapping = value_or_refusal(lambda: load_mapping("mine.toml", folder=tmp_path, table=None))
         if mapping is not None:
             statement = Queries(mapping).statement("latency_counts", HOURS)
             for dialect in ("postgres", "duckdb"):
-                told(partial(statement.sql, dialect))
+                value_or_refusal(partial(statement.sql, dialect))
 
     try_all(
         changed_text(MAPPINGS) | mapping_with_an_expression() | changed_values(MAPPINGS[0]), check
     )
 
 
-# ---- CSV ---------------------------------------------------------------------------------------------------------------
-def test_csv(place, try_all):
-    file = place.folder / "calls.csv"
-    place.config.write_text(CONFIG.format(source=DUCKDB.replace("parquet", "csv")))
+# ---- CSV ------------------------------------------------------------------------------------
+def test_csv(workspace, try_all):
+    file = workspace.folder / "calls.csv"
+    workspace.config.write_text(CONFIG.format(source=DUCKDB.replace("parquet", "csv")))
     rows = simple_calls().tail(40)
     good = [
         rows.to_csv(index=False),
@@ -375,7 +378,7 @@ def test_csv(place, try_all):
     window = Window(DEPLOY, DEPLOY + timedelta(hours=4))
 
     def count():
-        engine = open_engine(load_settings(place.config))
+        engine = open_engine(load_settings(workspace.config))
         try:
             load_row_quality(engine, GRID, window)
             return load_latency_counts(engine, GRID, [window]), load_written_rows(
@@ -385,24 +388,22 @@ def test_csv(place, try_all):
             engine.close()
 
     def check(content):
-        file.write_bytes(
-            content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-        )
-        told(count)
+        file.write_bytes(as_bytes(content))
+        value_or_refusal(count)
 
     try_all(changed_text(good) | st.text(max_size=200) | st.binary(max_size=200), check, share=0.5)
 
 
-# ---- the ledger, earlier results ---------------------------------------------------------------------------------------
+# ---- the ledger, earlier results ------------------------------------------------------------
 @pytest.fixture(scope="module")
 def written(home):
-    """A rollout that was looked at: its ledger and one result."""
-    from tests.faults.place import temporary_place
+    """A rollout with a ledger and one result."""
+    from tests.faults.workspace import temporary_workspace
 
-    with temporary_place(
+    with temporary_workspace(
         home, config=CONFIG.format(source=DUCKDB) + KNOB, rows=simple_calls()
-    ) as place:
-        done = place.run("compare", "--json", "--window", "1h")
+    ) as workspace:
+        done = workspace.run("compare", "--json", "--window", "1h")
         assert done.code in (0, 1, 3, 4), done.err
         result = json.loads(done.out)
         look = {
@@ -451,7 +452,7 @@ def written(home):
         events = [
             {"schema": 1, "at": "2026-02-03T09:00:00Z", "who": "on call", **fact} for fact in facts
         ]
-        yield place, events, result
+        yield workspace, events, result
 
 
 KNOB = '[[knob]]\nwhen = "alpha times out less"\nenv = "CAP"\nfrom = 20000\nto = 10000\n'
@@ -459,33 +460,37 @@ KNOB = '[[knob]]\nwhen = "alpha times out less"\nenv = "CAP"\nfrom = 20000\nto =
 
 @st.composite
 def changed_objects(draw, objects):
-    """Objects with values of other kinds, without keys, or with keys of their own."""
+    """Objects with other values for some keys, or without them."""
     found = json.loads(json.dumps(objects))
     for _ in range(draw(st.integers(1, 4))):
-        place = draw(st.sampled_from(found)) if isinstance(found, list) else found
+        container = draw(st.sampled_from(found)) if isinstance(found, list) else found
         while draw(st.booleans()):
             inside = [
                 value
-                for value in (place.values() if isinstance(place, dict) else place)
+                for value in (container.values() if isinstance(container, dict) else container)
                 if isinstance(value, (dict, list)) and value
             ]
             if not inside:
                 break
-            place = draw(st.sampled_from(inside))
-        key = draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+            container = draw(st.sampled_from(inside))
+        key = draw(
+            st.sampled_from(
+                sorted(container) if isinstance(container, dict) else range(len(container))
+            )
+        )
         if draw(st.booleans()):
-            place[key] = draw(JSON)
+            container[key] = draw(JSON)
         else:
-            del place[key]
-            if not place:
+            del container[key]
+            if not container:
                 break
     return found
 
 
 def test_a_ledger(written, try_all):
-    """What cannot be read is told by its line; the hand-over and the index are made, or it is said in one sentence why not."""
-    place, events, _ = written
-    file = place.outputs / "ledger.jsonl"
+    """Hand-over and index are written, or refused in one sentence."""
+    workspace, events, _ = written
+    file = workspace.outputs / "ledger.jsonl"
     lines = st.builds(
         lambda found: "\n".join(json.dumps(event) for event in found) + "\n",
         changed_objects(events),
@@ -493,37 +498,35 @@ def test_a_ledger(written, try_all):
     good = "\n".join(json.dumps(event) for event in events) + "\n"
 
     def check(content):
-        file.write_bytes(
-            content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-        )
-        settings = load_settings(place.config)
-        told(lambda: as_recorded(settings))
-        told(lambda: write_handoff(settings, find_handoff(settings).as_json()))
-        told(lambda: write_index(settings))
+        file.write_bytes(as_bytes(content))
+        settings = load_settings(workspace.config)
+        value_or_refusal(lambda: as_recorded(settings))
+        value_or_refusal(lambda: write_handoff(settings, find_handoff(settings).as_json()))
+        value_or_refusal(lambda: write_index(settings))
 
     try_all(lines | changed_text([good]) | st.binary(max_size=200), check, share=0.6)
     file.unlink()
 
 
 def test_an_earlier_result(written, try_all):
-    """A result.json that is none any more is a row of the index that says so."""
-    place, events, result = written
-    folder = place.outputs / "windows" / "1h"
+    """An invalid result.json is a row of the index."""
+    workspace, events, result = written
+    folder = workspace.outputs / "windows" / "1h"
     folder.mkdir(parents=True, exist_ok=True)
-    (place.outputs / "ledger.jsonl").write_text(
+    (workspace.outputs / "ledger.jsonl").write_text(
         "\n".join(json.dumps(event) for event in events) + "\n"
     )
-    settings = load_settings(place.config)
+    settings = load_settings(workspace.config)
 
     def check(content):
         (folder / "result.json").write_text(json.dumps(content))
-        told(lambda: write_index(settings))
-        told(lambda: find_handoff(settings).as_json())
+        value_or_refusal(lambda: write_index(settings))
+        value_or_refusal(lambda: find_handoff(settings).as_json())
 
     try_all(changed_objects(result) | JSON, check, share=0.6)
 
 
-# ---- what Vercel lists ---------------------------------------------------------------------------------------------------
+# ---- answers of Vercel ----------------------------------------------------------------------
 ENTRIES = [
     {
         "uid": "dpl_2",
@@ -557,10 +560,8 @@ def test_what_vercel_list_prints(tmp_path, try_all):
     listed = changed_objects(ENTRIES).map(json.dumps)
 
     def check(content):
-        file.write_bytes(
-            content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-        )
-        found = told(lambda: read_cli(file))
+        file.write_bytes(as_bytes(content))
+        found = value_or_refusal(lambda: read_cli(file))
         if found is not None and found.effective_at is not None:
             parse_instant(iso(found.effective_at))
 
@@ -573,29 +574,29 @@ def test_what_vercel_list_prints(tmp_path, try_all):
     )
 
 
-def test_what_vercel_answers(place, try_all, monkeypatch):
+def test_what_vercel_answers(workspace, try_all, monkeypatch):
     monkeypatch.setenv("VERCEL_TOKEN", "x" * 24)
     monkeypatch.setattr("analysis.deployment.vercel.TRIES", 1)
     monkeypatch.setattr("analysis.deployment.vercel.LONGEST_WAIT_S", 0.0)
     with run_server() as server:
-        place.config.write_text(
-            place.config.read_text()
+        workspace.config.write_text(
+            workspace.config.read_text()
             + f'[deployment]\nproject_id = "prj_x"\napi_url = "{server.url}"\n'
         )
-        settings = load_settings(place.config)
+        settings = load_settings(workspace.config)
 
         def check(content):
             server.answer = lambda asked: Reply(content=content)
-            told(lambda: find_newest(settings))
+            value_or_refusal(lambda: find_newest(settings))
 
         answers = changed_objects({"deployments": ENTRIES, "pagination": {"next": 1770000000000}})
         try_all(answers | JSON.filter(lambda content: content == content), check, share=0.3)
 
 
-# ---- durations and times -------------------------------------------------------------------------------------------------
+# ---- durations and times --------------------------------------------------------------------
 def test_durations(try_all):
     def check(text):
-        length = told(lambda: parse_duration(text))
+        length = value_or_refusal(lambda: parse_duration(text))
         if length is not None:
             assert timedelta(0) <= length <= timedelta(days=3650)
             assert abs(parse_duration(format_duration(length)) - length) < timedelta(milliseconds=1)
@@ -617,7 +618,7 @@ def test_durations(try_all):
 
 def test_times(try_all):
     def check(text):
-        found = told(lambda: instant(text))
+        found = value_or_refusal(lambda: instant(text))
         if found is not None:
             assert parse_instant(iso(found)) == found.replace(
                 microsecond=found.microsecond // 1000 * 1000
@@ -633,13 +634,13 @@ def test_times(try_all):
     )
 
 
-def test_arguments(place, rollout, try_all):
-    """Every option that takes a text, whatever the text is."""
+def test_arguments(workspace, rollout, try_all):
+    """Every option that takes a text."""
 
     def check(given):
         command, text = given
         assume("\0" not in text)
-        done = rollout(place, *(part.replace("{}", text) for part in command))
+        done = rollout(workspace, *(part.replace("{}", text) for part in command))
         assert done.code in (0, 1, 2, 3, 4, 5, 6, 70)
         assert "Traceback" not in done.err
         assert "internal error" not in done.err, done.err
@@ -666,7 +667,7 @@ def test_arguments(place, rollout, try_all):
 
 
 def test_the_example_itself_is_good_input():
-    """Without this the tests above could refuse everything for one wrong line."""
+    """Otherwise the tests above could refuse everything for one wrong line."""
     assert tomllib.loads(EXAMPLE)
     assert all(tomllib.loads(text) for text in MAPPINGS)
     assert load_settings(ROOT / "rollout.toml").rollout.name == "phase-94"
