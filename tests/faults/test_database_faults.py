@@ -79,7 +79,7 @@ def test_connection_refused(calls, check_fault):
     check_fault(
         2,
         "nothing listens",
-        "start the server or fix the URL",
+        "start the server",
         url=with_parts(calls.url, port=port),
     )
 
@@ -88,7 +88,7 @@ def test_wrong_password(calls, check_fault):
     check_fault(
         2,
         "wrong user or password",
-        "fix the variable",
+        "[source].url_env",
         url=with_parts(calls.url, password="nothing-like-it"),
     )
 
@@ -102,7 +102,8 @@ def test_no_free_connection(calls, check_fault):
     try:
         check_fault(
             70,
-            "no free connection; run again later",
+            "no free connection",
+            "run again",
             url=with_parts(calls.url, username=name, password="Limited-1"),
             repaired_url=None,
         )
@@ -117,7 +118,7 @@ def test_a_revoked_grant(calls, check_fault):
     calls.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'Reader-1'")
     try:
         url = with_parts(calls.url, username=name, password="Reader-1")
-        check_fault(2, "the role lacks SELECT on the table; grant it", url=url, repaired_url=None)
+        check_fault(2, "SELECT on the table", url=url, repaired_url=None)
         calls.execute(f'GRANT SELECT ON "AIInteraction" TO {name}')
         check_fault.run_again(url)
     finally:
@@ -129,7 +130,8 @@ def test_a_pooler_that_refuses_start_up_options(calls, check_fault):
         proxy.refuses_options = True
         check_fault(
             2,
-            "a pooler refuses start-up options; add pgbouncer=true to the URL",
+            "pooler",
+            "add pgbouncer=true to the URL",
             url=proxy.url,
             repaired_url=f"{proxy.url}?pgbouncer=true",
         )
@@ -156,7 +158,8 @@ def test_a_table_locked_by_a_migration(calls, check_fault):
         cursor.execute('LOCK TABLE "AIInteraction" IN ACCESS EXCLUSIVE MODE')
         check_fault(
             70,
-            "waited in vain for a lock on the table, which a migration or VACUUM FULL holds",
+            "lock on the table",
+            "migration",
             repaired_url=None,
         )
     check_fault.run_again(calls.url)
@@ -167,7 +170,8 @@ def test_a_server_that_accepts_and_never_answers(calls, check_fault):
         proxy.silent.set()
         check_fault(
             70,
-            "no answer in time; check host, port and firewall",
+            "no answer",
+            "firewall",
             url=f"{proxy.url}?connect_timeout=2",
         )
 
@@ -181,7 +185,8 @@ def test_a_network_that_hangs_in_mid_query(calls, check_fault, postgres_workspac
         calls.execute(SLOW)
         check_fault(
             70,
-            "got no answer within [source].timeout; check the network, then run again",
+            "no answer within [source].timeout",
+            "network",
             url=proxy.url,
             repaired_url=None,
         )
@@ -192,7 +197,7 @@ def test_a_network_that_hangs_in_mid_query(calls, check_fault, postgres_workspac
 def test_a_connection_cut_in_mid_query(calls, check_fault):
     calls.execute(SLOW)
     with proxy_to(calls.url) as proxy, when_it_reads(calls, proxy.cut):
-        check_fault(70, "was cut off by the server; run again", url=proxy.url, repaired_url=None)
+        check_fault(70, "closed the connection", "run again", url=proxy.url, repaired_url=None)
     calls.execute(FAST)
     check_fault.run_again(calls.url)
 
@@ -201,7 +206,7 @@ def test_a_backend_ended_by_the_administrator(calls, check_fault):
     calls.execute(SLOW)
     end = f"SELECT pg_terminate_backend(pid) {OURS}"
     with when_it_reads(calls, lambda: calls.execute(end)):
-        check_fault(70, "was cut off", "run again", repaired_url=None)
+        check_fault(70, "closed the connection", "run again", repaired_url=None)
     calls.execute(FAST)
     check_fault.run_again(calls.url)
 
@@ -257,7 +262,7 @@ def test_a_server_killed_in_mid_query(postgres_workspace, rollout, own_server, t
     for pid in (*backends, postmaster):
         os.kill(pid, signal.SIGKILL)
     os.waitpid(postmaster, 0)
-    wait_for(process, longest_s=30).check_failure(70, "cut off", "run again")
+    wait_for(process, longest_s=30).check_failure(70, "closed the connection", "run again")
     rollout(postgres_workspace, "compare").check_failure(2, "nothing listens")
     assert postgres_workspace.complete_files() == before
     again = start_again(folder, database.url)
@@ -292,7 +297,7 @@ def test_a_server_that_requires_tls(postgres_workspace, rollout, own_server, tal
     database.execute("SELECT pg_reload_conf()")
     time.sleep(0.3)
     rollout(postgres_workspace, "compare").check_failure(
-        2, "the server asks for TLS; add ?sslmode=require to the URL"
+        2, "TLS", "add ?sslmode=require to the URL"
     )
     rules.write_text(old)
     postmaster = int((folder / "cluster" / "postmaster.pid").read_text().splitlines()[0])
