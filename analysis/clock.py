@@ -1,5 +1,11 @@
-"""The one clock. Every instant is aware and in UTC; `ROLLOUT_CLOCK` names a file that replaces the real time."""
+"""The one clock: instants with a time zone, in UTC. A file can replace the real time.
 
+`ROLLOUT_CLOCK` names that file; tests use it.
+"""
+
+from __future__ import annotations
+
+import math
 import os
 import time
 from datetime import UTC, datetime, timedelta
@@ -9,34 +15,32 @@ from analysis.errors import WrongUse
 from analysis.leaks import quote
 
 CLOCK_VARIABLE = "ROLLOUT_CLOCK"
-FIRST_YEAR, LAST_YEAR = 1970, 2999  # so that no sum of an instant and a duration overflows
-_POLL_S = 0.02  # a clock file is read again this often
-_NAP_S = 5.0  # the longest sleep on the real clock, so that a suspended machine wakes in time
-_TORN_READS = 50  # a clock file that is just being rewritten may be empty for a moment
+FIRST_YEAR, LAST_YEAR = 1970, 2999  # an instant plus a duration must not overflow
+_POLL_S = 0.02  # between two reads of a clock file
+_LONGEST_SLEEP_S = 5.0  # on the real clock, so that a suspended machine wakes in time
+_MOST_READS = 50  # of a clock file, which is empty for a moment while it is rewritten
 
 
 def now() -> datetime:
-    """Return the present instant in UTC, or the one in the file that ROLLOUT_CLOCK names."""
+    """The present instant in UTC, or the one in the file that ROLLOUT_CLOCK names."""
     clock_file = os.environ.get(CLOCK_VARIABLE)
     return _read_clock_file(Path(clock_file)) if clock_file else datetime.now(UTC)
 
 
 def wait_until(instant: datetime, *, longest: timedelta | None = None) -> bool:
-    """Wait for an instant and return True; return False when `longest` of real time has passed before it."""
-    gives_up_at = None if longest is None else time.monotonic() + longest.total_seconds()
-    while (missing := (instant - now()).total_seconds()) > 0:
-        nap = _POLL_S if os.environ.get(CLOCK_VARIABLE) else min(missing, _NAP_S)
-        if gives_up_at is not None:
-            left = gives_up_at - time.monotonic()
-            if left <= 0:
-                return False
-            nap = min(nap, left)
-        time.sleep(nap)
+    """Wait for an instant, at most `longest` of real time; returns whether it has come."""
+    give_up_at = math.inf if longest is None else time.monotonic() + longest.total_seconds()
+    while (missing_s := (instant - now()).total_seconds()) > 0:
+        left_s = give_up_at - time.monotonic()
+        if left_s <= 0:
+            return False
+        has_file = bool(os.environ.get(CLOCK_VARIABLE))
+        time.sleep(min(_POLL_S if has_file else min(missing_s, _LONGEST_SLEEP_S), left_s))
     return True
 
 
 def iso(instant: datetime) -> str:
-    """Write an instant as UTC with Z; milliseconds only when there are any.
+    """An instant as ISO text in UTC with Z, with milliseconds only when there are any.
 
     >>> iso(datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC))
     '2026-02-02T23:10:16Z'
@@ -49,7 +53,7 @@ def iso(instant: datetime) -> str:
 
 
 def parse_instant(text: str) -> datetime:
-    """Read an ISO instant with a time zone into UTC; refuse one without.
+    """Read an ISO instant into UTC. Raises WrongUse for one without a time zone.
 
     >>> parse_instant("2026-02-03T00:10:16+01:00").isoformat()
     '2026-02-02T23:10:16+00:00'
@@ -64,10 +68,10 @@ def parse_instant(text: str) -> datetime:
 
 
 def in_utc(instant: datetime) -> datetime:
-    """Convert an instant to UTC; refuse one without a time zone or out of the years that make sense."""
+    """Convert an instant to UTC. Raises WrongUse without a time zone or in an impossible year."""
     if instant.tzinfo is None:
-        shown = instant.isoformat(timespec="auto")
-        raise WrongUse(f"time {shown!r} has no time zone; write {shown + 'Z'!r} if it is UTC")
+        text = instant.isoformat()
+        raise WrongUse(f"time {text!r} has no time zone; write {text + 'Z'!r} if it is UTC")
     if not FIRST_YEAR < instant.year < LAST_YEAR:
         raise WrongUse(
             f"time {instant.isoformat()!r} is not between the years {FIRST_YEAR} and {LAST_YEAR}"
@@ -76,8 +80,8 @@ def in_utc(instant: datetime) -> datetime:
 
 
 def _read_clock_file(path: Path) -> datetime:
-    """Read the instant in a clock file; try again while it is being rewritten."""
-    for _ in range(_TORN_READS):
+    """Read the instant in a clock file; read again while it is being rewritten."""
+    for _ in range(_MOST_READS):
         try:
             text = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
@@ -86,5 +90,6 @@ def _read_clock_file(path: Path) -> datetime:
             return parse_instant(text)
         time.sleep(_POLL_S / 10)
     raise WrongUse(
-        f"{CLOCK_VARIABLE} names a file without an instant; write one such as 2026-02-02T23:10:16Z into it"
+        f"{CLOCK_VARIABLE} names a file without an instant; "
+        "write one such as 2026-02-02T23:10:16Z into it"
     )

@@ -1,34 +1,34 @@
-"""The errors a user may see: one clear sentence each, and the exit code of the command that met it."""
+"""The errors that users see: one sentence each, and the exit code of the command."""
 
 
 class RolloutError(Exception):
-    """What went wrong in one sentence: what, which value, which rule, what next."""
+    """What went wrong, in one sentence: the name, the value, the rule and the next step."""
 
     exit_code: int = 70
 
     def __str__(self) -> str:
-        """Return the sentence on one line, whatever the parts were."""
+        """The sentence on one line."""
         return " ".join(super().__str__().split())
 
 
 class WrongUse(RolloutError):
-    """A wrong argument, a mistake in rollout.toml, a file that is not there."""
+    """A wrong argument, a mistake in rollout.toml, a missing file."""
 
     exit_code = 2
 
 
 class TookTooLong(WrongUse):
-    """A query met `[source].timeout`; a smaller piece of its rows may not."""
+    """A query took longer than `[source].timeout`; one for fewer rows may not."""
 
 
 class NotYetDue(RolloutError):
-    """The window has not ended yet, or its slow calls are not written yet."""
+    """The window has not ended, or its slow calls are not written yet."""
 
     exit_code = 3
 
 
 class DataNotTrusted(RolloutError):
-    """The data cannot carry a verdict."""
+    """The data quality is too poor for a verdict."""
 
     exit_code = 5
 

@@ -1,8 +1,10 @@
-"""What must never be written: the rules of the last gate, each with a name. `scan` tells the rule, never the match.
+"""What must never be written: rules for secrets and personal data. The match is never reported.
 
-Every pattern takes linear time: it starts at a literal that is rare in pages, its counts are bounded, and a long run of
-characters is entered at its beginning only.
+Every pattern takes linear time: it starts at a literal that is rare in pages, its counts are
+bounded, and a long run of characters is entered only at its beginning.
 """
+
+from __future__ import annotations
 
 import html
 import re
@@ -22,22 +24,15 @@ _GAP = r"[^\S\r\n]?[().\-/]{0,2}[^\S\r\n]?"
 _PHONE = re.compile(rf"\+\(?\d(?:{_GAP}\d){{7,20}}(?![\dA-Za-z_])")
 _SIGNED_NUMBER = re.compile(r"\+\d+\.\d+")
 _UNIT = re.compile(r"[\s\u00a0\u2009\u202f]?(?:%|ms\b|s\b|h\b|calls\b|tokens\b|rows\b|bytes\b)")
-_GOES_ON = re.compile(r"[\dA-Za-z+_.)\]]\Z")  # what stands before is a sum or the end of a word
-_CLOCK_TIME = re.compile(
-    r":\d\d(?:\.\d+)?(?: \d{4})? ?\Z"
-)  # what follows is an offset such as +1000
+_WORD_OR_SUM = re.compile(r"[\dA-Za-z+_.)\]]\Z")  # what comes before the number
+_CLOCK_TIME = re.compile(r":\d\d(?:\.\d+)?(?: \d{4})? ?\Z")  # an offset such as +1000 follows
 
-_KEYS = {  # what a key starts with, at the beginning of a word, and the rest of it
+_KEYS = {  # prefix of a key, at the beginning of a word -> the rest of it
     "sk-": re.compile(r"(?=[A-Za-z_-]{0,200}[0-9]|[A-Za-z]{20})[A-Za-z0-9_-]{16}"),
     "sk_": re.compile(r"(?:live|test)_[A-Za-z0-9]{10}"),
     "rk_": re.compile(r"(?:live|test)_[A-Za-z0-9]{10}"),
-    "AKIA": re.compile(r"[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    "ASIA": re.compile(r"[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    "ghp_": re.compile(r"[A-Za-z0-9]{20}"),
-    "gho_": re.compile(r"[A-Za-z0-9]{20}"),
-    "ghu_": re.compile(r"[A-Za-z0-9]{20}"),
-    "ghs_": re.compile(r"[A-Za-z0-9]{20}"),
-    "ghr_": re.compile(r"[A-Za-z0-9]{20}"),
+    **{f"A{kind}IA": re.compile(r"[A-Z0-9]{16}(?![A-Za-z0-9])") for kind in "KS"},
+    **{f"gh{kind}_": re.compile(r"[A-Za-z0-9]{20}") for kind in "pousr"},
     "github_pat_": re.compile(r"[A-Za-z0-9_]{20}"),
     "glpat-": re.compile(r"[A-Za-z0-9_-]{16}"),
     "xox": re.compile(r"[a-z]-[A-Za-z0-9-]{10}"),
@@ -49,14 +44,12 @@ _KEYS = {  # what a key starts with, at the beginning of a word, and the rest of
 }
 _JWT = re.compile(r"[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{4,4096}\.[A-Za-z0-9_-]{4}")
 _BEARER = re.compile(r"[\s:=\"']{1,8}([A-Za-z0-9._~+/=-]{8,256})")
-_RANDOM = re.compile(
-    r"[0-9_~+/=]|[a-z][A-Z]|.{16}"
-)  # a token rather than a word: "Bearer authentication" is prose
+_RANDOM = re.compile(r"[0-9_~+/=]|[a-z][A-Z]|.{16}")  # not a word, as in "Bearer authentication"
 _CREDENTIALS = re.compile(
     r"://(?:([^\s/?#@\"'<>]{1,256})@"
     r"|([^\s/?#@:\"'<>]{1,128}:(?![0-9]{1,5}[/?#])[^\s@\"'<>]{1,256})@)"
 )
-_NAMES_ONLY = re.compile(r"(?:\$\{[A-Za-z0-9_]*\}:?)+")  # ${USER}:${PASSWORD}, still unexpanded
+_VARIABLES = re.compile(r"(?:\$\{[A-Za-z0-9_]*\}:?)+")  # ${USER}:${PASSWORD}
 
 _IBAN = re.compile(r"[A-Z][A-Z][0-9][0-9]")
 _WORD_BEFORE = re.compile(r"[0-9A-Za-z]\Z")
@@ -69,46 +62,42 @@ _IBAN_COUNTRIES = """
 _IBAN_LENGTH = {entry[:2]: int(entry[2:]) for entry in _IBAN_COUNTRIES.split()}
 
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
-_ENTITY = re.compile(
-    r"&(?:#(?!39;|34;|x27;)|[cpnslzh][a-z]{3})"
-)  # not &amp; &lt; &gt; &quot;, which hide nothing
-_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
-_LOOKALIKE = {
-    "\u2010": "-",
-    "\u2011": "-",
-    "\u2013": "-",
-    "\uff0d": "-",
-    "\uff20": "@",
-    "\ufe6b": "@",
-    "\uff0b": "+",
-    "\u3002": ".",
-    "\uff0e": ".",
-    "\uff61": ".",
-    "\uff1a": ":",
+# not &amp; &lt; &gt; &quot;, which hide nothing
+_ENTITY = re.compile(r"&(?:#(?!39;|34;|x27;)|[cpnslzh][a-z]{3})")
+_INVISIBLE = (
+    "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+_LOOKALIKES = {
+    "-": "\u2010\u2011\u2013\uff0d",
+    "@": "\uff20\ufe6b",
+    "+": "\uff0b",
+    ".": "\u3002\uff0e\uff61",
+    ":": "\uff1a",
 }
+"""ASCII character -> characters that look like it."""
 
 
 def find_leak(text: str) -> str | None:
-    """Name the first rule that a text breaks, or None. The match itself is never told."""
+    """The name of the first rule that a text breaks, or None."""
     return next((rule for view in _views(text) for rule, breaks in _RULES if breaks(view)), None)
 
 
 def quote(value: object, *, longest: int = 60) -> str:
-    """Quote a value for an error sentence, shortened; one that breaks a rule is hidden.
+    """A value as an error message quotes it: shortened, or hidden when it breaks a rule.
 
     >>> quote("4 hours"), quote("postgresql://anna:secret@db/app")
     ("'4 hours'", '(hidden: URL with credentials)')
     """
-    text = value if isinstance(value, str) else str(value)
+    text = str(value)
     if rule := find_leak(text):
         return f"(hidden: {rule})"
-    if not isinstance(value, str):
-        return text if len(text) <= longest else text[:longest] + "..."
-    return repr(text if len(text) <= longest else text[:longest] + "...")
+    short = text if len(text) <= longest else text[:longest] + "..."
+    return repr(short) if isinstance(value, str) else short
 
 
 def _views(text: str) -> Iterator[str]:
-    """Yield the text as a reader of JSON, HTML or a URL sees it, and once more without invisible characters."""
+    """The text as a reader of JSON, HTML or a URL sees it; again without invisible characters."""
     for escape in ("\\n", "\\r", "\\t"):
         if escape in text:
             text = text.replace(escape, "  ")
@@ -119,8 +108,8 @@ def _views(text: str) -> Iterator[str]:
         text = html.unescape(text)
     if "%40" in text or "%2B" in text or "%2b" in text:
         text = unquote(text)
-    for character, plain in _LOOKALIKE.items():
-        if character in text:
+    for plain, characters in _LOOKALIKES.items():
+        for character in characters:
             text = text.replace(character, plain)
     yield text
     if not text.isascii() and any(character in text for character in _INVISIBLE):
@@ -128,7 +117,7 @@ def _views(text: str) -> Iterator[str]:
 
 
 def _beginnings(text: str, prefix: str) -> Iterator[int]:
-    """Yield where a word that starts with the prefix goes on after it."""
+    """Where the rest of each word with the prefix begins."""
     at = text.find(prefix)
     while at >= 0:
         before = text[at - 1] if at else " "
@@ -142,15 +131,13 @@ def _has_mail(text: str) -> bool:
 
 
 def _is_mail(text: str, match: re.Match[str]) -> bool:
-    """Tell an address from a decorator, a version of a package and a picture's name."""
+    """Whether it is an address: not a decorator, the version of a package or an image's name."""
     at = match.start()
     if at == 0 or not _MAIL_LOCAL.match(text[at - 1]):
         return False
     domain = match[0]
-    while (
-        domain.rpartition(".")[2].lower() in _FILE_ENDINGS
-    ):  # anna@example.com.html holds one, logo@dark.svg does not
-        domain = domain.rpartition(".")[0]
+    while domain.rpartition(".")[2].lower() in _FILE_ENDINGS:
+        domain = domain.rpartition(".")[0]  # anna@example.com.html has one, logo@dark.svg none
     return not _VERSION.match(text, at) and _MAIL.fullmatch(domain) is not None
 
 
@@ -159,13 +146,13 @@ def _has_phone(text: str) -> bool:
 
 
 def _is_phone(text: str, match: re.Match[str]) -> bool:
-    """Tell an international number from base64, an offset of a time zone and a difference with its unit."""
+    """Whether it is a number to call: not base64, a time zone or a difference with its unit."""
     before = text[max(0, match.start() - 12) : match.start()]
     digits = [int(character) for character in match[0] if character.isdecimal()]
     return not (
         len(digits) > 15
         or digits[0] == 0
-        or _GOES_ON.search(before)
+        or _WORD_OR_SUM.search(before)
         or _CLOCK_TIME.search(before)
         or _SIGNED_NUMBER.fullmatch(match[0])
         or _UNIT.match(text, match.end())
@@ -191,7 +178,7 @@ def _has_bearer(text: str) -> bool:
 
 def _has_credentials(text: str) -> bool:
     return any(
-        not _NAMES_ONLY.fullmatch(match[1] or match[2]) for match in _CREDENTIALS.finditer(text)
+        not _VARIABLES.fullmatch(match[1] or match[2]) for match in _CREDENTIALS.finditer(text)
     )
 
 
@@ -200,7 +187,7 @@ def _has_iban(text: str) -> bool:
 
 
 def _is_iban(text: str, start: int) -> bool:
-    """Check length and the remainder of 97 (ISO 13616)."""
+    """Check the length and the remainder of 97 (ISO 13616)."""
     length = _IBAN_LENGTH.get(text[start : start + 2])
     if length is None or _WORD_BEFORE.search(text, max(0, start - 1), start):
         return False

@@ -1,5 +1,6 @@
-"""One clock, that a test can set; times with a zone only."""
+"""One clock, which a test can set; instants have a time zone."""
 
+import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -22,7 +23,7 @@ def clock_file(tmp_path, monkeypatch):
     return path
 
 
-# ---- now and waiting -------------------------------------------------------------------------------------------------
+# ---- now and waiting ---------------------------------------------------------------------------
 def test_now_is_the_real_time_in_utc(monkeypatch):
     monkeypatch.delenv(CLOCK_VARIABLE, raising=False)
     assert abs(now() - datetime.now(UTC)) < timedelta(seconds=5)
@@ -41,7 +42,7 @@ def test_a_clock_file_that_is_being_rewritten_is_read_again(clock_file):
     assert now() == NOON
 
 
-def test_a_clock_file_without_an_instant_is_told(clock_file):
+def test_a_clock_file_without_an_instant_is_an_error(clock_file):
     clock_file.unlink()
     with pytest.raises(
         WrongUse, match="ROLLOUT_CLOCK names a file without an instant; write one such as 2026"
@@ -66,7 +67,7 @@ def test_the_past_and_the_real_clock_need_no_file(monkeypatch):
     assert wait_until(now() + timedelta(milliseconds=30))
 
 
-# ---- writing and reading ---------------------------------------------------------------------------------------------
+# ---- writing and reading -----------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("instant", "text"),
     [
@@ -89,40 +90,27 @@ def test_an_instant_without_a_zone_cannot_be_written():
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "problem"),
     [
         (
             "2026-02-02T23:10:16",
-            "time '2026-02-02T23:10:16' has no time zone; write '2026-02-02T23:10:16Z' if it is UTC",
+            "'2026-02-02T23:10:16' has no time zone; write '2026-02-02T23:10:16Z' if it is UTC",
         ),
         (
             "2026-02-02",
-            "time '2026-02-02T00:00:00' has no time zone; write '2026-02-02T00:00:00Z' if it is UTC",
+            "'2026-02-02T00:00:00' has no time zone; write '2026-02-02T00:00:00Z' if it is UTC",
         ),
-        ("soon", "time 'soon' is not an ISO time; write it as 2026-02-02T23:10:16Z"),
-        ("", "time '' is not an ISO time; write it as 2026-02-02T23:10:16Z"),
-        (
-            "2026-13-02T23:10:16Z",
-            "time '2026-13-02T23:10:16Z' is not an ISO time; write it as 2026-02-02T23:10:16Z",
-        ),
-        (
-            "9999-12-31T23:59:59Z",
-            "time '9999-12-31T23:59:59+00:00' is not between the years 1970 and 2999",
-        ),
-        (
-            "0001-01-01T00:00:00+14:00",
-            "time '0001-01-01T00:00:00+14:00' is not between the years 1970 and 2999",
-        ),
-        (
-            "postgresql://u:p@h/d",
-            "time (hidden: URL with credentials) is not an ISO time; write it as 2026-02-02T23:10:16Z",
-        ),
+        ("soon", "'soon' is not an ISO time; write it as 2026-02-02T23:10:16Z"),
+        ("", "'' is not an ISO time"),
+        ("2026-13-02T23:10:16Z", "'2026-13-02T23:10:16Z' is not an ISO time"),
+        ("9999-12-31T23:59:59Z", "is not between the years 1970 and 2999"),
+        ("0001-01-01T00:00:00+14:00", "is not between the years 1970 and 2999"),
+        ("postgresql://u:p@h/d", "(hidden: URL with credentials) is not an ISO time"),
     ],
 )
-def test_what_is_no_instant_is_refused(text, sentence):
-    with pytest.raises(WrongUse) as refused:
+def test_other_texts_are_refused(text, problem):
+    with pytest.raises(WrongUse, match=f"^time .*{re.escape(problem)}"):
         parse_instant(text)
-    assert str(refused.value) == sentence
 
 
 @given(st.datetimes(datetime(1971, 1, 1), datetime(2998, 1, 1), timezones=st.timezones()))
@@ -133,7 +121,7 @@ def test_an_instant_survives_writing_and_reading(instant):
 
 
 @given(st.text())
-def test_any_text_is_an_instant_or_wrong_use(text):
+def test_any_text_is_an_instant_or_refused(text):
     try:
         assert parse_instant(text).tzinfo is UTC
     except WrongUse as refused:

@@ -1,4 +1,4 @@
-"""The one gate for every write: whole or not at all, and nothing secret."""
+"""Every file is written as a whole or not at all, and holds no secret."""
 
 import errno
 import json
@@ -16,11 +16,11 @@ from analysis.files import (
     WriteFailed,
     append_line,
     atomic_write,
-    write_bytes,
+    refuse_leaks,
     write_json,
     write_text,
 )
-from tests.test_leaks import CASES, page
+from tests.fixtures.planted_secrets import CASES, page
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,10 +29,21 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*"))
 
 
-# ---- whole -----------------------------------------------------------------------------------------------------------
+def run_program(program, path):
+    return subprocess.run(
+        [sys.executable, "-B", "-c", program, str(path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+# ---- whole -------------------------------------------------------------------------------------
 def test_texts_bytes_and_json_are_written_and_folders_made(tmp_path):
     write_text(tmp_path / "a" / "b.html", "größer ≥ 1\r\n")
-    write_bytes(tmp_path / "a" / "c.bin", b"\x00\xff")
+    with atomic_write(tmp_path / "a" / "c.bin") as temporary:
+        temporary.write_bytes(b"\x00\xff")
     write_json(
         tmp_path / "d.json",
         {"at": datetime(2026, 2, 2, tzinfo=UTC), "path": Path("a/b"), "none": None, "ü": 0.1},
@@ -93,34 +104,33 @@ def test_nobody_sees_half_a_file(tmp_path):
 def test_a_killed_writer_leaves_the_old_file(tmp_path):
     path = tmp_path / "report.html"
     write_text(path, "old")
-    code = (
-        "import os, sys; from pathlib import Path; from analysis.files import atomic_write\n"
-        "with atomic_write(Path(sys.argv[1])) as temporary:\n"
-        "    temporary.write_text('half'); os.kill(os.getpid(), 9)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    program = """
+import os, sys
+from pathlib import Path
+from analysis.files import atomic_write
+with atomic_write(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+    done = run_program(program, path)
     assert done.returncode == -9
     assert path.read_text() == "old"
 
 
-def test_a_block_that_wrote_nothing_is_told(tmp_path):
+def test_a_block_that_wrote_nothing_is_an_error(tmp_path):
     with pytest.raises(WriteFailed, match="No such file"), atomic_write(tmp_path / "x.html"):
         pass
     assert names(tmp_path) == []
 
 
-# ---- clean -----------------------------------------------------------------------------------------------------------
+# ---- clean -------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("rule", "planted"), CASES)
 def test_a_planted_secret_is_refused_by_every_way_of_writing(tmp_path, rule, planted):
     old = tmp_path / "old.html"
     write_text(old, "old")
     ways = {
         "old.html": lambda path: write_text(path, f"<p>{planted}</p>"),
-        "new.html": lambda path: write_bytes(path, f"<p>{planted}</p>".encode()),
+        "new.html": lambda path: write_text(path, f"<p>{planted}</p>"),
         "new.json": lambda path: write_json(path, {"feature": planted}),
         "new.jsonl": lambda path: append_line(path, json.dumps({"feature": planted})),
     }
@@ -142,8 +152,15 @@ def test_a_secret_in_a_file_name_is_refused(tmp_path):
 
 
 def test_kinds_without_text_are_not_scanned(tmp_path):
-    write_bytes(tmp_path / "x.png", b"anna@example.com")
+    with atomic_write(tmp_path / "x.png") as temporary:
+        temporary.write_bytes(b"anna@example.com")
     assert names(tmp_path) == ["x.png"]
+
+
+def test_a_secret_among_the_texts_of_a_binary_file_is_refused(tmp_path):
+    refuse_leaks(tmp_path / "x.parquet", ["draft.verify", "gpt-5"])
+    with pytest.raises(LeakRefused, match="e-mail address"):
+        refuse_leaks(tmp_path / "x.parquet", ["draft.verify", "anna@example.com"])
 
 
 @pytest.mark.parametrize("shift", [-20, -8, -1, 0, 1])
@@ -160,7 +177,7 @@ def test_a_whole_page_is_written(tmp_path):
     assert names(tmp_path) == ["report.html"]
 
 
-# ---- lines -----------------------------------------------------------------------------------------------------------
+# ---- lines -------------------------------------------------------------------------------------
 def test_lines_are_appended_and_a_torn_one_is_kept(tmp_path):
     path = tmp_path / "ledger.jsonl"
     append_line(path, '{"n": 1}')
@@ -175,8 +192,8 @@ def test_one_line_is_one_line(tmp_path):
         append_line(tmp_path / "ledger.jsonl", "a\nb")
 
 
-# ---- no place to write -----------------------------------------------------------------------------------------------
-def test_a_folder_that_is_a_file_is_told(tmp_path):
+# ---- no place to write -------------------------------------------------------------------------
+def test_a_folder_that_is_a_file_is_an_error(tmp_path):
     (tmp_path / "outputs").write_text("in the way")
     for write in (lambda path: write_text(path, "x"), lambda path: append_line(path, "x")):
         with pytest.raises(WriteFailed) as failed:
@@ -185,64 +202,52 @@ def test_a_folder_that_is_a_file_is_told(tmp_path):
         assert "make the folder writable, then run again" in str(failed.value)
 
 
-def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path):
-    """A limit on the size of files is what a full disk looks like to a writer."""
+def run_with_file_size_limit(limit, statement, path):
+    """What the statement prints as its WriteFailed; the limit acts like a full disk."""
+    program = f"""
+import resource, signal, sys
+from pathlib import Path
+from analysis.files import WriteFailed, append_line, write_text
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+try:
+    {statement}
+except WriteFailed as failed:
+    print(failed)
+"""
+    return run_program(program, path).stdout.strip()
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path):
     path = tmp_path / "report.html"
     write_text(path, "old")
-    code = (
-        "import resource, signal, sys; from pathlib import Path; from analysis.files import WriteFailed, write_text\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "try: write_text(Path(sys.argv[1]), 'x' * 5000)\n"
-        "except WriteFailed as failed: print(failed)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", code, str(path)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout == (
-        f"cannot write '{path}': {os.strerror(errno.EFBIG)}; free space or make the folder writable, then run again\n"
+    message = run_with_file_size_limit(1000, "write_text(Path(sys.argv[1]), 'x' * 5000)", path)
+    assert message == (
+        f"cannot write '{path}': {os.strerror(errno.EFBIG)}; "
+        "free space or make the folder writable, then run again"
     )
     assert (path.read_text(), names(tmp_path)) == ("old", ["report.html"])
 
 
 def test_a_disk_that_takes_half_a_line_leaves_none(tmp_path):
-    """The system writes what fits and calls it no error."""
+    """The operating system writes what fits and reports no error."""
     path = tmp_path / "ledger.jsonl"
     append_line(path, '{"n": 1}')
-    code = (
-        "import resource, signal, sys; from pathlib import Path; from analysis.files import WriteFailed, append_line\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))\n"
-        "try: append_line(Path(sys.argv[1]), 'x' * 500)\n"
-        "except WriteFailed as failed: print(failed)"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", code, str(path)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert (
-        done.stdout
-        == f"cannot write '{path}': {os.strerror(errno.ENOSPC)}; free space or make the folder writable, then run again\n"
-    )
+    message = run_with_file_size_limit(20, "append_line(Path(sys.argv[1]), 'x' * 500)", path)
+    assert message.startswith(f"cannot write '{path}': {os.strerror(errno.ENOSPC)}; free space")
     assert path.read_text() == '{"n": 1}\n'
     append_line(path, '{"n": 2}')
     assert path.read_text() == '{"n": 1}\n{"n": 2}\n'
 
 
-def test_a_folder_deleted_meanwhile_is_made_again(tmp_path):
+def test_a_deleted_folder_is_made_again(tmp_path):
     (tmp_path / "outputs").mkdir()
     (tmp_path / "outputs").rmdir()
     write_text(tmp_path / "outputs" / "report.html", "x")
     assert names(tmp_path) == ["outputs", "report.html"]
 
 
-# ---- several that belong together ------------------------------------------------------------------------------------
+# ---- several that belong together --------------------------------------------------------------
 def test_texts_that_belong_together_are_replaced_in_their_order(tmp_path, monkeypatch):
     replaced = []
     replace = Path.replace

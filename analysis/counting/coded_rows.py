@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from analysis.counts import TEXT_KEYS, in_order
+from analysis.counts import TEXT_KEYS, sort_categories
 
 MISSING = 0
 """Code of a text that is not there (SQL NULL); names are counted from 1, in alphabetical order, the same in both arms."""
@@ -57,7 +57,7 @@ def code_arms(baseline: pd.DataFrame, post: pd.DataFrame) -> CodedArms:
     names, codes = {}, {}
     for key in (key for key in TEXT_KEYS if key in baseline.columns):
         both = union_categoricals(
-            [in_order(baseline[key]), in_order(post[key])], sort_categories=True
+            [sort_categories(baseline[key]), sort_categories(post[key])], sort_categories=True
         )
         names[key], codes[key] = tuple(both.categories), both.codes.astype(np.int64) + 1
     split = len(baseline)

@@ -30,7 +30,7 @@ from analysis.counts import (
     HourlyBins,
     HourlyCounts,
     LatencyCounts,
-    typed,
+    set_types,
 )
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.files import WriteFailed, atomic_write, refuse_leaks
@@ -178,10 +178,10 @@ class FrozenCounts:
             return Arm(
                 window=self.window,
                 hours=facts.hours,
-                latency=LatencyCounts(typed(tables.pop("latency"))),
-                hourly=HourlyCounts(typed(tables.pop("hourly"))),
-                bins=HourlyBins(typed(tables.pop("bins"))),
-                events=EventCounts(typed(tables.pop("events"))),
+                latency=LatencyCounts(set_types(tables.pop("latency"))),
+                hourly=HourlyCounts(set_types(tables.pop("hourly"))),
+                bins=HourlyBins(set_types(tables.pop("bins"))),
+                events=EventCounts(set_types(tables.pop("events"))),
                 limits=_typed_limits(tables["limits"]),
                 quality=facts.trust,
                 excluded_hours=frozenset(facts.excluded_hours),

@@ -99,7 +99,7 @@ class Ledger:
             at = clock.now()
             line = {"schema": SCHEMA, "at": clock.iso(at), "who": self.who, "event": event, **facts}
             files.append_line(
-                self.path, json.dumps(line, ensure_ascii=False, allow_nan=False, default=_as_json)
+                self.path, json.dumps(line, ensure_ascii=False, allow_nan=False, default=files.as_json)
             )
         return Event(at, self.who, event, facts)
 
@@ -190,14 +190,3 @@ def _read_line(line: bytes, number: int) -> Event | None:
         )
     facts = {key: value for key, value in entry.items() if key not in _OWN_KEYS}
     return Event(at, entry.get("who"), event, facts, number)
-
-
-def _as_json(value: object) -> object:
-    """Instants as ISO text, paths with slashes, numpy's numbers as numbers."""
-    if isinstance(value, datetime):
-        return clock.iso(value)
-    if isinstance(value, Path):
-        return value.as_posix()
-    if hasattr(value, "item"):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} cannot be written into the ledger")

@@ -23,7 +23,7 @@ import pandas as pd
 from analysis.config import Claim
 from analysis.counting.arm import Arm, RowQuality
 from analysis.counting.scope import Cycle
-from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts, typed
+from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts, set_types
 from analysis.decision.claims import Arms, ClaimEvaluation, Plan, evaluate_claim
 from analysis.decision.findings import Finding, find_expectations
 from analysis.decision.sustained import decide_sustained
@@ -88,7 +88,7 @@ def hourly_counts(sums: HourSums, slower: Sums, *, first_hour: int) -> HourlyCou
         zip(HourlyCounts.SUMS, numbers[with_calls].T, strict=True)
     )
     rows["hour"] = rows["hour"] + first_hour
-    return HourlyCounts(typed(pd.DataFrame(rows, copy=False)))
+    return HourlyCounts(set_types(pd.DataFrame(rows, copy=False)))
 
 
 def make_arms(baseline: HourlyCounts, post: HourlyCounts, *, days: int, hours: int) -> Arms:

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.cli.gate import Stopped, gated
 from analysis.files import LeakRefused
-from tests.test_leaks import CASES
+from tests.fixtures.planted_secrets import CASES
 
 
 @pytest.fixture

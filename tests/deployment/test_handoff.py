@@ -12,7 +12,7 @@ from analysis.deployment.handoff import find_handoff
 from analysis.deployment.preflight import run_preflight
 from analysis.deployment.terminal import print_handoff
 from analysis.deployment.watch import run_due
-from analysis.files import write_bytes, write_json, write_text
+from analysis.files import write_json, write_text
 from analysis.history.knobs import set_knob
 from analysis.history.ledger import open_ledger
 from tests.deployment.watched import result_of
@@ -99,7 +99,8 @@ def settings(make_settings, clock_file):
 
 
 def freeze(settings) -> None:
-    write_bytes(settings.outputs / "baseline" / "counts.parquet", b"PAR1")
+    settings.paths.baseline.path.mkdir(parents=True, exist_ok=True)
+    settings.paths.baseline_counts.write_bytes(b"PAR1")
 
 
 def smoke(settings, state: str = "passed") -> None:

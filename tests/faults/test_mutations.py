@@ -97,26 +97,26 @@ MUTATIONS = {
     # ---- the last check before anything is written or printed
     "files are not scanned": (
         "analysis/files.py",
-        "if path.suffix in BINARY_ENDINGS:",
-        "if True:",
+        "if path.suffix not in BINARY_SUFFIXES:",
+        "if False:",
         f"{FILES}::test_a_planted_secret_is_refused_by_every_way_of_writing",
     ),
     "lines of the ledger are not scanned": (
         "analysis/files.py",
-        "find_leak(path.name) or find_leak(line)",
-        "find_leak(path.name)",
+        "    _refuse_leak(path, line)\n",
+        "",
         f"{FILES}::test_a_planted_secret_is_refused_by_every_way_of_writing",
     ),
     "names of files are not scanned": (
         "analysis/files.py",
-        "if rule := find_leak(path.name):",
-        "if rule := None:",
+        "    _refuse_leak(path, path.name)\n",
+        "",
         f"{FILES}::test_a_secret_in_a_file_name_is_refused",
     ),
     "names in frozen counts are not scanned": (
         "analysis/counting/frozen.py",
-        "_check_names(path, arm)\n    tables",
-        "tables",
+        "    refuse_leaks(path, (*arm.models.values(), *_find_names(tables)))\n",
+        "",
         f"{LEAKS}::test_a_name_that_breaks_a_rule_is_refused[featureId-mail]",
     ),
     "the answer is not scanned": (
