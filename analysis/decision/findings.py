@@ -19,8 +19,8 @@ from analysis.decision.power import (
     minimum_detectable_effect,
 )
 from analysis.statistics.comparison import Comparison
-from analysis.statistics.exact import rate_bounds
 from analysis.statistics.multiplicity import HolmResult, holm
+from analysis.statistics.rates.exact import rate_bounds
 from analysis.statistics.sequential import bounds, level_of, z_value
 
 if TYPE_CHECKING:

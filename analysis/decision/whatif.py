@@ -11,8 +11,8 @@ from analysis.counts import LatencyCounts
 from analysis.decision.claims import Arms
 from analysis.errors import WrongUse
 from analysis.formatting import count, milliseconds, share
-from analysis.statistics.exact import overdispersion
 from analysis.statistics.latency.survival import Estimate, SurvivalCurve, kaplan_meier, what_if_cap
+from analysis.statistics.rates.overdispersion import overdispersion
 
 
 def feature_curve(latency: LatencyCounts, feature: str) -> SurvivalCurve:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.statistics.exact import (
+from analysis.statistics.compared_arms import ComparedArms
+from analysis.statistics.rates.exact import (
     EXACT,
     Alternative,
     RateCounts,
@@ -21,7 +22,7 @@ from analysis.statistics.exact import (
     rate_variance,
     use_exact,
 )
-from analysis.statistics.standardisation import PlainSums, StandardisedArms, standardise
+from analysis.statistics.standardisation import standardise
 from analysis.statistics.t_test import difference_interval, rate_interval, t_interval, t_p_value
 from analysis.statistics.totals import ArmTotals
 from analysis.statistics.variance import VarianceModel, model_variance
@@ -31,13 +32,11 @@ NO_CALLS = "no calls in one arm"
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(ComparedArms):
     """Post against baseline, for one metric. Differences are post - baseline.
 
     Attributes
     ----------
-    arms : StandardisedArms
-        Both arms with the same mix of strata.
     indicator : bool
         True for a rate: values and bounds lie in 0..1.
     model : VarianceModel or None
@@ -48,62 +47,10 @@ class Comparison:
         Of a rate over blocks of hours, at least 1; 1 for any other metric.
     """
 
-    arms: StandardisedArms
     indicator: bool
     model: VarianceModel | None
     counts: RateCounts | None
     event_overdispersion: float
-
-    @property
-    def baseline_y(self) -> float:
-        """Plain sum of y over the matched baseline hours, whatever the mix; of a rate its events."""
-        return self.arms.crude_baseline.y
-
-    @property
-    def baseline_n(self) -> float:
-        """Plain sum of n over the matched baseline hours; of a rate its calls."""
-        return self.arms.crude_baseline.n
-
-    @property
-    def post_y(self) -> float:
-        """Plain sum of y over the post hours."""
-        return self.arms.crude_post.y
-
-    @property
-    def post_n(self) -> float:
-        """Plain sum of n over the post hours."""
-        return self.arms.crude_post.n
-
-    @property
-    def common_baseline(self) -> PlainSums:
-        """Plain sums of the strata that both arms have: how much is really compared."""
-        return self.arms.common_baseline
-
-    @property
-    def common_post(self) -> PlainSums:
-        """The same of the post arm."""
-        return self.arms.common_post
-
-    @property
-    def coverage(self) -> float:
-        """Share of the post arm's n in strata that both arms have."""
-        return self.arms.coverage
-
-    @property
-    def crude_baseline_value(self) -> float | None:
-        """baseline_y / baseline_n; None without n."""
-        return self.baseline_y / self.baseline_n if self.baseline_n > 0 else None
-
-    @property
-    def crude_post_value(self) -> float | None:
-        """post_y / post_n; None without n."""
-        return self.post_y / self.post_n if self.post_n > 0 else None
-
-    @property
-    def crude_difference(self) -> float | None:
-        """Post - baseline of those two; None where one is missing."""
-        before, after = self.crude_baseline_value, self.crude_post_value
-        return None if before is None or after is None else after - before
 
     @property
     def baseline_value(self) -> float | None:

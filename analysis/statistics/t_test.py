@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
-from analysis.statistics.exact import Alternative
+from analysis.statistics.rates.exact import Alternative
 from analysis.statistics.variance import VarianceModel
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.figure_data.expectations import with_parts
 from analysis.formatting import count, level, share
-from analysis.statistics.exact import rate_bounds
+from analysis.statistics.rates.exact import rate_bounds
 from analysis.statistics.sequential import alpha_spent, bounds
 from analysis.text.prose import when_text, window_text
 from analysis.text.verdict import NOT_RANDOMISED, false_alarm_text

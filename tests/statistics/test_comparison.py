@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.statistics.comparison import NO_CALLS, compare
-from analysis.statistics.exact import EXACT
+from analysis.statistics.rates.exact import EXACT
 from analysis.statistics.totals import ArmTotals
 from analysis.statistics.variance_rules import COSINE, ONE_DAY, PLACEBO
 

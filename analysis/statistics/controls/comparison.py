@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.controls.adjustment import AdjustedComparison
 from analysis.statistics.controls.index import SlownessIndex
-from analysis.statistics.exact import Alternative
+from analysis.statistics.rates.exact import Alternative
 
 
 @dataclass(frozen=True, eq=False)

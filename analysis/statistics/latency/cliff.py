@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.statistics.exact import RateCounts, fisher_p
+from analysis.statistics.rates.exact import RateCounts, fisher_p
 from analysis.statistics.totals import Floats
 
 WIDTH = 0.02

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from analysis.statistics.exact import rate_bounds
+from analysis.statistics.rates.exact import rate_bounds
 from analysis.statistics.totals import Floats
 
 

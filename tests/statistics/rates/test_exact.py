@@ -5,14 +5,12 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.comparison import compare
-from analysis.statistics.exact import (
+from analysis.statistics.rates.exact import (
     EXACT,
     RateCounts,
-    block_overdispersion,
     difference_bounds,
     fisher_p,
     limit_p,
-    overdispersion,
     rate_bounds,
     rate_counts,
     use_exact,
@@ -52,24 +50,6 @@ def compare_even(baseline, post, hours=24):
 )
 def test_when_rates_are_decided_exactly(baseline_events, post_events, rate, exact):
     assert use_exact(baseline_events, post_events, rate) is exact
-
-
-@pytest.mark.parametrize(
-    ("events", "phi"),
-    [
-        ([3] * 4 + [0] * 20, ((12 - 2) ** 2 + 5 * 2**2) / (2 * 0.99) / 5),
-        ([1] * 24, 1.0),
-        ([0] * 24, 1.0),
-    ],
-    ids=["12 events in one of six blocks", "even events", "no events"],
-)
-def test_overdispersion_of_four_hour_blocks(events, phi):
-    before = ArmTotals.of_events([[events]], np.full((1, 1, 24), 50.0))
-    assert block_overdispersion(standardise(before, before)) == pytest.approx(phi)
-
-
-def test_overdispersion_of_a_single_block():
-    assert overdispersion(np.array([3.0, 0.0]), np.array([10.0, 0.0])) == 1.0
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,15 @@ from typing import Literal
 import numpy as np
 from scipy.special import betainc, betaincinv
 
+from analysis.statistics.rates.overdispersion import block_overdispersion
 from analysis.statistics.standardisation import StandardisedArms
-from analysis.statistics.totals import Floats, RatioTotal
+from analysis.statistics.totals import RatioTotal
 
 Alternative = Literal["two-sided", "less", "greater"]
 
 EXACT = "exact"
 FEW_EVENTS = 20
 RARE_RATE = 0.2
-BLOCK_HOURS = 4
 
 
 @dataclass(frozen=True)
@@ -66,45 +66,6 @@ def effective_counts(total: RatioTotal) -> tuple[float, float]:
         return 0.0, 0.0
     effect = max(total.nn / total.n, total.yy / total.y if total.y > 0 else 0.0)
     return total.y / effect, total.n / effect
-
-
-def block_overdispersion(arms: StandardisedArms) -> float:
-    """Overdispersion of the baseline's events over blocks of 4 hours."""
-
-    def blocks(hours: Floats) -> Floats:
-        return np.add.reduceat(hours.ravel(), np.arange(0, hours.size, BLOCK_HOURS))
-
-    sums = arms.baseline
-    return overdispersion(blocks(sums.y), blocks(sums.n), blocks(sums.nn))
-
-
-def overdispersion(events: Floats, trials: Floats, squared_weights: Floats | None = None) -> float:
-    """How much more events vary from block to block than independent calls would, at least 1.
-
-    Pearson's chi2 / df: phi = sum_i (y_i - p n_i)^2 / (p (1 - p) nn_i) / (blocks - 1) (McCullagh &
-    Nelder 1989, Generalized Linear Models, 4.5). 1 without events, with nothing but events, and for
-    a single block with calls.
-
-    Parameters
-    ----------
-    events, trials : float64 (blocks,)
-    squared_weights : float64 (blocks,), optional
-        Sums of the calls' squared weights; `trials` without weights.
-
-    Examples
-    --------
-    12 events of 1200 calls, all in one of six blocks of 200: chi2 = 60 / .99 on 5 df.
-
-    >>> round(overdispersion(np.array([12.0, 0, 0, 0, 0, 0]), np.full(6, 200.0)), 4)
-    12.1212
-    """
-    squared_weights = trials if squared_weights is None else squared_weights
-    filled = squared_weights > 0
-    y, n, nn = events[filled], trials[filled], squared_weights[filled]
-    p = min(1.0, y.sum() / n.sum()) if y.size > 1 else 0.0
-    if p * (1 - p) <= 0:
-        return 1.0
-    return max(1.0, float(np.sum((y - p * n) ** 2 / (p * (1 - p) * nn)) / (y.size - 1)))
 
 
 def fisher_p(

@@ -1,0 +1,71 @@
+"""Plain numbers of two arms, which every comparison of them shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.statistics.standardisation import PlainSums, StandardisedArms
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedArms:
+    """Two arms, and their sums and values whatever the mix of strata.
+
+    Attributes
+    ----------
+    arms : StandardisedArms
+        Both arms with the same mix of strata.
+    """
+
+    arms: StandardisedArms
+
+    @property
+    def baseline_y(self) -> float:
+        """Plain sum of y over the matched baseline hours, whatever the mix; of a rate its events."""
+        return self.arms.crude_baseline.y
+
+    @property
+    def baseline_n(self) -> float:
+        """Plain sum of n over the matched baseline hours; of a rate its calls."""
+        return self.arms.crude_baseline.n
+
+    @property
+    def post_y(self) -> float:
+        """Plain sum of y over the post hours."""
+        return self.arms.crude_post.y
+
+    @property
+    def post_n(self) -> float:
+        """Plain sum of n over the post hours."""
+        return self.arms.crude_post.n
+
+    @property
+    def common_baseline(self) -> PlainSums:
+        """Plain sums of the strata that both arms have: how much is really compared."""
+        return self.arms.common_baseline
+
+    @property
+    def common_post(self) -> PlainSums:
+        """The same of the post arm."""
+        return self.arms.common_post
+
+    @property
+    def coverage(self) -> float:
+        """Share of the post arm's n in strata that both arms have."""
+        return self.arms.coverage
+
+    @property
+    def crude_baseline_value(self) -> float | None:
+        """baseline_y / baseline_n; None without n."""
+        return self.baseline_y / self.baseline_n if self.baseline_n > 0 else None
+
+    @property
+    def crude_post_value(self) -> float | None:
+        """post_y / post_n; None without n."""
+        return self.post_y / self.post_n if self.post_n > 0 else None
+
+    @property
+    def crude_difference(self) -> float | None:
+        """Post - baseline of those two; None where one is missing."""
+        before, after = self.crude_baseline_value, self.crude_post_value
+        return None if before is None or after is None else after - before
