@@ -12,7 +12,7 @@ from typing import Literal
 
 Side = Literal["less", "greater"]
 Null = Literal["change", "margin", "limit"]
-DecisionRule = Literal["look_bound", "one_sided", "no_event"]
+DecisionRule = Literal["look_bound", "one_sided", "no_event", "search"]
 SizeKey = Literal["by", "margin", "limit"]
 OPPOSITE: Mapping[Side, Side] = {"less": "greater", "greater": "less"}
 
@@ -39,6 +39,8 @@ class ClaimKind:
         look or at two looks running.
         ``no_event``: met when there is no event and the one-sided upper bound of the rate lies below the limit (the
         baseline's rate without one); refuted by the first event. For metrics that count events.
+
+        ``search``: found by the search over all features, beside all its other numbers; decides nothing.
     size_key : the key of a claim that holds its size.
     size_example : what to write for a size that must be there; empty where it may be left out.
     """
@@ -85,7 +87,7 @@ CLAIM_KINDS: Mapping[str, ClaimKind] = {
     )
 }
 """The kinds by the name that a claim of rollout.toml gives."""
-UNDECLARED = ClaimKind("", None, "change", "look_bound", "by")
+UNDECLARED = ClaimKind("", None, "change", "search", "by")
 """A change that no claim covers, as the search over all features finds it."""
 
 

@@ -15,20 +15,20 @@ from typing import Any
 from analysis import clock
 from analysis.config import Settings
 from analysis.counting.arm import Arm
+from analysis.counting.arms import Arms
 from analysis.counting.baseline import load_baseline
 from analysis.counting.caps import find_cliffs
 from analysis.counting.name_validation import check_names
 from analysis.counting.post import PostCounter
-from analysis.counting.scope import Cycle
 from analysis.decision.advice import advise
 from analysis.decision.checks import check_data
-from analysis.decision.claims import Arms, Plan
 from analysis.decision.cliffs import moved_cliffs
+from analysis.decision.comparison import Comparator
 from analysis.decision.controls.selection import find_controls
 from analysis.decision.findings import find_expectations, find_guardrails
 from analysis.decision.look import Look
 from analysis.decision.placebo import replay_placebo_deploys
-from analysis.decision.plan import plan_exploratory, plan_look, planned_window
+from analysis.decision.plan import Plan, plan_exploratory, plan_look, planned_window
 from analysis.decision.regressions import scan_features
 from analysis.decision.sustained import decide_sustained
 from analysis.decision.verdict import decide_verdict
@@ -152,21 +152,22 @@ class Rollout:
         if self.baseline.calls:
             check_names(settings.claims, (self.baseline, post), self.engine)
         classes = tuple(item.name for item in settings.error_classes)
-        arms = Arms(
-            self.baseline,
-            post,
-            Cycle.of(*self.baseline.hours),
-            classes,
-            find_controls(settings, self.baseline),
-        )
+        arms = Arms(self.baseline, post, classes)
+        comparator = Comparator(arms, find_controls(settings, self.baseline))
         useful = settings.monitoring.smallest_useful
-        expectations = find_expectations(settings.expectations, arms, plan, smallest_useful=useful)
-        guardrails = find_guardrails(settings.guardrails, arms, plan, smallest_useful=useful)
-        exploratory = scan_features(arms, plan)
+        expectations = find_expectations(
+            settings.expectations, comparator, plan, smallest_useful=useful
+        )
+        guardrails = find_guardrails(settings.guardrails, comparator, plan, smallest_useful=useful)
+        exploratory = scan_features(comparator, plan)
         cliffs = {"baseline": find_cliffs(self.baseline.latency), "post": find_cliffs(post.latency)}
-        checks = check_data(arms, hours=plan.hours, asked=settings.baseline)
+        checks = check_data(comparator, hours=plan.hours, asked=settings.baseline)
         sustained = decide_sustained(
-            expectations, guardrails, arms, plan, sustained_for=settings.monitoring.sustained_for
+            expectations,
+            guardrails,
+            comparator,
+            plan,
+            sustained_for=settings.monitoring.sustained_for,
         )
         verdict = decide_verdict(
             expectations=expectations,
@@ -178,14 +179,14 @@ class Rollout:
             is_last=plan.is_last,
         )
         replay = replay_placebo_deploys(
-            settings.expectations, arms, plan, guardrails=settings.guardrails
+            settings.expectations, comparator, plan, guardrails=settings.guardrails
         )
         look = Look(
             settings,
             label,
             window,
             plan,
-            arms,
+            comparator,
             expectations,
             guardrails,
             exploratory,

@@ -12,17 +12,17 @@ from analysis.clock import iso
 from analysis.decision.checks import check_data
 from analysis.errors import NotYetDue, WrongUse
 from analysis.window import HOUR
-from tests.decision.counting import arm_of, calls_of
-from tests.decision.making import (
+from tests.fixtures.comparators import (
     DEPLOYED_AT,
     any_of,
-    arms,
     claim,
+    comparator,
     expectation,
     guardrail,
     plan,
     spoken,
 )
+from tests.fixtures.counted_rows import arm_of, calls_of
 from tests.fixtures.simulated_rollouts import (
     DEPLOY,
     expected,
@@ -48,7 +48,9 @@ def counted(rows, *, days=7, hours=24):
     """Both arms from the rows, without a database."""
     calls = calls_of(rows, DEPLOYED_AT)
     baseline = arm_of(calls, -24 * days, 0, deployed_at=DEPLOYED_AT)
-    return arms(baseline, arm_of(calls, 0, hours, deployed_at=DEPLOYED_AT, limits=baseline.limits))
+    return comparator(
+        baseline, arm_of(calls, 0, hours, deployed_at=DEPLOYED_AT, limits=baseline.limits)
+    )
 
 
 def guarded(name="g", feature="f", metric="latency_mean", claim="no_worse", more="margin = 0.1"):
@@ -301,7 +303,9 @@ def test_a_deploy_without_baseline_is_untrusted_before_it_is_early(judge, tmp_pa
 
 def test_the_checks_of_a_look_are_those_of_its_arms(judge):
     look = judge(raised(1), expected()).look("24h")
-    assert look.checks == check_data(look.arms, hours=look.plan.hours, asked=look.settings.baseline)
+    assert look.checks == check_data(
+        look.comparator, hours=look.plan.hours, asked=look.settings.baseline
+    )
 
 
 def test_an_alternative_is_enough(judge):
@@ -315,7 +319,7 @@ def test_an_alternative_is_enough(judge):
     assert found["parts"][1]["finding"] == "met" != found["parts"][0]["finding"]
     assert (found["finding"], found["metric"], look.verdict.name) == ("met", None, "sustained")
     direct = expectation(
-        look.arms,
+        look.comparator,
         any_of(claim("falls", "http_5xx_rate"), claim("rises", "recovered_rate")),
         at=look.plan,
     )

@@ -63,6 +63,20 @@ class Arm:
     excluded_hours: frozenset[int] = frozenset()
     models: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def empty(cls, window: Window, hours: tuple[int, int], *, limits: pd.DataFrame) -> Arm:
+        """An arm without calls."""
+        return cls(
+            window,
+            hours,
+            LatencyCounts.empty(),
+            HourlyCounts.empty(),
+            HourlyBins.empty(),
+            EventCounts.empty(),
+            limits=limits,
+            quality=RowQuality(),
+        )
+
     @property
     def calls(self) -> int:
         """Calls that started in the arm."""

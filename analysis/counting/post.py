@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from analysis.config import Settings
-from analysis.counting.arm import Arm, RowQuality
+from analysis.counting.arm import Arm
 from analysis.counting.frozen import FrozenCounts, write_frozen
 from analysis.counting.grid import Grid
 from analysis.counting.inputs import find_inputs, names_a_source, only_files_added, single_claims
@@ -25,12 +25,9 @@ from analysis.counting.scanning.written_rows import (
     load_written_rows,
     rows_fingerprint,
 )
-from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.errors import RolloutError
 from analysis.telemetry.engines import Engine, source_origin
 from analysis.window import Window, hours_between
-
-NO_ROWS = RowQuality()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +68,8 @@ class PostCounter:
         can lie across the edge of two looks, so they are counted over the whole window.
         """
         if not self._baseline.calls:
-            return self._empty(window, load_row_quality(self._engine, self._grid, window))
+            quality = load_row_quality(self._engine, self._grid, window)
+            return replace(self._empty(window), quality=quality)
         previous = self._find_previous(window)
         # Read before the calls are counted: the next look then notices a row changed in between.
         written = self._load_written(window, previous)
@@ -118,18 +116,9 @@ class PostCounter:
         )
         return replace(self._empty(window), latency=latency, hourly=hourly, bins=bins)
 
-    def _empty(self, window: Window, quality: RowQuality = NO_ROWS) -> Arm:
+    def _empty(self, window: Window) -> Arm:
         hours = hours_between(self._grid.deployed_at, window.start, window.end)
-        return Arm(
-            window=window,
-            hours=(hours.start, hours.stop),
-            latency=LatencyCounts.empty(),
-            hourly=HourlyCounts.empty(),
-            bins=HourlyBins.empty(),
-            events=EventCounts.empty(),
-            limits=self._baseline.limits,
-            quality=quality,
-        )
+        return Arm.empty(window, (hours.start, hours.stop), limits=self._baseline.limits)
 
     def _find_previous(self, window: Window) -> PreviousLook | None:
         """The kept look at the window's first part, if its rows are still the same."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.counting.scope import Scope
-from analysis.decision.claims import FEWEST_N, ClaimEvaluation, Plan
+from analysis.decision.claims import FEWEST_N, ClaimEvaluation
+from analysis.decision.comparison import Comparator
+from analysis.decision.plan import Plan
 from analysis.formatting import share, value_of
 from analysis.metrics import TRAFFIC, Metric, class_rates, metric_named
 from analysis.statistics.comparison import Comparison
@@ -34,11 +36,11 @@ class Caveat:
     is_shared: bool = False
 
 
-def find_caveat(evaluation: ClaimEvaluation, plan: Plan) -> Caveat | None:
+def find_caveat(evaluation: ClaimEvaluation, comparator: Comparator, plan: Plan) -> Caveat | None:
     """The remark that belongs to a claim of improvement, None when there is none."""
     return (
-        _fell_silent(evaluation)
-        or _changed_class(evaluation, plan)
+        _fell_silent(evaluation, comparator)
+        or _changed_class(evaluation, comparator, plan)
         or shared_with_controls(evaluation, plan)
     )
 
@@ -49,15 +51,12 @@ def expected_calls(measured_hours: tuple[int, int], traffic: Comparison) -> tupl
     return (traffic.crude_baseline_value or 0.0) * hours, traffic.post_y
 
 
-def _fell_silent(evaluation: ClaimEvaluation) -> Caveat | None:
+def _fell_silent(evaluation: ClaimEvaluation, comparator: Comparator) -> Caveat | None:
     """Most calls stopped coming: that is no improvement of those that still do."""
-    if (
-        evaluation.claim.claim not in ("falls", "rises", "stays_zero")
-        or evaluation.metric.kind is TRAFFIC
-    ):
+    if evaluation.kind.rule == "one_sided" or evaluation.metric.kind is TRAFFIC:
         return None
     scope = Scope(evaluation.claim.feature, evaluation.claim.source)
-    traffic = evaluation.arms.compare(scope, metric_named("calls_per_hour"), evaluation.hours)
+    traffic = comparator.compare(scope, metric_named("calls_per_hour"), evaluation.hours)
     expected, came = expected_calls(evaluation.hours, traffic)
     if expected < FEWEST_N or came > TENTH * expected:
         return None
@@ -71,15 +70,20 @@ def _fell_silent(evaluation: ClaimEvaluation) -> Caveat | None:
     )
 
 
-def _changed_class(evaluation: ClaimEvaluation, plan: Plan) -> Caveat | None:
+def _changed_class(
+    evaluation: ClaimEvaluation, comparator: Comparator, plan: Plan
+) -> Caveat | None:
     """A class falls and another rises, or all errors together do: the error rate is shown, and refutes the claim when it is worse."""
-    rates = class_rates(evaluation.arms.user_classes).values()
+    rates = class_rates(comparator.arms.user_classes).values()
     fell = (evaluation.comparison.difference or 0.0) < 0
-    if evaluation.claim.claim != "falls" or evaluation.metric not in rates or not fell:
+    claims_fall = evaluation.kind.rule == "look_bound" and evaluation.good_side == "less"
+    if not claims_fall or evaluation.metric not in rates or not fell:
         return None
-    every = _compared(evaluation, metric_named("error_rate"))
+    every = _compared(evaluation, comparator, metric_named("error_rate"))
     grown = [
-        (metric, found) for metric in rates if _rose(found := _compared(evaluation, metric), plan)
+        (metric, found)
+        for metric in rates
+        if _rose(found := _compared(evaluation, comparator, metric), plan)
     ]
     is_worse = _rose(every, plan)
     if not grown and not is_worse:
@@ -96,8 +100,8 @@ def shared_with_controls(evaluation: ClaimEvaluation, plan: Plan) -> Caveat | No
     return Caveat(words, is_shared=True) if words else None
 
 
-def _compared(evaluation: ClaimEvaluation, metric: Metric) -> Comparison:
-    return evaluation.arms.compare(
+def _compared(evaluation: ClaimEvaluation, comparator: Comparator, metric: Metric) -> Comparison:
+    return comparator.compare(
         Scope(evaluation.claim.feature, evaluation.claim.source), metric, evaluation.hours
     )
 

@@ -11,15 +11,17 @@ import pandas as pd
 from analysis.clock import iso
 from analysis.config.settings import Baseline
 from analysis.counting.arm import Arm
+from analysis.counting.arms import Arms
 from analysis.counting.incidents import (
     exclusion_line,
     join_hours,
     propose_exclusions,
     sum_by_hour,
 )
-from analysis.counting.scope import HOURS_A_DAY, HOURS_A_WEEK, Scope, usable_hours
+from analysis.counting.scope import HOURS_A_DAY, HOURS_A_WEEK, Scope
 from analysis.decision.caveats import TENTH, expected_calls
-from analysis.decision.claims import FEWEST_N, Arms
+from analysis.decision.claims import FEWEST_N
+from analysis.decision.comparison import Comparator
 from analysis.formatting import count, share
 from analysis.metrics import metric_named
 from analysis.window import HOUR
@@ -50,8 +52,11 @@ class Check:
     detail: str
 
 
-def check_data(arms: Arms, *, hours: tuple[int, int], asked: Baseline) -> tuple[Check, ...]:
+def check_data(
+    comparator: Comparator, *, hours: tuple[int, int], asked: Baseline
+) -> tuple[Check, ...]:
     """Every check over both arms, in the order they are shown; `asked` is the baseline that rollout.toml asks for."""
+    arms = comparator.arms
     baseline, post = arms.baseline, arms.post
     return (
         _check_rows("baseline has calls", baseline),
@@ -63,7 +68,7 @@ def check_data(arms: Arms, *, hours: tuple[int, int], asked: Baseline) -> tuple[
         _check_clock(arms, hours),
         _check_in_flight(post),
         _check_right_edge(arms, hours),
-        _check_volume(arms, hours),
+        _check_volume(comparator, hours),
         _check_mix(arms, hours),
         _check_incidents(baseline, asked),
         _check_days(arms, hours, asked),
@@ -78,9 +83,7 @@ def usual_calls(arms: Arms) -> np.ndarray:
         .reindex(range(-cycle.span, 0), fill_value=0)
         .to_numpy(dtype=float)
     )
-    return np.where(
-        usable_hours(arms.baseline, cycle), calls.reshape(cycle.repeats, cycle.hours), np.nan
-    )
+    return np.where(arms.usable_hours, calls.reshape(cycle.repeats, cycle.hours), np.nan)
 
 
 def empty_hours(arms: Arms, hours: tuple[int, int]) -> list[int]:
@@ -209,12 +212,12 @@ def _check_right_edge(arms: Arms, hours: tuple[int, int]) -> Check:
     return Check(name, "ok", f"the newest row is of {iso(newest)}")
 
 
-def _check_volume(arms: Arms, hours: tuple[int, int]) -> Check:
+def _check_volume(comparator: Comparator, hours: tuple[int, int]) -> Check:
     """A feature that fell to a tenth of its calls is a finding of its own, not an improvement of its errors."""
     name, fallen = "no feature fell silent", []
-    for feature in sorted(arms.baseline.hourly.rows["feature"].dropna().unique()):
+    for feature in sorted(comparator.arms.baseline.hourly.rows["feature"].dropna().unique()):
         expected, came = expected_calls(
-            hours, arms.compare(Scope(feature), metric_named("calls_per_hour"), hours)
+            hours, comparator.compare(Scope(feature), metric_named("calls_per_hour"), hours)
         )
         if expected >= FEWEST_N and came <= TENTH * expected:
             fallen.append(f"{feature} fell from {count(expected)} expected calls to {count(came)}")
@@ -267,13 +270,7 @@ def _check_days(arms: Arms, hours: tuple[int, int], asked: Baseline) -> Check:
         "the baseline is as long as asked",
         arms.baseline.window.length / (HOURS_A_DAY * HOUR),
     )
-    alone = int(
-        (
-            ~usable_hours(arms.baseline, arms.cycle).any(axis=0)[
-                np.arange(*hours) % arms.cycle.hours
-            ]
-        ).sum()
-    )
+    alone = int((~arms.usable_hours.any(axis=0)[np.arange(*hours) % arms.cycle.hours]).sum())
     if alone:
         words = "hour of the window has" if alone == 1 else "hours of the window have"
         return Check(

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from analysis.counting.arms import Arms
+from analysis.counting.scope import Scope
 from analysis.decision.caveats import Caveat, find_caveat
-from analysis.decision.claims import ABSOLUTE, Arms, ClaimEvaluation, Plan, evaluate_claim
+from analysis.decision.claims import ClaimEvaluation, evaluate_claim
+from analysis.decision.comparison import Comparator
+from analysis.decision.controls.selection import ControlSelection
+from analysis.decision.plan import Plan
 from analysis.decision.power import (
     NOT_OPEN,
     ONE_SIDED,
@@ -18,10 +23,12 @@ from analysis.decision.power import (
     estimate_time_to_decision,
     minimum_detectable_effect,
 )
+from analysis.metrics import CLASS_RATE, metric_named
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.multiplicity import HolmResult, holm
 from analysis.statistics.rates.exact import rate_bounds
 from analysis.statistics.sequential import bounds, level_of, z_value
+from analysis.statistics.standardisation import standardise
 
 if TYPE_CHECKING:
     from analysis.config import Claim
@@ -37,7 +44,9 @@ class Finding:
     ----------
     claim : as declared.
     state : met, not_met, worse, undecided or no_data.
-    measured : the comparison behind it; None for `any_of`, whose `parts` have one each.
+    evaluation : the comparison behind it; None for `any_of`, whose `parts` have one each.
+    calls : calls that started in the scope, baseline (matched hours) and post; of `any_of` those of its first part.
+    selection : the control features, or why there are none.
     interval : of post - baseline, at `level`; None when nothing can be compared.
     p_value : two-sided, unadjusted, of the claim's own null; of `any_of` the smallest that counts for it times its parts. None when
         nothing can be compared.
@@ -55,6 +64,8 @@ class Finding:
     claim: Claim
     state: State
     evaluation: ClaimEvaluation | None
+    calls: tuple[int, int]
+    selection: ControlSelection
     interval: tuple[float, float] | None
     level: float
     p_value: float | None
@@ -88,34 +99,45 @@ class Ruling:
 
 
 def find_expectations(
-    claims: Sequence[Claim], arms: Arms, plan: Plan, *, smallest_useful: float
+    claims: Sequence[Claim], comparator: Comparator, plan: Plan, *, smallest_useful: float
 ) -> tuple[Finding, ...]:
     """Findings of the declared expectations: one family for Holm, and one of its own for harm."""
-    return _find_family(claims, arms, plan, smallest_useful=smallest_useful)
+    return _find_family(claims, comparator, plan, smallest_useful=smallest_useful)
 
 
 def find_guardrails(
-    claims: Sequence[Claim], arms: Arms, plan: Plan, *, smallest_useful: float
+    claims: Sequence[Claim], comparator: Comparator, plan: Plan, *, smallest_useful: float
 ) -> tuple[Finding, ...]:
     """Findings of the guardrails: all must hold, so each is judged alone at this look's bound."""
     alone = [
-        _find_family([claim], arms, plan, smallest_useful=smallest_useful)[0] for claim in claims
+        _find_family([claim], comparator, plan, smallest_useful=smallest_useful)[0]
+        for claim in claims
     ]
     return tuple(_uncorrected(finding) for finding in alone)
 
 
-def first_event_hour(evaluation: ClaimEvaluation) -> int | None:
+def find_first_event_hour(evaluation: ClaimEvaluation, arms: Arms) -> int | None:
     """Hour from the deploy of the first event, None when there is none."""
-    post = evaluation.arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)[1]
+    post = arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)[1]
     hours = np.flatnonzero(post.y.sum(axis=(0, 1)) > 0)
     return int(hours[0]) + evaluation.hours[0] if hours.size else None
 
 
+def count_calls(evaluation: ClaimEvaluation, arms: Arms) -> tuple[int, int]:
+    """Calls that started in a claim's scope, in the matched baseline hours and after the deploy."""
+    if evaluation.metric.kind is CLASS_RATE:
+        return round(evaluation.decisive.baseline_n), round(evaluation.decisive.post_n)
+    scope = Scope(evaluation.claim.feature, evaluation.claim.source)
+    totals = arms.totals(scope, metric_named("error_rate"), evaluation.hours)
+    both = standardise(*totals, first_hour=arms.hour_of_cycle(evaluation.hours[0]))
+    return round(both.crude_baseline.n), round(both.crude_post.n)
+
+
 def _find_family(
-    claims: Sequence[Claim], arms: Arms, plan: Plan, *, smallest_useful: float
+    claims: Sequence[Claim], comparator: Comparator, plan: Plan, *, smallest_useful: float
 ) -> tuple[Finding, ...]:
     members = [
-        tuple(evaluate_claim(part, arms, plan.hours) for part in (claim.any_of or (claim,)))
+        tuple(evaluate_claim(part, comparator, plan.hours) for part in claim.parts)
         for claim in claims
     ]
     gain_p = [min(_shared_p(member)) for member in members]
@@ -126,7 +148,7 @@ def _find_family(
         useful = claim.smallest_useful if claim.smallest_useful is not None else smallest_useful
         ruling = Ruling(gains[place], harms[place], ONE_SIDED / len(member), n_open)
         if not claim.any_of:
-            found.append(_finding(claim, member[0], plan, ruling, useful=useful))
+            found.append(_finding(claim, member[0], comparator, plan, ruling, useful=useful))
             continue
         parts = []
         for part, evaluation, p in zip(claim.any_of, member, _shared_p(member), strict=True):
@@ -137,7 +159,7 @@ def _find_family(
                 harm=_part_harm(evaluation, ruling, plan, len(claims)),
             )
             useful = part.smallest_useful if part.smallest_useful is not None else smallest_useful
-            parts.append(_finding(part, evaluation, plan, part_ruling, useful=useful))
+            parts.append(_finding(part, evaluation, comparator, plan, part_ruling, useful=useful))
         found.append(_any_of(claim, tuple(parts), plan, ruling, p_value=gain_p[place]))
     return tuple(found)
 
@@ -192,6 +214,8 @@ def _any_of(
         claim,
         state,
         None,
+        parts[0].calls,
+        parts[0].selection,
         None,
         level_of(plan.bound),
         p_value,
@@ -202,10 +226,16 @@ def _any_of(
 
 
 def _finding(
-    claim: Claim, evaluation: ClaimEvaluation, plan: Plan, ruling: Ruling, *, useful: float
+    claim: Claim,
+    evaluation: ClaimEvaluation,
+    comparator: Comparator,
+    plan: Plan,
+    ruling: Ruling,
+    *,
+    useful: float,
 ) -> Finding:
-    level, caveat = level_of(plan.bound), find_caveat(evaluation, plan)
-    state = _state(evaluation, plan, ruling, useful=useful)
+    level, caveat = level_of(plan.bound), find_caveat(evaluation, comparator, plan)
+    state = _state(evaluation, comparator, plan, ruling, useful=useful)
     if caveat and caveat.forbids and state in ("met", "undecided"):
         state = "not_met" if caveat.refutes else "undecided"
     is_open = state in ("undecided", "no_data") and not (caveat and caveat.forbids)
@@ -213,19 +243,21 @@ def _finding(
         claim,
         state,
         evaluation,
-        known_interval(evaluation.comparison, level),
+        count_calls(evaluation, comparator.arms),
+        comparator.controls.groups.selection_of(evaluation.scope),
+        finite_interval(evaluation.comparison, level),
         level,
         _p_value(evaluation),
         ruling.gain.p_adjusted,
         minimum_detectable_effect=minimum_detectable_effect(evaluation, bound=ruling.gain.bound),
         useful=useful,
         time_to_decision=estimate_time_to_decision(
-            evaluation, plan, useful=useful, n_open=ruling.n_open
+            evaluation, comparator.arms, plan, smallest_useful=useful, n_open=ruling.n_open
         )
         if is_open
         else NOT_OPEN,
-        event_hour=first_event_hour(evaluation)
-        if claim.claim == "stays_zero" and evaluation.decisive.post_y > 0
+        event_hour=find_first_event_hour(evaluation, comparator.arms)
+        if evaluation.has_event
         else None,
         looks_share_alpha=plan.looks_share_alpha,
         caveat=caveat,
@@ -233,24 +265,34 @@ def _finding(
     )
 
 
-def _state(evaluation: ClaimEvaluation, plan: Plan, ruling: Ruling, *, useful: float) -> State:
-    has_event = evaluation.claim.claim == "stays_zero" and evaluation.decisive.post_y > 0
+def _state(
+    evaluation: ClaimEvaluation,
+    comparator: Comparator,
+    plan: Plan,
+    ruling: Ruling,
+    *,
+    useful: float,
+) -> State:
     if not evaluation.has_data:
-        return "not_met" if has_event else "no_data"
+        return "not_met" if evaluation.has_event else "no_data"
     if ruling.harm.crossed:
         return "worse"
-    if has_event:
+    if evaluation.has_event:
         return "not_met"
     if _is_met(evaluation, ruling):
         return "met"
-    return "not_met" if _is_refuted(evaluation, plan, ruling, useful=useful) else "undecided"
+    return (
+        "not_met"
+        if _is_refuted(evaluation, comparator, plan, ruling, useful=useful)
+        else "undecided"
+    )
 
 
 def _is_met(evaluation: ClaimEvaluation, ruling: Ruling) -> bool:
-    kind = evaluation.claim.claim
-    if kind in ("falls", "rises"):
+    rule = evaluation.kind.rule
+    if rule == "look_bound":
         return ruling.gain.crossed
-    if kind == "stays_zero":
+    if rule == "no_event":
         return (
             evaluation.limit is not None
             and highest_rate(evaluation, error=ruling.one_sided) < evaluation.limit
@@ -264,29 +306,36 @@ def highest_rate(evaluation: ClaimEvaluation, *, error: float = ONE_SIDED) -> fl
     return rate_bounds(found.post_y, found.post_n, phi=found.overdispersion, level=1 - 2 * error)[1]
 
 
-def _is_refuted(evaluation: ClaimEvaluation, plan: Plan, ruling: Ruling, *, useful: float) -> bool:
-    kind = evaluation.claim.claim
-    if kind in ("falls", "rises"):
+def _is_refuted(
+    evaluation: ClaimEvaluation,
+    comparator: Comparator,
+    plan: Plan,
+    ruling: Ruling,
+    *,
+    useful: float,
+) -> bool:
+    rule = evaluation.kind.rule
+    if rule == "look_bound":
         return plan.is_last and _excludes_required(
             evaluation, level=level_of(plan.bound), useful=useful
         )
-    if kind == "stays_zero" or evaluation.p_value(evaluation.harm_side) >= ruling.one_sided:
+    if rule == "no_event" or evaluation.p_value(evaluation.harm_side) >= ruling.one_sided:
         return False
     if plan.is_last or plan.previous_last is None:
         return plan.is_last
-    before = evaluation.at(plan.previous_last)
+    before = evaluate_claim(evaluation.claim, comparator, (plan.hours[0], plan.previous_last))
     return before.has_data and before.p_value(before.harm_side) < ruling.one_sided
 
 
 def _excludes_required(evaluation: ClaimEvaluation, *, level: float, useful: float) -> bool:
     """The interval of post - required lies wholly on the wrong side."""
     change = evaluation.claim.by or useful
-    scale = 1.0 - change if evaluation.claim.claim == "falls" else 1.0 + change
-    low, high = evaluation.comparison.interval(level, scale=scale)
-    return low > 0 if evaluation.claim.claim == "falls" else high < 0
+    required = evaluation.kind.null_change(change, evaluation.metric.worse)
+    low, high = evaluation.comparison.interval(level, scale=1.0 + required)
+    return low > 0 if evaluation.good_side == "less" else high < 0
 
 
-def known_interval(comparison: Comparison, level: float) -> tuple[float, float] | None:
+def finite_interval(comparison: Comparison, level: float) -> tuple[float, float] | None:
     """Interval of post - baseline; None when nothing is known of an end of it."""
     if comparison.difference is None:
         return None
@@ -296,6 +345,6 @@ def known_interval(comparison: Comparison, level: float) -> tuple[float, float] 
 
 def _p_value(evaluation: ClaimEvaluation) -> float | None:
     nothing = evaluation.decisive.difference is None or (
-        evaluation.claim.claim in ABSOLUTE and evaluation.limit is None
+        evaluation.kind.null == "limit" and evaluation.limit is None
     )
     return None if nothing else evaluation.p_value()

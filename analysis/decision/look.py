@@ -7,9 +7,11 @@ from typing import Any
 
 from analysis.config import Settings
 from analysis.counting.arm import Arm
+from analysis.counting.arms import Arms
 from analysis.decision.checks import Check
-from analysis.decision.claims import Arms, Plan
+from analysis.decision.comparison import Comparator
 from analysis.decision.findings import Finding
+from analysis.decision.plan import Plan
 from analysis.decision.sustained import SustainedDecision
 from analysis.decision.verdict import Verdict
 from analysis.decision.whatif import what_if
@@ -33,7 +35,7 @@ class Look:
     label: str
     window: Window
     plan: Plan
-    arms: Arms
+    comparator: Comparator
     expectations: tuple[Finding, ...]
     guardrails: tuple[Finding, ...]
     exploratory: tuple[Finding, ...]
@@ -47,6 +49,11 @@ class Look:
     def __repr__(self) -> str:
         """One line: which look, the verdict, its reason. The numbers are in `result`."""
         return f"<Look {self.label}: {self.verdict.name.replace('_', ' ')}. {self.verdict.reason}>"
+
+    @property
+    def arms(self) -> Arms:
+        """Both arms."""
+        return self.comparator.arms
 
     @property
     def baseline(self) -> Arm:

@@ -1,125 +1,105 @@
-"""The same judge on deploys that never happened: how often it would have cried wolf on the user's own baseline."""
+"""The judge on placebo deploys inside the baseline: how often it raises a false alarm where nothing was deployed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
 
-from analysis.config.settings import Claim
-from analysis.counting.scope import Scope
-from analysis.decision.claims import Arms, ClaimEvaluation, Plan, evaluate_claim
-from analysis.decision.controls.comparison import Guard
+from analysis.config import Claim
+from analysis.counting.scope import Hours, Scope, scope_of
+from analysis.decision.claims import ClaimEvaluation, evaluate_claim
+from analysis.decision.comparison import Comparator
+from analysis.decision.plan import Plan
 from analysis.decision.power import ONE_SIDED
-from analysis.metrics import Metric
-from analysis.statistics.comparison import Comparison, compare
+from analysis.metrics import metric_named
+from analysis.statistics.comparison import compare
+from analysis.statistics.controls.index import SlownessIndex
 from analysis.statistics.multiplicity import holm
-from analysis.statistics.placebo_deploys import PlaceboDeploy, Replay, placebo_deploys
-from analysis.statistics.totals import ArmTotals
+from analysis.statistics.placebo_deploys import PlaceboDeploy, Replay, placebo_deploys, replay
 
-CHANGES = ("falls", "rises")
 Member = tuple[ClaimEvaluation, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class PretendedArms:
-    """A pretended deploy in the place of `Arms`: it compares its own two sides, whatever is asked."""
-
-    deploy: PlaceboDeploy
-    guard: Guard | None = None
-    _compared: dict[bool, Comparison] = field(default_factory=dict, repr=False)
-
-    def compare(
-        self, scope: Scope, metric: Metric, hours: tuple[int, int], *, as_it_is: bool = False
-    ) -> Comparison:
-        """The pretended window against the rest of the baseline; computed once."""
-        if as_it_is not in self._compared:
-            sides = (self.deploy.baseline, self.deploy.post)
-            baseline, post = (side.as_one_stratum() for side in sides) if as_it_is else sides
-            plain = compare(
-                baseline,
-                post,
-                indicator=metric.indicator,
-                first_hour=self.deploy.first_hour,
-                every_post_hour=as_it_is,
-            )
-            self._compared[as_it_is] = self._beside_controls(
-                plain, (baseline, post), scope, metric, hours
-            )
-        return self._compared[as_it_is]
-
-    def _beside_controls(
-        self,
-        plain: Comparison,
-        sides: tuple[ArmTotals, ArmTotals],
-        scope: Scope,
-        metric: Metric,
-        hours: tuple[int, int],
-    ) -> Comparison:
-        if self.guard is None:
-            return plain
-        return self.guard.compare_pretended(
-            plain, sides, self.deploy, scope=scope, metric=metric, hours=hours
-        )
+"""A declared claim: the evaluations of its parts."""
 
 
 def replay_placebo_deploys(
-    expectations: Sequence[Claim], arms: Arms, plan: Plan, *, guardrails: Sequence[Claim] = ()
+    expectations: Sequence[Claim],
+    comparator: Comparator,
+    plan: Plan,
+    *,
+    guardrails: Sequence[Claim] = (),
 ) -> Replay:
-    """Pretended deploys inside the baseline, each judged like a single look of this length at the whole alpha.
+    """Placebo deploys inside the baseline, each judged like a single look of this length at the whole alpha.
 
-    A false alarm: an expectation that something changed would have been met, or any expectation or guardrail called worse, or a critical
-    guardrail not met, which is a roll back too.
+    A false alarm: an expectation of a change would have been met, or any expectation or guardrail called worse, or a critical
+    guardrail not met, which rolls back too.
     """
-    families = [
-        [_measured(claim, arms, plan) for claim in expectations],
-        *([_measured(claim, arms, plan)] for claim in guardrails),
-    ]
-    hours = min(plan.hours[1] - plan.hours[0], arms.cycle.hours)
-    streams = [_pretended(member, hours) for family in families for member in family]
-    sizes, alarms = [len(family) for family in families], []
-    for members in zip(*streams, strict=False):
-        left = iter(members)
-        judged = [[next(left) for _ in range(size)] for size in sizes if size]
-        alarms.append(
-            any(_cries_wolf(family, plan.alpha) or any(map(_breaks, family)) for family in judged)
-        )
+    families = [family for family in (expectations, *([claim] for claim in guardrails)) if family]
+    members = [_evaluate(claim, comparator, plan) for family in families for claim in family]
+    alarms = []
+    for evaluated in zip(*members, strict=False):
+        rest = iter(evaluated)
+        judged = [[next(rest) for _ in family] for family in families]
+        alarms.append(any(_is_alarm(family, plan.alpha) for family in judged))
     return Replay(len(alarms), sum(alarms))
 
 
-def _measured(claim: Claim, arms: Arms, plan: Plan) -> Member:
-    return tuple(evaluate_claim(part, arms, plan.hours) for part in (claim.any_of or (claim,)))
+def replay_control_groups(
+    comparator: Comparator, scopes: Iterable[Scope], *, hours: Hours, alpha: float
+) -> Replay:
+    """The control groups of these scopes at placebo deploys: an alarm is a group that seems to move."""
+    indexes: dict[tuple[str, ...], SlownessIndex] = {}
+    for scope in scopes:
+        group = comparator.controls.groups.group_of(scope, hours)
+        if group is not None:
+            indexes[group.index.names] = group.index
+    length = min(hours[1] - hours[0], comparator.arms.cycle.hours)
 
+    def moves(deploy: PlaceboDeploy) -> bool:
+        sides = (deploy.baseline, deploy.post)
+        found = compare(*sides, indicator=False, first_hour=deploy.first_hour)
+        return found.p_value() <= alpha
 
-def _pretended(member: Member, hours: int) -> Iterator[Member]:
-    """The claim, or the parts of `any_of`, at each pretended deploy."""
-    deploys = (
-        placebo_deploys(part.arms.totals(part.scope, part.metric, part.hours)[0], hours=hours)
-        for part in member
+    replays = [
+        replay(index.together.baseline, hours=length, alarm=moves) for index in indexes.values()
+    ]
+    return Replay(
+        sum(one.placebo_deploys for one in replays), sum(one.false_alarms for one in replays)
     )
-    for found in zip(*deploys, strict=True):
+
+
+def _evaluate(claim: Claim, comparator: Comparator, plan: Plan) -> Iterator[Member]:
+    """The claim at each placebo deploy."""
+    hours = min(plan.n_hours, comparator.arms.cycle.hours)
+    deploys = []
+    for part in claim.parts:
+        metric = metric_named(part.metric, comparator.arms.user_classes)
+        baseline = comparator.arms.totals(scope_of(part), metric, plan.hours)[0]
+        deploys.append(placebo_deploys(baseline, hours=hours))
+    for of_parts in zip(*deploys, strict=True):
         yield tuple(
-            replace(part, arms=PretendedArms(deploy, part.arms.guard))
-            for part, deploy in zip(member, found, strict=True)
+            evaluate_claim(part, comparator, plan.hours, placebo=deploy)
+            for part, deploy in zip(claim.parts, of_parts, strict=True)
         )
 
 
-def _cries_wolf(family: Sequence[Member], alpha: float) -> bool:
+def _is_alarm(family: Sequence[Member], alpha: float) -> bool:
     gains = holm([_gain_p(member) for member in family], alpha=alpha)
-    harms = holm(
-        [max(part.p_harm if part.has_data else 1.0 for part in member) for member in family],
-        alpha=alpha,
-    )
-    return any(result.crossed for result in (*gains, *harms))
+    harms = holm([_harm_p(member) for member in family], alpha=alpha)
+    is_shown = any(result.crossed for result in (*gains, *harms))
+    return is_shown or any(_breaks_guardrail(member) for member in family)
 
 
-def _breaks(member: Member) -> bool:
+def _gain_p(member: Member) -> float:
+    changes = [part.p_met for part in member if part.kind.rule == "look_bound" and part.has_data]
+    return min(1.0, min(changes, default=1.0) * len(member))
+
+
+def _harm_p(member: Member) -> float:
+    return max(part.p_harm if part.has_data else 1.0 for part in member)
+
+
+def _breaks_guardrail(member: Member) -> bool:
     """A critical guardrail that a single last look would call not met: one-sided 5 %."""
     return all(
         part.claim.critical and part.has_data and part.p_value(part.harm_side) < ONE_SIDED
         for part in member
     )
-
-
-def _gain_p(member: Member) -> float:
-    changes = [part.p_met for part in member if part.claim.claim in CHANGES and part.has_data]
-    return min(1.0, min(changes, default=1.0) * len(member))

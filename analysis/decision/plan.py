@@ -1,32 +1,85 @@
-"""The planned looks and their bounds; and the look nobody planned."""
+"""The planned looks and their bounds, and looks outside the plan."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from analysis.clock import iso
 from analysis.config import Settings
-from analysis.decision.claims import Plan
+from analysis.counting.scope import Hours
 from analysis.errors import WrongUse
-from analysis.statistics.sequential import bounds
-from analysis.window import HOUR, Window, hours_between, window_after, window_of_hours
+from analysis.statistics.sequential import bounds, level_of
+from analysis.window import HOUR, Window, hours_between, window_of_hours
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One look among the planned ones.
+
+    Attributes
+    ----------
+    times : hours of every planned look / hours of the last; ``(1.0,)`` for an exploratory look.
+    look : index of this one in `times`.
+    hours : first and last + 1 post hour of it.
+    previous_last : last + 1 post hour of the look before; None at the first.
+    alpha : error of the family of expectations over all looks.
+    bound : |z| that a single claim must cross at this look.
+    is_planned : False for an exploratory look, which decides nothing for good.
+    """
+
+    times: tuple[float, ...]
+    look: int
+    hours: Hours
+    previous_last: int | None
+    alpha: float
+    bound: float
+    is_planned: bool = True
+
+    @property
+    def n_hours(self) -> int:
+        """Hours of this look."""
+        return self.hours[1] - self.hours[0]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether this is a planned look and none follows."""
+        return self.is_planned and self.look == len(self.times) - 1
+
+    @property
+    def looks_share_alpha(self) -> bool:
+        """Whether this look's intervals are visibly wider than those of a single look."""
+        return level_of(self.bound) > 1.0 - 0.8 * self.alpha
+
+    @property
+    def later_looks(self) -> tuple[tuple[int, int], ...]:
+        """The planned looks still to come: index, and length in hours."""
+        if not self.is_planned:
+            return ()
+        planned = self.n_hours / self.times[self.look]
+        return tuple(
+            (look, round(time * planned))
+            for look, time in enumerate(self.times)
+            if look > self.look
+        )
 
 
 def plan_look(settings: Settings, label: str, *, first_hour: int = 0) -> Plan:
-    """The place of a planned window. Bounds follow `[monitoring].windows` as if every earlier one had been looked at.
+    """The place of a planned window.
 
-    `first_hour` is the hour from the deploy at which the monitoring's stage begins: 0, or later after a knob was turned.
+    Bounds follow `[monitoring].windows` as if every earlier one had been looked at. `first_hour`
+    is the hour from the deploy at which the stage begins: 0, or later after a knob was turned.
     """
-    hours = [length // HOUR for length in settings.monitoring.lengths]
-    look = settings.monitoring.lengths.index(settings.window_length(label))
+    lengths = settings.monitoring.lengths
+    hours = [length // HOUR for length in lengths]
+    look = lengths.index(settings.window_length(label))
     times = tuple(hour / hours[-1] for hour in hours)
     alpha = settings.monitoring.alpha
-    previous_last = first_hour + hours[look - 1] if look else None
     return Plan(
         times,
         look,
         (first_hour, first_hour + hours[look]),
-        previous_last,
+        first_hour + hours[look - 1] if look else None,
         alpha,
         bounds(times, alpha)[look],
     )
@@ -35,31 +88,26 @@ def plan_look(settings: Settings, label: str, *, first_hour: int = 0) -> Plan:
 def plan_exploratory(
     settings: Settings, deployed_at: datetime, start: datetime, end: datetime
 ) -> tuple[Window, Plan]:
-    """A stretch after the deploy, widened to whole hours from it, judged as a single look that decides nothing for good."""
+    """A stretch after the deploy, widened to whole hours from it, as a single look."""
     if start >= end:
         raise WrongUse(
-            f"--from {iso(start)} is not before --to {iso(end)}; give a stretch of time after the deploy"
+            f"--from {iso(start)} is not before --to {iso(end)}; "
+            "give a stretch of time after the deploy"
         )
     if start < deployed_at:
         raise WrongUse(
-            f"--from {iso(start)} lies before the deploy at {iso(deployed_at)}, in the baseline; give a later time"
+            f"--from {iso(start)} lies before the deploy at {iso(deployed_at)}, in the baseline; "
+            "give a later time"
         )
-    hours = hours_between(deployed_at, start, end)
-    window = window_of_hours(deployed_at, hours.start, hours.stop)
-    alpha = settings.monitoring.alpha
-    return window, Plan(
-        (1.0,),
-        0,
-        (hours.start, hours.stop),
-        None,
-        alpha,
-        bounds((1.0,), alpha)[0],
-        is_planned=False,
-    )
+    touched = hours_between(deployed_at, start, end)
+    hours, alpha = (touched.start, touched.stop), settings.monitoring.alpha
+    plan = Plan((1.0,), 0, hours, None, alpha, bounds((1.0,), alpha)[0], is_planned=False)
+    return window_of_hours(deployed_at, *hours), plan
 
 
 def planned_window(
     settings: Settings, deployed_at: datetime, label: str, *, first_hour: int = 0
 ) -> Window:
     """The calls that a planned window looks at."""
-    return window_after(deployed_at + first_hour * HOUR, settings.window_length(label))
+    hours = settings.window_length(label) // HOUR
+    return window_of_hours(deployed_at, first_hour, first_hour + hours)

@@ -1,4 +1,4 @@
-"""How much could have been seen, and how long until a claim is decided, at today's traffic."""
+"""What a look could have detected, and how long until a claim is decided at today's traffic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N, ClaimEvaluation, Plan
+from analysis.counting.arms import Arms
+from analysis.counting.scope import Cycle
+from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N, ClaimEvaluation
+from analysis.decision.plan import Plan
 from analysis.statistics.detectable_effect import detectable_difference, hours_needed
 from analysis.statistics.sequential import bounds, z_value
 
@@ -16,27 +19,14 @@ ONE_SIDED_BOUND = z_value(2 * ONE_SIDED)
 ONE_SIDED_LEVEL = 1 - 2 * ONE_SIDED
 
 
-def minimum_detectable_effect(evaluation: ClaimEvaluation, *, bound: float) -> float | None:
-    """Change of the metric (its unit) that this look would have seen with 80 % power; None when unknown.
-
-    `bound` is what the claim had to cross. Of a margin or limit it is the distance from it, and the one-sided claims ask for less.
-    """
-    is_change = evaluation.claim.claim in (None, "falls", "rises")
-    post, baseline = _variance_parts(evaluation, scale=1.0 if is_change else evaluation.scale)
-    change = detectable_difference(
-        post + baseline, evaluation.decisive.df, bound=bound if is_change else ONE_SIDED_BOUND
-    )
-    return change if math.isfinite(change) else None
-
-
 @dataclass(frozen=True)
 class TimeToDecision:
     """How long until a claim is decided at today's traffic.
 
     Attributes
     ----------
-    hours : from the deploy; None when it is not open, or when no number of hours within a year would decide it.
-    longer_baseline : the baseline is too short for so small a change, and would have to be as long as those hours.
+    hours : from the deploy; None when the claim is decided, or when no number of hours within a year is enough.
+    longer_baseline : the baseline is too short for so small a change; it would have to be as long as `hours`.
     """
 
     hours: float | None = None
@@ -46,47 +36,108 @@ class TimeToDecision:
 NOT_OPEN = TimeToDecision()
 
 
+@dataclass(frozen=True)
+class UsualRates:
+    """A rate over the whole baseline and after the deploy, both at the mix of calls after the deploy."""
+
+    baseline: float
+    post: float
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What this look says of later ones: its variances, and how many hours they come from.
+
+    Attributes
+    ----------
+    post, baseline : variance of the post value, and of what it is compared with.
+    df : degrees of freedom at this look.
+    passed : post hours of this look.
+    cycle : how its baseline hours were matched.
+    """
+
+    post: float
+    baseline: float
+    df: float
+    passed: int
+    cycle: Cycle
+
+    def time_to_cross(self, bound: float, effect: float) -> TimeToDecision:
+        """Hours until an effect crosses a bound with 80 % power.
+
+        Where the baseline is too short for it, the hours that both arms would need.
+        """
+        hours = hours_needed(
+            (self.post, self.baseline),
+            self.df,
+            bound=bound,
+            effect=effect,
+            hours=self.passed,
+            cycle=self.cycle.hours,
+        )
+        if hours is not None:
+            return TimeToDecision(hours)
+        # V(h) = (v_post L + v_base L D) / h when both arms have h hours
+        matched = min(self.passed, self.cycle.hours) * self.cycle.repeats
+        variance = self.post + self.baseline * matched / self.passed
+        both = hours_needed((variance, 0.0), self.df, bound=bound, effect=effect, hours=self.passed)
+        return TimeToDecision(both, longer_baseline=True)
+
+
+def minimum_detectable_effect(evaluation: ClaimEvaluation, *, bound: float) -> float | None:
+    """Change of the metric, in its unit, that this look would have detected with 80 % power; None when unknown.
+
+    `bound` is what the claim had to cross. For a margin or a limit it is the distance from it, at the one-sided bound.
+    """
+    is_change = evaluation.kind.null == "change"
+    post, baseline = _variance_parts(evaluation, scale=1.0 if is_change else evaluation.scale)
+    change = detectable_difference(
+        post + baseline, evaluation.decisive.df, bound=bound if is_change else ONE_SIDED_BOUND
+    )
+    return change if math.isfinite(change) else None
+
+
 def estimate_time_to_decision(
-    evaluation: ClaimEvaluation, plan: Plan, *, useful: float, n_open: int
+    evaluation: ClaimEvaluation, arms: Arms, plan: Plan, *, smallest_useful: float, n_open: int
 ) -> TimeToDecision:
     """Hours from the deploy until the claim is decided.
 
-    The change is taken to be the smallest useful one, or the observed one when that is larger or when a useful one would have been
-    seen already; `n_open` claims of the family are still to be shown, so each must cross a bound of alpha / n_open.
+    The true change is taken to be the smallest useful one, or the observed one when that is larger or when a useful one would
+    have been detected already. `n_open` claims of the family are still open, so each must cross a bound of alpha / n_open.
     """
-    passed = plan.hours[1] - plan.hours[0]
-    enough = _data_hours(evaluation, passed)
-    if evaluation.claim.claim == "stays_zero":
-        decided = TimeToDecision(_zero_hours(evaluation, passed))
+    passed = plan.n_hours
+    enough = _hours_to_enough_data(evaluation, passed)
+    if evaluation.kind.rule == "no_event":
+        decided = TimeToDecision(_hours_without_event(evaluation, passed))
     else:
-        decided = _change_hours(evaluation, plan, passed=passed, useful=useful, n_open=n_open)
+        decided = _time_to_change(
+            evaluation, arms, plan, smallest_useful=smallest_useful, n_open=n_open
+        )
     if enough is None or (decided.hours is None and evaluation.has_data):
-        return TimeToDecision()
+        return NOT_OPEN
     return replace(decided, hours=plan.hours[0] + max(enough, decided.hours or 0.0, passed + 1.0))
 
 
-def _data_hours(evaluation: ClaimEvaluation, passed: int) -> float | None:
-    """Hours until there are 30 calls on each side and 5 events on one; None when they do not come with time."""
-    (before, after), hours = (
-        (evaluation.decisive.common_baseline, evaluation.decisive.common_post),
-        0.0,
-    )
+def _hours_to_enough_data(evaluation: ClaimEvaluation, passed: int) -> float | None:
+    """Hours until there are 30 calls in each arm and 5 events in one; None when time does not bring them."""
+    baseline, post = evaluation.decisive.common_baseline, evaluation.decisive.common_post
+    hours = 0.0
     if evaluation.decisive.difference is None and evaluation.enough_calls:
         return None
     if not evaluation.enough_calls:
-        if after.n <= 0 or before.n <= 0:
+        if min(baseline.n, post.n) <= 0:
             return None
-        hours = FEWEST_N / min(after.n, before.n) * passed
+        hours = FEWEST_N / min(baseline.n, post.n) * passed
     if not evaluation.enough_events:
-        events = max(after.y, before.y)
+        events = max(baseline.y, post.y)
         if events <= 0:
             return None
         hours = max(hours, FEWEST_EVENTS / events * passed)
     return hours
 
 
-def _zero_hours(evaluation: ClaimEvaluation, passed: int) -> float | None:
-    """Hours until as many calls without an event bring the upper bound below the limit: n = phi ln(.05) / ln(1 - limit)."""
+def _hours_without_event(evaluation: ClaimEvaluation, passed: int) -> float | None:
+    """Hours until calls without an event bring the upper bound below the limit: n = phi ln(.05) / ln(1 - limit)."""
     found, limit = evaluation.decisive, evaluation.limit
     if not limit or found.difference is None or found.post_n <= 0 or limit >= 1:
         return None
@@ -94,122 +145,65 @@ def _zero_hours(evaluation: ClaimEvaluation, passed: int) -> float | None:
     return calls / found.post_n * passed
 
 
-def _change_hours(
-    evaluation: ClaimEvaluation, plan: Plan, *, passed: int, useful: float, n_open: int
+def _time_to_change(
+    evaluation: ClaimEvaluation, arms: Arms, plan: Plan, *, smallest_useful: float, n_open: int
 ) -> TimeToDecision:
-    """Hours until the change would be seen with 80 % power: at a planned look if one is enough, else after the last."""
-    found = evaluation.decisive
-    is_change = evaluation.claim.claim in ("falls", "rises")
-    asked = (
-        bounds(plan.times, plan.alpha / max(n_open, 1))
-        if is_change
-        else (ONE_SIDED_BOUND,) * len(plan.times)
-    )
-    usual = _usual_rates(evaluation)
-    before, distance = (
-        (usual.before, usual.after - evaluation.scale * usual.before)
-        if usual
-        else (found.baseline_value, evaluation.distance)
-    )
-    observed, smallest = abs(distance), useful * abs(before or 0.0)
-    effect, decided = (
-        max(observed, smallest),
-        _hours_at(evaluation, passed, usual, bound=asked[-1], effect=max(observed, smallest)),
-    )
-    is_late = plan.is_last or not plan.is_planned or not is_change
-    if decided.hours is not None and decided.hours <= passed and is_late:
-        effect, decided = (
-            observed,
-            _hours_at(evaluation, passed, usual, bound=asked[-1], effect=observed),
-        )
+    """Time until the change is detected with 80 % power: at a planned look where one is enough, else after the last."""
+    is_change = evaluation.kind.null == "change"
+    look_bounds = bounds(plan.times, plan.alpha / max(n_open, 1))
+    last_bound = look_bounds[-1] if is_change else ONE_SIDED_BOUND
+    usual = _usual_rates(evaluation, arms)
+    baseline = usual.baseline if usual else evaluation.decisive.baseline_value
+    distance = usual.post - evaluation.scale * usual.baseline if usual else evaluation.distance
+    parts = _variance_parts(evaluation, scale=evaluation.scale, usual=usual)
+    projection = Projection(*parts, evaluation.decisive.df, plan.n_hours, arms.cycle)
+    observed, effect = abs(distance), max(abs(distance), smallest_useful * abs(baseline or 0.0))
+    decided = projection.time_to_cross(last_bound, effect)
+    is_overdue = decided.hours is not None and decided.hours <= plan.n_hours
+    if is_overdue and (plan.is_last or not plan.is_planned or not is_change):
+        effect, decided = observed, projection.time_to_cross(last_bound, observed)
     for look, hours in plan.later_looks if is_change else ():
-        at_look = _hours_at(evaluation, passed, usual, bound=asked[look], effect=effect)
+        at_look = projection.time_to_cross(look_bounds[look], effect)
         if at_look.hours is not None and at_look.hours <= hours and not at_look.longer_baseline:
             return TimeToDecision(float(hours))
     return decided
 
 
-def _hours_at(
-    evaluation: ClaimEvaluation,
-    passed: int,
-    usual: UsualRates | None,
-    *,
-    bound: float,
-    effect: float,
-) -> TimeToDecision:
-    """Hours until an effect crosses a bound; where the baseline stands in the way, the hours that both arms would need."""
-    (post, baseline), df = (
-        _variance_parts(evaluation, scale=evaluation.scale, usual=usual),
-        evaluation.decisive.df,
-    )
-    cycle = evaluation.arms.cycle
-    hours = hours_needed(
-        (post, baseline), df, bound=bound, effect=effect, hours=passed, cycle=cycle.hours
-    )
-    if hours is not None:
-        return TimeToDecision(hours)
-    matched = (
-        min(passed, cycle.hours) * cycle.repeats
-    )  # V(h) = (v_post L + v_base L D) / h when both arms have h hours
-    both = hours_needed(
-        (post + baseline * matched / passed, 0.0), df, bound=bound, effect=effect, hours=passed
-    )
-    return TimeToDecision(both, longer_baseline=True)
-
-
 def _variance_parts(
     evaluation: ClaimEvaluation, *, scale: float, usual: UsualRates | None = None
 ) -> tuple[float, float]:
-    """Variance of the post value and of what it is held against; of few events at a rate that knows one event of the baseline more.
+    """Variance of the post value and of what it is compared with.
 
-    None of 30 calls does not make a rate of 1 in 32 where 1 in 100 is usual: hours are reckoned ahead from it.
+    For few events, at a rate that has one event of the baseline more: none in 30 calls does not make a rate of 1 in 32 where
+    1 in 100 is usual.
     """
     found = evaluation.decisive
     post, baseline = found.variance_parts()
     counts = found.counts
-    before = (
-        usual.before if usual else counts.baseline_events / counts.baseline_n if counts else 0.0
-    )
-    if counts and before > 0:
-        rate = min(0.5, (counts.post_events + 1) / (counts.post_n + 1 / before))
-        post = counts.phi * rate * (1 - rate) / counts.post_n
-    if usual:
-        baseline = counts.phi * before * (1 - before) / counts.baseline_n
+    if counts:
+        rate = usual.baseline if usual else counts.baseline_events / counts.baseline_n
+        if rate > 0:
+            expected = min(0.5, (counts.post_events + 1) / (counts.post_n + 1 / rate))
+            post = counts.phi * expected * (1 - expected) / counts.post_n
+        if usual:
+            baseline = counts.phi * rate * (1 - rate) / counts.baseline_n
     return (post, 0.0) if evaluation.limit is not None else (post, baseline * scale**2)
 
 
-@dataclass(frozen=True)
-class UsualRates:
-    """A rate over the whole baseline and after the deploy, both at the mix of calls after the deploy."""
+def _usual_rates(evaluation: ClaimEvaluation, arms: Arms) -> UsualRates | None:
+    """For a claim of a change whose compared hours hold fewer than 5 events of the baseline; None for others, and without any event.
 
-    before: float
-    after: float
-
-
-def _usual_rates(evaluation: ClaimEvaluation) -> UsualRates | None:
-    """For a claim of a change whose compared hours hold fewer than 5 events of the baseline; None for others, and where no hour has one.
-
-    2 events in those hours say little of what 80 in the other ones say. A rate that has its own hours of the day is reckoned from roughly.
+    2 events in those hours say little where 80 in the other hours say a lot. A rate with a daily cycle is estimated roughly.
     """
     found = evaluation.decisive
-    if (
-        found.counts is None
-        or evaluation.limit is not None
-        or found.common_baseline.y >= FEWEST_EVENTS
-    ):
+    few = found.counts is not None and found.common_baseline.y < FEWEST_EVENTS
+    if not few or evaluation.limit is not None:
         return None
-    baseline, post = evaluation.arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)
-    events, calls = (
-        np.einsum("srh,rh->s", values, baseline.usable) for values in (baseline.y, baseline.n)
+    baseline, post = (
+        np.array([np.einsum("srh,rh->s", sums, arm.usable) for sums in (arm.y, arm.n)])
+        for arm in arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)
     )
-    events_after, calls_after = (
-        np.einsum("srh,rh->s", values, post.usable) for values in (post.y, post.n)
-    )
-    known = (calls > 0) & (calls_after > 0)
-    mix = calls_after[known] / calls_after[known].sum()
-    before = float(mix @ (events[known] / calls[known]))
-    return (
-        UsualRates(before, float(mix @ (events_after[known] / calls_after[known])))
-        if before > 0
-        else None
-    )
+    known = (baseline[1] > 0) & (post[1] > 0)
+    mix = post[1][known] / post[1][known].sum()
+    before, after = (float(mix @ (y[known] / n[known])) for y, n in (baseline, post))
+    return UsualRates(before, after) if before > 0 else None

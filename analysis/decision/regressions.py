@@ -1,13 +1,16 @@
-"""The scan nobody asked for: every feature, the metrics that matter anywhere, corrected by Benjamini-Hochberg. It decides nothing."""
+"""The search over all features for changes that no claim covers. It is exploratory and decides nothing."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from analysis.config.settings import Claim
+from analysis.config import Claim
+from analysis.counting.arms import Arms
 from analysis.decision.caveats import shared_with_controls
-from analysis.decision.claims import Arms, ClaimEvaluation, Plan, evaluate_claim
-from analysis.decision.findings import Finding, first_event_hour, known_interval
+from analysis.decision.claims import ClaimEvaluation, evaluate_claim
+from analysis.decision.comparison import Comparator
+from analysis.decision.findings import Finding, count_calls, find_first_event_hour, finite_interval
+from analysis.decision.plan import Plan
 from analysis.decision.power import minimum_detectable_effect
 from analysis.metrics import class_rates
 from analysis.statistics.multiplicity import benjamini_hochberg
@@ -16,22 +19,24 @@ from analysis.statistics.sequential import level_of, z_value
 SCANNED = ("error_rate", "slower_than_p95", "latency_mean", "total_tokens_mean", "calls_per_hour")
 
 
-def scan_features(arms: Arms, plan: Plan) -> tuple[Finding, ...]:
-    """What moved in any feature: `worse` where it moved the wrong way beyond chance, else `undecided` or `no_data`; smallest p first.
+def scan_features(comparator: Comparator, plan: Plan) -> tuple[Finding, ...]:
+    """What moved in any feature, smallest p first.
 
-    Besides SCANNED, the rate of each error class that a feature has in either arm: a class that appears only after the deploy is
-    found with the hour it began, and so is every growth.
+    `worse` where a metric moved the wrong way beyond chance, by Benjamini-Hochberg over all numbers scanned; else
+    `undecided` or `no_data`. Besides SCANNED the rate of each error class that a feature has in either arm, so that a
+    class that is new since the deploy is found with the hour it began.
     """
-    evaluation = [evaluate_claim(claim, arms, plan.hours) for claim in _scanned_claims(arms)]
-    p_values = [found.comparison.p_value() if found.has_data else 1.0 for found in evaluation]
-    adjusted = benjamini_hochberg(p_values)
-    found_so_far = sum(q <= plan.alpha for q in adjusted)
-    bound = z_value(
-        plan.alpha * (found_so_far + 1) / max(len(evaluation), 1)
-    )  # what one discovery more would have had to cross
+    evaluations = [
+        evaluate_claim(claim, comparator, plan.hours) for claim in _scanned_claims(comparator.arms)
+    ]
+    p_values = [found.comparison.p_value() if found.has_data else 1.0 for found in evaluations]
+    q_values = benjamini_hochberg(p_values)
+    discoveries = sum(q <= plan.alpha for q in q_values)
+    # what one discovery more would have had to cross
+    bound = z_value(plan.alpha * (discoveries + 1) / max(len(evaluations), 1))
     findings = [
-        _finding(found, p, q, plan, bound=bound)
-        for found, p, q in zip(evaluation, p_values, adjusted, strict=True)
+        _make_finding(evaluation, comparator, plan, p_value=p, q_value=q, bound=bound)
+        for evaluation, p, q in zip(evaluations, p_values, q_values, strict=True)
     ]
     return tuple(
         sorted(findings, key=lambda found: (found.p_value, found.claim.feature, found.claim.metric))
@@ -39,72 +44,68 @@ def scan_features(arms: Arms, plan: Plan) -> tuple[Finding, ...]:
 
 
 def _scanned_claims(arms: Arms) -> list[Claim]:
-    features = sorted(
-        {
-            *arms.baseline.hourly.rows["feature"].dropna().unique(),
-            *arms.post.hourly.rows["feature"].dropna().unique(),
-        }
-    )
+    rates = class_rates(arms.user_classes)
+    outcomes: dict[str, set[int]] = {}
+    for arm in (arms.baseline, arms.post):
+        by_feature = arm.hourly.rows.groupby("feature", observed=True)["outcome"].unique()
+        for feature, codes in by_feature.items():
+            outcomes.setdefault(str(feature), set()).update(codes)
     return [
         Claim(name=f"{metric} of {feature}", feature=feature, metric=metric)
-        for feature in features
-        for metric in (*SCANNED, *_class_rates(arms, feature))
+        for feature, codes in sorted(outcomes.items())
+        for metric in (*SCANNED, *(rates[code].name for code in sorted(codes) if code in rates))
     ]
 
 
-def _class_rates(arms: Arms, feature: str) -> list[str]:
-    rates = class_rates(arms.user_classes)
-    seen: set[int] = set()
-    for arm in (arms.baseline, arms.post):
-        seen |= set(arm.hourly.rows.loc[arm.hourly.rows["feature"] == feature, "outcome"].unique())
-    return [rates[code].name for code in sorted(seen) if code in rates]
-
-
-def _finding(
-    evaluation: ClaimEvaluation, p: float, adjusted: float, plan: Plan, *, bound: float
+def _make_finding(
+    evaluation: ClaimEvaluation,
+    comparator: Comparator,
+    plan: Plan,
+    *,
+    p_value: float,
+    q_value: float,
+    bound: float,
 ) -> Finding:
-    comparison, level = evaluation.comparison, level_of(plan.bound)
-    moved = comparison.difference or 0.0
-    wrong_way = moved > 0 if evaluation.metric.worse == "up" else moved < 0
-    state = (
-        "no_data"
-        if not evaluation.has_data
-        else "worse"
-        if wrong_way and adjusted <= plan.alpha
-        else "undecided"
+    arms, comparison, level = comparator.arms, evaluation.comparison, level_of(plan.bound)
+    moved, is_new = comparison.difference or 0.0, _is_new(evaluation, arms)
+    is_worse = (moved > 0 if evaluation.metric.worse == "up" else moved < 0) and (
+        q_value <= plan.alpha
     )
+    state = "no_data" if not evaluation.has_data else "worse" if is_worse else "undecided"
     return Finding(
         claim=evaluation.claim,
         state=state,
         evaluation=evaluation,
-        interval=known_interval(comparison, level),
+        calls=count_calls(evaluation, arms),
+        selection=comparator.controls.groups.selection_of(evaluation.scope),
+        interval=finite_interval(comparison, level),
         level=level,
-        p_value=p,
-        p_adjusted=adjusted,
+        p_value=p_value,
+        p_adjusted=q_value,
         minimum_detectable_effect=minimum_detectable_effect(evaluation, bound=bound)
         if evaluation.has_data
         else None,
         looks_share_alpha=plan.looks_share_alpha,
-        event_hour=first_event_hour(evaluation) if _is_new(evaluation) else None,
-        began_hour=_began_hour(evaluation) if state == "worse" else None,
+        event_hour=find_first_event_hour(evaluation, arms) if is_new else None,
+        began_hour=_began_hour(evaluation, arms, is_new=is_new) if state == "worse" else None,
         caveat=shared_with_controls(evaluation, plan),
     )
 
 
-def _is_new(evaluation: ClaimEvaluation) -> bool:
+def _is_new(evaluation: ClaimEvaluation, arms: Arms) -> bool:
     """Events after the deploy and none in the whole baseline."""
     if not evaluation.metric.indicator or evaluation.comparison.post_y <= 0:
         return False
-    baseline = evaluation.arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)[0]
+    baseline = arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)[0]
     return not (baseline.y * baseline.usable).any()
 
 
-def _began_hour(evaluation: ClaimEvaluation) -> int:
+def _began_hour(evaluation: ClaimEvaluation, arms: Arms, *, is_new: bool) -> int | None:
     """Hour from the deploy at which the change began: after the lowest point of the summed excess over half the change."""
-    if _is_new(evaluation):
-        return first_event_hour(evaluation)
+    if is_new:
+        return find_first_event_hour(evaluation, arms)
     comparison = evaluation.comparison
-    post = evaluation.arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)[1]
+    post = arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)[1]
     between = (comparison.crude_baseline_value + comparison.crude_post_value) / 2
     excess = np.cumsum(post.y.sum(axis=(0, 1)) - between * post.n.sum(axis=(0, 1)))
     sign = 1.0 if comparison.crude_post_value >= comparison.crude_baseline_value else -1.0

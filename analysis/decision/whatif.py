@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from analysis.counting.arms import Arms
 from analysis.counting.caps import find_cliffs
 from analysis.counts import LatencyCounts
-from analysis.decision.claims import Arms
 from analysis.errors import WrongUse
 from analysis.formatting import count, milliseconds, share
 from analysis.statistics.latency.survival import Estimate, SurvivalCurve, kaplan_meier, what_if_cap

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from analysis.counting.arm import Arm
+from analysis.counting.arms import Arms
 from analysis.counting.scope import HOURS_A_DAY, Scope
 from analysis.decision.claims import ClaimEvaluation
-from analysis.decision.controls.series import slowness_series
+from analysis.decision.controls.slowness_series import slowness_series
 from analysis.decision.look import Look
 from analysis.figure_data.latency import Mark
 from analysis.metrics import Metric
@@ -117,17 +118,17 @@ def prepare_hourly_metric(
 
 
 def prepare_hourly_slowness(
-    evaluation: ClaimEvaluation, *, marks: Sequence[Mark] = ()
+    evaluation: ClaimEvaluation, arms: Arms, *, marks: Sequence[Mark] = ()
 ) -> HourlySlowness | None:
     """A claim's metric beside the control group, smoothed; None without a control group."""
-    series = slowness_series(evaluation)
+    series = slowness_series(evaluation, arms)
     if series is None:
         return None
     window_hours = evaluation.hours[1] - evaluation.hours[0]
     shown = series.hours >= series.hours[-1] + 1 - HOURS_BEFORE - window_hours
     return HourlySlowness(
         hours=series.hours[shown].astype(float),
-        controls=_smoothed(series.untouched)[shown],
+        controls=_smoothed(series.controls)[shown],
         target=_smoothed(series.target)[shown],
         adjusted=_smoothed(series.adjusted)[shown],
         names=series.names,

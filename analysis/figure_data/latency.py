@@ -202,7 +202,9 @@ def rows_in_scope(rows: pd.DataFrame, scope: Scope) -> pd.DataFrame:
 
 def overdispersion_of(look: Look, scope: Scope, metric: str = "latency_mean") -> float:
     """Overdispersion: how much more the hours vary than independent calls would; at least 1."""
-    return float(look.arms.compare(scope, metric_named(metric), look.plan.hours).overdispersion)
+    return float(
+        look.comparator.compare(scope, metric_named(metric), look.plan.hours).overdispersion
+    )
 
 
 def thin_out(x: Floats, y: Floats, most: int = MOST_STEPS) -> tuple[Floats, Floats]:

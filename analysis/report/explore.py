@@ -21,7 +21,6 @@ from analysis.config import Settings, load_settings
 from analysis.config.settings import Claim
 from analysis.counting.scope import Scope
 from analysis.decision.claims import evaluate_claim
-from analysis.decision.controls.series import compare_beside
 from analysis.decision.look import Look
 from analysis.decision.whatif import what_if_sentence
 from analysis.errors import WrongUse
@@ -206,8 +205,8 @@ class FeatureView:
         """A metric hour by hour beside its control features."""
         feature, source = self.scope.feature, self.scope.source
         claim = Claim(name=metric, feature=feature, source=source, metric=metric)
-        evaluation = evaluate_claim(claim, self.look.arms, self.look.plan.hours)
-        return catalog.slowness_picture(evaluation) or sentences([NO_CONTROLS])
+        evaluation = evaluate_claim(claim, self.look.comparator, self.look.plan.hours)
+        return catalog.slowness_picture(evaluation, self.look.arms) or sentences([NO_CONTROLS])
 
     def compare(
         self, metric: str, *, controls: bool | Sequence[str] = True, without: Sequence[str] = ()
@@ -219,9 +218,8 @@ class FeatureView:
         """
         asked = metric_named(metric, self.look.arms.user_classes)
         use = None if controls is True else () if controls is False else tuple(controls)
-        comparison = compare_beside(
-            self.look.arms, self.scope, asked, self.look.plan.hours, use=use, leave_out=without
-        )
+        comparator = self.look.comparator.with_controls(use=use, leave_out=without)
+        comparison = comparator.compare(self.scope, asked, self.look.plan.hours)
         return sentences([comparison_sentence(asked, self.label, comparison, at_level=LEVEL)])
 
     @cached_property

@@ -21,9 +21,9 @@ from analysis.counting.grid import Grid
 from analysis.counting.incidents import propose_exclusions
 from analysis.counting.scope import Cycle
 from analysis.decision.checks import Check
-from analysis.decision.controls.series import replay_controls
 from analysis.decision.findings import Finding
-from analysis.decision.foresight import forecast_looks
+from analysis.decision.placebo import replay_control_groups
+from analysis.decision.power_forecast import PowerForecast, forecast_looks
 from analysis.statistics.latency.cliff import Cliff
 from analysis.statistics.placebo_deploys import Replay
 from analysis.telemetry.sql_files import sql_sha256
@@ -114,20 +114,39 @@ def baseline_object(
             "coverage": coverage(engine, grid, baseline.window),
             "unknown_errors": unknown_errors(engine, grid, baseline.window),
             "cliffs": cliff_objects({"baseline": find_cliffs(baseline.latency)}),
-            "foresight": forecast_looks(
-                settings.claims,
-                baseline,
-                looks=looks,
-                alpha=settings.monitoring.alpha,
-                smallest_useful=settings.monitoring.smallest_useful,
-                user_classes=classes,
-            ),
+            "foresight": [
+                _forecast_object(forecast)
+                for forecast in forecast_looks(
+                    settings.claims,
+                    baseline,
+                    looks=looks,
+                    alpha=settings.monitoring.alpha,
+                    smallest_useful=settings.monitoring.smallest_useful,
+                    user_classes=classes,
+                )
+            ],
             "proposed_exclusions": [
                 iso(deployed_at + hour * HOUR) for hour in propose_exclusions(baseline)
             ],
             "provenance": provenance(settings.source.engine),
         }
     )
+
+
+def _forecast_object(forecast: PowerForecast) -> dict[str, Any]:
+    claim = forecast.claim
+    return {
+        "name": claim.name,
+        "feature": claim.feature,
+        "source": claim.source,
+        "metric": claim.metric,
+        "claim": claim.claim,
+        "by": claim.by,
+        "window": forecast.window,
+        "baseline": forecast.baseline_value,
+        "smallest_visible_change": forecast.minimum_detectable_effect,
+        "calls_needed": forecast.calls_needed,
+    }
 
 
 def provenance(engine_name: str) -> dict[str, str]:
@@ -176,8 +195,8 @@ def _replay_controls(look: Look) -> Replay:
         for found in (*look.expectations, *look.guardrails)
         for part in (found.parts or (found,))
     ]
-    return replay_controls(
-        look.arms,
+    return replay_control_groups(
+        look.comparator,
         [part.evaluation.scope for part in parts],
         hours=look.plan.hours,
         alpha=look.plan.alpha,
@@ -186,7 +205,7 @@ def _replay_controls(look: Look) -> Replay:
 
 def _numbers(finding: Finding) -> dict[str, Any]:
     evaluation, comparison = finding.evaluation, finding.evaluation.comparison
-    calls, events = evaluation.calls, evaluation.events
+    calls, events = finding.calls, evaluation.events
     return {
         "unit": evaluation.metric.unit,
         "baseline": {
@@ -219,7 +238,7 @@ def _numbers(finding: Finding) -> dict[str, Any]:
         "event_hour": finding.event_hour,
         "began_hour": finding.began_hour,
         "caveat": finding.caveat.words if finding.caveat else None,
-        **controls_object(evaluation, finding.level),
+        **controls_object(evaluation, finding.selection, finding.level),
     }
 
 
@@ -234,7 +253,7 @@ def _finite(interval: tuple[float, float]) -> list[float] | None:
 
 def _no_numbers(finding: Finding) -> dict[str, Any]:
     """`any_of` has no numbers of its own; its parts have."""
-    first = finding.parts[0].evaluation.calls if finding.parts else (0, 0)
+    first = finding.calls
     nothing = dict.fromkeys(
         (
             "unit",

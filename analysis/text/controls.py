@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from analysis.decision.controls.selection import ControlSelection, Lack, Shared
 from analysis.formatting import change_of, interval_of, share
 from analysis.metrics import CLASS_RATE
 from analysis.statistics.comparison import Comparison
@@ -19,19 +20,33 @@ if TYPE_CHECKING:
 ONE_SIDED_LEVEL = 0.9
 PROVIDER = "the provider, or something the deploy did to all"
 SHOWN = {
-    None: ("better", "worse"),
-    "falls": ("better", "worse"),
-    "rises": ("better", "worse"),
-    "no_worse": ("within the margin", "beyond the margin"),
-    "below": ("below the limit", "above the limit"),
-    "stays_zero": ("below the limit", "above the limit"),
+    "change": ("better", "worse"),
+    "margin": ("within the margin", "beyond the margin"),
+    "limit": ("below the limit", "above the limit"),
 }
-"""What a comparison that is sure says of each kind of claim, for it and against it."""
+"""What a comparison that is sure says of a claim with each null, for it and against it."""
+SHARED_WORDS: dict[Shared, str] = {
+    "model": "the same model",
+    "provider": "the same provider",
+    "declared": "[controls].use",
+}
+LACK_WORDS: dict[Lack, str] = {
+    "not_asked_for": "none are asked for",
+    "switched_off": '[controls].use is "off"',
+    "no_quiet_feature": "no untouched feature has enough calls",
+    "no_declared_feature": "none of [controls].use has enough calls",
+    "too_few_declared": "[controls].use leaves fewer than two usable features",
+    "too_few_of_the_provider": "fewer than two untouched features of its provider have enough calls",
+    "unknown_model": "its model is not known",
+}
+"""Why a claim has no controls, as the end of a sentence."""
 NOT_SHOWN = "not shown"
 SAME_PACE = 0.0005
 
 
-def controls_object(evaluation: ClaimEvaluation, level: float) -> dict[str, Any]:
+def controls_object(
+    evaluation: ClaimEvaluation, selection: ControlSelection, level: float
+) -> dict[str, Any]:
     """The keys of a finding in result.json: plain, adjusted, proportional, controls, decided_by; numbers are null where there is none."""
     found = evaluation.decisive
     if not isinstance(found, ControlComparison):
@@ -42,7 +57,7 @@ def controls_object(evaluation: ClaimEvaluation, level: float) -> dict[str, Any]
             "controls": None,
             "decided_by": "plain",
         }
-    untouched, choice = found.controls, evaluation.arms.guard.choice_of(evaluation.scope)
+    untouched = found.controls
     slope = found.adjusted.slope if found.adjusted else None
     return {
         "plain": _numbers(found.plain, evaluation, level),
@@ -57,17 +72,21 @@ def controls_object(evaluation: ClaimEvaluation, level: float) -> dict[str, Any]
             "moved": found.moved,
             "movement": untouched.index.movement if untouched else None,
             "class_movement": untouched.class_movement if untouched else None,
-            "share": choice.of or None,
+            "share": SHARED_WORDS[selection.shared] if selection.shared else None,
             "why_none": None
             if untouched or not evaluation.metric.depends_on_provider
-            else choice.why_none or "fewer than two move alike",
-            "sentence": controls_sentence(evaluation, level),
+            else LACK_WORDS[selection.lack]
+            if selection.lack
+            else "fewer than two move alike",
+            "sentence": controls_sentence(evaluation, selection, level),
         },
         "decided_by": found.decided_by,
     }
 
 
-def controls_sentence(evaluation: ClaimEvaluation, level: float) -> str | None:
+def controls_sentence(
+    evaluation: ClaimEvaluation, selection: ControlSelection, level: float
+) -> str | None:
     """What the untouched features did, the plain change and the adjusted one; None for a metric that the provider's pace does not touch.
 
     "Adjusted for provider slowdowns seen in 5 untouched features (slope 0.8; they were 2 % slower than at baseline). Plain +80 ms,
@@ -82,8 +101,9 @@ def controls_sentence(evaluation: ClaimEvaluation, level: float) -> str | None:
         return None
     if found.controls is None:
         why = (
-            evaluation.arms.guard.choice_of(evaluation.scope).why_none
-            or "fewer than two untouched features move alike"
+            LACK_WORDS[selection.lack]
+            if selection.lack
+            else "fewer than two untouched features move alike"
         )
         return f"Not adjusted for the provider's day: {why}."
     told = (
@@ -163,15 +183,14 @@ def _says(
     comparison: Comparison | ProportionalComparison, evaluation: ClaimEvaluation, level: float
 ) -> str:
     """What a comparison alone would say of the claim at this look: for it, against it, or not shown."""
-    kind = evaluation.claim.claim
-    limit = evaluation.limit if kind in ("below", "stays_zero") else None
-    scale = evaluation.scale if kind == "no_worse" else 1.0
-    asked_level = level if kind in (None, "falls", "rises") else ONE_SIDED_LEVEL
+    null, limit = evaluation.kind.null, evaluation.limit
+    scale = evaluation.scale if null == "margin" else 1.0
+    asked_level = level if null == "change" else ONE_SIDED_LEVEL
     p = comparison.p_value(scale=scale) if limit is None else comparison.p_value_against(limit)
     distance = comparison.distance(scale=scale, limit=limit)
     if p >= 1.0 - asked_level or distance == 0:
         return NOT_SHOWN
-    good, bad = SHOWN[kind]
+    good, bad = SHOWN[null]
     return bad if (distance > 0) == (evaluation.metric.worse == "up") else good
 
 

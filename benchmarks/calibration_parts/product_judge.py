@@ -22,10 +22,12 @@ import pandas as pd
 
 from analysis.config import Claim
 from analysis.counting.arm import Arm, RowQuality
-from analysis.counting.scope import Cycle
+from analysis.counting.arms import Arms
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts, set_types
-from analysis.decision.claims import Arms, ClaimEvaluation, Plan, evaluate_claim
+from analysis.decision.claims import ClaimEvaluation, evaluate_claim
+from analysis.decision.comparison import Comparator
 from analysis.decision.findings import Finding, find_expectations
+from analysis.decision.plan import Plan
 from analysis.decision.sustained import decide_sustained
 from analysis.metrics import OUTCOME_CODES
 from analysis.sample.features import DEPLOYED_AT
@@ -91,9 +93,11 @@ def hourly_counts(sums: HourSums, slower: Sums, *, first_hour: int) -> HourlyCou
     return HourlyCounts(set_types(pd.DataFrame(rows, copy=False)))
 
 
-def make_arms(baseline: HourlyCounts, post: HourlyCounts, *, days: int, hours: int) -> Arms:
-    """Both arms, as the judge makes them from a frozen baseline and a look."""
-    return Arms(_arm(baseline, -24 * days, 0), _arm(post, 0, hours), Cycle.of(-24 * days))
+def make_comparator(
+    baseline: HourlyCounts, post: HourlyCounts, *, days: int, hours: int
+) -> Comparator:
+    """A comparator, as the judge makes it from a frozen baseline and a look."""
+    return Comparator(Arms(_arm(baseline, -24 * days, 0), _arm(post, 0, hours)))
 
 
 def plan_of(windows: Sequence[int], look: int = -1, *, alpha: float = ALPHA) -> Plan:
@@ -101,10 +105,12 @@ def plan_of(windows: Sequence[int], look: int = -1, *, alpha: float = ALPHA) -> 
     return _plan(tuple(windows), look % len(windows), alpha)
 
 
-def judge(claims: Claim | Sequence[Claim], arms: Arms, plan: Plan) -> tuple[Finding, ...]:
+def judge(
+    claims: Claim | Sequence[Claim], comparator: Comparator, plan: Plan
+) -> tuple[Finding, ...]:
     """Findings of a family of claims at one look."""
     family = [claims] if isinstance(claims, Claim) else list(claims)
-    return find_expectations(family, arms, plan, smallest_useful=SMALLEST_USEFUL)
+    return find_expectations(family, comparator, plan, smallest_useful=SMALLEST_USEFUL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,23 +134,23 @@ class Answer:
         return self.state in ("met", "worse")
 
 
-def ask(claim: Claim, arms: Arms, plan: Plan) -> Answer:
+def ask(claim: Claim, comparator: Comparator, plan: Plan) -> Answer:
     """The finding about a claim that is a family of its own."""
-    evaluation = evaluate_claim(claim, arms, plan.hours)
+    evaluation = evaluate_claim(claim, comparator, plan.hours)
     comparison = evaluation.comparison
     interval = None if comparison.difference is None else comparison.interval(level_of(plan.bound))
     if not evaluation.has_data:
         return Answer("no_data", 1.0, interval)
-    state = judge(claim, arms, plan)[0].state if _crosses(evaluation, plan) else "open"
+    state = judge(claim, comparator, plan)[0].state if _crosses(evaluation, plan) else "open"
     return Answer(state, comparison.p_value(), interval)
 
 
 def is_sustained(
-    findings: tuple[Finding, ...], arms: Arms, plan: Plan, *, sustained_hours: int
+    findings: tuple[Finding, ...], comparator: Comparator, plan: Plan, *, sustained_hours: int
 ) -> bool:
     """The judge says that the improvement is sustained, without guardrails."""
     return decide_sustained(
-        findings, (), arms, plan, sustained_for=timedelta(hours=sustained_hours)
+        findings, (), comparator, plan, sustained_for=timedelta(hours=sustained_hours)
     ).holds
 
 

@@ -14,14 +14,14 @@ from itertools import product
 import numpy as np
 
 from analysis.config import Claim
-from analysis.decision.claims import Arms
+from analysis.decision.comparison import Comparator
 from benchmarks.calibration_parts.product_judge import (
     CLAIMS,
     ask,
     hourly_counts,
     is_sustained,
     judge,
-    make_arms,
+    make_comparator,
     plan_of,
 )
 from benchmarks.calibration_parts.series import (
@@ -65,7 +65,7 @@ class SeriesArms:
     def __init__(self, series: Series) -> None:
         self.series = series
         self._sums: dict[tuple[bool, Change], HourSums] = {}
-        self._arms: dict[tuple[int, Change], Arms] = {}
+        self._comparators: dict[tuple[int, Change], Comparator] = {}
 
     def sums(self, first: int, last: int, change: Change = NO_CHANGE) -> HourSums:
         """Hour sums of one arm."""
@@ -81,17 +81,17 @@ class SeriesArms:
             }
         )
 
-    def arms(self, days: int, change: Change = NO_CHANGE) -> Arms:
-        """Both arms with that many days of baseline."""
-        if (days, change) not in self._arms:
+    def comparator(self, days: int, change: Change = NO_CHANGE) -> Comparator:
+        """The comparator of both arms with that many days of baseline."""
+        if (days, change) not in self._comparators:
             slower = self.series.slower(-24 * days, 24, self.series.limit_ms(days))
-            self._arms[days, change] = make_arms(
+            self._comparators[days, change] = make_comparator(
                 hourly_counts(self.sums(-24 * days, 0), slower[: 24 * days], first_hour=-24 * days),
                 hourly_counts(self.sums(0, 24, change), slower[24 * days :], first_hour=0),
                 days=days,
                 hours=24,
             )
-        return self._arms[days, change]
+        return self._comparators[days, change]
 
     def total(self, name: str, *, days: int, hours: int) -> tuple[float, float]:
         """A sum over the same hours of the baseline, and over the first `hours` post hours."""
@@ -110,7 +110,7 @@ def ask_false_alarms(
     for n_days in days:
         for metric in metrics:
             for hours in windows:
-                found = ask(CLAIMS[metric], sample.arms(n_days), plan_of((hours,)))
+                found = ask(CLAIMS[metric], sample.comparator(n_days), plan_of((hours,)))
                 key = (metric, n_days, hours)
                 yield ("false alarm", *key), found.is_alarm
                 yield ("no data", *key), found.state == "no_data"
@@ -154,7 +154,7 @@ def ask_hourly_looks(
     """Nothing changed, a look every hour for a day: does any of them raise an alarm."""
     for metric, days in cells:
         looks = [
-            ask(CLAIMS[metric], sample.arms(days), plan_of(HOURLY, look))
+            ask(CLAIMS[metric], sample.comparator(days), plan_of(HOURLY, look))
             for look in range(len(HOURLY))
         ]
         yield ("any of 24 looks", metric, days, 24), any(found.is_alarm for found in looks)
@@ -177,24 +177,24 @@ def ask_changes(sample: SeriesArms, *, days: tuple[int, ...] = (1, 7)) -> Answer
     }
     by_half = CLAIMS["timeouts"].model_copy(update={"by": 0.5})
     for n_days in days:
-        arms = sample.arms(n_days, FIX)
+        comparator = sample.comparator(n_days, FIX)
         for hours in (4, 24):
             for metric, change in long_run.items():
-                found = ask(CLAIMS[metric], arms, plan_of((hours,)))
+                found = ask(CLAIMS[metric], comparator, plan_of((hours,)))
                 yield ("met", metric, n_days, hours), found.state == "met"
                 if found.interval is not None:
                     yield ("covered, fix", metric, n_days, hours), _contains(found.interval, change)
-            (found,) = judge(by_half, arms, plan_of((hours,)))
+            (found,) = judge(by_half, comparator, plan_of((hours,)))
             yield ("by half, exactly half", "timeouts", n_days, hours), found.state == "met"
 
 
 def ask_margins(sample: SeriesArms, *, days: tuple[int, ...] = (1, 7)) -> Answers:
     """Harm of exactly a guardrail's margin: does the judge report it as within."""
     for n_days in days:
-        arms = sample.arms(n_days, AT_THE_MARGIN)
+        comparator = sample.comparator(n_days, AT_THE_MARGIN)
         for metric in ("timeouts", "latency"):
             claim = CLAIMS[metric].model_copy(update={"claim": "no_worse", "margin": 0.1})
-            (found,) = judge(claim, arms, plan_of((24,)))
+            (found,) = judge(claim, comparator, plan_of((24,)))
             yield ("no worse, exactly the margin", metric, n_days, 24), found.state == "met"
 
 
@@ -204,7 +204,9 @@ def ask_sustained(sample: SeriesArms, *, days: tuple[int, ...] = (1, 7)) -> Answ
         for metric in ("timeouts", "latency"):
             for scenario, change in (("without effect", NO_CHANGE), ("after a relapse", RELAPSE)):
                 for look in (2, 3):
-                    sustained, met = _late_look(CLAIMS[metric], sample.arms(n_days, change), look)
+                    sustained, met = _late_look(
+                        CLAIMS[metric], sample.comparator(n_days, change), look
+                    )
                     yield (f"sustained {scenario}", metric, n_days, PLANNED[look]), sustained
                     yield (f"met {scenario}", metric, n_days, PLANNED[look]), met
 
@@ -222,18 +224,18 @@ def ask_strong_fix(
         *(CLAIMS[name] for name in ("errors", "latency", "slower")),
     ]
     for n_days in days:
-        arms, at_the_edge = (
-            sample.arms(n_days, STRONG_FIX),
-            sample.arms(n_days, HALF_OF_NINE_TENTHS),
+        comparator, at_the_edge = (
+            sample.comparator(n_days, STRONG_FIX),
+            sample.comparator(n_days, HALF_OF_NINE_TENTHS),
         )
         for look, hours in enumerate(windows):
             (found,) = judge(family[0], at_the_edge, plan_of((hours,)))
             yield ("half of 90 %, exactly half", "timeouts", n_days, hours), found.state == "met"
             yield (
                 ("strong fix", "timeouts", n_days, hours),
-                judge(alone, arms, plan_of(windows, look))[0].state == "met",
+                judge(alone, comparator, plan_of(windows, look))[0].state == "met",
             )
-            found = judge(family, arms, plan_of(windows, look))[0]
+            found = judge(family, comparator, plan_of(windows, look))[0]
             yield (
                 ("strong fix by half, one of four", "timeouts", n_days, hours),
                 found.state == "met",
@@ -313,13 +315,13 @@ def _contains(interval: tuple[float, float], value: float) -> bool:
     return interval[0] <= value <= interval[1]
 
 
-def _late_look(claim: Claim, arms: Arms, look: int) -> tuple[bool, bool]:
+def _late_look(claim: Claim, comparator: Comparator, look: int) -> tuple[bool, bool]:
     """Sustained by the whole rule; met by the cumulative test alone."""
     plan = plan_of(PLANNED, look)
-    if ask(claim, arms, plan).state != "met":
+    if ask(claim, comparator, plan).state != "met":
         return False, False
-    findings = judge(claim, arms, plan)
-    return is_sustained(findings, arms, plan, sustained_hours=SUSTAINED_HOURS), True
+    findings = judge(claim, comparator, plan)
+    return is_sustained(findings, comparator, plan, sustained_hours=SUSTAINED_HOURS), True
 
 
 def _usual_p(sample: SeriesArms, metric: str, days: int, hours: int) -> float:

@@ -49,11 +49,13 @@ class Tally:
 def judge_cell(cell: Cell, simulation: Simulation) -> tuple[bool, bool, bool]:
     """Positives of the plain and the adjusted comparison, and whether the controls moved."""
     metric = metric_named(cell.metric)
-    arms = simulation.arms(cell.scenario, metric, cell.looks, strata_inside=cell.strata_inside)
+    comparator = simulation.comparator(
+        cell.scenario, metric, cell.looks, strata_inside=cell.strata_inside
+    )
     edges = bounds(tuple(hours / cell.looks[-1] for hours in cell.looks), ALPHA)
     plain = with_controls = moved = False
     for hours, edge in zip(cell.looks, edges, strict=True):
-        comparison = arms.compare(TARGET, metric, (0, hours))
+        comparison = comparator.compare(TARGET, metric, (0, hours))
         plain |= _is_positive(cell, comparison.plain, edge)
         with_controls |= _is_positive(cell, comparison, edge)
         moved = comparison.moved

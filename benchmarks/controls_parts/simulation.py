@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.counting.scope import Cycle, Scope
-from analysis.decision.claims import Arms
-from analysis.decision.controls.comparison import Guard
-from analysis.decision.controls.pace import SLOWNESS
-from analysis.decision.controls.selection import ControlGroup
+from analysis.counting.arms import Arms
+from analysis.counting.scope import Scope
+from analysis.decision.comparison import Comparator
+from analysis.decision.controls.groups import SLOWNESS, ControlGroups
+from analysis.decision.controls.selection import ControlCandidates
 from analysis.metrics import OUTCOME_CODES, Metric
 from analysis.sample.provider_noise import (
     BIN_MS,
@@ -32,7 +32,9 @@ RATES = (100, 100, 60, 40, 30, 20, 10)  # calls per hour: the target, then the c
 MEDIAN_MS, SLOW = 2_000.0, 3.0
 TIMEOUT_RATE, ERROR_RATE = 0.1, 0.02
 ONE_CALL = SimpleNamespace(
-    of=lambda *_: [TimedCalls(np.ones(1), np.zeros(1), np.ones(1), np.zeros(1), np.zeros(1))]
+    timed_calls=lambda *_: [
+        TimedCalls(np.ones(1), np.zeros(1), np.ones(1), np.zeros(1), np.zeros(1))
+    ]
 )
 """Without a timeout, the mean changes as every call does, so one call gives its correction."""
 N_TENANTS = len(_TENANT_SHARES)
@@ -95,7 +97,7 @@ class Simulation:
     failure_factor: tuple[Floats, ...]
     days: int
     _sums: dict[tuple, tuple[ArmTotals, ArmTotals]] = field(default_factory=dict, repr=False)
-    _guards: dict[tuple, Guard] = field(default_factory=dict, repr=False)
+    _groups: dict[tuple, ControlGroups] = field(default_factory=dict, repr=False)
 
     @classmethod
     def draw(cls, seed: int, *, shared: float, days: int = 7, burst: float = 1.0) -> Simulation:
@@ -119,17 +121,17 @@ class Simulation:
             failures.append(factor.reshape(-1, 12).mean(axis=1) / level.mean_failure_factor)
         return cls(tuple(features), tuple(failures), days)
 
-    def arms(
+    def comparator(
         self,
         scenario: Scenario,
         metric: Metric,
         looks: tuple[int, ...] = (),
         *,
         strata_inside: bool = True,
-    ) -> Arms:
-        """Both arms under a scenario; `looks` are the hours of looks before the last."""
+    ) -> Comparator:
+        """A comparator of both arms under a scenario; `looks` are the hours of looks before the last."""
         names = ["target", *(f"control-{number}" for number in range(1, len(RATES)))]
-        arms = _empty_arms(scenario, names, self._calls_of(0, scenario), metric)
+        comparator = _empty_comparator(scenario, names, self._calls_of(0, scenario), metric)
         for number, name in enumerate(names):
             for one in (
                 (metric,)
@@ -142,16 +144,18 @@ class Simulation:
                     number, one, scenario, by_tenant=number == 0 or strata_inside
                 )
                 for hours in {*looks, scenario.hours}:
-                    arms._hourly_totals[Scope(name), one.name, (0, hours)] = (
+                    comparator.arms._totals[Scope(name), one.name, (0, hours)] = (
                         baseline,
                         post.hours(0, hours),
                     )
-        self._share_guard(arms, scenario, strata_inside=strata_inside)
+        self._share_groups(comparator, scenario, strata_inside=strata_inside)
         if metric.name == "latency_mean":
-            arms.guard.__dict__["_by_latency"] = (ONE_CALL, ONE_CALL)
-        return arms
+            comparator.controls.__dict__["_bins"] = (ONE_CALL, ONE_CALL)
+        return comparator
 
-    def _share_guard(self, arms: Arms, scenario: Scenario, *, strata_inside: bool) -> None:
+    def _share_groups(
+        self, comparator: Comparator, scenario: Scenario, *, strata_inside: bool
+    ) -> None:
         """Scenarios with the same control features share their screen and index."""
         key = (
             scenario.days,
@@ -160,8 +164,8 @@ class Simulation:
             scenario.changed_controls and (scenario.changed_controls, scenario.control_effect),
             strata_inside,
         )
-        first = self._guards.setdefault(key, arms.guard)
-        arms.guard._screened, arms.guard._indexes = first._screened, first._indexes
+        controls = comparator.controls
+        controls.groups = self._groups.setdefault(key, controls.groups)
 
     def _totals(
         self, number: int, metric: Metric, scenario: Scenario, *, by_tenant: bool
@@ -331,8 +335,10 @@ class LazyTable:
         )
 
 
-def _empty_arms(scenario: Scenario, names: list[str], target: Calls, metric: Metric) -> Arms:
-    """Arms that hold only what the comparison with controls reads."""
+def _empty_comparator(
+    scenario: Scenario, names: list[str], target: Calls, metric: Metric
+) -> Comparator:
+    """A comparator of arms that hold only what the comparison with controls reads."""
     traffic = pd.DataFrame({"feature": names, "source": None, "calls": RATES})
     limits = limits_of(target, scenario)
     thresholds = pd.DataFrame(
@@ -350,10 +356,13 @@ def _empty_arms(scenario: Scenario, names: list[str], target: Calls, metric: Met
             name: LazyTable(target, scenario, metric, post=post, bins=name == "bins")
             for name in ("bins", "latency")
         }
-        return SimpleNamespace(hourly=SimpleNamespace(rows=traffic), limits=thresholds, **tables)
+        return SimpleNamespace(
+            hours=(-24 * scenario.days, 0),
+            hourly=SimpleNamespace(rows=traffic),
+            limits=thresholds,
+            **tables,
+        )
 
-    cycle = Cycle(168, scenario.days // 7) if scenario.days >= 14 else Cycle(24, scenario.days)
     models = dict.fromkeys(names, "gpt-5-mini")
-    return Arms(
-        side(post=False), side(post=True), cycle, controls=ControlGroup(tuple(names[1:]), models)
-    )
+    candidates = ControlCandidates(tuple(names[1:]), models)
+    return Comparator(Arms(side(post=False), side(post=True)), candidates)

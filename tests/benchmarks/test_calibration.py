@@ -137,8 +137,8 @@ def test_asking_about_one_claim_agrees_with_the_whole_judge(calls_per_hour):
         for days, change in ((1, Change()), (7, Change()), (7, FIX)):
             for claim in CLAIMS.values():
                 for plan in (plan_of((4,)), plan_of((24,)), plan_of(HOURLY, 11)):
-                    arms = series.arms(days, change)
-                    short, (whole,) = ask(claim, arms, plan), judge(claim, arms, plan)
+                    comparator = series.comparator(days, change)
+                    short, (whole,) = ask(claim, comparator, plan), judge(claim, comparator, plan)
                     assert short.is_alarm == (whole.state in ("met", "worse"))
                     assert (short.state == "no_data") == (whole.state == "no_data")
                     assert short.interval == (
@@ -149,7 +149,7 @@ def test_asking_about_one_claim_agrees_with_the_whole_judge(calls_per_hour):
 
 
 def test_the_tables_equal_those_of_the_queries():
-    rows = sample(1, calls_per_hour=10).arms(7).baseline.hourly.rows
+    rows = sample(1, calls_per_hour=10).comparator(7).arms.baseline.hourly.rows
     summed = HourlyCounts.of(rows).rows
     pd.testing.assert_frame_equal(
         summed, rows.sort_values(list(HourlyCounts.KEYS), ignore_index=True), check_exact=True

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.counting.scope import Scope
 from analysis.decision.claims import ClaimEvaluation
+from analysis.decision.controls.selection import ControlSelection
 from analysis.decision.findings import Finding
 from analysis.metrics import metric_named
 from analysis.statistics.standardisation import PlainSums
 from analysis.text.findings import finding_sentence
-from tests.decision.making import claim, spoken
+from tests.fixtures.comparators import any_of, claim, spoken
 
 LEVEL = 0.951
 ZERO = claim("stays_zero", "max_output_tokens_rate", feature="parse")
@@ -53,23 +55,39 @@ class Compared:
         return self.value_ends
 
 
-class Given:
-    """Arms that answer every comparison with the same numbers."""
-
-    def __init__(self, compared):
-        self.compared = compared
-
-    def compare(self, *_, **__):
-        return self.compared
-
-
 def finding(state, said, compared, *, interval=None, level=LEVEL, metric=None, **fields):
     """A finding of that state, whose every number is given."""
-    evaluation = ClaimEvaluation(
-        said, metric or metric_named(said.metric, ("quota_gone",)), None, Given(compared), (0, 24)
+    metric = metric or metric_named(said.metric, ("quota_gone",))
+    evaluation = ClaimEvaluation(said, metric, Scope(), (0, 24), compared, compared)
+    return Finding(
+        claim=said,
+        state=state,
+        evaluation=evaluation,
+        calls=(0, 0),
+        selection=ControlSelection(),
+        interval=interval,
+        level=level,
+        p_value=0.5,
+        p_adjusted=0.5,
+        useful=fields.pop("useful", 0.1),
+        **fields,
     )
-    useful = fields.pop("useful", 0.1)
-    return Finding(said, state, evaluation, interval, level, 0.5, 0.5, useful=useful, **fields)
+
+
+def any_of_finding(state, parts):
+    """A finding of alternatives."""
+    return Finding(
+        claim=any_of(*(part.claim for part in parts)),
+        state=state,
+        evaluation=None,
+        calls=(0, 0),
+        selection=ControlSelection(),
+        interval=None,
+        level=LEVEL,
+        p_value=0.5,
+        p_adjusted=0.5,
+        parts=tuple(parts),
+    )
 
 
 def sentence(*args, **keys):

@@ -12,7 +12,7 @@ from analysis.config.settings import Baseline, Exclusion
 from analysis.counting.incidents import exclusion_line, join_hours, propose_exclusions
 from analysis.decision.checks import check_data
 from analysis.window import HOUR
-from tests.decision.making import DEPLOYED_AT, arm, arms, calls, spoken
+from tests.fixtures.comparators import DEPLOYED_AT, arm, calls, comparator, spoken
 
 WEEK = Baseline(days=7)
 NAMES = [
@@ -39,7 +39,7 @@ def check(name, both, *, hours=24, asked=WEEK):
 
 
 def sound(hours=24, *, days=7, before=(), after=(), per_hour=20, **post):
-    return arms(
+    return comparator(
         arm(-24 * days, 0, calls(-24 * days, 0, per_hour=per_hour), *before),
         arm(0, hours, calls(0, hours, per_hour=per_hour), *after, **post),
     )
@@ -47,7 +47,7 @@ def sound(hours=24, *, days=7, before=(), after=(), per_hour=20, **post):
 
 def hourly(per_hour, *, hours=24, days=7, **keys):
     """A steady baseline, and post hours with the given numbers of calls."""
-    return arms(
+    return comparator(
         arm(-24 * days, 0, calls(-24 * days, 0, per_hour=20)),
         arm(0, hours, calls(0, hours, per_hour=per_hour), **keys),
     )
@@ -61,15 +61,17 @@ def test_sound_data_are_sound():
 # ---- what makes a verdict untrusted ----------------------------------------------------------------------------------
 def test_an_arm_without_rows():
     empty, full = arm(-168, 0), arm(-168, 0, calls(-168, 0, per_hour=20))
-    assert check("baseline has calls", arms(empty, arm(0, 24, calls(0, 24, per_hour=20)))) == (
+    assert check(
+        "baseline has calls", comparator(empty, arm(0, 24, calls(0, 24, per_hour=20)))
+    ) == (
         "error",
         "no call started in 2026-01-26T23:10:16Z to 2026-02-02T23:10:16Z; check the table, the time zone and the deploy's time",
     )
-    assert check("post window has calls", arms(full, arm(0, 24)))[0] == "error"
+    assert check("post window has calls", comparator(full, arm(0, 24)))[0] == "error"
     for both in (
-        arms(empty, arm(0, 24)),
-        arms(empty, arm(0, 24, calls(0, 24, per_hour=20))),
-        arms(full, arm(0, 24)),
+        comparator(empty, arm(0, 24)),
+        comparator(empty, arm(0, 24, calls(0, 24, per_hour=20))),
+        comparator(full, arm(0, 24)),
     ):
         states = {check.name: check.state for check in check_data(both, hours=(0, 24), asked=WEEK)}
         assert (
@@ -140,7 +142,7 @@ def test_empty_hours_above_a_fifth(empty, state):
 
 def test_hours_that_are_empty_before_too_are_no_fault():
     night = np.tile(np.repeat([20, 0], 12), 7)
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=night)), arm(0, 24, calls(0, 24, per_hour=night[:24]))
     )
     assert check("every hour has calls", both)[0] == "ok"
@@ -152,7 +154,7 @@ def test_an_excluded_hour_is_not_an_empty_one():
     gap = np.full(24, 20)
     gap[4] = 0
     assert (
-        check("every hour has calls", arms(first, arm(0, 24, calls(0, 24, per_hour=gap))))[0]
+        check("every hour has calls", comparator(first, arm(0, 24, calls(0, 24, per_hour=gap))))[0]
         == "warning"
     )
 
@@ -161,7 +163,7 @@ def test_sparse_traffic_is_not_called_empty():
     """One call an hour on a single day: a third of the hours after the deploy are empty by chance."""
     rng = np.random.default_rng(3)
     drawn = rng.poisson(1.0, 48)
-    both = arms(
+    both = comparator(
         arm(-24, 0, calls(-24, 0, per_hour=drawn[:24])),
         arm(0, 24, calls(0, 24, per_hour=drawn[24:])),
     )
@@ -235,7 +237,7 @@ def test_a_mix_that_shifted():
         )
     )
     assert check(
-        "the mix of calls is the same", arms(arm(-168, 0, *before), arm(0, 24, *after))
+        "the mix of calls is the same", comparator(arm(-168, 0, *before), arm(0, 24, *after))
     ) == (
         "warning",
         "50.0 % of the calls moved between features, sources and tenants; differences are standardised over sources and large tenants, "
@@ -256,7 +258,9 @@ def test_the_mix_of_an_hour_is_compared_with_that_of_the_same_hours():
     after = [calls(0, 1, per_hour=10, source="night"), calls(0, 1, per_hour=90, source="day")]
     assert (
         check(
-            "the mix of calls is the same", arms(arm(-168, 0, *before), arm(0, 1, *after)), hours=1
+            "the mix of calls is the same",
+            comparator(arm(-168, 0, *before), arm(0, 1, *after)),
+            hours=1,
         )[0]
         == "ok"
     )
@@ -307,7 +311,7 @@ def test_an_outage_is_proposed_with_a_line_that_loads():
     declared = Exclusion(
         **{"from": DEPLOYED_AT - 100 * HOUR, "to": DEPLOYED_AT - 99 * HOUR, "why": 'a "known" one'}
     )
-    both = arms(arm(-168, 0, outage([-40, -39, -12])), arm(0, 24, calls(0, 24, per_hour=20)))
+    both = comparator(arm(-168, 0, outage([-40, -39, -12])), arm(0, 24, calls(0, 24, per_hour=20)))
     asked = Baseline(days=7, exclude=(declared,))
     state, detail = check("the baseline is free of incidents", both, asked=asked)
     assert state == "warning"
@@ -367,7 +371,9 @@ def test_neighbouring_hours_are_one_stretch():
 
 
 def test_hours_of_the_window_that_have_no_like_are_told():
-    both = arms(arm(-12, 0, calls(-12, 0, per_hour=50)), arm(0, 24, calls(0, 24, per_hour=50)))
+    both = comparator(
+        arm(-12, 0, calls(-12, 0, per_hour=50)), arm(0, 24, calls(0, 24, per_hour=50))
+    )
     found = check("the baseline is as long as asked", both)
     assert found == (
         "warning",

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from analysis.config import load_settings
-from analysis.counting.scope import Cycle
-from analysis.decision.claims import Arms, evaluate_claim
+from analysis.decision.claims import evaluate_claim
+from analysis.decision.comparison import Comparator
 from analysis.decision.controls.selection import (
-    ControlGroup,
-    busy_features,
+    ControlCandidates,
+    ControlSelection,
+    find_busy_features,
     find_controls,
     provider_of,
 )
@@ -19,8 +20,8 @@ from analysis.errors import WrongUse
 from analysis.metrics import METRICS
 from analysis.results.serializer import finding_object
 from analysis.text.controls import controls_object, controls_sentence, shared_words
-from tests.decision.making import ONLY, arm, calls, claim, expectation, plan, spoken
-from tests.decision.shared_days import DAYS, HOURS, shared_day, with_errors
+from tests.fixtures.comparators import ONLY, arm, calls, claim, expectation, plan, spoken
+from tests.fixtures.provider_days import DAYS, HOURS, shared_day, with_errors
 
 # ---- which ------------------------------------------------------------------------------------------------------------
 TOML = """
@@ -55,7 +56,7 @@ def settings_fixture(tmp_path: Path):
 
 @pytest.fixture(name="baseline", scope="module")
 def baseline_fixture():
-    return shared_day().baseline
+    return shared_day().arms.baseline
 
 
 @pytest.mark.parametrize(
@@ -100,14 +101,12 @@ def test_quiet_features_are_no_controls():
         calls(-DAYS * 24, 0, per_hour=np.where(hours % 6 < 5, 20, 0), feature="most hours"),
         calls(-DAYS * 24, 0, per_hour=np.where(hours % 6 < 4, 20, 0), feature="some hours"),
     ]
-    assert busy_features(arm(-DAYS * 24, 0, *rows), Cycle.of(-DAYS * 24)) == ("five", "most hours")
+    assert find_busy_features(arm(-DAYS * 24, 0, *rows)) == ("five", "most hours")
 
 
 def test_excluded_hours_do_not_count_against_a_feature():
     rows = calls(-DAYS * 24, 0, per_hour=5, feature="five")
-    assert busy_features(
-        arm(-DAYS * 24, 0, rows, excluded=range(-100, -20)), Cycle.of(-DAYS * 24)
-    ) == ("five",)
+    assert find_busy_features(arm(-DAYS * 24, 0, rows, excluded=range(-100, -20))) == ("five",)
 
 
 MODELS = {
@@ -122,25 +121,24 @@ MODELS = {
 
 
 @pytest.mark.parametrize(
-    ("target", "features", "of"),
+    ("target", "selection"),
     [
-        ({"f": 10.0}, ("a", "b"), "the same model"),
-        ({"a": 10.0}, ("b", "c"), "the same provider"),
-        ({"g": 10.0}, ("a", "b", "c"), "the same provider"),
-        ({"f": 10.0, "h": 99.0}, (), ""),
-        ({"f": 10.0, "h": 9.0}, ("a", "b"), "the same model"),
-        ({"unknown": 10.0}, (), ""),
+        ({"f": 10.0}, ControlSelection(("a", "b"), "model")),
+        ({"a": 10.0}, ControlSelection(("b", "c"), "provider")),
+        ({"g": 10.0}, ControlSelection(("a", "b", "c"), "provider")),
+        ({"f": 10.0, "h": 99.0}, ControlSelection(lack="too_few_of_the_provider")),
+        ({"f": 10.0, "h": 9.0}, ControlSelection(("a", "b"), "model")),
+        ({"unknown": 10.0}, ControlSelection(lack="unknown_model")),
     ],
 )
-def test_controls_share_the_model_else_the_provider_never_a_mixture(target, features, of):
-    choice = ControlGroup(("a", "b", "c", "d"), MODELS).of(target)
-    assert (choice.features, choice.of) == (features, of)
-    assert bool(choice.why_none) == (not features)
+def test_controls_share_the_model_else_the_provider_never_a_mixture(target, selection):
+    assert ControlCandidates(("a", "b", "c", "d"), MODELS).select(target) == selection
 
 
-def test_declared_controls_do_not_ask_the_model():
-    assert ControlGroup(("a", "d"), MODELS, declared=True).of({"f": 1.0}).features == ("a", "d")
-    assert "fewer than two" in ControlGroup(("a",), MODELS, declared=True).of({"f": 1.0}).why_none
+def test_declared_controls_need_no_common_model():
+    two, one = (ControlCandidates(names, MODELS, are_declared=True) for names in ("ad", "a"))
+    assert two.select({"f": 1.0}) == ControlSelection(("a", "d"), "declared")
+    assert one.select({"f": 1.0}) == ControlSelection(lack="too_few_declared")
 
 
 @pytest.mark.parametrize(
@@ -179,12 +177,11 @@ def test_every_metric_knows_what_the_provider_does_to_it():
 
 
 # ---- words ------------------------------------------------------------------------------------------------------------
-def told(both: Arms, metric: str, kind: str = "falls", **keys) -> tuple:
+def told(both: Comparator, metric: str, kind: str = "falls", **keys) -> tuple:
     evaluation = evaluate_claim(claim(kind, metric, **keys), both, (0, HOURS))
-    return tuple(
-        text and spoken(text)
-        for text in (controls_sentence(evaluation, 0.95), shared_words(evaluation, 0.95))
-    )
+    selection = both.controls.groups.selection_of(evaluation.scope)
+    sentence = controls_sentence(evaluation, selection, 0.95)
+    return tuple(text and spoken(text) for text in (sentence, shared_words(evaluation, 0.95)))
 
 
 def test_adjusted_says_both_numbers():
@@ -227,9 +224,7 @@ def test_error_classes_say_what_the_same_errors_did_elsewhere():
 
 
 def test_without_controls_it_is_said_and_why():
-    off = replace(
-        shared_day(), controls=ControlGroup(why_none='[controls].use is "off"'), _compared={}
-    )
+    off = replace(shared_day(), candidates=ControlCandidates(lack="switched_off"))
     assert told(off, "latency_mean") == (
         'Not adjusted for the provider\'s day: [controls].use is "off".',
         None,
@@ -268,7 +263,7 @@ def test_numbers_of_result_json():
 def test_p_values_of_the_three_are_of_the_claims_own_null():
     both = shared_day(provider=1.4)
     evaluation = evaluate_claim(claim("no_worse", "latency_mean", margin=0.2), both, (0, HOURS))
-    shown = controls_object(evaluation, 0.95)
+    shown = controls_object(evaluation, ControlSelection(), 0.95)
     found = evaluation.comparison
     assert shown["plain"]["p_value"] == found.plain.p_value(scale=1.2)
     assert shown["proportional"]["p_value"] == found.proportional.p_value(scale=1.2)

@@ -7,24 +7,24 @@ import numpy as np
 import pytest
 
 from analysis.counting.scope import Scope
-from analysis.decision.claims import Arms, evaluate_claim
-from analysis.decision.controls.selection import ControlGroup
-from analysis.decision.controls.series import compare_beside, replay_controls, slowness_series
-from analysis.decision.placebo import replay_placebo_deploys
+from analysis.decision.claims import evaluate_claim
+from analysis.decision.comparison import Comparator
+from analysis.decision.controls.selection import ControlCandidates
+from analysis.decision.controls.slowness_series import slowness_series
+from analysis.decision.placebo import replay_control_groups, replay_placebo_deploys
 from analysis.decision.sustained import decide_sustained
 from analysis.decision.verdict import decide_verdict
 from analysis.metrics import metric_named
 from analysis.results.serializer import finding_object
 from analysis.statistics.comparison import compare
 from analysis.statistics.controls.comparison import (
-    ControlComparison,
     ProportionalComparison,
     combine_comparisons,
 )
 from benchmarks.controls_parts.rollouts import SCENARIOS, judge_rollout
-from tests.decision import making
-from tests.decision.making import ONLY, arm, calls, claim, expectation, guardrail, plan, spoken
-from tests.decision.shared_days import (
+from tests.fixtures import comparators
+from tests.fixtures.comparators import ONLY, arm, calls, claim, expectation, guardrail, plan, spoken
+from tests.fixtures.provider_days import (
     DAYS,
     HOURS,
     MEAN,
@@ -61,10 +61,12 @@ def test_a_slow_provider_asks_all_three_and_nothing_is_shown():
 
 def test_without_controls_and_for_metrics_of_other_things_the_plain_comparison_stands():
     both = shared_day(provider=1.4)
-    off = replace(both, controls=ControlGroup(), _compared={})
+    off = both.with_controls(use=())
     for metric in (MEAN, P95, TIMEOUTS):
         found = off.compare(Scope("f"), metric, (0, HOURS))
-        plain = compare(*both.totals(Scope("f"), metric, (0, HOURS)), indicator=metric.indicator)
+        plain = compare(
+            *both.arms.totals(Scope("f"), metric, (0, HOURS)), indicator=metric.indicator
+        )
         assert (found.decided_by, found.p_value(), found.interval()) == (
             "plain",
             plain.p_value(),
@@ -88,19 +90,14 @@ def test_a_pattern_may_hold_its_own_controls():
 
 def test_a_touched_control_is_named_and_left_out():
     both = shared_day(own=0.01)
-    rows = both.post.hourly.rows
+    rows = both.arms.post.hourly.rows
     is_b = rows["feature"] == "b"
     slower = rows.assign(
         latency_ms=rows["latency_ms"].where(~is_b, rows["latency_ms"] * 3),
         capped_ms=rows["capped_ms"].where(~is_b, rows["capped_ms"] * 3),
     )
-    touched = replace(
-        both,
-        post=replace(both.post, hourly=type(both.post.hourly).of(slower)),
-        _compared={},
-        _hourly_totals={},
-        _picked={},
-    )
+    post = replace(both.arms.post, hourly=type(both.arms.post.hourly).of(slower))
+    touched = replace(both, arms=replace(both.arms, post=post))
     found = touched.compare(Scope("f"), MEAN, (0, HOURS))
     assert found.controls.dropped == ("b",)
     assert found.controls.index.names == ("a", "c")
@@ -138,12 +135,9 @@ def test_errors_of_the_others_in_a_source_that_is_new_or_gone_are_counted_all_th
             calls(0, 24, per_hour=40, feature=name, source="old"),
             calls(0, 24, per_hour=40, feature=name, source="new", rate_limit=1),
         ]
-    both = making.arms(arm(-168, 0, *before), arm(0, 24, *after))
-    found = expectation(
-        replace(both, controls=ControlGroup(("a", "b"), dict.fromkeys(("a", "b", "f"), "m"))),
-        said,
-        at=plan(**ONLY),
-    )
+    both = comparators.comparator(arm(-168, 0, *before), arm(0, 24, *after))
+    candidates = ControlCandidates(("a", "b"), dict.fromkeys(("a", "b", "f"), "m"))
+    found = expectation(replace(both, candidates=candidates), said, at=plan(**ONLY))
     assert found.evaluation.decisive.proportional.factor > 0
     assert finding_object(found)["controls"]["class_movement"] is not None
 
@@ -168,7 +162,7 @@ def test_a_limit_is_held_against_the_calls_as_they_came_too():
         for both in (shared_day(own=0.01 * number) for number in range(1, 9))
         if not both.compare(Scope("f"), MEAN, (0, HOURS)).moved
     )
-    found = still.compare(Scope("f"), MEAN, (0, HOURS), as_it_is=True)
+    found = still.compare(Scope("f"), MEAN, (0, HOURS), post_alone=True)
     for limit in (1900.0, 2000.0, 2100.0):
         asked = (
             found.plain.p_value_against(limit, alternative="less"),
@@ -210,7 +204,7 @@ def test_timeouts_are_held_against_what_the_new_pace_alone_would_cut():
 
 
 # ---- findings and verdict ---------------------------------------------------------------------------------------------
-def judged(both: Arms, expected, guarded) -> tuple[str, str]:
+def judged(both: Comparator, expected, guarded) -> tuple[str, str]:
     at = plan(**ONLY)
     expectations, guardrails = (
         (expectation(both, expected, at=at),),
@@ -224,7 +218,7 @@ def judged(both: Arms, expected, guarded) -> tuple[str, str]:
 def test_a_slow_provider_is_no_roll_back_and_the_reason_says_why():
     claims = claim("falls", "latency_mean"), claim("no_worse", "rmst", margin=0.1, critical=True)
     both = shared_day(provider=1.4, own=0.05)
-    plain = replace(both, controls=ControlGroup(), _compared={})
+    plain = both.with_controls(use=())
     assert judged(plain, *claims)[0] == "roll_back"
     name, reason = judged(both, *claims)
     assert name == "keep_watching"
@@ -240,9 +234,10 @@ def test_absolute_limits_are_guarded_too():
         both, claim("below", "latency_mean", limit=2400, critical=True), at=plan(**ONLY)
     )
     assert limit.state == "undecided"
-    assert guardrail(
-        replace(both, controls=ControlGroup(), _compared={}), limit.claim, at=plan(**ONLY)
-    ).state in ("worse", "not_met")
+    assert guardrail(both.with_controls(use=()), limit.claim, at=plan(**ONLY)).state in (
+        "worse",
+        "not_met",
+    )
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -259,36 +254,28 @@ def test_rollouts_from_rows(seed):
 def test_slowness_around_the_deploy():
     both = shared_day(provider=1.4)
     evaluation = evaluate_claim(claim("falls", "latency_mean"), both, (0, HOURS))
-    around = slowness_series(evaluation)
+    around = slowness_series(evaluation, both.arms)
     assert (around.hours[0], around.hours[-1], around.names) == (-DAYS * 24, HOURS - 1, SHARED)
-    assert np.nanmean(around.untouched[around.hours >= 0]) == pytest.approx(0.4, abs=0.1)
-    assert abs(np.nanmean(around.untouched[around.hours < 0])) < 0.01
+    assert np.nanmean(around.controls[around.hours >= 0]) == pytest.approx(0.4, abs=0.1)
+    assert abs(np.nanmean(around.controls[around.hours < 0])) < 0.01
     assert (
         np.nanstd(around.adjusted[around.hours < 0])
         < np.nanstd(around.target[around.hours < 0]) / 2
     )
-    assert (
-        slowness_series(
-            evaluate_claim(
-                claim("falls", "latency_mean"),
-                replace(both, controls=ControlGroup(), _compared={}),
-                (0, HOURS),
-            )
-        )
-        is None
-    )
+    off = evaluate_claim(claim("falls", "latency_mean"), both.with_controls(use=()), (0, HOURS))
+    assert slowness_series(off, both.arms) is None
 
 
 def test_the_index_is_judged_on_pretended_deploys():
     both = shared_day(provider=1.4)
-    replayed = replay_controls(
+    replayed = replay_control_groups(
         both, [Scope("f"), Scope("f", "s"), Scope("a")], hours=(0, 4), alpha=0.05
     )
     assert replayed.placebo_deploys == 2 * 42
     assert replayed.false_alarms <= 8
     assert (
-        replay_controls(
-            replace(both, controls=ControlGroup()), [Scope("f")], hours=(0, 4), alpha=0.05
+        replay_control_groups(
+            both.with_controls(use=()), [Scope("f")], hours=(0, 4), alpha=0.05
         ).placebo_deploys
         == 0
     )
@@ -309,7 +296,7 @@ def test_the_replay_judges_beside_controls_too():
     guarded = replay_placebo_deploys([claim("rises", "latency_mean")], both, hours)
     plain = replay_placebo_deploys(
         [claim("rises", "latency_mean")],
-        replace(both, controls=ControlGroup(), _compared={}),
+        both.with_controls(use=()),
         hours,
     )
     assert guarded.placebo_deploys == plain.placebo_deploys == 42
@@ -318,9 +305,12 @@ def test_the_replay_judges_beside_controls_too():
 
 def test_other_controls_can_be_tried():
     both = shared_day()
-    asked = (both, Scope("f"), MEAN, (0, HOURS))
-    assert compare_beside(*asked, use=()).decided_by == "plain"
-    assert compare_beside(*asked, leave_out=("b",)).controls.index.names == ("a", "c")
-    assert compare_beside(*asked, use=("b", "c")).controls.index.names == ("b", "c")
-    assert both.compare(*asked[1:]).controls.index.names == SHARED
-    assert isinstance(compare_beside(*asked), ControlComparison)
+    asked = (Scope("f"), MEAN, (0, HOURS))
+    assert both.with_controls(use=()).compare(*asked).decided_by == "plain"
+    for others, names in (
+        (both.with_controls(leave_out=("b",)), ("a", "c")),
+        (both.with_controls(use=("b", "c")), ("b", "c")),
+        (both.with_controls(), SHARED),
+        (both, SHARED),
+    ):
+        assert others.compare(*asked).controls.index.names == names

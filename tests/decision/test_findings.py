@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.decision.claims import Plan
+from analysis.decision.plan import Plan
 from analysis.statistics.sequential import level_of
-from tests.decision.before_and_after import (
+from tests.fixtures.changed_features import (
     FALLS,
     FIRST,
     HALVES,
@@ -18,7 +18,15 @@ from tests.decision.before_and_after import (
     recovered,
     state_of,
 )
-from tests.decision.making import arm, arms, calls, claim, expectation, expectations, week
+from tests.fixtures.comparators import (
+    arm,
+    calls,
+    claim,
+    comparator,
+    expectation,
+    expectations,
+    week,
+)
 
 
 # ---- falls and rises -------------------------------------------------------------------------------------------------
@@ -105,7 +113,7 @@ def test_a_forecast_knows_the_whole_baseline():
     """2 events in the clock hour that is compared and 82 in the week: reckoned from the 2 alone, a fall to none takes 55 days."""
     timeouts = (np.arange(168) % 2) * (np.arange(168) % 24 != 0)
     timeouts[[0, 24]] = 1
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=32, timeout=timeouts)),
         arm(0, 1, calls(0, 1, per_hour=32)),
     )
@@ -124,7 +132,7 @@ def test_hours_are_counted_from_the_deploy_in_a_later_stage_too():
         calls(start, end, per_hour=50, timeout=rng.poisson(mean, end - start))
         for start, end, mean in ((-168, 0, 7), (24, 28, 2))
     )
-    found = expectation(arms(arm(-168, 0, first), arm(24, 28, then)), HALVES, at=later)
+    found = expectation(comparator(arm(-168, 0, first), arm(24, 28, then)), HALVES, at=later)
     assert (found.state, found.time_to_decision.hours) == ("undecided", 48)
 
 
@@ -140,7 +148,7 @@ def test_thirty_calls_are_needed_in_each_arm(per_arm):
         calls(start, start + 1, per_hour=n, timeout=9)
         for start, n in zip((-24, 0), per_arm, strict=True)
     )
-    both = arms(arm(-24, 0, before), arm(0, 1, after))
+    both = comparator(arm(-24, 0, before), arm(0, 1, after))
     for said in (
         FALLS,
         claim("below", limit=0.9),
@@ -153,13 +161,13 @@ def test_thirty_calls_are_needed_in_each_arm(per_arm):
 def test_five_events_in_one_arm_are_enough():
     five = np.zeros(24, dtype=int)
     five[0] = 5
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=50, timeout=0)),
         arm(0, 24, calls(0, 24, per_hour=50, timeout=five)),
     )
     assert state_of(both, FALLS, LAST) != "no_data"
     five[0] = 4
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=50)),
         arm(0, 24, calls(0, 24, per_hour=50, timeout=five)),
     )
@@ -170,7 +178,7 @@ def test_five_events_in_one_arm_are_enough():
 
 
 def test_arms_without_a_common_stratum_cannot_be_compared():
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=20, timeout=2)),
         arm(0, 24, calls(0, 24, per_hour=20, timeout=2, source="new")),
     )
@@ -189,9 +197,9 @@ def test_arms_without_a_common_stratum_cannot_be_compared():
 def test_without_calls_in_an_arm_nothing_is_said():
     nothing, some = arm(0, 24), calls(-168, 0, per_hour=20, timeout=2)
     for both in (
-        arms(arm(-168, 0, some), nothing),
-        arms(arm(-168, 0), arm(0, 24, calls(0, 24, per_hour=20))),
-        arms(arm(-168, 0), nothing),
+        comparator(arm(-168, 0, some), nothing),
+        comparator(arm(-168, 0), arm(0, 24, calls(0, 24, per_hour=20))),
+        comparator(arm(-168, 0), nothing),
     ):
         for kind in ("falls", "rises", "stays_zero"):
             assert state_of(both, claim(kind), LAST) == "no_data"
@@ -200,7 +208,9 @@ def test_without_calls_in_an_arm_nothing_is_said():
 
 
 def test_traffic_counts_calls_not_hours():
-    quiet = arms(arm(-168, 0, calls(-168, -167, per_hour=20)), arm(0, 24, calls(0, 1, per_hour=3)))
+    quiet = comparator(
+        arm(-168, 0, calls(-168, -167, per_hour=20)), arm(0, 24, calls(0, 1, per_hour=3))
+    )
     assert state_of(quiet, claim("no_worse", "calls_per_hour", margin=0.5), LAST) == "no_data"
     assert state_of(rate(0, 0), claim("no_worse", "calls_per_hour", margin=0.5), LAST) == "met"
 
@@ -241,7 +251,7 @@ def test_a_class_of_the_user_is_looked_at_too():
     before = calls(-168, 0, per_hour=100, timeout=20)
     after = calls(0, 24, per_hour=100, timeout=2, other=40)
     after["outcome"] = after["outcome"].where(after["outcome"] != 8, 100)
-    both = arms(arm(-168, 0, before), arm(0, 24, after), user_classes=("quota_gone",))
+    both = comparator(arm(-168, 0, before), arm(0, 24, after), user_classes=("quota_gone",))
     found = expectation(both, FALLS, at=LAST)
     assert found.state == "not_met"
     assert found.caveat.words.startswith("quota gone errors rose from 0.0")
@@ -251,11 +261,13 @@ def test_a_feature_that_fell_to_a_tenth_of_its_calls_is_no_improvement():
     before = calls(-168, 0, per_hour=100, timeout=20)
     for per_hour, state in ((10, "undecided"), (11, "met")):
         found = expectation(
-            arms(arm(-168, 0, before), arm(0, 24, calls(0, 24, per_hour=per_hour))), HALVES, at=LAST
+            comparator(arm(-168, 0, before), arm(0, 24, calls(0, 24, per_hour=per_hour))),
+            HALVES,
+            at=LAST,
         )
         assert found.state == state
     found = expectation(
-        arms(arm(-168, 0, before), arm(0, 24, calls(0, 24, per_hour=10))),
+        comparator(arm(-168, 0, before), arm(0, 24, calls(0, 24, per_hour=10))),
         claim("stays_zero", limit=0.1),
         at=LAST,
     )

@@ -9,7 +9,7 @@ from analysis.decision.claims import evaluate_claim
 from analysis.decision.findings import find_expectations, find_guardrails
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.sequential import bounds
-from tests.decision.before_and_after import (
+from tests.fixtures.changed_features import (
     FALLS,
     HALVES,
     LAST,
@@ -19,12 +19,12 @@ from tests.decision.before_and_after import (
     rate,
     state_of,
 )
-from tests.decision.making import (
+from tests.fixtures.comparators import (
     any_of,
     arm,
-    arms,
     calls,
     claim,
+    comparator,
     expectation,
     expectations,
     plan,
@@ -179,7 +179,7 @@ def test_many_events_on_one_side_are_decided_at_least_as_readily_as_few():
 
     def moved(before, after):
         first = calls(-168, 0, per_hour=30, timeout=spread_over(before, 168))
-        return arms(
+        return comparator(
             arm(-168, 0, first),
             arm(0, 24, calls(0, 24, per_hour=30, timeout=spread_over(after, 24))),
         )

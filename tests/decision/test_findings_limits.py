@@ -7,15 +7,15 @@ import pytest
 
 from analysis.decision.claims import evaluate_claim
 from analysis.statistics.multiplicity import holm
-from tests.decision.before_and_after import FIRST, LAST, LIMIT, SECOND, latency, recovered, state_of
-from tests.decision.making import arm, arms, calls, claim, expectation, guardrail, plan
+from tests.fixtures.changed_features import FIRST, LAST, LIMIT, SECOND, latency, recovered, state_of
+from tests.fixtures.comparators import arm, calls, claim, comparator, expectation, guardrail, plan
 
 
 def truncated(before, after, *, hours=24, per_hour=20):
     """Truncated answers an hour: a mean before, whole numbers after."""
     drawn = np.random.default_rng(1).poisson(before, 168)
     first = calls(-168, 0, per_hour=per_hour, max_output_tokens=drawn)
-    return arms(
+    return comparator(
         arm(-168, 0, first),
         arm(0, hours, calls(0, hours, per_hour=per_hour, max_output_tokens=after)),
     )
@@ -86,7 +86,7 @@ def test_bursty_events_of_the_baseline_ask_for_more_calls():
     steady[:3] += 1
     found = [
         expectation(
-            arms(
+            comparator(
                 arm(-168, 0, calls(-168, 0, per_hour=20, max_output_tokens=n)),
                 arm(0, 24, calls(0, 24, per_hour=20)),
             ),
@@ -151,7 +151,7 @@ def test_a_drift_inside_the_margin_is_never_worse():
     """2 of 10 % more, with traffic so dense that the drift itself is beyond doubt."""
     rng = np.random.default_rng(0)
     before, after = (rng.normal(mean, 2, n) for mean, n in ((2000, 168), (2080, 24)))
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=1000, latency_ms=before)),
         arm(0, 24, calls(0, 24, per_hour=1000, latency_ms=after)),
     )
@@ -211,7 +211,7 @@ def test_a_limit_is_held_against_the_calls_as_they_came():
         calls(0, 24, per_hour=n, source=source, latency_ms=ms)
         for n, source, ms in ((10, "fast", 1000), (190, "slow", 5000))
     ]
-    both = arms(arm(-168, 0, *before), arm(0, 24, *after))
+    both = comparator(arm(-168, 0, *before), arm(0, 24, *after))
     assert guardrail(both, LIMIT, at=LAST).state == "worse"
     found = guardrail(both, claim("no_worse", "latency_mean", margin=0.1), at=LAST)
     assert found.state == "met"  # the same mix of calls is no slower

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.decision.foresight import forecast_looks
-from tests.decision.making import any_of, arm, calls, claim
+from analysis.decision.power_forecast import forecast_looks
+from tests.fixtures.comparators import any_of, arm, calls, claim
 
 LOOKS = [("1h", 1), ("4h", 4), ("24h", 24)]
 
@@ -26,50 +26,52 @@ def test_later_looks_and_busier_features_see_smaller_changes():
         for n in (20, 500)
     )
     for rows in (few, many):
-        visible = [row["smallest_visible_change"] for row in rows]
-        assert [row["window"] for row in rows] == ["1h", "4h", "24h"]
+        visible = [row.minimum_detectable_effect for row in rows]
+        assert [row.window for row in rows] == ["1h", "4h", "24h"]
         assert visible == sorted(visible, reverse=True)
-        assert rows[0]["baseline"] == pytest.approx(0.3, abs=0.02)
-        assert rows[0]["by"] == 0.5
+        assert rows[0].baseline_value == pytest.approx(0.3, abs=0.02)
+        assert rows[0].claim.by == 0.5
     assert all(
-        busy["smallest_visible_change"] < quiet["smallest_visible_change"]
+        busy.minimum_detectable_effect < quiet.minimum_detectable_effect
         for busy, quiet in zip(many, few, strict=True)
     )
 
 
 def test_calls_needed_grow_as_the_change_shrinks():
     needed = [
-        forecast_looks([claim("falls", by=by)], baseline(100), looks=LOOKS, alpha=0.05)[-1][
-            "calls_needed"
-        ]
+        forecast_looks([claim("falls", by=by)], baseline(100), looks=LOOKS, alpha=0.05)[
+            -1
+        ].calls_needed
         for by in (0.8, 0.5, 0.2)
     ]
     assert needed == sorted(needed)
     assert len(set(needed)) == 3
     row = forecast_looks([claim("falls", by=0.5)], baseline(100), looks=LOOKS, alpha=0.05)[-1]
     assert (
-        row["smallest_visible_change"] < 0.5 * row["baseline"]
+        row.minimum_detectable_effect < 0.5 * row.baseline_value
     )  # 2400 calls show more than what is claimed, so fewer are needed
-    assert row["calls_needed"] < 2400
+    assert row.calls_needed < 2400
     zero = forecast_looks([claim("stays_zero")], baseline(100), looks=LOOKS, alpha=0.05)[-1]
-    assert zero["calls_needed"] < row["calls_needed"]
+    assert zero.calls_needed < row.calls_needed
 
 
 def test_one_day_or_no_call_says_that_it_does_not_know():
     rows = forecast_looks([claim("falls")], baseline(20, days=1), looks=LOOKS, alpha=0.05)
-    assert [row["smallest_visible_change"] for row in rows] == [None, None, None]
+    assert [row.minimum_detectable_effect for row in rows] == [None, None, None]
     rows = forecast_looks([claim("falls", feature="nobody")], baseline(20), looks=LOOKS, alpha=0.05)
-    assert [(row["baseline"], row["smallest_visible_change"]) for row in rows] == [(None, None)] * 3
+    assert [(row.baseline_value, row.minimum_detectable_effect) for row in rows] == [
+        (None, None)
+    ] * 3
 
 
 def test_the_parts_of_an_alternative_stand_under_its_name():
     rows = forecast_looks(
-        [any_of(claim("falls", name=None), claim("falls", "error_rate", name=None))],
+        [any_of(claim("falls", name="either"), claim("falls", "error_rate", name="either"))],
         baseline(20),
         looks=LOOKS[:1],
         alpha=0.05,
     )
-    assert [(row["name"], row["metric"]) for row in rows] == [
+    assert [(row.claim.name, row.claim.metric) for row in rows] == [
         ("either", "timeout_rate"),
         ("either", "error_rate"),
     ]

@@ -7,17 +7,17 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from analysis.decision.claims import Plan
 from analysis.decision.findings import find_guardrails
+from analysis.decision.plan import Plan
 from analysis.decision.sustained import decide_sustained
 from analysis.statistics.sequential import bounds
-from tests.decision.making import (
+from tests.fixtures.comparators import (
     ONLY,
     any_of,
     arm,
-    arms,
     calls,
     claim,
+    comparator,
     events,
     expectations,
     plan,
@@ -32,7 +32,7 @@ def series(after, *, before=20, per_hour=50, hours=24, rare=False):
     """Timeouts an hour: about `before` in each hour of the baseline, and the given ones after the deploy."""
     drawn = np.random.default_rng(5).poisson(before, 168)
     first = calls(-168, 0, per_hour=per_hour, timeout=drawn)
-    return arms(
+    return comparator(
         arm(-168, 0, first),
         arm(0, hours, calls(0, hours, per_hour=per_hour, timeout=np.asarray(after))),
     )
@@ -135,7 +135,7 @@ def slow_end(late_ms):
         per_hour=50,
         latency_ms=np.concatenate([rng.normal(2000, 100, 18), rng.normal(late_ms, 100, 6)]),
     )
-    return arms(arm(-168, 0, first), arm(0, 24, then))
+    return comparator(arm(-168, 0, first), arm(0, 24, then))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_limit_on_rare_minutes_needs_no_new_evidence():
         events(start, end, kind="cron_over:240000:*:f", y=0, n=60)
         for start, end in ((-168, 0), (0, 24))
     ]
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=50), events=over[:1]),
         arm(0, 24, calls(0, 24, per_hour=50), events=over[1:]),
     )
@@ -181,7 +181,7 @@ def test_silence_is_no_evidence_that_it_lasts(said):
     """Nobody called in the last six hours, in which hundreds of calls are usual."""
     drawn = np.random.default_rng(5).poisson(10, 168)
     quiet = calls(0, 18, per_hour=50, timeout=[1] * 18)
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=50, timeout=drawn)), arm(0, 24, quiet))
+    both = comparator(arm(-168, 0, calls(-168, 0, per_hour=50, timeout=drawn)), arm(0, 24, quiet))
     holds, remark, states = sustained(both, said)
     assert (holds, states) == (False, ["met"])
     assert (
@@ -202,6 +202,6 @@ def test_of_alternatives_one_that_is_met_must_last():
         ({"http_5xx": relapsed, "rate_limit": 1}, True),
         ({"http_5xx": relapsed, "rate_limit": 10}, False),
     ):
-        both = arms(arm(-168, 0, first), arm(0, 24, calls(0, 24, per_hour=100, **after)))
+        both = comparator(arm(-168, 0, first), arm(0, 24, calls(0, 24, per_hour=100, **after)))
         found, _, states = sustained(both, either)
         assert (found, states) == (holds, ["met"])

@@ -13,12 +13,20 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from analysis.counting.scope import Cycle
 from analysis.counts import HourlyCounts
-from analysis.decision.claims import Arms, evaluate_claim
+from analysis.decision.claims import evaluate_claim
 from analysis.decision.regressions import scan_features
 from analysis.results.serializer import finding_object
-from tests.decision.making import any_of, arm, arms, calls, claim, expectations, guardrail, plan
+from tests.fixtures.comparators import (
+    any_of,
+    arm,
+    calls,
+    claim,
+    comparator,
+    expectations,
+    guardrail,
+    plan,
+)
 
 SOURCES, TENANTS = ("s", "r", None), ("t", "u", "v")
 CLASSES = ("timeout", "http_5xx", "other")
@@ -76,7 +84,7 @@ def rollouts(draw, *, excluded=True):
     days, hours = draw(st.sampled_from([1, 2, 3, 7])), draw(st.sampled_from(list(LOOKS)))
     out = draw(st.sets(st.integers(-24 * days, -1), max_size=5)) if excluded else ()
     before = arm(-24 * days, 0, draw(stretches(-24 * days, 0)), excluded=sorted(out))
-    return arms(before, arm(0, hours, draw(stretches(0, hours)))), LOOKS[hours]
+    return comparator(before, arm(0, hours, draw(stretches(0, hours)))), LOOKS[hours]
 
 
 def objects(both, at):
@@ -146,10 +154,11 @@ def split(both, seed=0):
 
 
 def _changed(both, change):
+    arms = both.arms
     before, after = (
-        replace(side, hourly=change(side.hourly)) for side in (both.baseline, both.post)
+        replace(side, hourly=change(side.hourly)) for side in (arms.baseline, arms.post)
     )
-    return Arms(before, after, both.cycle, both.user_classes)
+    return comparator(before, after, user_classes=arms.user_classes)
 
 
 @pytest.mark.parametrize("change", [shuffled, split])
@@ -165,12 +174,11 @@ def test_the_order_of_the_rows_and_how_tables_were_merged_change_nothing(drawn, 
 def test_an_hour_without_calls_changes_no_value(drawn):
     """A day of silence before the baseline is a day of no calls: every crude value and the standardised difference stay."""
     both, at = drawn
-    days = both.cycle.repeats
-    longer = Arms(
-        replace(both.baseline, hours=(-24 * (days + 1), 0)),
-        both.post,
-        Cycle(24, days + 1),
-        both.user_classes,
+    arms, days = both.arms, both.arms.cycle.repeats
+    longer = comparator(
+        replace(arms.baseline, hours=(-24 * (days + 1), 0)),
+        arms.post,
+        user_classes=arms.user_classes,
     )
     for said in SAID:
         for part in said.any_of or (said,):
@@ -193,8 +201,8 @@ def test_swapping_the_arms_turns_every_difference_round(data, strata):
     """A baseline of one day and a post window of one day, exchanged."""
     first = data.draw(stretches(-24, 0, at_most=strata))
     second = data.draw(stretches(0, 24, at_most=strata))
-    both = arms(arm(-24, 0, first), arm(0, 24, second))
-    swapped = arms(
+    both = comparator(arm(-24, 0, first), arm(0, 24, second))
+    swapped = comparator(
         arm(-24, 0, second.assign(hour=second["hour"] - 24)),
         arm(0, 24, first.assign(hour=first["hour"] + 24)),
     )

@@ -8,14 +8,27 @@ import numpy as np
 import pytest
 
 from analysis.config import load_settings
-from analysis.decision.claims import ClaimEvaluation
-from analysis.decision.placebo import PretendedArms, replay_placebo_deploys
+from analysis.counting.scope import Scope
+from analysis.decision.claims import evaluate_claim
+from analysis.decision.placebo import replay_placebo_deploys
 from analysis.decision.plan import plan_exploratory, plan_look
 from analysis.errors import WrongUse
+from analysis.metrics import metric_named
+from analysis.statistics.comparison import compare
 from analysis.statistics.placebo_deploys import placebo_deploys
 from analysis.statistics.sequential import bounds
 from analysis.window import HOUR
-from tests.decision.making import DEPLOYED_AT, ONLY, any_of, arm, arms, calls, claim, plan, week
+from tests.fixtures.comparators import (
+    DEPLOYED_AT,
+    ONLY,
+    any_of,
+    arm,
+    calls,
+    claim,
+    comparator,
+    plan,
+    week,
+)
 
 FOUR = plan(0, windows=(4,))
 FALLS = claim("falls")
@@ -46,7 +59,7 @@ def stepping(days=7):
     """A baseline that itself has a step: ten timeouts an hour, and none on the last day."""
     drawn = np.random.default_rng(0).poisson(10, 24 * days)
     drawn[-24:] = 0
-    return arms(
+    return comparator(
         arm(-24 * days, 0, calls(-24 * days, 0, per_hour=50, timeout=drawn)),
         arm(0, 24, calls(0, 24, per_hour=50, timeout=10)),
     )
@@ -66,7 +79,7 @@ def test_what_the_judge_asks_for_is_asked_of_a_pretended_deploy_too():
     at = plan(**ONLY)
     harmless = [claim("below", limit=0.9), claim("stays_zero", "connection_rate", limit=0.5)]
     assert replay_placebo_deploys(harmless, stepping(), at).false_alarms == 0
-    few = arms(
+    few = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=1, timeout=np.arange(168) < 144)),
         arm(0, 24, calls(0, 24, per_hour=1)),
     )
@@ -95,24 +108,15 @@ def test_guardrails_and_alternatives_are_replayed():
     )
 
 
-def test_a_pretended_deploy_is_measured_like_a_real_one():
+def test_a_placebo_deploy_is_evaluated_like_a_real_one():
     both = stepping()
-    real = ClaimEvaluation(FALLS, None, None, both, (0, 24))
-    deploy = next(iter(placebo_deploys(both.totals(*_scope_and_metric(), (0, 24))[0], hours=24)))
-    pretended = ClaimEvaluation(
-        FALLS, _scope_and_metric()[1], None, PretendedArms(deploy), real.hours
-    )
-    assert pretended.comparison.indicator
-    assert pretended.has_data
-    assert 0 <= pretended.p_met <= 1
-    assert pretended.decisive is pretended.comparison
-
-
-def _scope_and_metric():
-    from analysis.counting.scope import Scope
-    from analysis.metrics import metric_named
-
-    return Scope("f"), metric_named("timeout_rate")
+    baseline = both.arms.totals(Scope("f"), metric_named("timeout_rate"), (0, 24))[0]
+    deploy = next(placebo_deploys(baseline, hours=24))
+    evaluation = evaluate_claim(FALLS, both, (0, 24), placebo=deploy)
+    plain = compare(deploy.baseline, deploy.post, indicator=True, first_hour=deploy.first_hour)
+    assert evaluation.comparison.p_value() == plain.p_value()
+    assert evaluation.comparison.interval() == plain.interval()
+    assert evaluation.decisive is evaluation.comparison
 
 
 # ---- plans -----------------------------------------------------------------------------------------------------------

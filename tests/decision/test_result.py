@@ -16,8 +16,8 @@ from analysis.clock import CLOCK_VARIABLE, iso
 from analysis.results.schema import result_schema
 from analysis.results.serializer import _plain, finding_object
 from analysis.sample.series import simulate_series
-from tests.decision.counting import calls_of, inside, plain_numbers
-from tests.decision.making import DEPLOYED_AT, arm, arms, calls, claim, expectation, plan
+from tests.fixtures.comparators import DEPLOYED_AT, arm, calls, claim, comparator, expectation, plan
+from tests.fixtures.counted_rows import calls_of, inside, plain_numbers
 
 SCHEMA = Draft202012Validator(result_schema())
 CLAIMS = """
@@ -155,7 +155,7 @@ def test_a_repeated_look_gives_the_same_result(look_at):
 @pytest.fixture(scope="module", name="result")
 def result_fixture():
     """The object of a finding, without a database."""
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=50, timeout=20)),
         arm(0, 24, calls(0, 24, per_hour=50, timeout=np.arange(24) % 3)),
     )

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.decision.regressions import scan_features
 from analysis.statistics.multiplicity import benjamini_hochberg
-from tests.decision.making import ONLY, arm, arms, calls, plan, week
+from tests.fixtures.comparators import ONLY, arm, calls, comparator, plan, week
 
 SINGLE = plan(**ONLY)
 
@@ -21,7 +21,7 @@ def from_hour(hour, events, *, hours=24):
 
 
 def test_a_new_class_is_found_with_the_hour_it_began():
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=50, timeout=2)),
         arm(0, 24, calls(0, 24, per_hour=50, timeout=2, connection=from_hour(5, 3))),
     )
@@ -33,7 +33,7 @@ def test_a_new_class_is_found_with_the_hour_it_began():
 
 def test_a_class_that_was_there_at_another_hour_of_the_day_is_not_new():
     night = np.tile(np.repeat([0, 3], 12), 7)
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=50, connection=night)),
         arm(0, 4, calls(0, 4, per_hour=50, connection=3)),
     )
@@ -46,7 +46,7 @@ def test_a_class_that_was_there_at_another_hour_of_the_day_is_not_new():
 def test_growth_of_errors_of_no_known_class_is_found_with_its_hour(hour):
     rng = np.random.default_rng(hour)
     before, after = rng.poisson(2, 168), rng.poisson(2, 24) + from_hour(hour, 8)
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=50, other=before)),
         arm(0, 24, calls(0, 24, per_hour=50, other=after)),
     )
@@ -60,7 +60,7 @@ def test_a_feature_that_lost_its_traffic_is_found():
         calls(0, 24, per_hour=40, feature="kept"),
         calls(0, 24, per_hour=np.where(np.arange(24) < 10, 40, 2), feature="lost"),
     ]
-    found = scanned(arms(arm(-168, 0, *before), arm(0, 24, *after)))
+    found = scanned(comparator(arm(-168, 0, *before), arm(0, 24, *after)))
     assert [found["calls_per_hour", name].state for name in ("kept", "lost", "gone")] == [
         "undecided",
         "worse",
@@ -87,7 +87,7 @@ def test_p_is_adjusted_over_everything_scanned_and_no_data_counts():
 
 
 def test_a_new_feature_has_nothing_to_be_compared_with():
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=40)),
         arm(0, 24, calls(0, 24, per_hour=40), calls(0, 24, per_hour=40, feature="new", timeout=20)),
     )

@@ -7,8 +7,9 @@ import pytest
 
 from analysis.counting.scope import Cycle, Scope
 from analysis.decision.claims import evaluate_claim
+from analysis.decision.findings import count_calls
 from analysis.metrics import metric_named
-from tests.decision.making import arm, arms, calls, claim, plan
+from tests.fixtures.comparators import arm, calls, claim, comparator
 
 RATE, MEAN = metric_named("timeout_rate"), metric_named("latency_mean")
 
@@ -39,7 +40,7 @@ def test_patterns(scope, feature, source, belongs):
 
 
 def strata(before, after, scope, metric=RATE, hours=24):
-    baseline, post = arms(arm(-168, 0, *before), arm(0, hours, *after)).totals(
+    baseline, post = comparator(arm(-168, 0, *before), arm(0, hours, *after)).arms.totals(
         scope, metric, (0, hours)
     )
     return sorted(zip(baseline.n.sum(axis=(1, 2)), post.n.sum(axis=(1, 2)), strict=True))
@@ -84,7 +85,7 @@ def test_a_tenant_is_large_by_the_hours_that_are_compared():
         calls(0, 4, per_hour=5, tenant="slow", latency_ms=5000),
     ]
     found = evaluate_claim(
-        claim("falls", "latency_mean"), arms(arm(-168, 0, *before), arm(0, 4, *after)), (0, 4)
+        claim("falls", "latency_mean"), comparator(arm(-168, 0, *before), arm(0, 4, *after)), (0, 4)
     ).comparison
     assert found.crude_difference < -1000
     assert found.difference == 0
@@ -114,12 +115,11 @@ def test_calls_an_hour_are_compared_as_they_come():
         [calls(first, last, per_hour=10, source=source) for source in ("s", None)]
         for first, last in ((-168, 0), (0, 24))
     )
-    found = evaluate_claim(
-        claim("falls", "calls_per_hour"), arms(arm(-168, 0, *before), arm(0, 24, *after)), (0, 24)
-    )
+    both = comparator(arm(-168, 0, *before), arm(0, 24, *after))
+    found = evaluate_claim(claim("falls", "calls_per_hour"), both, (0, 24))
     assert found.comparison.crude_post_value == 20
     assert found.comparison.post_n == 24
-    assert found.calls == (3360, 480)
+    assert count_calls(found, both.arms) == (3360, 480)
 
 
 # ---- hours -----------------------------------------------------------------------------------------------------------
@@ -154,12 +154,12 @@ def test_a_week_that_is_not_there_is_not_matched(first, last, cycle):
 
 def test_a_look_is_compared_with_the_same_hours_of_every_day():
     clock = np.arange(-168, 0) % 24
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=10 + clock)), arm(0, 4, calls(0, 4, per_hour=10))
     )
     found = evaluate_claim(claim("falls"), both, (0, 4)).comparison
     assert found.baseline_n == 7 * (10 + 11 + 12 + 13)
-    late = arms(
+    late = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=10 + clock)), arm(0, 24, calls(0, 24, per_hour=10))
     )
     assert evaluate_claim(claim("falls"), late, (20, 24)).comparison.baseline_n == 7 * (
@@ -168,7 +168,7 @@ def test_a_look_is_compared_with_the_same_hours_of_every_day():
 
 
 def test_a_window_of_two_days_meets_every_clock_hour_twice():
-    both = arms(
+    both = comparator(
         arm(-168, 0, calls(-168, 0, per_hour=10, timeout=2)),
         arm(0, 48, calls(0, 48, per_hour=10, timeout=2)),
     )
@@ -182,14 +182,14 @@ def test_calls_written_too_late_for_the_look_are_left_out_of_both_arms():
         for hour in (-24, -21, -12, 0, 3, 12)
     ]
     before = [calls(-24, 0, per_hour=10), *late[:3]]
-    four = arms(arm(-24, 0, *before), arm(0, 4, calls(0, 4, per_hour=10), *late[3:5]))
+    four = comparator(arm(-24, 0, *before), arm(0, 4, calls(0, 4, per_hour=10), *late[3:5]))
     found = evaluate_claim(claim("falls"), four, (0, 4)).comparison
     assert (found.baseline_n, found.baseline_y) == (
         45,
         5,
     )  # that of hour 3 is written in hour 4, after the window
     assert (found.post_n, found.post_y) == (45, 5)
-    day = arms(arm(-24, 0, *before), arm(0, 24, calls(0, 24, per_hour=10), *late[3:]))
+    day = comparator(arm(-24, 0, *before), arm(0, 24, calls(0, 24, per_hour=10), *late[3:]))
     found = evaluate_claim(claim("falls"), day, (0, 24)).comparison
     assert (found.baseline_n, found.post_n) == (255, 255)
 
@@ -202,23 +202,25 @@ def test_excluded_hours_are_in_no_sum_of_the_baseline():
         excluded=[-24, -23],
     )
     found = evaluate_claim(
-        claim("falls"), arms(first, arm(0, 4, calls(0, 4, per_hour=10, timeout=1))), (0, 4)
+        claim("falls"), comparator(first, arm(0, 4, calls(0, 4, per_hour=10, timeout=1))), (0, 4)
     ).comparison
     assert (found.baseline_n, found.baseline_y) == (260, 26)
 
 
 def test_a_baseline_that_ends_before_the_deploy_is_matched_by_clock_hours():
-    both = arms(
+    both = comparator(
         arm(-96, -48, calls(-96, -48, per_hour=10 + np.arange(-96, -48) % 24)),
         arm(0, 4, calls(0, 4, per_hour=10)),
     )
-    assert both.cycle == Cycle(24, 4)
+    assert both.arms.cycle == Cycle(24, 4)
     found = evaluate_claim(claim("falls"), both, (0, 4)).comparison
     assert found.baseline_n == 2 * (10 + 11 + 12 + 13)
 
 
 def test_an_earlier_look_is_what_was_seen_then():
     growing = calls(0, 24, per_hour=10, timeout=np.arange(24) >= 4)
-    both = arms(arm(-168, 0, calls(-168, 0, per_hour=10)), arm(0, 24, growing))
-    found = evaluate_claim(claim("falls"), both, plan(2).hours)
-    assert (found.comparison.post_y, found.at(4).comparison.post_y) == (20, 0)
+    both = comparator(arm(-168, 0, calls(-168, 0, per_hour=10)), arm(0, 24, growing))
+    events = [
+        evaluate_claim(claim("falls"), both, hours).comparison.post_y for hours in ((0, 24), (0, 4))
+    ]
+    assert events == [20, 0]

@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 
 from analysis.decision.caveats import Caveat
-from analysis.decision.findings import Finding
 from analysis.decision.power import TimeToDecision
 from analysis.metrics import known_metrics
 from analysis.text.findings import finding_sentence, short_clause
-from tests.decision.given import LEVEL, OF, ZERO, Compared, finding, sentence
-from tests.decision.making import any_of, claim, spoken
+from tests.decision.given import OF, ZERO, Compared, any_of_finding, finding, sentence
+from tests.fixtures.comparators import claim, spoken
 
 FELL = Compared((798, 888), (23, 160), difference=-0.755)
 FELL_BY = "timeouts of step3 fell from 89.9 % of 888 calls to 14.4 % of 160 calls; with the same mix of calls -75.5 points "
@@ -196,11 +195,7 @@ def test_any_of_says_which_part_shows_it_and_which_does_harm():
     )
 
     def whole(state, *parts):
-        return spoken(
-            finding_sentence(
-                Finding(any_of(falls, rises), state, None, None, LEVEL, 0.5, 0.5, parts=parts)
-            )
-        )
+        return spoken(finding_sentence(any_of_finding(state, parts)))
 
     assert (
         whole("met", fell, harmed)
@@ -322,14 +317,5 @@ def test_a_reason_takes_the_numbers_without_the_meaning():
         "timeouts of step3: 174 calls before and 23 after are too few to say anything, 30 on each side are needed"
     )
     part = finding("met", FALLS, FELL, interval=(-0.86, -0.64))
-    whole = Finding(
-        any_of(FALLS, FALLS),
-        "met",
-        None,
-        None,
-        LEVEL,
-        0.5,
-        0.5,
-        parts=(replace(part, state="undecided"), part),
-    )
+    whole = any_of_finding("met", (replace(part, state="undecided"), part))
     assert short_clause(whole) == short_clause(part)

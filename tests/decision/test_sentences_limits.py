@@ -7,7 +7,7 @@ from dataclasses import replace
 from analysis.decision.caveats import Caveat
 from analysis.decision.power import TimeToDecision
 from tests.decision.given import OF, ZERO, Compared, sentence
-from tests.decision.making import claim
+from tests.fixtures.comparators import claim
 
 SLOWER = Compared(
     (888_000, 400),

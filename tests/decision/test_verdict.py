@@ -8,12 +8,11 @@ import pytest
 
 from analysis.decision.checks import Check
 from analysis.decision.cliffs import moved_cliffs
-from analysis.decision.findings import Finding
 from analysis.decision.power import TimeToDecision
 from analysis.decision.verdict import EXIT_CODES, MovedCliff, Verdict, decide_verdict
 from analysis.statistics.latency.cliff import Cliff
-from tests.decision.given import LEVEL, Compared, finding
-from tests.decision.making import any_of, claim, spoken
+from tests.decision.given import Compared, any_of_finding, finding
+from tests.fixtures.comparators import claim, spoken
 
 FELL = Compared((798, 888), (23, 160), difference=-0.755)
 STEP3, SIGNATURE = (
@@ -298,7 +297,5 @@ def test_a_cliff_is_looked_for_in_parts_and_patterns_too_and_named_once():
         "post": {"step3": cliff(45_000), "other": cliff(1000)},
     }
     part = replace(step3("not_met"), claim=claim("falls", feature="step*"))
-    whole = Finding(
-        any_of(part.claim, part.claim), "not_met", None, None, LEVEL, 0.5, 0.5, parts=(part, part)
-    )
+    whole = any_of_finding("not_met", (part, part))
     assert moved_cliffs(cliffs, [whole, part]) == (MovedCliff("step3", 20_000, 45_000),)

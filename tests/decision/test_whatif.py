@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from analysis.counting.arms import Arms
 from analysis.counts import HourlyBins
 from analysis.decision.whatif import what_if, what_if_sentence
-from tests.decision.making import arm, arms, calls, spoken
+from tests.fixtures.comparators import arm, calls, spoken
 
 
 def with_bins(one):
@@ -29,7 +30,7 @@ def day(slow_per_hour):
         calls(0, 24, per_hour=100 - slow, latency_ms=10_000),
         calls(0, 24, per_hour=slow, latency_ms=38_000, source="slow"),
     ]
-    return arms(arm(-168, 0, before), with_bins(arm(0, 24, *after)))
+    return Arms(arm(-168, 0, before), with_bins(arm(0, 24, *after)))
 
 
 def test_slow_calls_spread_evenly_are_known_as_well_as_independent_ones():

@@ -166,7 +166,7 @@ def test_an_hourly_rate_adds_up_to_the_finding_and_has_gaps(look, monkeypatch):
 
 
 def test_slowness_beside_the_control_features(look):
-    prepared = prepare_hourly_slowness(look.guardrails[0].evaluation)
+    prepared = prepare_hourly_slowness(look.guardrails[0].evaluation, look.arms)
     assert len(prepared.names) >= 2
     assert (prepared.hours[0], prepared.hours[-1]) == (-48, 23)
     after = prepared.hours >= 0
@@ -174,7 +174,7 @@ def test_slowness_beside_the_control_features(look):
     assert np.nanmean(prepared.target[after]) == pytest.approx(ratio - 1, abs=0.08)
     assert np.isfinite(prepared.controls[after]).all()
     without_calls = look.expectations[3].parts[1].evaluation
-    assert prepare_hourly_slowness(without_calls) is None
+    assert prepare_hourly_slowness(without_calls, look.arms) is None
 
 
 def test_traffic_and_sources_of_the_baseline(look):

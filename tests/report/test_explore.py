@@ -183,7 +183,8 @@ def test_a_change_redraws_quickly_on_ten_million_calls(look):
         baseline=replace(look.baseline, latency=large),
         post=replace(look.post, latency=large),
     )
-    feature = FeatureView(replace(look, arms=arms), Scope("feature.3", "web"))
+    comparator = replace(look.comparator, arms=arms)
+    feature = FeatureView(replace(look, comparator=comparator), Scope("feature.3", "web"))
     for question in ("km", "latency", "cliff", "shift", "quantiles"):
         took = []
         for _ in range(3):

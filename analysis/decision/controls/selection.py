@@ -1,23 +1,23 @@
-"""Which features are controls: untouched by the deploy, on the same model or provider, and busy enough to show its pace."""
+"""Which features are controls: not touched by the deploy, of the same model or provider, and busy enough."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from analysis.counting.arm import Arm
-from analysis.counting.scope import Cycle, Scope, usable_hours
+from analysis.counting.scope import Cycle, Scope
 from analysis.errors import WrongUse
 from analysis.leaks import quote
 from analysis.statistics.controls.screening import FEWEST_CONTROLS
 
 if TYPE_CHECKING:
     from analysis.config import Claim, Settings
+    from analysis.counting.arm import Arm
 
 FEWEST_CALLS_AN_HOUR = 5.0
 FEWEST_HOURS_WITH_CALLS = 0.8
@@ -29,148 +29,145 @@ PROVIDERS = {
     "text": "gpt",
     "davinci": "gpt",
 }
-"""Model families that another name belongs to."""
+"""Model families that belong to another one's provider."""
+
+Shared = Literal["model", "provider", "declared"]
+Lack = Literal[
+    "not_asked_for",
+    "switched_off",
+    "no_quiet_feature",
+    "no_declared_feature",
+    "too_few_declared",
+    "too_few_of_the_provider",
+    "unknown_model",
+    "unlike_each_other",
+]
 
 
 @dataclass(frozen=True)
 class ControlSelection:
-    """The controls of one target.
+    """The control features of one target.
 
     Attributes
     ----------
     features : at least two, in alphabetical order; empty when there are none.
-    of : what they share with the target, in words: "the same model", "the same provider", "[controls].use".
-    why_none : why there are none, as the end of a sentence; empty when there are some.
+    shared : what they share with the target: its model, its provider, or that `[controls].use` names them.
+    lack : why there are none.
     """
 
     features: tuple[str, ...] = ()
-    of: str = ""
-    why_none: str = ""
+    shared: Shared | None = None
+    lack: Lack | None = None
 
 
 @dataclass(frozen=True)
-class ControlGroup:
+class ControlCandidates:
     """The features that may be controls, and the models of all.
 
     Attributes
     ----------
-    features : untouched and busy enough, in alphabetical order.
+    features : not touched by the deploy and busy enough, in alphabetical order.
     models : feature -> model.
-    declared : the file names them itself (`[controls].use`), so the model is not asked.
-    why_none : why there are none at all, as the end of a sentence.
+    are_declared : `[controls].use` names them, so their model does not matter.
+    lack : why there are none at all.
     """
 
     features: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
-    declared: bool = False
-    why_none: str = "none are asked for"
+    are_declared: bool = False
+    lack: Lack = "not_asked_for"
 
-    def of(self, target: Mapping[str, float]) -> ControlSelection:
-        """The controls of a target: its features with their calls. A pattern's own features may serve, a single feature never for itself.
+    def select(self, target: Mapping[str, float]) -> ControlSelection:
+        """The controls of a target, given as its features with their calls.
 
-        Those of the model that most of its calls go to; with fewer than two, all of the same provider. Never a mixture by choice:
-        in one, the features of the target's model would look odd and be thrown out.
+        Those of the model of most of its calls; with fewer than two, all of the same provider. Never a mixture: the
+        screen would drop the features of the target's own model. A single feature is never its own control.
         """
         if not self.features:
-            return ControlSelection(why_none=self.why_none)
+            return ControlSelection(lack=self.lack)
         others = [feature for feature in self.features if set(target) != {feature}]
-        if self.declared:
-            return _enough(
-                others, "[controls].use", "[controls].use leaves fewer than two usable features"
-            )
+        if self.are_declared:
+            return _at_least_two(others, "declared", "too_few_declared")
         model = _main_model(target, self.models)
         if model is None:
-            return ControlSelection(why_none="its model is not known")
+            return ControlSelection(lack="unknown_model")
         same_model = [feature for feature in others if self.models.get(feature) == model]
         if len(same_model) >= FEWEST_CONTROLS:
-            return ControlSelection(tuple(same_model), of="the same model")
+            return ControlSelection(tuple(same_model), "model")
+        provider = provider_of(model)
         same_provider = [
-            feature
-            for feature in others
-            if provider_of(self.models.get(feature, "")) == provider_of(model)
+            feature for feature in others if provider_of(self.models.get(feature, "")) == provider
         ]
-        return _enough(
-            same_provider,
-            "the same provider",
-            "fewer than two untouched features of its provider have enough calls",
-        )
+        return _at_least_two(same_provider, "provider", "too_few_of_the_provider")
 
 
-def find_controls(settings: Settings, baseline: Arm) -> ControlGroup:
-    """The features that `[controls]` and the claims leave untouched, and that have enough calls.
+def find_controls(settings: Settings, baseline: Arm) -> ControlCandidates:
+    """The features that `[controls]` and the claims leave as controls, and that have enough calls.
 
     Raises WrongUse for a name in `[controls].use` that the baseline does not hold.
     """
     use, never = settings.controls.use, set(settings.controls.never)
     if use == "off":
-        return ControlGroup(why_none='[controls].use is "off"')
-    busy = busy_features(baseline, Cycle.of(*baseline.hours))
+        return ControlCandidates(lack="switched_off")
+    busy = find_busy_features(baseline)
     if use != "auto":
         _check_known(use, baseline)
         features = tuple(feature for feature in busy if feature in use and feature not in never)
-        return ControlGroup(
-            features,
-            baseline.models,
-            declared=True,
-            why_none="none of [controls].use has enough calls",
-        )
-    named = touched_features(settings.expectations, settings.guardrails, baseline)
-    features = tuple(feature for feature in busy if feature not in named | never)
-    return ControlGroup(features, baseline.models, why_none="no untouched feature has enough calls")
+        return ControlCandidates(features, baseline.models, True, "no_declared_feature")
+    touched = find_touched_features(settings.expectations, settings.guardrails, baseline)
+    features = tuple(feature for feature in busy if feature not in touched | never)
+    return ControlCandidates(features, baseline.models, lack="no_quiet_feature")
 
 
-def busy_features(baseline: Arm, cycle: Cycle) -> tuple[str, ...]:
+def find_busy_features(baseline: Arm) -> tuple[str, ...]:
     """Features with at least 5 calls an hour, and calls in at least 80 % of the baseline's hours."""
-    usable = usable_hours(baseline, cycle).ravel()
+    cycle = Cycle.of(*baseline.hours)
+    usable = cycle.usable_hours(baseline).ravel()
     rows = baseline.hourly.rows
     rows = rows[(rows["hour"] >= -cycle.span) & (rows["hour"] < 0)]
     rows = rows[usable[rows["hour"].to_numpy(dtype=np.int64) + cycle.span]]
-    by_hour = rows.groupby(["feature", "hour"])["calls"].sum()
     hours = max(1, int(usable.sum()))
-    enough = [
-        str(feature)
-        for feature, calls in by_hour.groupby("feature")
-        if calls.sum() >= FEWEST_CALLS_AN_HOUR * hours
-        and (calls > 0).sum() >= FEWEST_HOURS_WITH_CALLS * hours
-    ]
-    return tuple(sorted(enough))
+    calls = rows.groupby("feature", observed=True)["calls"].sum()
+    with_calls = rows[rows["calls"] > 0].groupby("feature", observed=True)["hour"].nunique()
+    enough = calls.index[calls >= FEWEST_CALLS_AN_HOUR * hours]
+    steady = with_calls.index[with_calls >= FEWEST_HOURS_WITH_CALLS * hours]
+    return tuple(sorted({*map(str, enough)} & {*map(str, steady)}))
 
 
-def touched_features(
+def find_touched_features(
     expectations: Sequence[Claim], guardrails: Sequence[Claim], baseline: Arm
 ) -> set[str]:
-    """Features named in a claim. An expectation names all that its patterns fit; a guardrail's pattern names none."""
+    """Features named in a claim. A pattern names all that fit in an expectation, none in a guardrail."""
     pairs = baseline.hourly.rows[["feature", "source"]].drop_duplicates()
-    there = [
+    known = [
         (str(feature), source if isinstance(source, str) else None)
         for feature, source in pairs.itertuples(index=False)
     ]
-    named: set[str] = set()
-    for part in _parts(expectations):
+    touched: set[str] = set()
+    for part in (part for claim in expectations for part in claim.parts):
         scope = Scope(part.feature, part.source)
-        named |= {feature for feature, source in there if scope.matches(feature, source)} | _exact(
-            part
-        )
-    for part in _parts(guardrails):
-        named |= _exact(part)
-    return named
+        touched |= {feature for feature, source in known if scope.matches(feature, source)}
+    for part in (part for claim in (*expectations, *guardrails) for part in claim.parts):
+        if part.feature is not None and "*" not in part.feature:
+            touched.add(part.feature)
+    return touched
 
 
 def provider_of(model: str) -> str:
     """The family of a model's name, which stands for its provider.
 
-    >>> provider_of("gpt-5-mini"), provider_of("openai/o4-mini"), provider_of("claude-opus-4"), provider_of("models/gemini-2.5-pro")
-    ('gpt', 'gpt', 'claude', 'gemini')
+    >>> provider_of("gpt-5-mini"), provider_of("openai/o4-mini"), provider_of("claude-opus-4")
+    ('gpt', 'gpt', 'claude')
     """
     name = model.lower().rpartition("/")[2]
     family = re.split(r"[-_.: ]", name, maxsplit=1)[0]
     return PROVIDERS.get(family, family)
 
 
-def _enough(features: Sequence[str], of: str, why_none: str) -> ControlSelection:
+def _at_least_two(features: Sequence[str], shared: Shared, lack: Lack) -> ControlSelection:
     if len(features) < FEWEST_CONTROLS:
-        return ControlSelection(why_none=why_none)
-    return ControlSelection(tuple(features), of=of)
+        return ControlSelection(lack=lack)
+    return ControlSelection(tuple(features), shared)
 
 
 def _main_model(target: Mapping[str, float], models: Mapping[str, str]) -> str | None:
@@ -181,19 +178,12 @@ def _main_model(target: Mapping[str, float], models: Mapping[str, str]) -> str |
     return max(sorted(calls), key=lambda model: calls[model], default=None)
 
 
-def _parts(claims: Iterable[Claim]) -> list[Claim]:
-    return [part for claim in claims for part in (claim.any_of or (claim,))]
-
-
-def _exact(claim: Claim) -> set[str]:
-    return {claim.feature} if claim.feature is not None and "*" not in claim.feature else set()
-
-
 def _check_known(use: Sequence[str], baseline: Arm) -> None:
     known = sorted(set(baseline.hourly.rows["feature"].dropna()))
     for feature in use:
         if known and feature not in known:
             near = get_close_matches(feature, known, n=1, cutoff=0.0)[0]
             raise WrongUse(
-                f"[controls].use names {quote(feature)}, which the baseline does not hold; did you mean {quote(near)}?"
+                f"[controls].use names {quote(feature)}, which the baseline does not hold; "
+                f"did you mean {quote(near)}?"
             )

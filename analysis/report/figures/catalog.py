@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from analysis.counting.arms import Arms
 from analysis.counting.scope import Scope
 from analysis.decision.claims import ClaimEvaluation
 from analysis.decision.look import Look
@@ -99,9 +100,11 @@ def hourly_picture(
     return draw_picture(draw_hourly_metric, prepared, text, name=name)
 
 
-def slowness_picture(evaluation: ClaimEvaluation, *, marks: Sequence[Mark] = ()) -> Picture | None:
+def slowness_picture(
+    evaluation: ClaimEvaluation, arms: Arms, *, marks: Sequence[Mark] = ()
+) -> Picture | None:
     """A claim's metric beside its control group; None without one."""
-    prepared = prepare_hourly_slowness(evaluation, marks=marks)
+    prepared = prepare_hourly_slowness(evaluation, arms, marks=marks)
     if prepared is None:
         return None
     label = label_of(evaluation.scope)

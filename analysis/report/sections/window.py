@@ -169,7 +169,7 @@ class WindowSections:
             if part.evaluation and part.evaluation.metric.kind is kind
         ]
         pictures = (
-            catalog.slowness_picture(evaluation, marks=self._marks)
+            catalog.slowness_picture(evaluation, self.look.arms, marks=self._marks)
             for evaluation in evaluations[:MOST_CONTROL_PICTURES]
         )
         return [picture for picture in pictures if picture]

@@ -1,0 +1,73 @@
+"""Slowness hour by hour around the deploy: of the control features, of a claim's metric, and what is left of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.statistics.controls.comparison import ControlComparison
+from analysis.statistics.standardisation import StandardisedArms, standardise
+from analysis.statistics.totals import Bools, CallSums, Floats
+
+if TYPE_CHECKING:
+    from analysis.counting.arms import Arms
+    from analysis.decision.claims import ClaimEvaluation
+
+
+@dataclass(frozen=True, eq=False)
+class SlownessSeries:
+    """Slowness per hour, as a share: 0.25 is a quarter slower than over the baseline. nan in hours without calls.
+
+    Attributes
+    ----------
+    hours : int64 (hours,); hour from the deploy, negative before it.
+    controls : float64 (hours,); the slowness index.
+    target : float64 (hours,); the claim's metric over its own baseline ratio, minus 1.
+    adjusted : float64 (hours,); the target without what follows the index. Equal to `target` where the slope is 0.
+    names : the control features.
+    slope : of the target on the index; 0 where nothing is adjusted.
+    """
+
+    hours: NDArray[np.int64]
+    controls: Floats
+    target: Floats
+    adjusted: Floats
+    names: tuple[str, ...]
+    slope: float
+
+
+def slowness_series(evaluation: ClaimEvaluation, arms: Arms) -> SlownessSeries | None:
+    """The three lines of a claim's figure; None where there are no controls."""
+    found, hours = evaluation.decisive, evaluation.hours
+    if not isinstance(found, ControlComparison) or found.controls is None:
+        return None
+    index, slope = found.controls.index, found.adjusted.slope.value if found.adjusted else 0.0
+    target = standardise(
+        *arms.totals(evaluation.scope, evaluation.metric, hours),
+        first_hour=arms.hour_of_cycle(hours[0]),
+    )
+    before = np.where(target.baseline_usable, index.baseline, np.nan).ravel()
+    values, slowness = _relative(target), np.concatenate((before, index.post))
+    return SlownessSeries(
+        hours=np.concatenate((np.arange(-arms.cycle.span, 0), np.arange(*hours))),
+        controls=slowness,
+        target=values,
+        adjusted=values - slope * (slowness - index.matched(target)[0]),
+        names=index.names,
+        slope=slope,
+    )
+
+
+def _relative(target: StandardisedArms) -> Floats:
+    """y / n over the baseline's ratio, minus 1, hour by hour through both arms."""
+    ratio = float(target.baseline.y.sum()) / float(target.baseline.n.sum())
+    before = _per_call(target.baseline, target.baseline_usable).ravel()
+    return np.concatenate((before, _per_call(target.post, target.post_usable))) / ratio - 1.0
+
+
+def _per_call(sums: CallSums, usable: Bools) -> Floats:
+    known = usable & (sums.n > 0)
+    return np.where(known, sums.y / np.where(known, sums.n, 1.0), np.nan)

@@ -1,0 +1,103 @@
+"""What the planned looks will detect, known from the baseline alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from analysis.config import Claim
+from analysis.counting.arm import Arm
+from analysis.counting.arms import Arms
+from analysis.counting.scope import scope_of
+from analysis.metrics import metric_named
+from analysis.statistics.comparison import compare
+from analysis.statistics.detectable_effect import (
+    calls_needed,
+    detectable_difference,
+    hours_needed,
+)
+from analysis.statistics.placebo_deploys import placebo_deploys
+from analysis.statistics.sequential import bounds
+
+
+@dataclass(frozen=True)
+class PowerForecast:
+    """What one planned look will detect of one claim, with 80 % power. None where it is not known.
+
+    Attributes
+    ----------
+    claim : a single claim.
+    window : the look's name.
+    baseline_value : of the metric, over the whole baseline.
+    minimum_detectable_effect : the smallest change that the look detects, in the metric's unit.
+    calls_needed : the metric's n (calls, for most) after the deploy that detect a change of the size that the claim is about.
+    """
+
+    claim: Claim
+    window: str
+    baseline_value: float | None = None
+    minimum_detectable_effect: float | None = None
+    calls_needed: int | None = None
+
+
+def forecast_looks(
+    claims: Sequence[Claim],
+    baseline: Arm,
+    *,
+    looks: Sequence[tuple[str, int]],
+    alpha: float,
+    smallest_useful: float = 0.1,
+    user_classes: tuple[str, ...] = (),
+) -> list[PowerForecast]:
+    """What each planned look (name, hours) will detect of each single claim.
+
+    The claim's size is `by`, the margin, the distance to the limit, the whole rate where it shall stay zero, else
+    `smallest_useful`. The spread is that of a placebo deploy in the last hours of the baseline; a baseline too short for one
+    leaves the forecast open.
+    """
+    nothing = Arm.empty(baseline.window, (0, 0), limits=baseline.limits)
+    arms = Arms(baseline, nothing, user_classes)
+    times = tuple(hours / looks[-1][1] for _, hours in looks)
+    return [
+        _forecast(part, arms, window, hours, bound=bound, smallest_useful=smallest_useful)
+        for claim in claims
+        for part in claim.parts
+        for (window, hours), bound in zip(looks, bounds(times, alpha), strict=True)
+    ]
+
+
+def _forecast(
+    claim: Claim, arms: Arms, window: str, hours: int, *, bound: float, smallest_useful: float
+) -> PowerForecast:
+    metric = metric_named(claim.metric, arms.user_classes)
+    totals = arms.totals(scope_of(claim), metric, (0, hours))[0]
+    y, n = (float((sums * totals.usable).sum()) for sums in (totals.y, totals.n))
+    value = y / n if n else None
+    deploys = list(placebo_deploys(totals, hours=min(hours, arms.cycle.hours)))
+    if not deploys:
+        return PowerForecast(claim, window, value)
+    last = deploys[-1]
+    found = compare(
+        last.baseline, last.post, indicator=metric.indicator, first_hour=last.first_hour
+    )
+    detectable = detectable_difference(found.variance, found.df, bound=bound)
+    enough = hours_needed(
+        found.variance_parts(),
+        found.df,
+        bound=bound,
+        effect=_size_of(claim, value or 0.0, smallest_useful),
+        hours=hours,
+        cycle=arms.cycle.hours,
+    )
+    needed = calls_needed(enough, post_n=found.post_n, post_hours=hours)
+    return PowerForecast(claim, window, value, detectable if isfinite(detectable) else None, needed)
+
+
+def _size_of(claim: Claim, value: float, smallest_useful: float) -> float:
+    """The change that a claim is about, in the metric's unit."""
+    if claim.kind.rule == "no_event":
+        return value
+    if claim.kind.null == "limit":
+        return abs(claim.limit - value)
+    return (claim.size or claim.smallest_useful or smallest_useful) * value
