@@ -7,7 +7,7 @@ import json
 import pandas as pd
 
 from tests.faults.secrets_and_names import Planter
-from tests.faults.workspace import simple_calls
+from tests.fixtures.small_rollout import simple_calls
 
 MESSAGES = (
     "Request timed out. {}",

@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.workspace import (
-    CONFIG,
-    POSTGRES,
-    Done,
-    Workspace,
-    simple_calls,
-    temporary_workspace,
-)
+from tests.faults.workspace import POSTGRES, Done, Workspace, temporary_workspace
+from tests.fixtures.small_rollout import CONFIG, simple_calls
 
 AREAS = {
     "test_leaks_in_outputs": "no personal data in outputs",

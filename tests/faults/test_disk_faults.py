@@ -15,7 +15,8 @@ import pytest
 
 from analysis.config import load_settings
 from analysis.report.index import write_index
-from tests.faults.workspace import file_size_limit, simple_calls, temporary_workspace, wait_for
+from tests.faults.workspace import file_size_limit, temporary_workspace, wait_for
+from tests.fixtures.small_rollout import simple_calls
 
 pytestmark = pytest.mark.faults
 VERDICTS = (0, 1, 3, 4)

@@ -33,7 +33,8 @@ from analysis.telemetry.mapping_file import SHIPPED, load_mapping
 from analysis.telemetry.queries import Queries
 from analysis.window import Window, format_duration, parse_duration
 from tests.deployment.local_server import Reply, run_server
-from tests.faults.workspace import CONFIG, DUCKDB, ROOT, simple_calls
+from tests.faults.workspace import ROOT
+from tests.fixtures.small_rollout import CONFIG, DUCKDB, simple_calls
 
 pytestmark = pytest.mark.faults
 FEW = 60  # the same inputs each time; a larger number draws new ones

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from analysis.clock import iso
-from tests.faults.workspace import CONFIG, DEPLOYED_AT, DUCKDB, temporary_workspace
+from tests.faults.workspace import temporary_workspace
+from tests.fixtures.small_rollout import CONFIG, DEPLOYED_AT, DUCKDB
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 DEPLOY = datetime.fromisoformat(DEPLOYED_AT)

@@ -14,13 +14,8 @@ from analysis.telemetry.vocabulary import WORDS
 from tests.deployment.local_server import Reply, run_server
 from tests.faults.calls_with_secrets import CONFIG, TENANTS, plant_calls
 from tests.faults.secrets_and_names import Planter, found_in, texts_below
-from tests.faults.workspace import (
-    DUCKDB,
-    POSTGRES,
-    edited_notebook,
-    temporary_workspace,
-    write_calls,
-)
+from tests.faults.workspace import POSTGRES, edited_notebook, temporary_workspace
+from tests.fixtures.small_rollout import DUCKDB, write_calls
 
 INPUTS = ("calls.parquet", "calls.csv", "rollout.toml", "bad.toml", "notebooks")
 COLUMNS = ("id", "clientId", "leadId", "promptKey", "apiType", "errorMessage", "metadata")

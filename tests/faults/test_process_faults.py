@@ -17,15 +17,14 @@ import pytest
 
 from analysis.clock import CLOCK_VARIABLE
 from tests.faults.workspace import (
-    CONFIG,
     POSTGRES,
     SLOW,
     edited_notebook,
     memory_limit,
-    simple_calls,
     temporary_workspace,
     wait_for,
 )
+from tests.fixtures.small_rollout import CONFIG, simple_calls
 
 pytestmark = pytest.mark.faults
 VERDICTS = (0, 1, 3, 4)

@@ -20,37 +20,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.sample.series import simulate_series
+from tests.fixtures.small_rollout import CONFIG, DUCKDB, write_calls
 
 ROOT = Path(__file__).parents[2]
 WATCHER = Path(__file__).with_name("watcher")
-DEPLOYED_AT = "2026-02-02T23:10:16Z"
-CONFIG = """
-[rollout]
-name = "small"
-deployed_at = 2026-02-02T23:10:16Z
-[source]
-{source}
-[baseline]
-days = 4
-[monitoring]
-windows = ["1h", "4h"]
-[[expectation]]
-name = "alpha times out less"
-feature = "alpha"
-metric = "timeout_rate"
-claim = "falls"
-by = 0.5
-[[guardrail]]
-name = "beta stays"
-feature = "beta"
-metric = "latency_mean"
-claim = "no_worse"
-margin = 0.5
-[ledger]
-who = "on call"
-"""
-DUCKDB = 'engine = "duckdb"\npath = "calls.parquet"'
 SLOW = """ALTER TABLE "AIInteraction" RENAME TO fast;
 CREATE VIEW "AIInteraction" AS SELECT fast.* FROM fast,
 LATERAL (SELECT pg_sleep(CASE WHEN fast."id" LIKE '%7' THEN 0.05 ELSE 0 END)) AS waits"""
@@ -204,30 +177,6 @@ def wait_for(
         out, err = process.communicate()
         raise AssertionError(f"the command hung for {longest_s} s: {err[-2000:]}") from None
     return Done(process.returncode, out or "", err, time.monotonic() - began)
-
-
-def simple_calls(*, calls_per_hour: float = 12, seed: int = 1) -> pd.DataFrame:
-    """Four days before and five hours after the deploy; alpha timed out before it."""
-    shared = {"calls_per_hour": calls_per_hour, "days_before": 4, "hours_after": 5}
-    alpha = simulate_series(
-        **shared, seed=seed, feature_id="alpha", timeout_rate_before=0.4, timeout_rate_after=0.02
-    )
-    rows = pd.concat(
-        [alpha, simulate_series(**shared, seed=seed + 1, feature_id="beta")], ignore_index=True
-    )
-    rows["id"] = [f"row-{number}" for number in range(len(rows))]
-    texts = [name for name in rows.columns if isinstance(rows[name].dtype, pd.CategoricalDtype)]
-    return rows.astype(dict.fromkeys(texts, "object"))
-
-
-def write_calls(path: Path, rows: pd.DataFrame) -> None:
-    """Write calls as Parquet, empty columns as text."""
-    empty = {
-        name: "string"
-        for name in rows.columns
-        if rows[name].isna().all() and not name.endswith("Tokens")
-    }
-    rows.astype(empty).to_parquet(path, index=False)
 
 
 @contextmanager
