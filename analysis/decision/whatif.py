@@ -11,7 +11,8 @@ from analysis.counting.caps import find_cliffs
 from analysis.counts import LatencyCounts
 from analysis.errors import WrongUse
 from analysis.formatting import count, milliseconds, share
-from analysis.statistics.latency.survival import Estimate, SurvivalCurve, kaplan_meier, what_if_cap
+from analysis.statistics.latency.survival import Estimate, SurvivalCurve, kaplan_meier
+from analysis.statistics.latency.what_if import what_if_cap
 from analysis.statistics.rates.overdispersion import overdispersion
 
 

@@ -36,7 +36,8 @@ from analysis.report.figures.picture import Picture
 from analysis.report.rendering import Section, make_section, sentences
 from analysis.report.sections.window import WindowSections
 from analysis.report.tables import Column, Table
-from analysis.statistics.latency.survival import SurvivalCurve, what_if_cap
+from analysis.statistics.latency.survival import SurvivalCurve
+from analysis.statistics.latency.what_if import what_if_cap
 from analysis.text.exploration import (
     NO_CALLS,
     NO_CONTROLS,

@@ -48,3 +48,19 @@ def noisy_arms_fixture():
         return arm(sums[:, :, : days * 24], days), arm(sums[:, :, days * 24 :], 1)
 
     return make
+
+
+@pytest.fixture(name="noisy_rate")
+def noisy_rate_fixture():
+    """Both arms of a rate of independent calls: (days, hours, rates) -> baseline, post."""
+
+    def make(days, hours, *, before, after, calls=60, seed=0):
+        rng = np.random.default_rng(seed)
+        n, cut = rng.poisson(calls, days * 24 + hours), days * 24
+        events = rng.binomial(n, np.where(np.arange(n.size) < cut, before, after))
+        return (
+            ArmTotals.of_events(events[:cut].reshape(1, days, 24), n[:cut].reshape(1, days, 24)),
+            ArmTotals.of_events(events[cut:].reshape(1, 1, -1), n[cut:].reshape(1, 1, -1)),
+        )
+
+    return make

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.statistics.latency.survival import UNKNOWN, kaplan_meier, survival_at, what_if_cap
+from analysis.statistics.latency.survival import UNKNOWN, kaplan_meier, survival_at
+from analysis.statistics.latency.what_if import what_if_cap
 
 Z = stats.norm.isf(0.025)
 
