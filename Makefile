@@ -53,7 +53,7 @@ lint: $(TEST) ## style, format and types: ruff and mypy
 	.venv/bin/mypy
 
 lab: $(RUN) ## JupyterLab on notebooks/, with the project importable
-	JUPYTER_CONFIG_PATH=analysis/report/jupyter .venv/bin/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ARGS)
+	JUPYTER_CONFIG_PATH=analysis/report/explore/jupyter .venv/bin/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
 bench: $(TEST) ## speed and calibration: the figures in docs/
 	@for program in benchmarks/*.py; do echo "== $$program"; .venv/bin/python "$$program" || exit 1; done

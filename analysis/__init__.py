@@ -10,7 +10,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 _PUBLIC = {
-    "open": ("analysis.report.explore", "open_rollout"),
+    "open": ("analysis.report.explore.explorer", "open_rollout"),
     "Rollout": ("analysis.judge", "Rollout"),
     "Look": ("analysis.decision.look", "Look"),
 }

@@ -16,7 +16,7 @@ from tests.house.import_rules import imported_names
 from tests.house.source_tree import ROOT, files_of, parsed, project_files, read
 
 RUN_AS_PROGRAMS = {  # not imported; the file and the text that use the package
-    "jupyterlab": ("analysis/report/lab.py", "jupyterlab"),
+    "jupyterlab": ("analysis/report/explore/lab.py", "jupyterlab"),
     "uv": ("Makefile", "uv pip sync"),
     "hatchling": ("pyproject.toml", "hatchling.build"),
     "psycopg2-binary": ("analysis/telemetry/engines/database_url.py", "postgresql+psycopg2"),

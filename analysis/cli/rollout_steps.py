@@ -154,6 +154,6 @@ def knob_set(
 @app.command()
 def lab(config: Config = CONFIG) -> int:
     """Open explore.ipynb in JupyterLab on this rollout."""
-    from analysis.report.lab import open_lab
+    from analysis.report.explore.lab import open_lab
 
     return open_lab(settings_as_recorded(config))

@@ -9,7 +9,7 @@ from typing import Any
 from analysis import files
 from analysis.config import Settings
 from analysis.report.index import write_index
-from analysis.report.rendering import render
+from analysis.report.page_templates import render
 from analysis.text.prose import when_text
 from analysis.text.verdict import VERDICTS
 

@@ -15,7 +15,7 @@ from analysis.history.stages import PlannedLook, deployed_at, plan_looks
 from analysis.paths import OutputPaths
 from analysis.report.look_chart import LookChart
 from analysis.report.page_frame import Link, now_text
-from analysis.report.rendering import render
+from analysis.report.page_templates import render
 from analysis.report.stored_reports import (
     StoredReport,
     latest_planned,

@@ -19,14 +19,14 @@ from analysis.leaks import find_leak
 from analysis.paths import ReportFolder
 from analysis.report.index import write_index
 from analysis.report.notebook.kernel_process import stopping_kernels
-from analysis.report.notebook.runner import ExecutedNotebook, Progress, run_notebook
+from analysis.report.notebook.runner import ExecutedNotebook, run_notebook
 from analysis.report.page_frame import frame_of, now_text
-from analysis.report.rendering import render
+from analysis.report.page_templates import render
 from analysis.report.summary import append_to_step_summary, summary_of
 from analysis.window import Window
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-PRELOAD = ("analysis.report.explore", "analysis.report.sections")
+PRELOAD = ("analysis.report.explore.explorer", "analysis.report.sections")
 AT_ONCE = 2  # each report is a process of its own, and most machines that watch have two cores
 
 
@@ -52,7 +52,6 @@ def run_window_report(
     end: datetime | None = None,
     stage: int = 1,
     github: bool = False,
-    on_progress: Progress | None = None,
 ) -> WrittenReport:
     """Write the report of a planned window, or of an exploratory stretch from `start` to `end`.
 
@@ -70,9 +69,7 @@ def run_window_report(
     else:
         raise WrongUse("give a window, or both ends of a stretch of time")
     folder = settings.paths.window(label, stage=stage)
-    return _run(
-        settings, "window.ipynb", parameters, folder, github=github, on_progress=on_progress
-    )
+    return _run(settings, "window.ipynb", parameters, folder, github=github)
 
 
 def run_window_reports(
@@ -82,7 +79,6 @@ def run_window_reports(
     start: datetime | None = None,
     stage: int = 1,
     github: bool = False,
-    on_progress: Progress | None = None,
 ) -> list[WrittenReport]:
     """Write the reports of several planned windows of a stage, two at a time.
 
@@ -94,7 +90,6 @@ def run_window_reports(
         start=start,
         stage=stage,
         github=github,
-        on_progress=on_progress,
     )
     alone = 0 if settings.paths.baseline_counts.exists() else 1
     written = [run(label) for label in labels[:alone]]
@@ -108,12 +103,10 @@ def run_window_reports(
             raise
 
 
-def run_baseline_report(
-    settings: Settings, *, on_progress: Progress | None = None
-) -> WrittenReport:
+def run_baseline_report(settings: Settings) -> WrittenReport:
     """Freeze the baseline and write its report."""
     parameters, folder = {"config": settings.path.name}, settings.paths.baseline
-    return _run(settings, "baseline.ipynb", parameters, folder, on_progress=on_progress)
+    return _run(settings, "baseline.ipynb", parameters, folder)
 
 
 def write_failure(settings: Settings, folder: ReportFolder, failure: RolloutError) -> None:
@@ -145,7 +138,6 @@ def _run(
     folder: ReportFolder,
     *,
     github: bool = False,
-    on_progress: Progress | None = None,
 ) -> WrittenReport:
     """Run the notebook and write everything, or write failed.html and raise."""
     with only_one(settings, "report", part=settings.paths.relative(folder.path), busy=NotYetDue):
@@ -155,7 +147,6 @@ def _run(
                 parameters,
                 folder=settings.folder,
                 preload=PRELOAD,
-                on_progress=on_progress,
             )
             _write(settings, executed, folder, github=github)
         except NotYetDue:

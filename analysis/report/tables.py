@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from analysis.errors import WrongUse
 from analysis.formatting import count
-from analysis.report.rendering import render
+from analysis.report.page_templates import render
 from analysis.text.prose import NONE, value_text, when_text
 
 

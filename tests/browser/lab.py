@@ -14,7 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from analysis.config import Settings
-from analysis.report.lab import copy_notebook, lab_command, lab_environment
+from analysis.report.explore.lab import copy_notebook, lab_command, lab_environment
 
 WAIT_MS = 120_000
 

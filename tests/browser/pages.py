@@ -23,7 +23,6 @@ from analysis.sample.simulate import simulate_phase_94, write_sample
 
 ROOT = Path(__file__).parents[2]
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-QUIET = {"on_progress": lambda line: None}
 HANDOFF = {
     "rollout": "phase-94",
     "title": "AI timeouts and token budgets",
@@ -66,10 +65,10 @@ def make_example(folder: Path) -> Settings:
     shutil.copy(ROOT / "rollout.toml", folder)
     write_sample(simulate_phase_94(), folder / "outputs" / "sample")
     settings = load_settings(folder / "rollout.toml")
-    run_baseline_report(settings, **QUIET)
-    run_window_reports(settings, ["1h", "24h"], **QUIET)
+    run_baseline_report(settings)
+    run_window_reports(settings, ["1h", "24h"])
     start = datetime(2026, 2, 3, 2, 10, 16, tzinfo=UTC)
-    run_window_report(settings, None, start=start, end=start + timedelta(hours=4), **QUIET)
+    run_window_report(settings, None, start=start, end=start + timedelta(hours=4))
     reports.write_failure(
         settings,
         settings.paths.window("4h"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from analysis.report.lab import copy_notebook
+from analysis.report.explore.lab import copy_notebook
 from tests.browser.lab import WAIT_MS, lab_address, run_all
 from tests.browser.pages import chromium, make_example, opened, pages_of
 

@@ -15,7 +15,6 @@ from analysis.report.notebook.page import markdown_as_html
 from analysis.report.notebook.runner import ExecutedNotebook
 from analysis.report.reports import run_baseline_report, run_window_report, run_window_reports
 from analysis.report.sections import WindowSections
-from tests.fixtures.example_rollout import QUIET
 from tests.fixtures.page_elements import Page, text_of
 
 SECTIONS = (
@@ -136,7 +135,7 @@ def test_the_notebook_is_whole(written):
 
 def test_an_exploratory_stretch(example):
     start, end = (datetime(2026, 2, 3, hour, 10, 16, tzinfo=UTC) for hour in (2, 6))
-    written = run_window_report(example, None, start=start, end=end, **QUIET)
+    written = run_window_report(example, None, start=start, end=end)
     assert written.page.parent.name == "2026-02-03T021016Z--2026-02-03T061016Z"
     assert written.result["look"]["planned"] is None
     assert "decides nothing" in written.page.read_text()
@@ -165,7 +164,7 @@ def test_a_failure_leaves_a_page_and_the_good_report(rollout, monkeypatch):
     leak = DataNotTrusted("row 7 holds <b>text</b> of anna@example.com")
     monkeypatch.setattr(reports, "run_notebook", raising(leak))
     with pytest.raises(DataNotTrusted):
-        run_window_report(settings, "24h", **QUIET)
+        run_window_report(settings, "24h")
     assert sorted(folder.path.iterdir()) == [folder.failed, folder.page]
     assert folder.page.read_text() == "the good one"
     failed = folder.failed.read_text()
@@ -179,7 +178,7 @@ def test_a_failure_leaves_a_page_and_the_good_report(rollout, monkeypatch):
 def test_a_mistake_that_only_the_data_show_is_on_the_page(rollout):
     settings = rollout("/*.parquet", "/nothing-*.parquet")
     with pytest.raises(WrongUse, match="matches no file"):
-        run_window_report(settings, "4h", **QUIET)
+        run_window_report(settings, "4h")
     folder = settings.paths.window("4h")
     assert {"exit code 2", "cell 5"} <= set(
         re.findall("exit code 2|cell 5", folder.failed.read_text())
@@ -192,7 +191,7 @@ def test_a_window_that_is_not_due_leaves_nothing(rollout, monkeypatch, tmp_path)
     (tmp_path / "clock").write_text("2026-02-03T01:00:00Z")
     monkeypatch.setenv(clock.CLOCK_VARIABLE, str(tmp_path / "clock"))
     with pytest.raises(NotYetDue):
-        run_window_report(settings, "4h", **QUIET)
+        run_window_report(settings, "4h")
     assert list(settings.paths.existing_windows()) == []
 
 
@@ -216,15 +215,15 @@ def test_a_leak_stops_every_file(rollout, monkeypatch, written):
     monkeypatch.setattr(reports, "run_notebook", lambda *_, **__: executed)
     settings = rollout()
     with pytest.raises(Exception, match="e-mail address"):
-        run_window_report(settings, "24h", **QUIET)
+        run_window_report(settings, "24h")
     folder = settings.paths.window("24h")
     assert [path for path in folder.path.rglob("*") if path.is_file()] == [folder.failed]
 
 
 def test_reports_at_once(rollout):
     settings = rollout()
-    run_baseline_report(settings, **QUIET)
-    written = run_window_reports(settings, ["1h", "4h"], **QUIET)
+    run_baseline_report(settings)
+    written = run_window_reports(settings, ["1h", "4h"])
     assert [report.result["look"]["window"] for report in written] == ["1h", "4h"]
     assert all(report.page.exists() for report in written)
     assert not list(settings.outputs.rglob("*.tmp*"))

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from analysis.report.page_frame import PageFrame
-from analysis.report.rendering import anchor_of, render
+from analysis.report.page_templates import anchor_of, render
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -36,8 +36,6 @@ LIMIT = timedelta(minutes=30)
 _BOOT_S = 120
 _ERROR_MARK = "papermill-error-cell-tag"  # on cells that papermill adds to point at an error
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True, eq=False)
 class ExecutedNotebook:
@@ -62,9 +60,8 @@ def run_notebook(
     folder: Path,
     limit: timedelta = LIMIT,
     preload: Sequence[str] = (),
-    on_progress: Progress | None = None,
 ) -> ExecutedNotebook:
-    """Execute a notebook in a process of its own.
+    """Execute a notebook in a process of its own; a line for each cell goes to stderr.
 
     Parameters
     ----------
@@ -73,14 +70,13 @@ def run_notebook(
     folder : where the cells work; paths in the parameters are relative to it.
     limit : the whole run may take this long.
     preload : modules that the process imports before the first cell.
-    on_progress : takes a line for each cell; it goes to stderr when None.
 
     Raises
     ------
     NotebookFailed, or the RolloutError that a cell raised; its notes are the log of the run.
     """
     check_parameters(notebook, parameters)
-    run = _Run(notebook.stem, limit, on_progress or _print_progress)
+    run = _Run(notebook.stem, limit)
     with start_kernel(folder, preload=preload) as kernel:
         try:
             executed = _execute(notebook, parameters, run, kernel)
@@ -120,7 +116,6 @@ class _Run:
 
     name: str
     limit: timedelta
-    on_progress: Progress
     started_at: float = field(default_factory=time.monotonic)
     cells: list[Any] = field(default_factory=list)
     titles: list[str] = field(default_factory=list)
@@ -143,8 +138,9 @@ class _Run:
     def step(self, cell: int) -> None:
         """A cell begins."""
         self.cell = cell
-        line = f"{self.name}: cell {cell + 1} of {len(self.titles)}"
-        self.on_progress(", ".join(filter(None, [line, self.titles[cell]])))
+        title = f", {self.titles[cell]}" if self.titles[cell] else ""
+        sys.stderr.write(f"  {self.name}: cell {cell + 1} of {len(self.titles)}{title}\n")
+        sys.stderr.flush()
 
     def seconds_left(self) -> float:
         """How long the next cell may take."""
@@ -210,8 +206,3 @@ def _take_figures(notebook: NotebookNode) -> dict[str, str]:
         for output in cell.get("outputs", ()):
             figures |= output.get("data", {}).pop(FIGURES_MIME, {})
     return figures
-
-
-def _print_progress(line: str) -> None:
-    sys.stderr.write(f"  {line}\n")
-    sys.stderr.flush()

@@ -13,7 +13,7 @@ from analysis.report.figures.catalog import file_name
 from analysis.report.figures.cliffs import draw_cliff
 from analysis.report.figures.hourly import draw_hourly_traffic, draw_source_latency
 from analysis.report.figures.picture import draw_picture
-from analysis.report.rendering import PublishedResult, Section, make_section, sentences
+from analysis.report.page_templates import PublishedResult, Section, make_section, sentences
 from analysis.report.tables import Column, Table
 from analysis.text import baseline as baseline_prose
 from analysis.text import captions, prose

@@ -18,7 +18,7 @@ from analysis.judge import Rollout
 from analysis.metrics import SLOW_SHARE, TIME, Metric, metric_named
 from analysis.report.figures import catalog
 from analysis.report.figures.picture import Picture
-from analysis.report.rendering import PublishedResult, Section, anchor_of, make_section
+from analysis.report.page_templates import PublishedResult, Section, anchor_of, make_section
 from analysis.text import controls_section as controls_prose
 from analysis.text import method, prose
 from analysis.text import verdict as verdict_prose

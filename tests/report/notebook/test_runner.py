@@ -8,7 +8,6 @@ import pytest
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.report.notebook.failures import NotebookFailed, kernel_died
 from analysis.report.notebook.runner import run_notebook
-from tests.fixtures.example_rollout import QUIET
 from tests.fixtures.small_notebooks import PUBLISH, write_notebook
 
 PLACE = "in cell 5 ('Question 0')"
@@ -29,7 +28,7 @@ def folder(tmp_path):
 def failure_of(folder, *cells, limit=timedelta(minutes=2)):
     notebook = write_notebook(folder / "odd {x}.ipynb", *cells)
     with pytest.raises(RolloutError) as failed:
-        run_notebook(notebook, {"window": "24h"}, folder=folder, limit=limit, **QUIET)
+        run_notebook(notebook, {"window": "24h"}, folder=folder, limit=limit)
     return failed.value
 
 
@@ -37,11 +36,11 @@ def test_a_whole_run(folder, monkeypatch, capfd):
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    lines, print_files = [], "import analysis, os\nprint(analysis.__version__, os.listdir('.'))"
+    print_files = "import analysis, os\nprint(analysis.__version__, os.listdir('.'))"
     notebook = write_notebook(folder / "good.ipynb", print_files, FIGURE, PUBLISH)
     before = notebook.read_bytes()
     parameters = {"window": "24h", "fast": True}
-    executed = run_notebook(notebook, parameters, folder=folder, on_progress=lines.append)
+    executed = run_notebook(notebook, parameters, folder=folder)
     assert notebook.read_bytes() == before
     assert executed.result == {"schema": 1, "window": "24h"}
     assert executed.figures == {"cliff": "<svg/>"}
@@ -49,7 +48,8 @@ def test_a_whole_run(folder, monkeypatch, capfd):
     assert "good.ipynb" in cells[4].outputs[0].text  # the cells work in `folder`
     assert cells[2].source == '# Parameters\nwindow = "24h"\nfast = True\n'
     assert dict(cells[6].outputs[0].data) == {"text/html": "<svg/>"}
-    assert lines == [
+    lines = [line.strip() for line in capfd.readouterr().err.splitlines()]
+    assert lines == [  # and no warning of ipykernel or papermill
         "good: cell 2 of 9, Did it work?",
         "good: cell 3 of 9, Did it work?",
         "good: cell 5 of 9, Question 0",
@@ -58,7 +58,6 @@ def test_a_whole_run(folder, monkeypatch, capfd):
     ]
     assert str(folder) not in nbformat.writes(executed.notebook)
     assert executed.notebook.metadata["rollout"] == {"status": "whole"}
-    assert capfd.readouterr() == ("", "")  # no warning of ipykernel or papermill
 
 
 @pytest.mark.parametrize(
@@ -154,11 +153,11 @@ def test_an_error_inside_the_package_names_its_place(folder):
     assert "analysis/clock.py line" in failure_of(folder, cell, PUBLISH).__notes__[-1]
 
 
-def test_nothing_starts_with_a_wrong_parameter(folder):
-    notebook, lines = write_notebook(folder / "good.ipynb", PUBLISH), []
+def test_nothing_starts_with_a_wrong_parameter(folder, capfd):
+    notebook = write_notebook(folder / "good.ipynb", PUBLISH)
     with pytest.raises(WrongUse):
-        run_notebook(notebook, {"windw": "24h"}, folder=folder, on_progress=lines.append)
-    assert lines == []
+        run_notebook(notebook, {"windw": "24h"}, folder=folder)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_folder_of_the_user_hides_no_package_of_ours(folder):
@@ -166,4 +165,4 @@ def test_a_folder_of_the_user_hides_no_package_of_ours(folder):
     for name in ("analysis/__init__.py", "pandas.py"):
         (folder / name).write_text("raise RuntimeError('the wrong one')")
     notebook = write_notebook(folder / "good.ipynb", "import analysis.errors, pandas", PUBLISH)
-    assert run_notebook(notebook, {}, folder=folder, **QUIET).result["window"] == "4h"
+    assert run_notebook(notebook, {}, folder=folder).result["window"] == "4h"

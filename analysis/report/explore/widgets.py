@@ -8,8 +8,9 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from analysis.report.explore import QUANTILES, FeatureView, RolloutExplorer, metric_names
-from analysis.report.rendering import TEMPLATES
+from analysis.report.explore.explorer import RolloutExplorer
+from analysis.report.explore.feature_view import QUANTILES, FeatureView, metric_names
+from analysis.report.page_templates import TEMPLATES
 from analysis.report.tables import Table
 
 EVERY_SOURCE = "every source"

@@ -15,19 +15,14 @@ import pytest
 from analysis.counting.scope import Scope
 from analysis.counts import LatencyCounts
 from analysis.errors import WrongUse
-from analysis.report.explore import (
-    CONFIG_VARIABLE,
-    QUESTIONS,
-    FeatureView,
-    find_config,
-    open_rollout,
-)
-from analysis.report.lab import copy_notebook, lab_command
+from analysis.report.explore.explorer import CONFIG_VARIABLE, find_config, open_rollout
+from analysis.report.explore.feature_view import QUESTIONS, FeatureView
+from analysis.report.explore.lab import copy_notebook, lab_command
+from analysis.report.explore.widgets import VIEWS, FigureChooser, page_style, sortable
 from analysis.report.tables import Column, Table
-from analysis.report.widgets import VIEWS, FigureChooser, page_style, sortable
 from tests.fixtures.example_results import THIN
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STEP_3 = "draft.verify.email.step3"
 
 

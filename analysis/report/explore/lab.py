@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis import files
 from analysis.config import Settings
-from analysis.report.explore import CONFIG_VARIABLE
+from analysis.report.explore.explorer import CONFIG_VARIABLE
 from analysis.report.reports import NOTEBOOKS
 
 JUPYTER = Path(__file__).with_name("jupyter")

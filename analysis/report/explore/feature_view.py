@@ -1,40 +1,26 @@
-"""Explore a rollout: `rollout.feature("draft.verify").source("background-job/*").km()`.
-
-Every answer comes from counts that are loaded once per window, so it is quick. None of them is
-part of a verdict.
-"""
+"""One feature of a look: each method answers one question."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.config import Settings, load_settings
 from analysis.config.settings import Claim
 from analysis.counting.scope import Scope
 from analysis.decision.claims import evaluate_claim
 from analysis.decision.look import Look
 from analysis.decision.whatif import what_if_sentence
-from analysis.errors import WrongUse
 from analysis.figure_data.cliffs import overdispersion_beyond
 from analysis.figure_data.latency import LEVEL, rows_in_scope, survival_of, timed_calls
 from analysis.formatting import milliseconds
-from analysis.history.knobs import as_recorded
-from analysis.judge import Rollout
-from analysis.leaks import quote
 from analysis.metrics import known_metrics, metric_named
 from analysis.report.figures import catalog
 from analysis.report.figures.picture import Picture
-from analysis.report.rendering import Section, make_section, sentences
-from analysis.report.sections.window import WindowSections
+from analysis.report.page_templates import Section, make_section, sentences
 from analysis.report.tables import Column, Table
 from analysis.statistics.latency.survival import SurvivalCurve
 from analysis.statistics.latency.what_if import what_if_cap
@@ -48,69 +34,7 @@ from analysis.text.exploration import (
 from analysis.text.prose import change_text
 from analysis.window import parse_duration
 
-CONFIG_VARIABLE = "ROLLOUT_CONFIG"
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
-
-
-class RolloutExplorer(Rollout):
-    """A rollout and the questions of an analyst: `features`, `feature(name)`, `report(window)`."""
-
-    def __init__(self, settings: Settings, *, spark: Any = None) -> None:
-        super().__init__(settings, spark=spark)
-        self._looks: dict[str, Look] = {}
-
-    def explore(  # type: ignore[override]  # a name asks about a feature, two instants for a look
-        self,
-        what: str | datetime,
-        end: datetime | None = None,
-        *,
-        source: str | None = None,
-        window: str | None = None,
-    ) -> Look | FeatureView:
-        """A feature, ``explore("draft.verify").km()``; or an exploratory look from `what` to `end`."""
-        if isinstance(what, str):
-            return self.feature(what, source=source, window=window)
-        if end is None:
-            raise WrongUse("explore() needs a feature, or the start and the end of a look")
-        return super().explore(what, end)
-
-    @property
-    def windows(self) -> tuple[str, ...]:
-        """The planned windows that are due; all of them when none is."""
-        return self.due() or self.settings.monitoring.windows
-
-    def cached_look(self, window: str | None = None) -> Look:
-        """The look at a window, judged once; the last one that is due by default."""
-        label = window or self.windows[-1]
-        if label not in self._looks:
-            self._looks[label] = self.look(label)
-        return self._looks[label]
-
-    def report(self, window: str | None = None) -> WindowSections:
-        """The sections of a window's report: `.verdict`, `.expectations`, `.checks` ..."""
-        return WindowSections(self.cached_look(window))
-
-    def features(self, window: str | None = None) -> Table:
-        """Every feature with its calls and error rate, before and after, the busiest first."""
-        look = self.cached_look(window)
-        title = f"Features, before and after ({look.label})"
-        return _calls_by(look, "feature", Scope(), title=title)
-
-    def feature(
-        self, name: str, *, source: str | None = None, window: str | None = None
-    ) -> FeatureView:
-        """One feature (or a pattern with *), in the last window that is due by default."""
-        look = self.cached_look(window)
-        names = {
-            name
-            for arm in (look.baseline, look.post)
-            for name in arm.hourly.rows["feature"].dropna().unique()
-        }
-        if not any(Scope(name).matches(feature, None) for feature in names):
-            raise WrongUse(
-                f"feature {quote(name)} is not in the data; it has {', '.join(sorted(names))}"
-            )
-        return FeatureView(look, Scope(name, source))
 
 
 class FeatureView:
@@ -128,7 +52,7 @@ class FeatureView:
 
     def sources(self) -> Table:
         """Where its calls come from, before and after."""
-        return _calls_by(self.look, "source", self.scope, title=f"Sources of {self.label}")
+        return calls_by(self.look, "source", self.scope, title=f"Sources of {self.label}")
 
     def outcomes(self) -> Picture | None:
         """What its calls end as."""
@@ -238,37 +162,13 @@ QUESTIONS = tuple(
 )
 
 
-def open_rollout(config: str | Path = "rollout.toml", *, spark: Any = None) -> RolloutExplorer:
-    """The rollout of a rollout.toml: ``analysis.open("rollout.toml").look("4h").verdict``.
-
-    The file is looked for in the folders above, too. `spark` is your own session of Apache Spark,
-    for engine = "spark"; it stays open.
-    """
-    return RolloutExplorer(as_recorded(load_settings(find_config(Path(config)))), spark=spark)
-
-
-def find_config(config: Path) -> Path:
-    """The file itself; else the one that `rollout lab` was started with; else one in a folder above."""
-    if config.is_absolute() or config.exists():
-        return config
-    if from_lab := os.environ.get(CONFIG_VARIABLE):
-        return Path(from_lab)
-    above = (folder / config for folder in Path.cwd().parents)
-    return next((path for path in above if path.exists()), config)
-
-
 def metric_names(look: Look) -> list[str]:
     """Every metric that a feature can be asked for."""
     metrics = known_metrics(look.arms.user_classes)
     return [name for name, metric in metrics.items() if metric.table == "hourly"]
 
 
-def _answer_time(curve: SurvivalCurve, share: float) -> float | None:
-    answered = np.flatnonzero(1 - curve.survival >= share - 1e-12)
-    return float(curve.time_ms[answered[0]]) if answered.size else None
-
-
-def _calls_by(look: Look, column: str, scope: Scope, *, title: str) -> Table:
+def calls_by(look: Look, column: str, scope: Scope, *, title: str) -> Table:
     """Calls and share of failures by feature or source, before and after."""
     sums: dict[str, pd.Series] = {}
     for name, arm in (("baseline", look.baseline), ("post", look.post)):
@@ -294,3 +194,8 @@ def _calls_by(look: Look, column: str, scope: Scope, *, title: str) -> Table:
         Column("post_rate", "fail after", "share"),
     )
     return Table(title, columns, tuple(rows)).sorted_by("post_calls")
+
+
+def _answer_time(curve: SurvivalCurve, share: float) -> float | None:
+    answered = np.flatnonzero(1 - curve.survival >= share - 1e-12)
+    return float(curve.time_ms[answered[0]]) if answered.size else None

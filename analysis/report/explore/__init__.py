@@ -1,0 +1,1 @@
+"""What an analyst touches: a rollout to explore, its features, widgets, JupyterLab."""
