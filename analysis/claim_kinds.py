@@ -1,7 +1,8 @@
-"""Every kind of claim is one record: which side is good, what the post value is compared with, and which rule decides.
+"""Every kind of claim is one record: its good side, what it is compared with, and which rule decides.
 
-To add a kind, add a record to `CLAIM_KINDS`, and its words in text/. Code that treats kinds differently asks the record,
-never its name. `any_of` is no kind: its parts are claims of these kinds, and one that is met is enough.
+To add a kind, add a record to `CLAIM_KINDS`, and its words to text/. Code that treats kinds
+differently asks the record, never its name. `any_of` is not a kind: its parts are claims of these
+kinds, and one that is met is enough.
 """
 
 from __future__ import annotations
@@ -24,25 +25,27 @@ class ClaimKind:
     Attributes
     ----------
     name : as written in rollout.toml; empty for UNDECLARED.
-    side : where the post value must lie, seen from the null value; None for the better side of the metric.
+    side : where the post value must lie, seen from the null value; None for the better side of
+        the metric.
     null : what the post value is compared with.
 
-        ``change``: the baseline, moved by the claimed size towards the good side (not moved without a size).
+        ``change``: the baseline, moved by the claimed size towards the good side.
         ``margin``: the baseline, moved by the allowed size towards the bad side.
-        ``limit``: a fixed number in the metric's unit, whatever the baseline; the post calls are taken as they came, not at
-        the baseline's mix.
+        ``limit``: a fixed number in the metric's unit. The post calls are taken as they came, not
+        at the baseline's mix.
     rule : how it is decided.
 
-        ``look_bound``: met when the test crosses this look's bound (Holm over the family, shared over the looks); refuted at
-        the last look, when the interval excludes the required change.
-        ``one_sided``: met when the one-sided test on the good side holds at 5 %; refuted when the opposite does, at the last
-        look or at two looks running.
-        ``no_event``: met when there is no event and the one-sided upper bound of the rate lies below the limit (the
-        baseline's rate without one); refuted by the first event. For metrics that count events.
-
-        ``search``: found by the search over all features, beside all its other numbers; decides nothing.
+        ``look_bound``: met when the test crosses this look's bound (Holm over the family, alpha
+        shared over the looks); refuted at the last look, when the interval excludes the required
+        change.
+        ``one_sided``: met when the one-sided test on the good side holds at 5 %; refuted when the
+        opposite does, at the last look or at two looks running.
+        ``no_event``: met without an event when the one-sided upper bound of the rate lies below
+        the limit (the baseline's rate without one); refuted by the first event. For metrics that
+        count events.
+        ``search``: found by the search over all features; decides nothing.
     size_key : the key of a claim that holds its size.
-    size_example : what to write for a size that must be there; empty where it may be left out.
+    size_example : what to write for a size that must be given; empty where it is optional.
     """
 
     name: str
@@ -61,9 +64,7 @@ class ClaimKind:
         return OPPOSITE[self.good_side(worse)]
 
     def null_change(self, size: float | None, worse: Literal["up", "down"]) -> float:
-        """The null value relative to the baseline: -0.5 for "falls by half", 0.1 for "no worse by more than a tenth".
-
-        0 for a limit, whose null does not depend on the baseline.
+        """The null value relative to the baseline: -0.5 for a fall by half, 0 for a limit.
 
         >>> CLAIM_KINDS["falls"].null_change(0.5, "up"), CLAIM_KINDS["no_worse"].null_change(0.2, "down")
         (-0.5, -0.2)

@@ -1,7 +1,7 @@
-"""Every metric is one record: a ratio of totals, sum(y) / sum(n), over the columns of one table of counts.
+"""Every metric is one record: a ratio of totals, sum(y) / sum(n), over one table of counts.
 
-To add a metric, add a record to `METRICS`. Code that treats metrics differently asks the record (its kind, how a slower provider
-changes it, the outcome class it counts), never its name.
+To add a metric, add a record to `METRICS`. Code that treats metrics differently asks the record
+for its kind, how a slower provider changes it, or the outcome class it counts, never its name.
 """
 
 from __future__ import annotations
@@ -13,39 +13,20 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.errors import WrongUse
+from analysis.outcomes import (
+    FIRST_USER_CODE,
+    OUTCOME_CODES,
+    SUCCESS,
+    TIMEOUT,
+    class_words,
+    user_codes,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SUCCESS = "success"
-TIMEOUT = "timeout"
 SLOWER_THAN_PERCENTILES = (50, 90, 95, 99)
-"""Percentiles of the baseline's latency. Each has a `slower_than` metric and a column in HourlyCounts."""
-OUTCOME_CODES: dict[str, int] = {
-    SUCCESS: 0,
-    TIMEOUT: 1,
-    "max_output_tokens": 2,
-    "http_5xx": 3,
-    "rate_limit": 4,
-    "http_4xx": 5,
-    "invalid_output": 6,
-    "connection": 7,
-    "other": 8,
-}
-"""Integer codes of the outcome classes, as sql/calls.sql writes them."""
-FIRST_USER_CODE = 100
-"""Code of the first `[[error_class]]` of rollout.toml; the others follow in the file's order."""
-CLASS_WORDS: Mapping[str, str] = {
-    TIMEOUT: "timeouts",
-    "max_output_tokens": "answers cut at the token limit",
-    "http_5xx": "server errors (5xx)",
-    "rate_limit": "rate-limit errors (429)",
-    "http_4xx": "refused requests (4xx)",
-    "invalid_output": "unusable answers",
-    "connection": "connection errors",
-    "other": "errors of no known class",
-}
-"""What a sentence calls the errors of a class; a class of the user goes by its own name."""
+"""Percentiles of the baseline's latency, each with a metric and a column in HourlyCounts."""
 
 Columns = Callable[[str], "NDArray[Any]"]
 """Column of a table of counts by its name."""
@@ -63,8 +44,8 @@ class MetricKind:
     Attributes
     ----------
     unit : ``share`` (0 to 1), ``ms``, ``tokens`` or ``calls/h``.
-    table : ``hourly`` (HourlyCounts), ``events`` (EventCounts) or ``hours`` (calls per hour, n = 1 an hour).
-    counts_events : y is 0 or 1 for one call (or failure, or minute), so its sum is a number of events.
+    table : ``hourly`` (HourlyCounts), ``events`` (EventCounts) or ``hours`` (calls of an hour, n = 1).
+    counts_events : y is 0 or 1 for one call (or failure, or minute), so its sum counts events.
     """
 
     name: str
@@ -88,16 +69,17 @@ class Metric:
     Attributes
     ----------
     name : as written in rollout.toml.
-    words : what it counts or measures, as a sentence says it: "timeouts (of a feature) fell from ...".
+    words : what it counts, as a sentence says it: "timeouts (of a feature) fell from ...".
     kind : what kind of quantity it is, with unit and table.
-    y, n : numerator and denominator, from the columns of the table. ``succeeded`` and ``failed`` are 0 or 1 by outcome.
-    yy, yn : sums over single calls of y squared and of y times n, for the variance of independent calls (n is 0 or 1
-        for one call, so n squared is n). Left out where they equal y.
+    y, n : numerator and denominator, from the columns of the table. ``succeeded`` and ``failed``
+        are 0 or 1 by outcome.
+    yy, yn : sums over single calls of y squared and of y times n, for the variance of independent
+        calls (n is 0 or 1 for one call, so n squared is n). Left out where they equal y.
     among : what n counts, as a sentence says it.
     worse : ``up`` when a larger value is worse, ``down`` when a smaller one is.
-    outcome : code of the outcome class that a class rate counts; None for all failures and for other kinds.
+    outcome : code of the outcome class that a class rate counts; None for all failures.
     provider_effect : how a slower provider changes it; None where it does not.
-    limit_column : column of the baseline's limits with the threshold or tau of each feature; None without one.
+    limit_column : column of the baseline's limits with each feature's threshold or tau.
     claim_key : key of a claim in rollout.toml that only this metric reads.
     event : which events of EventCounts it counts.
     """
@@ -134,7 +116,7 @@ class Metric:
 
     @property
     def depends_on_provider(self) -> bool:
-        """Whether control features say anything about it: through their pace, or through the same class of errors."""
+        """Whether control features say anything about it, by their pace or the same errors."""
         return self.provider_effect is not None or self.kind is CLASS_RATE
 
     def sums(self, column: Columns) -> dict[str, NDArray[Any]]:
@@ -162,7 +144,7 @@ def _of_outcomes(succeeded: str, failed: str) -> Quantity:
 def _rate(outcome_class: str, code: int) -> Metric:
     return Metric(
         name=f"{outcome_class}_rate",
-        words=CLASS_WORDS.get(outcome_class, f"{outcome_class.replace('_', ' ')} errors"),
+        words=class_words(outcome_class),
         kind=CLASS_RATE,
         y=lambda column: column("calls") * (column("outcome") == code),
         n=_column("calls"),
@@ -253,7 +235,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         name="recovered_rate",
-        words="failures made good within 10 minutes",
+        words="failures recovered within 10 minutes",
         kind=EVENT_RATE,
         y=_column("y"),
         n=_column("n"),
@@ -274,17 +256,10 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
-def outcome_codes(user_classes: tuple[str, ...] = ()) -> dict[str, int]:
-    """Class name -> integer code, the shipped classes and the user's (`[[error_class]]`, in the file's order)."""
-    return OUTCOME_CODES | {
-        name: FIRST_USER_CODE + index for index, name in enumerate(user_classes)
-    }
-
-
 @cache
 def known_metrics(user_classes: tuple[str, ...] = ()) -> Mapping[str, Metric]:
     """All metrics by name, with one rate for each class of the user."""
-    added = (_rate(name, FIRST_USER_CODE + index) for index, name in enumerate(user_classes))
+    added = (_rate(name, code) for name, code in user_codes(user_classes).items())
     return {metric.name: metric for metric in (*METRICS, *added)}
 
 
@@ -295,7 +270,7 @@ def class_rates(user_classes: tuple[str, ...] = ()) -> dict[int, Metric]:
 
 
 def metric_named(name: str, user_classes: tuple[str, ...] = ()) -> Metric:
-    """The metric of that name; an unknown name is refused with the nearest known one (WrongUse)."""
+    """The metric of that name; WrongUse with the nearest known name for another one."""
     known = known_metrics(user_classes)
     if name in known:
         return known[name]

@@ -13,15 +13,8 @@ from analysis.counting.grid import Grid
 from analysis.counting.scanning.count_tables import load_hourly_counts
 from analysis.counts import EventCounts, HourlyCounts
 from analysis.errors import WrongUse
-from analysis.metrics import (
-    METRICS,
-    OUTCOME_CODES,
-    Metric,
-    class_rates,
-    known_metrics,
-    metric_named,
-    outcome_codes,
-)
+from analysis.metrics import METRICS, Metric, class_rates, known_metrics, metric_named
+from analysis.outcomes import OUTCOME_CODES, outcome_codes
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.sql_files import SQL_FOLDER
 from analysis.window import Window

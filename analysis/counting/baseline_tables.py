@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.clock import iso
 from analysis.counting.grid import Grid
-from analysis.metrics import SUCCESS, outcome_codes
+from analysis.outcomes import SUCCESS, outcome_codes
 from analysis.statistics.latency.distribution import latency_sample, max_ms, mean_ms, quantiles
 from analysis.telemetry.engines import Engine
 from analysis.telemetry.vocabulary import signature, vocabulary

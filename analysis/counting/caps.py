@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.counts import LatencyCounts
-from analysis.metrics import OUTCOME_CODES, SLOWER_THAN_PERCENTILES, TIMEOUT
+from analysis.metrics import SLOWER_THAN_PERCENTILES
+from analysis.outcomes import OUTCOME_CODES, TIMEOUT
 from analysis.statistics.latency.cliff import Cliff, find_cliff
 from analysis.statistics.latency.distribution import latency_sample, quantiles
 from analysis.telemetry.statements import Relation

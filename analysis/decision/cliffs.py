@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from analysis.counting.scope import Scope
 from analysis.decision.findings import Finding
 from analysis.decision.verdict import MovedCliff
-from analysis.metrics import OUTCOME_CODES, TIMEOUT
+from analysis.outcomes import OUTCOME_CODES, TIMEOUT
 from analysis.statistics.latency.cliff import Cliff
 
 LATER = 1.02

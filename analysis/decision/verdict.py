@@ -9,7 +9,7 @@ from typing import Literal
 from analysis.decision.checks import Check
 from analysis.decision.findings import Finding
 from analysis.formatting import milliseconds
-from analysis.metrics import OUTCOME_CODES, TIMEOUT
+from analysis.outcomes import OUTCOME_CODES, TIMEOUT
 from analysis.text.findings import ENDLESS, needed_clause, short_clause
 
 VerdictName = Literal[

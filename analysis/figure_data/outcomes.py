@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.counting.scope import Scope
 from analysis.decision.look import Look
 from analysis.figure_data.latency import LEVEL, overdispersion_of, rows_in_scope
-from analysis.metrics import outcome_codes
+from analysis.outcomes import outcome_codes
 from analysis.statistics.rates.exact import rate_bounds
 
 MOST_CLASSES = 5

@@ -99,7 +99,8 @@ class Ledger:
             at = clock.now()
             line = {"schema": SCHEMA, "at": clock.iso(at), "who": self.who, "event": event, **facts}
             files.append_line(
-                self.path, json.dumps(line, ensure_ascii=False, allow_nan=False, default=files.as_json)
+                self.path,
+                json.dumps(line, ensure_ascii=False, allow_nan=False, default=files.as_json),
             )
         return Event(at, self.who, event, facts)
 

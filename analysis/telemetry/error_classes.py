@@ -1,7 +1,7 @@
 """The error classes that ship, as rules in the order in which they are tried; the first match wins.
 
 A rule reads the message as sql/calls.sql prepares it: in lower case, on one line, without the
-suffix `` meta={...}``. To add a class: its code in `metrics.OUTCOME_CODES`, and its rules here.
+suffix `` meta={...}``. To add a class: its code in `analysis/outcomes.py`, and its rules here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from sqlglot import exp, parse_one
 
 from analysis.config.settings import ErrorClass
-from analysis.metrics import FIRST_USER_CODE, OUTCOME_CODES
+from analysis.outcomes import FIRST_USER_CODE, OUTCOME_CODES
 
 
 class ErrorRule(NamedTuple):

@@ -29,7 +29,7 @@ from analysis.decision.comparison import Comparator
 from analysis.decision.findings import Finding, find_expectations
 from analysis.decision.plan import Plan
 from analysis.decision.sustained import decide_sustained
-from analysis.metrics import OUTCOME_CODES
+from analysis.outcomes import OUTCOME_CODES
 from analysis.sample.features import DEPLOYED_AT
 from analysis.statistics.sequential import bounds, level_of, z_value
 from analysis.window import Window

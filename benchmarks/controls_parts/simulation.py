@@ -15,7 +15,8 @@ from analysis.counting.scope import Scope
 from analysis.decision.comparison import Comparator
 from analysis.decision.controls.groups import SLOWNESS, ControlGroups
 from analysis.decision.controls.selection import ControlCandidates
-from analysis.metrics import OUTCOME_CODES, Metric
+from analysis.metrics import Metric
+from analysis.outcomes import OUTCOME_CODES
 from analysis.sample.provider_noise import (
     BIN_MS,
     NOISE_LEVELS,

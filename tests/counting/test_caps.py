@@ -6,7 +6,7 @@ import pytest
 
 from analysis.counting.caps import LIMIT_COLUMNS, find_cliffs, find_limits, limits_relation
 from analysis.counts import LatencyCounts
-from analysis.metrics import OUTCOME_CODES
+from analysis.outcomes import OUTCOME_CODES
 
 
 def latency_counts(*rows):

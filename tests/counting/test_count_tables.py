@@ -20,7 +20,7 @@ from analysis.counting.scanning.name_codes import MOST_NAMES
 from analysis.counting.scanning.written_rows import load_row_quality, load_written_rows
 from analysis.counting.scope import Scope
 from analysis.counts import LatencyCounts
-from analysis.metrics import OUTCOME_CODES
+from analysis.outcomes import OUTCOME_CODES
 from analysis.sample.simulate import simulate_phase_94
 from analysis.telemetry.engines import open_engine
 from analysis.window import DAY, HOUR, Window, window_of_hours

@@ -124,7 +124,7 @@ def test_a_claim_without_by_says_how_much_is_ruled_out():
 def test_rises():
     said = claim("rises", "recovered_rate", feature="lead_scoring.score")
     grown = Compared((32, 78), (30, 40), difference=0.34)
-    of = "failures made good within 10 minutes of lead_scoring.score"
+    of = "failures recovered within 10 minutes of lead_scoring.score"
     numbers = f"{of} rose from 41.0 % of 78 failures to 75.0 % of 40 failures; with the same mix of calls +34.0 points"
     assert (
         sentence("met", said, grown, interval=(0.1, 0.5))
@@ -190,7 +190,7 @@ def test_any_of_says_which_part_shows_it_and_which_does_harm():
         "(interval -2.4 to -1.3 points, 95.1 %): a fall is shown."
     )
     second = (
-        "(2) failures made good within 10 minutes of score fell from 41.0 % of 78 failures to 16.7 % of 60 failures; with the same mix of "
+        "(2) failures recovered within 10 minutes of score fell from 41.0 % of 78 failures to 16.7 % of 60 failures; with the same mix of "
         "calls -24.0 points (interval -40.0 to -10.0 points, 95.1 %): a rise was asked for, the opposite is shown."
     )
 

@@ -13,7 +13,8 @@ from tests.house.source_tree import parsed
 FLOORS = (  # from the ground up
     ("errors", "leaks"),
     ("clock",),
-    ("files", "paths", "window", "metrics", "claim_kinds"),
+    ("files", "paths", "window", "outcomes", "claim_kinds"),
+    ("metrics",),
     ("formatting",),
     ("counts",),
     ("config",),

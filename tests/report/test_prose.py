@@ -21,7 +21,7 @@ from tests.fixtures.example_results import finding, guardrail, no_data, plain, r
         (finding(claim=None), "nothing was asked"),
         (
             finding(parts=[finding(), finding(metric="recovered_rate", claim="rises", by=None)]),
-            "at least one of: timeouts: falls by at least 50 %; failures made good within 10 minutes: rises",
+            "at least one of: timeouts: falls by at least 50 %; failures recovered within 10 minutes: rises",
         ),
     ],
 )

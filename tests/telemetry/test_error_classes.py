@@ -5,7 +5,7 @@ from datetime import UTC, timedelta
 import pytest
 
 from analysis.counting.grid import Grid
-from analysis.metrics import OUTCOME_CODES, outcome_codes
+from analysis.outcomes import OUTCOME_CODES, outcome_codes
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.vocabulary import signature, vocabulary
 from analysis.window import Window

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from analysis.counting.arm import Arm
 from analysis.counting.caps import find_cliffs
 from analysis.counting.scope import Cycle, Hours, Scope
-from analysis.metrics import OUTCOME_CODES, TIMEOUT, Metric
+from analysis.metrics import Metric
+from analysis.outcomes import OUTCOME_CODES, TIMEOUT
 from analysis.statistics.controls.proportional import TimedCalls
 from analysis.statistics.totals import Bools, Floats
 
