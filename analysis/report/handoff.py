@@ -10,7 +10,6 @@ from analysis import files
 from analysis.config import Settings
 from analysis.report.index import write_index
 from analysis.report.page_templates import render
-from analysis.text.prose import when_text
 from analysis.text.verdict import VERDICTS
 
 
@@ -30,5 +29,4 @@ def handoff_page(content: Mapping[str, Any]) -> str:
         tone=words.tone if words else "none",
         sign=words.sign if words else "…",
         word=words.word if words else "No look yet",
-        made_at=when_text(content["made_at"]),
     )

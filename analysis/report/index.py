@@ -14,7 +14,6 @@ from analysis.history.ledger import Event, History, open_ledger
 from analysis.history.stages import PlannedLook, deployed_at, plan_looks
 from analysis.paths import OutputPaths
 from analysis.report.look_chart import LookChart
-from analysis.report.page_frame import Link, now_text
 from analysis.report.page_templates import render
 from analysis.report.stored_reports import (
     StoredReport,
@@ -28,6 +27,8 @@ from analysis.text.captions import describe_look_series
 from analysis.text.prose import is_sample, when_text
 
 MOST_LEDGER_LINES, MOST_FACTS = 12, 5
+Link = tuple[str, str]
+"""Relative address and text, so that it works from a file system too."""
 NO_LOOK = "No planned look has been made yet."
 
 
@@ -79,8 +80,6 @@ def rollout_index(settings: Settings) -> str:
         charts=look_charts(settings, reports),
         links=_other_pages(settings.paths),
         events=[(event, _event_words(event)) for event in _newest(history)],
-        deployed=when_text(result.deployed_at) if result else None,
-        written_at=now_text(),
     )
 
 
@@ -101,7 +100,7 @@ def all_rollouts_index(outputs: Path) -> str:
     looked_at = [entry for entry in entries if entry["result"]]
     looked_at.sort(key=lambda entry: entry["result"].look.end, reverse=True)
     others = [entry for entry in entries if not entry["result"]]
-    return render("rollouts.html.j2", entries=[*looked_at, *others], written_at=now_text())
+    return render("rollouts.html.j2", entries=[*looked_at, *others])
 
 
 def window_rows(
@@ -145,13 +144,13 @@ def _report_row(paths: OutputPaths, report: StoredReport) -> WindowRow:
     folder, result, links = report.folder, report.result, []
     if report.has_page:
         links += [
-            Link(paths.relative(folder.page), "report"),
-            Link(paths.relative(folder.notebook), "notebook"),
-            Link(paths.relative(folder.result), "result.json"),
-            Link(paths.relative(folder.summary), "summary"),
+            (paths.relative(folder.page), "report"),
+            (paths.relative(folder.notebook), "notebook"),
+            (paths.relative(folder.result), "result.json"),
+            (paths.relative(folder.summary), "summary"),
         ]
     if report.has_failed:
-        links.append(Link(paths.relative(folder.failed), "why it failed"))
+        links.append((paths.relative(folder.failed), "why it failed"))
     if result is None:
         unread = "its result cannot be read; run the report again"
         words = "the last run failed" if report.has_failed else unread
@@ -209,7 +208,7 @@ def _other_pages(paths: OutputPaths) -> list[Link]:
         (paths.handoff, "Hand-over"),
         (paths.ledger, "Ledger"),
     )
-    return [Link(paths.relative(page), text) for page, text in pages if page.exists()]
+    return [(paths.relative(page), text) for page, text in pages if page.exists()]
 
 
 def _newest(history: History) -> list[Event]:

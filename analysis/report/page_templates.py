@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from analysis import formatting
+from analysis import clock, formatting
 from analysis.report.mime_types import FIGURES_MIME, RESULT_MIME
 from analysis.text import prose
 from analysis.text.verdict import VERDICTS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from analysis.report.figures.picture import Picture
 
 TEMPLATES = Path(__file__).with_name("templates")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#])")
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,11 @@ def anchor_of(heading: str) -> str:
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        autoescape=lambda name: ".html" in (name or ""),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters |= {
         "count": formatting.count,
@@ -109,6 +111,11 @@ def _environment() -> Environment:
         "words": prose.metric_words,
         "in_utc": prose.in_utc,
         "anchor": anchor_of,
+        "md": lambda text: _MARKDOWN.sub(r"\\\1", text),
     }
-    environment.globals |= {"VERDICTS": VERDICTS, "FINDINGS": prose.FINDINGS}
+    environment.globals |= {
+        "VERDICTS": VERDICTS,
+        "FINDINGS": prose.FINDINGS,
+        "now": lambda: clock.now().replace(microsecond=0),
+    }
     return environment

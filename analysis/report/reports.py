@@ -20,7 +20,6 @@ from analysis.paths import ReportFolder
 from analysis.report.index import write_index
 from analysis.report.notebook.kernel_process import stopping_kernels
 from analysis.report.notebook.runner import ExecutedNotebook, run_notebook
-from analysis.report.page_frame import frame_of, now_text
 from analysis.report.page_templates import render
 from analysis.report.summary import append_to_step_summary, summary_of
 from analysis.window import Window
@@ -122,7 +121,6 @@ def write_failure(settings: Settings, folder: ReportFolder, failure: RolloutErro
         name=settings.rollout.name,
         place=settings.paths.relative(folder.path),
         reason=reason,
-        at=now_text(),
         exit_code=failure.exit_code,
         log=getattr(failure, "__notes__", ()),
         has_report=folder.page.exists(),
@@ -175,9 +173,7 @@ def _write(
         folder.notebook.name: nbformat.writes(executed.notebook),
         folder.summary.name: summary,
         folder.result.name: result + "\n",
-        folder.page.name: export_page(
-            executed.notebook, frame_of(settings, executed.result, folder.path)
-        ),
+        folder.page.name: export_page(executed.notebook, settings, executed.result, folder.path),
     }
     files.write_texts(folder.path, texts)
     for path in folder.figures.glob("*.svg"):

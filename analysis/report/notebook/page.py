@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from analysis.report.page_frame import PageFrame
+from analysis.config import Settings
 from analysis.report.page_templates import anchor_of, render
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
-def export_page(notebook: NotebookNode, frame: PageFrame) -> str:
-    """The whole page as text; results and errors for the runner are not shown."""
+def export_page(
+    notebook: NotebookNode, settings: Settings, result: Mapping[str, Any], folder: Path
+) -> str:
+    """The page of the report in `folder`; results and errors for the runner are not shown."""
     blocks: list[tuple[Markup, str]] = []
     quiet = []
     for cell in notebook.cells:
@@ -27,7 +31,14 @@ def export_page(notebook: NotebookNode, frame: PageFrame) -> str:
                 blocks.append((Markup("\n").join(outputs), cell.source))
             elif cell.source.strip():
                 quiet.append(cell.source)
-    return render("notebook.html.j2", page=frame, blocks=blocks, quiet=quiet)
+    return render(
+        "notebook.html.j2",
+        settings=settings,
+        result=result,
+        up=settings.paths.up_from(folder),
+        blocks=blocks,
+        quiet=quiet,
+    )
 
 
 def markdown_as_html(text: str) -> Markup:
