@@ -7,25 +7,22 @@ from typing import Any
 
 from analysis.clock import iso
 from analysis.config.claim_rules import claim_mistakes
+from analysis.config.engines import ENGINES
 from analysis.config.mistake import Mistake
 from analysis.config.owned_keys import KeyOwner, Need, owned_key_mistakes
-from analysis.config.settings import FileContents
+from analysis.config.settings import FileContents, Source
 from analysis.config.value_types import meant_name, unknown_name
 from analysis.errors import WrongUse
 from analysis.metrics import METRICS, Metric
 from analysis.window import HOUR, format_duration, parse_duration
 
-SOURCE_OWNERS = (
-    KeyOwner("path", "engine", ("duckdb", "spark")),
-    KeyOwner("url_env", "engine", ("postgres", "sqlalchemy")),
-    KeyOwner("remote", "engine", ("spark",)),
-    KeyOwner("master", "engine", ("spark",)),
+SOURCE_OWNERS = tuple(
+    KeyOwner(key, "engine", tuple(name for name, entry in ENGINES.items() if entry.reads(key)))
+    for key in ("path", "url_env", "remote", "master")
 )
-SOURCE_NEEDS = (
-    Need("engine", "duckdb", ("path",), 'path = "calls/*.parquet"'),
-    Need("engine", "postgres", ("url_env",), 'url_env = "DATABASE_URL"'),
-    Need("engine", "sqlalchemy", ("url_env",), 'url_env = "DATABASE_URL"'),
-    Need("engine", "spark", ("path", "table"), 'path = "calls/*.parquet"'),
+SOURCE_NEEDS = tuple(
+    Need("engine", name, entry.needs, Source.example(entry.needs[0]))
+    for name, entry in ENGINES.items()
 )
 
 

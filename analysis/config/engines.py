@@ -17,6 +17,10 @@ class EngineEntry(NamedTuple):
     needs: tuple[str, ...]
     takes: tuple[str, ...] = ()
 
+    def reads(self, key: str) -> bool:
+        """Whether the engine reads this key of [source]."""
+        return key in self.needs or key in self.takes
+
 
 ENGINES = {
     "duckdb": EngineEntry("duckdb", needs=("path",)),

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 from pydantic import Field
@@ -16,6 +16,7 @@ from analysis.config.deployment_settings import (
     Preflight,
     Smoke,
 )
+from analysis.config.engines import ENGINES
 from analysis.config.value_types import (
     ClassName,
     ControlChoice,
@@ -60,7 +61,7 @@ class Source(Table):
     `path` may contain * and is relative to the folder of rollout.toml.
     """
 
-    engine: Literal["duckdb", "postgres", "sqlalchemy", "spark"] = Field(examples=["postgres"])
+    engine: Annotated[Text, one_of(ENGINES)] = Field(examples=["postgres"])
     path: Text | None = Field(None, examples=["calls/*.parquet"])
     url_env: VariableName | None = Field(None, examples=["DATABASE_URL"])
     table: Text | None = Field(None, examples=["AIInteraction"])
@@ -68,6 +69,12 @@ class Source(Table):
     remote: Text | None = Field(None, examples=["sc://localhost:15002"])
     master: Text | None = Field(None, examples=["local[2]"])
     timeout: PositiveDuration = Field(timedelta(minutes=2), examples=["2m"])
+
+    @classmethod
+    def example(cls, key: str) -> str:
+        """A line of rollout.toml that sets the key."""
+        examples = cls.model_fields[key].examples or [""]
+        return f'{key} = "{examples[0]}"'
 
 
 class Exclusion(Table):
