@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,23 +59,16 @@ def demo(
 
 @app.command()
 def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
-    """Check the configuration, the connection and the table; each line says what to mend."""
-    from analysis.doctor.source import examine
+    """Check the configuration, the connection and the table; each line says what to do."""
+    from analysis.doctor.source_checks import check_source
 
-    lines = examine(settings_as_recorded(config))
+    checks = check_source(settings_as_recorded(config))
     if as_json:
-        print_json(
-            {
-                "checks": [
-                    {"name": line.name, "state": line.state, "detail": line.detail}
-                    for line in lines
-                ]
-            }
-        )
+        print_json({"checks": [asdict(check) for check in checks]})
     else:
-        for line in lines:
-            typer.echo(f"{line.state:8} {line.name}: {line.detail}")
-    return 5 if any(line.state == "error" for line in lines) else 0
+        for check in checks:
+            typer.echo(f"{check.state:8} {check.name}: {check.detail}")
+    return 5 if any(check.state == "error" for check in checks) else 0
 
 
 @app.command()

@@ -83,13 +83,13 @@ MUTATIONS = {
     ),
     # ---- third lock: doctor warns about a role that can write
     "doctor accepts any role": (
-        "analysis/doctor/source.py",
-        'if row["may_write"]:',
-        "if False:",
+        "analysis/doctor/source_checks.py",
+        "if not privileges.may_write:",
+        "if True:",
         "tests/faults/test_read_only.py::test_the_grant_that_doctor_prints_makes_a_reader",
     ),
     "doctor's grant allows more than reading": (
-        "analysis/doctor/source.py",
+        "analysis/doctor/source_checks.py",
         "GRANT SELECT ON",
         "GRANT ALL ON",
         "tests/faults/test_read_only.py::test_the_grant_that_doctor_prints_makes_a_reader",

@@ -14,7 +14,7 @@ from analysis.counting.grid import Grid
 from analysis.counting.scanning.count_tables import load_hourly_counts
 from analysis.counting.scanning.events import CronBudget, load_cron_minutes, load_recovered
 from analysis.counting.scope import Scope
-from analysis.doctor.source import examine
+from analysis.doctor.source_checks import check_source
 from analysis.errors import RolloutError, WrongUse
 from analysis.telemetry import statements
 from analysis.telemetry.engines import open_engine
@@ -315,10 +315,10 @@ def test_the_grant_that_doctor_prints_makes_a_reader(database, postgres_server, 
             VALUES ('1', 't', 'alpha', 'm', 'responses', 'success', 5, '2026-02-02')"""
         )
         line = next(
-            line for line in examine(load_settings(workspace.config)) if line.name == "read only"
+            line for line in check_source(load_settings(workspace.config)) if line.name == "read only"
         )
         assert line.state == "warning"
-        grant = line.detail.partition("use a reader: ")[2]
+        grant = line.detail.partition("create a reader: ")[2]
         name = f"reader_{database.url[-6:]}"
         try:
             for statement in filter(
@@ -332,7 +332,7 @@ def test_the_grant_that_doctor_prints_makes_a_reader(database, postgres_server, 
                 .render_as_string(hide_password=False)
             )
             monkeypatch.setenv("DATABASE_URL", url)
-            lines = {line.name: line for line in examine(load_settings(workspace.config))}
+            lines = {line.name: line for line in check_source(load_settings(workspace.config))}
             assert lines["read only"].state == "ok", lines
             assert "queries" not in lines
             with pytest.raises(errors.InsufficientPrivilege):
