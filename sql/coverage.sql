@@ -1,7 +1,8 @@
--- What:       in which hours there are calls, and how many of them have no valid latency (phase 94a)
--- Grain:      hour of the start on the deploy's grid (moved to midnight), feature
+-- What:       calls of each hour, failed ones, and those without a valid latency (phase 94a)
+-- Grain:      hour of the start, feature
 -- Parameters: those of calls.sql
--- Returns:    hour_at, feature, calls, failed, bad_latencies
+-- Returns:    hour_at (on the deploy's grid, moved to midnight), feature, calls, failed,
+--             bad_latencies
 -- Excludes:   nothing
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT

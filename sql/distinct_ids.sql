@@ -1,6 +1,7 @@
--- What:       whether an id occurs twice: rows with such an id, and how many ids they are
+-- What:       whether an id occurs twice: rows with an id, and distinct ids
 -- Grain:      one row
--- Parameters: :written_from, :written_before (createdAt, UTC), :looked_at_ms (only rows written in the first milliseconds of an hour; 3600000: all)
+-- Parameters: :written_from, :written_before (createdAt, UTC), :sampled_ms (rows written in the
+--             first milliseconds of an hour; 3600000 for all)
 -- Returns:    rows_with_id, distinct_ids
 -- Excludes:   rows without an id, and those of the rest of each hour
 -- Engines:    PostgreSQL, DuckDB, Spark
@@ -11,5 +12,5 @@ FROM "AIInteraction"
 WHERE
     "createdAt" >= :written_from
     AND "createdAt" < :written_before
-    AND "createdAt" - :looked_at_ms * INTERVAL '1 millisecond' < DATE_TRUNC('hour', "createdAt")
+    AND "createdAt" - :sampled_ms * INTERVAL '1 millisecond' < DATE_TRUNC('hour', "createdAt")
 ORDER BY rows_with_id

@@ -1,6 +1,6 @@
--- What:       whether this role could write to the table if a lock failed, and in which schema the table lies
+-- What:       whether this role may write to the table, and the table's schema
 -- Grain:      one row
--- Parameters: :table (quoted, with its schema when it has one)
+-- Parameters: :table (quoted, with its schema where it has one)
 -- Returns:    role, schema, may_write
 -- Excludes:   nothing
 -- Engines:    PostgreSQL

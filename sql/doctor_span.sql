@@ -1,4 +1,4 @@
--- What:       the oldest and the newest row of the table, whatever they are
+-- What:       the oldest and the newest row of the table
 -- Grain:      one row
 -- Parameters: none
 -- Returns:    first_written_at, last_written_at (createdAt, UTC)

@@ -1,8 +1,8 @@
--- What:       which classes of errors there are, how often, and since when (phase 94a)
+-- What:       errors of each feature and class, and when they occurred (phase 94a)
 -- Grain:      feature, outcome code
 -- Parameters: those of calls.sql
 -- Returns:    feature, outcome, errors, first_started_at, last_started_at
--- Excludes:   calls that succeed
+-- Excludes:   successful calls
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
     feature,

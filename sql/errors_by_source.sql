@@ -1,8 +1,9 @@
--- What:       which errors each feature has, by source and class (phase 94a); every row written in the stretch, whenever it started
+-- What:       errors of each feature by source and class, by time of writing (phase 94a)
 -- Grain:      feature, source, outcome code
--- Parameters: those of calls.sql, the starts wide open: the stretch is :written_from to :written_before (createdAt, UTC)
+-- Parameters: those of calls.sql, with starts without bounds: the rows are those written from
+--             :written_from to :written_before
 -- Returns:    feature, source, outcome, errors, timed_errors, latency_ms (sum), max_ms
--- Excludes:   calls that succeed
+-- Excludes:   successful calls
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
     feature,

@@ -1,7 +1,9 @@
--- What:       calls per hour and latency bin; a bin is the latency cut to two significant digits (90 bins a decade, exact on every engine)
--- Grain:      feature, source, hour of the start, outcome (0 success, 1 timeout, 2 any other failure), lower edge of the bin
--- Parameters: those of calls.sql; :by_source (1: sources apart, 0: together, source is null; three quarters of the rows less)
--- Returns:    feature, source, hour_at (on the deploy's grid, moved to midnight), outcome, bin_ms, calls
+-- What:       calls per hour and latency bin: latencies cut to two significant digits
+-- Grain:      feature, source, hour of the start, outcome, lower edge of the bin
+-- Parameters: those of calls.sql; :by_source (0 counts all sources together as null, with a
+--             quarter of the rows)
+-- Returns:    feature, source, hour_at (on the deploy's grid, moved to midnight), outcome (0
+--             success, 1 timeout, 2 other failure), bin_ms, calls
 -- Excludes:   calls without a valid latency
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT

@@ -1,8 +1,11 @@
--- What:       the sums that every test runs on, per hour counted from the deploy's time of day
--- Grain:      feature, source, tenant hash, hour of the start, hour of the writing (settle allowed for), outcome code
--- Parameters: those of calls.sql; the relation limits (feature, tau_ms, p50_ms, p90_ms, p95_ms, p99_ms)
--- Returns:    feature, source, tenant, hour_at, written_hour_at (both on the deploy's grid, moved to midnight), outcome, and sums
--- Excludes:   nothing (tau itself, summed over the timed calls, needs no rows); calls without a valid latency count in calls, not in timed_calls
+-- What:       the sums that every test uses, per hour counted from the deploy's time of day
+-- Grain:      feature, source, tenant hash, hour of the start, hour of the writing, outcome code
+-- Parameters: those of calls.sql; the relation limits (feature, tau_ms, p50_ms, p90_ms, p95_ms,
+--             p99_ms)
+-- Returns:    feature, source, tenant, hour_at, written_hour_at, outcome, and sums; name_2 is a
+--             sum of squares, capped_ms sums latencies cut at tau_ms, slower_p95 counts calls
+--             above p95_ms
+-- Excludes:   nothing; calls without a valid latency count in calls, not in timed_calls
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
     feature,
@@ -38,12 +41,18 @@ FROM (
         COUNT(*) AS calls,
         COUNT(calls.latency_ms) AS timed_calls,
         CAST(COALESCE(SUM(calls.latency_ms), 0) AS BIGINT) AS latency_ms,
-        CAST(COALESCE(SUM(CAST(calls.latency_ms AS BIGINT) * calls.latency_ms), 0) AS BIGINT) AS latency_ms_2,
-        CAST(COALESCE(SUM(CASE WHEN calls.latency_ms > limits.tau_ms THEN limits.tau_ms ELSE calls.latency_ms END), 0) AS BIGINT)
-            AS capped_ms,
+        CAST(COALESCE(SUM(CAST(calls.latency_ms AS BIGINT) * calls.latency_ms), 0) AS BIGINT)
+            AS latency_ms_2,
         CAST(COALESCE(SUM(
             CASE
-                WHEN calls.latency_ms > limits.tau_ms THEN CAST(limits.tau_ms AS BIGINT) * limits.tau_ms
+                WHEN calls.latency_ms > limits.tau_ms THEN limits.tau_ms
+                ELSE calls.latency_ms
+            END
+        ), 0) AS BIGINT) AS capped_ms,
+        CAST(COALESCE(SUM(
+            CASE
+                WHEN calls.latency_ms > limits.tau_ms
+                    THEN CAST(limits.tau_ms AS BIGINT) * limits.tau_ms
                 ELSE CAST(calls.latency_ms AS BIGINT) * calls.latency_ms
             END
         ), 0) AS BIGINT) AS capped_ms_2,
@@ -53,10 +62,12 @@ FROM (
         COUNT(*) FILTER (WHERE calls.latency_ms > limits.p99_ms) AS slower_p99,
         COUNT(calls.output_tokens) AS output_token_calls,
         CAST(COALESCE(SUM(calls.output_tokens), 0) AS BIGINT) AS output_tokens,
-        CAST(COALESCE(SUM(CAST(calls.output_tokens AS BIGINT) * calls.output_tokens), 0) AS BIGINT) AS output_tokens_2,
+        CAST(COALESCE(SUM(CAST(calls.output_tokens AS BIGINT) * calls.output_tokens), 0) AS BIGINT)
+            AS output_tokens_2,
         COUNT(calls.total_tokens) AS total_token_calls,
         CAST(COALESCE(SUM(calls.total_tokens), 0) AS BIGINT) AS total_tokens,
-        CAST(COALESCE(SUM(CAST(calls.total_tokens AS BIGINT) * calls.total_tokens), 0) AS BIGINT) AS total_tokens_2
+        CAST(COALESCE(SUM(CAST(calls.total_tokens AS BIGINT) * calls.total_tokens), 0) AS BIGINT)
+            AS total_tokens_2
     FROM calls
     LEFT JOIN limits ON limits.feature = calls.feature
     GROUP BY 1, 2, 3, 4, 5, 6

@@ -1,4 +1,4 @@
--- What:       how many calls took how many whole milliseconds: the lossless compression that every distribution comes from
+-- What:       calls of each whole millisecond: the lossless base of every distribution
 -- Grain:      feature, source, outcome code, latency in ms
 -- Parameters: those of calls.sql
 -- Returns:    feature, source, outcome, latency_ms, calls

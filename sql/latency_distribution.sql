@@ -1,7 +1,9 @@
--- What:       how many calls of each status took how many milliseconds (phase 94a); percentiles come from these counts exactly
--- Grain:      feature, source, failed (0 success, 1 error), latency in ms (null: no valid latency)
--- Parameters: those of calls.sql, the starts wide open: the stretch is :written_from to :written_before (createdAt, UTC)
--- Returns:    feature, source, failed, latency_ms, calls
+-- What:       calls of each status and millisecond, from which percentiles are exact (phase 94a)
+-- Grain:      feature, source, failed, latency in ms
+-- Parameters: those of calls.sql, with starts without bounds: the rows are those written from
+--             :written_from to :written_before
+-- Returns:    feature, source, failed (0 success, 1 error), latency_ms (null: no valid latency),
+--             calls
 -- Excludes:   nothing
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT

@@ -1,9 +1,11 @@
--- What:       failed calls, and those that a success of the same feature and lead (without a lead: the same tenant) followed within ten minutes
--- Grain:      feature, source, tenant hash, hour of the failure's start, hour of the writing (of the failure for n; for y the first in which
---             a success after it could be seen: started, and written with settle allowed for)
--- Parameters: those of calls.sql; :failed_before (createdAt of the failures: a piece of a long scan also reads the successes that follow it)
--- Returns:    feature, source, tenant, hour_at, written_hour_at, y (recovered failures), n (failures)
--- Excludes:   calls that succeed; a success is looked for in the same rows, so one written after :written_before is not seen
+-- What:       failed calls, and those that a success of the same lead followed within 10 minutes
+-- Grain:      feature, source, tenant hash, hour of the failure's start, hour of the writing
+-- Parameters: those of calls.sql; :failed_before (createdAt of the failures; a chunk of a long
+--             scan also reads the successes that follow)
+-- Returns:    feature, source, tenant, hour_at, written_hour_at (of the failure for n; for y the
+--             first in which a success after it is written), y (recovered failures), n (failures)
+-- Excludes:   successful calls. Without a lead, a success of the same tenant counts. Successes
+--             written after :written_before are not seen
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
     feature,
@@ -22,7 +24,7 @@ FROM (
         source,
         tenant,
         hour_at,
-        written_at - :settle_ms * INTERVAL '1 millisecond' AS seen_at,
+        written_at - :ingestion_delay_ms * INTERVAL '1 millisecond' AS seen_at,
         0 AS recovered
     FROM calls
     WHERE outcome <> 0 AND written_at < :failed_before
@@ -57,17 +59,32 @@ FROM (
                 written_at,
                 outcome,
                 CASE WHEN outcome = 0 THEN written_at END AS success_at,
-                CASE WHEN outcome = 0 THEN GREATEST(started_at, written_at - :settle_ms * INTERVAL '1 millisecond') END AS success_seen_at
+                CASE
+                    WHEN outcome = 0
+                        THEN GREATEST(
+                            started_at,
+                            written_at - :ingestion_delay_ms * INTERVAL '1 millisecond'
+                        )
+                END AS success_seen_at
             FROM calls
         ) AS timed
         WINDOW
-            by_lead AS (PARTITION BY feature, lead ORDER BY written_at DESC, outcome DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-            by_tenant AS (PARTITION BY feature, tenant ORDER BY written_at DESC, outcome DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+            by_lead AS (
+                PARTITION BY feature, lead
+                ORDER BY written_at DESC, outcome DESC
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ),
+            by_tenant AS (
+                PARTITION BY feature, tenant
+                ORDER BY written_at DESC, outcome DESC
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            )
     ) AS followed
     WHERE
         outcome <> 0
         AND written_at < :failed_before
-        AND CASE WHEN lead IS NULL THEN tenant_success_at ELSE lead_success_at END <= written_at + 10 * INTERVAL '1 minute'
+        AND CASE WHEN lead IS NULL THEN tenant_success_at ELSE lead_success_at END
+        <= written_at + 10 * INTERVAL '1 minute'
 ) AS failed
 GROUP BY 1, 2, 3, 4, 5
 ORDER BY feature, source, tenant, hour_at, written_hour_at

@@ -1,8 +1,9 @@
--- What:       what the errors of no known class say, as sets of allow-listed words: no other text leaves the database
--- Grain:      feature, set of words (one bit a word)
+-- What:       what errors of class other contain, as sets of allowed words: no other text is
+--             returned
+-- Grain:      feature, set of words
 -- Parameters: those of calls.sql; the relation vocabulary (word, bit)
 -- Returns:    feature, words (sum of the bits), errors, first_started_at
--- Excludes:   calls of a known outcome class
+-- Excludes:   calls of another outcome
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
     feature,

@@ -67,16 +67,16 @@ class Grid:
             "written_before": _naive(window.end + self.ingestion_delay),
             "grid_ms": self.offset_ms,
             "warm_up_ms": _milliseconds(self.warm_up),
-            "settle_ms": _milliseconds(self.ingestion_delay),
+            "ingestion_delay_ms": _milliseconds(self.ingestion_delay),
             "failed_before": _naive(window.end + self.ingestion_delay),
             "by_source": 1,
-            "looked_at_ms": _milliseconds(HOUR),
+            "sampled_ms": _milliseconds(HOUR),
         }
         if previous is not None:
             parameters |= {
                 "written_from": _naive(previous.end),
-                "seen_end": _naive(previous.end),
-                "seen_before": _naive(previous.end + self.ingestion_delay),
+                "previous_end": _naive(previous.end),
+                "previous_written_before": _naive(previous.end + self.ingestion_delay),
             }
         return parameters
 

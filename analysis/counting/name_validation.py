@@ -22,7 +22,7 @@ def check_names(claims: Iterable[Claim], arms: Sequence[Arm], engine: Engine) ->
     known = {key: _names_in(arms, key) for key in ("feature", "source")}
     if all(name in known[key] for _, key, name in claimed):
         return
-    rows = engine.fetch(engine.queries.statement("known_names", {}))
+    rows = engine.fetch(engine.queries.statement("features_and_sources", {}))
     for key, names in known.items():
         names |= set(rows[key].dropna().astype(str))
     for claim, key, name in claimed:

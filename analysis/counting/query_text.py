@@ -20,9 +20,9 @@ from analysis.window import window_after
 PUBLISHED = ("errors_by_source", "latency_distribution")
 NOT_ALONE = (
     "calls",
-    "completed",
+    "successes_since",
     "cron_minutes",
-    "known_names",
+    "features_and_sources",
     "doctor_span",
     "doctor_days",
     "doctor_privileges",

@@ -20,7 +20,7 @@ from analysis.telemetry.mapping import CANONICAL_TABLE, TableMapping
 from analysis.telemetry.sql_files import CALLS, parsed_query
 from analysis.telemetry.statements import Relation, Statement, Template, cell_parameter
 
-WARM_UP, SEEN_END = "warm_up_ms", "seen_end"
+WARM_UP, PREVIOUS_END = "warm_up_ms", "previous_end"
 """Parameters of calls.sql; a condition on one of them is left out when it has no value."""
 FEATURES, SOURCES = "features", "sources"
 """Parameters that hold lists of names. With them a query returns a name's position in its list,
@@ -51,7 +51,7 @@ class Queries:
             self,
             name,
             tuple((key, relation.shape) for key, relation in joined.items()),
-            without=frozenset(key for key in (WARM_UP, SEEN_END) if not parameters.get(key)),
+            without=frozenset(key for key in (WARM_UP, PREVIOUS_END) if not parameters.get(key)),
             with_name_codes=FEATURES in parameters,
             ordered=ordered,
         )

@@ -18,11 +18,11 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from analysis.telemetry.engines.sqlalchemy import transactions
-from tests.faults.proxy import proxy_to
 from tests.faults.workspace import FAST, SLOW, wait_for
 from tests.fixtures import postgres_server as servers
 from tests.fixtures.postgres_server import Database
 from tests.fixtures.small_rollout import simple_calls, write_calls
+from tests.fixtures.tcp_proxy import proxy_to
 
 pytestmark = pytest.mark.faults
 VERDICTS = (0, 1, 3, 4)

@@ -1,6 +1,7 @@
-"""Stores that several files read: PostgreSQL behind an engine, and one Spark Connect server with the engines over it."""
+"""PostgreSQL behind an engine, and one Spark Connect server with the engines over it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,23 +24,25 @@ pattern = "^[^a-z]+$"
 
 @pytest.fixture
 def postgres(database, tmp_path, monkeypatch):
+    """The engine over the edge cases in PostgreSQL; the database has a sequence `numbers`."""
     database.execute("CREATE SEQUENCE numbers")
-    engine = open_engine(
-        store("postgres", edge_case_calls(), tmp_path, database=database, monkeypatch=monkeypatch)
+    settings = store(
+        "postgres", edge_case_calls(), tmp_path, database=database, monkeypatch=monkeypatch
     )
-    yield engine
-    engine.close()
+    with closing(open_engine(settings)) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")
 def remote() -> Iterator[str]:
+    """The address of a Spark Connect server."""
     with run_spark() as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def session(remote):
-    """A session as a user has it: with a zone, a catalog and views of its own."""
+    """A session as a user has it: with a time zone, a catalog and views of its own."""
     from pyspark.sql.connect.session import SparkSession
 
     spark = SparkSession(connection=remote)
@@ -49,29 +52,32 @@ def session(remote):
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory) -> Path:
+    """A folder with the example's calls."""
     folder = tmp_path_factory.mktemp("sample")
     write_sample(simulate_phase_94(), folder)
     return folder
 
 
 @pytest.fixture(scope="session")
-def nasty(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("nasty")
+def edge_cases(tmp_path_factory) -> Path:
+    """A folder with the edge cases."""
+    folder = tmp_path_factory.mktemp("edge_cases")
     edge_case_calls().to_parquet(folder / "calls.parquet", index=False)
     return folder
 
 
 @pytest.fixture(scope="session")
-def both(remote, sample, nasty, tmp_path_factory):
-    """name of the rows -> the engines over them: Spark, DuckDB; opened once, for a session takes a second."""
+def both_engines(remote, sample, edge_cases, tmp_path_factory):
+    """Name of the rows -> (Spark, DuckDB) over them, opened once: a session takes a second."""
     opened = {}
-    for name, rows in (("sample", sample), ("nasty", nasty)):
+    for name, rows in (("sample", sample), ("edge_cases", edge_cases)):
         for engine, where in (("spark", f'remote = "{remote}"'), ("duckdb", "")):
             folder = tmp_path_factory.mktemp(f"{name}-{engine}")
-            settings = settings_of(
-                folder, f'engine = "{engine}"\npath = "{rows}/*.parquet"\n{where}', more=CLASSES
+            source = f'engine = "{engine}"\npath = "{rows}/*.parquet"\n{where}'
+            opened.setdefault(name, []).append(
+                open_engine(settings_of(folder, source, more=CLASSES))
             )
-            opened.setdefault(name, []).append(open_engine(settings))
     yield opened
-    for engine in (engine for pair in opened.values() for engine in pair):
-        engine.close()
+    for pair in opened.values():
+        for engine in pair:
+            engine.close()

@@ -1,67 +1,49 @@
-"""Error messages become classes in SQL: the shapes of FACTS section 2 one by one, the user's classes, and who comes first."""
-
-from datetime import UTC, timedelta
+"""Error messages become classes in SQL: shipped rules, the user's classes, and their order."""
 
 import pytest
 
-from analysis.counting.grid import Grid
+from analysis.config.settings import ErrorClass
 from analysis.outcomes import OUTCOME_CODES, outcome_codes
 from analysis.telemetry.engines import open_engine
+from analysis.telemetry.error_classes import SHIPPED_RULES, class_branches
 from analysis.telemetry.vocabulary import signature, vocabulary
-from analysis.window import Window
-from tests.fixtures.edge_case_calls import DEPLOYED_AT, META, typed
+from analysis.window import DAY, Window
+from tests.fixtures.edge_case_calls import META, typed
+from tests.fixtures.opened_engines import DEPLOY, GRID
 from tests.fixtures.plain_counts import outcome_of
+from tests.fixtures.single_calls import call
+from tests.fixtures.sql_rules import shared_sql_faults
 from tests.fixtures.stores import store
 
-DEPLOY = DEPLOYED_AT.replace(tzinfo=UTC)
-GRID = Grid(DEPLOY, timedelta(seconds=90))
-DAY = Window(DEPLOY, DEPLOY + timedelta(days=1))
-# FACTS section 2, "Error messages seen in production", in its order; the suffix is the one it shows.
-PUBLISHED = [
+DAY_AFTER = Window(DEPLOY, DEPLOY + DAY)
+POST = "Post-process error: "
+TRUNCATED = "hit max_output_tokens (incomplete=max_output_tokens output_types=reasoning)"
+PUBLISHED = [  # FACTS section 2, in its order
     ("Request timed out.", "timeout"),
-    (
-        "Post-process error: hit max_output_tokens (incomplete=max_output_tokens output_types=reasoning)",
-        "max_output_tokens",
-    ),
-    (
-        "Post-process error: hit max_output_tokens (incomplete=max_output_tokens output_types=reasoning)"
-        + META,
-        "max_output_tokens",
-    ),
+    (POST + TRUNCATED, "max_output_tokens"),
+    (POST + TRUNCATED + META, "max_output_tokens"),
     ("Response incomplete: max_output_tokens", "max_output_tokens"),
-    (
-        "500 An error occurred while processing your request. Please include the request ID req_0a1b.",
-        "http_5xx",
-    ),
-    (
-        "503 upstream connect error or disconnect/reset before headers. reset reason: connection timeout",
-        "http_5xx",
-    ),
+    ("500 An error occurred while processing your request, request ID req_0a1b.", "http_5xx"),
+    ("503 upstream connect error. reset reason: connection timeout", "http_5xx"),
     ("429 Rate limit reached for gpt-5-mini on tokens per min", "rate_limit"),
-    ("400 Unsupported value: 'none' is not supported with the 'gpt-5-mini' model.", "http_4xx"),
+    ("400 Unsupported value: 'none' is not supported with the 'x' model.", "http_4xx"),
     ("400 content_filter: the response was filtered", "http_4xx"),
-    ("Post-process error: failed to parse JSON (Unexpected end of JSON input)", "invalid_output"),
-    (
-        "Post-process error: failed to parse JSON (Unexpected end of JSON input)" + META,
-        "invalid_output",
-    ),
-    ("Post-process error: schema violation (missing required property)", "invalid_output"),
-    ("Post-process error: schema violation (missing required property)" + META, "invalid_output"),
-    ("Post-process error: empty output_text", "invalid_output"),
-    ("Post-process error: empty output_text" + META, "invalid_output"),
+    (POST + "failed to parse JSON (Unexpected end of JSON input)", "invalid_output"),
+    (POST + "failed to parse JSON (Unexpected end of JSON input)" + META, "invalid_output"),
+    (POST + "schema violation (missing required property)", "invalid_output"),
+    (POST + "schema violation (missing required property)" + META, "invalid_output"),
+    (POST + "empty output_text", "invalid_output"),
+    (POST + "empty output_text" + META, "invalid_output"),
     ("Connection error.", "connection"),
     ("Draft refused: signature is ambiguous", "other"),
     ("Draft refused: signature is ambiguous" + META, "other"),
 ]
-BY_RULE = [
+VARIANTS = [
     ("REQUEST TIMED OUT.", "timeout"),
     ("Error: Request timed out.\n  at fetch", "timeout"),
-    (
-        'Post-process error: failed to parse JSON (Unexpected token: "Request timed out.")',
-        "invalid_output",
-    ),
-    ("Post-process error: 503 Service Unavailable", "http_5xx"),
-    ("Post-process error: 429 Too Many Requests", "rate_limit"),
+    (POST + 'failed to parse JSON (Unexpected token: "Request timed out.")', "invalid_output"),
+    (POST + "503 Service Unavailable", "http_5xx"),
+    (POST + "429 Too Many Requests", "rate_limit"),
     ("502", "http_5xx"),
     ("5000 tokens are too many", "other"),
     ("404 max_output_tokens", "http_4xx"),
@@ -83,128 +65,82 @@ name = "any_quota"
 contains = ["quota"]
 """
 OWN = [
-    ("429 You exceeded insufficient_quota", "quota"),  # the user's come before the shipped ones
+    ("429 You exceeded insufficient_quota", "quota"),  # before the shipped classes
     ("BILLING: 100%_hard 'LIMIT' reached", "quota"),
-    ("billing: 100 hard limit", "other"),  # % and _ mean themselves
+    ("billing: 100 hard limit", "other"),  # % and _ are no wildcards
     ("TLS 13: handshake failure", "handshake"),
     ("TLS 13", "handshake"),
     ("TLS 13\nhandshake failure, read the notes", "other"),
     ("behind TLS 13:", "other"),
-    ("quota and insufficient_quota", "quota"),  # the first of the user's that fits
+    ("quota and insufficient_quota", "quota"),  # the first that matches
     ("a soft quota", "any_quota"),
-    ("Request timed out." + META.replace("warning", "quota"), "timeout"),  # the suffix is not read
+    ("Request timed out." + META.replace("warning", "quota"), "timeout"),  # not in the suffix
     ("Request timed out.", "timeout"),
 ]
 
 
 @pytest.fixture(params=["parquet", "csv", "postgres"])
 def outcomes(request, tmp_path, monkeypatch):
-    """A function from messages to the class that SQL gives each of them."""
+    """A function from messages to the classes that SQL gives them, None for a success."""
 
-    def ask(messages, *, more="", statuses=None):
+    def classify(messages, *, more="", status="error"):
         rows = [
-            _call(number, message, status)
-            for number, (message, status) in enumerate(
-                zip(messages, statuses or ["error"] * len(messages), strict=True)
-            )
+            call(60 * (number + 1), featureId=str(number), status=status, errorMessage=message)
+            for number, message in enumerate(messages)
         ]
         database = request.getfixturevalue("database") if request.param == "postgres" else None
-        settings = store(
-            request.param,
-            typed(rows),
-            tmp_path,
-            database=database,
-            monkeypatch=monkeypatch,
-            more=more,
-        )
+        place = {"database": database, "monkeypatch": monkeypatch}
+        settings = store(request.param, typed(rows), tmp_path, more=more, **place)
         engine = open_engine(settings)
-        found = engine.fetch(engine.queries.statement("error_classes", GRID.parameters(DAY)))
+        statement = engine.queries.statement("error_classes", GRID.parameters(DAY_AFTER))
+        found = {int(row.feature): row.outcome for row in engine.fetch(statement).itertuples()}
         engine.close()
-        names = {
-            code: name
-            for name, code in outcome_codes(
-                tuple(item.name for item in settings.error_classes)
-            ).items()
-        }
-        return {int(row.feature): names[int(row.outcome)] for row in found.itertuples()}
+        own = tuple(item.name for item in settings.error_classes)
+        names = {code: name for name, code in outcome_codes(own).items()}
+        return [names[found[number]] if number in found else None for number in range(len(rows))]
 
-    return ask
+    return classify
 
 
-def _call(number, message, status="error"):
-    return {
-        "id": f"id-{number}",
-        "clientId": "t",
-        "leadId": None,
-        "source": None,
-        "featureId": str(number),
-        "model": "m",
-        "apiType": "r",
-        "outputTokens": None,
-        "totalTokens": None,
-        "latencyMs": 5,
-        "status": status,
-        "errorMessage": message,
-        "createdAt": DEPLOYED_AT + timedelta(minutes=number + 1),
-    }
+@pytest.mark.parametrize(
+    ("cases", "classes"),
+    [(PUBLISHED, ""), (VARIANTS, ""), (OWN, CLASSES)],
+    ids=["published", "variants", "own"],
+)
+def test_the_first_class_that_matches_wins(outcomes, cases, classes):
+    found = outcomes([message for message, _ in cases], more=classes)
+    assert list(zip([message for message, _ in cases], found, strict=True)) == cases
 
 
-def _in_order(pairs):
-    return {number: name for number, (_, name) in enumerate(pairs)}
-
-
-# ---- by hand ---------------------------------------------------------------------------------------------------------
-def test_classes_by_rule(outcomes):
-    assert outcomes([message for message, _ in BY_RULE]) == _in_order(BY_RULE)
-
-
-def test_classes_of_the_user_come_first_and_the_first_that_fits_wins(outcomes):
-    assert outcomes([message for message, _ in OWN], more=CLASSES) == _in_order(OWN)
-
-
-# ---- published -------------------------------------------------------------------------------------------------------
-def test_the_messages_seen_in_production(outcomes):
-    assert outcomes([message for message, _ in PUBLISHED]) == _in_order(PUBLISHED)
-
-
-# ---- laws ------------------------------------------------------------------------------------------------------------
 def test_a_success_has_no_class_whatever_its_message(outcomes):
-    assert outcomes(
-        ["Request timed out.", "Request timed out."], statuses=["success", "error"]
-    ) == {1: "timeout"}
+    assert outcomes(["Request timed out."], status="success") == [None]
 
 
-def test_the_plain_double_of_the_other_tests_agrees():
-    names = {code: name for name, code in OUTCOME_CODES.items()}
-    for message, name in PUBLISHED + BY_RULE:
-        assert (
-            message,
-            names[outcome_of({"status": "error", "errorMessage": message or None})],
-        ) == (message, name)
+def test_the_oracle_of_the_counts_agrees():
+    for message, name in PUBLISHED + VARIANTS:
+        row = {"status": "error", "errorMessage": message or None}
+        assert outcome_of(row) == OUTCOME_CODES[name], message
 
 
-# ---- unknown messages leave as signatures ----------------------------------------------------------------------------
-def test_signatures_hold_allowed_words_only(tmp_path, database, monkeypatch):
+def test_every_shipped_class_has_a_rule_that_all_engines_understand():
+    branches, _ = class_branches([ErrorClass(name="own", contains=["a"], pattern="^b")])
+    assert [fault for branch in branches for fault in shared_sql_faults(branch)] == []
+    assert {rule.outcome for rule in SHIPPED_RULES} == OUTCOME_CODES.keys() - {"success", "other"}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "postgres"])
+def test_unknown_messages_leave_as_allowed_words_only(tmp_path, database, monkeypatch, kind):
     messages = [
         "Socket closed for jane.exemplar@example.com",
         "socket: CLOSED (again)",
         "closedown websocket",
         "Jane Exemplar +49 30 5550199",
     ]
-    expected = [("closed … socket", 2), ("(no known word)", 2)]
-    rows = typed(
-        [_call(number, message) | {"featureId": "f"} for number, message in enumerate(messages)]
+    rows = typed([call(60, ok=False, errorMessage=message) for message in messages])
+    engine = open_engine(store(kind, rows, tmp_path, database=database, monkeypatch=monkeypatch))
+    statement = engine.queries.statement(
+        "signatures", GRID.parameters(DAY_AFTER), relations={"vocabulary": vocabulary()}
     )
-    for kind in ("parquet", "postgres"):
-        engine = open_engine(
-            store(kind, rows, tmp_path, database=database, monkeypatch=monkeypatch)
-        )
-        found = engine.fetch(
-            engine.queries.statement(
-                "signatures", GRID.parameters(DAY), relations={"vocabulary": vocabulary()}
-            )
-        )
-        assert [(signature(int(row.words)), int(row.errors)) for row in found.itertuples()][
-            ::-1
-        ] == expected
-        engine.close()
+    found = {signature(row.words): row.errors for row in engine.fetch(statement).itertuples()}
+    engine.close()
+    assert found == {"closed … socket": 2, "(no known word)": 2}

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from analysis.errors import WrongUse
-from analysis.metrics import OUTCOME_CODES
+from analysis.outcomes import OUTCOME_CODES
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
 from tests.fixtures.langfuse_store import LANGFUSE

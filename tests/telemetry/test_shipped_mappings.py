@@ -1,7 +1,7 @@
 """The shipped mappings over tables as their stores keep them: counts, results, doctor."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from analysis.counting.scanning.count_tables import (
     load_hourly_counts,
     load_latency_counts,
 )
-from analysis.counting.scanning.written_rows import load_trust
+from analysis.counting.scanning.written_rows import load_row_quality
 from analysis.doctor.source_checks import check_source
 from analysis.sample.simulate import DEPLOYED_AT, simulate_phase_94
 from analysis.telemetry.engines import open_engine
@@ -27,7 +27,7 @@ from tests.fixtures.langfuse_store import LANGFUSE
 from tests.fixtures.litellm_store import LITELLM
 from tests.fixtures.opened_engines import naive
 from tests.fixtures.other_store import SECRET, OtherStore
-from tests.fixtures.plain_counts import Calls, counted, plain_rows, trust_numbers
+from tests.fixtures.plain_counts import Calls, counted, plain_rows, quality_numbers
 from tests.fixtures.postgres_server import Database
 from tests.fixtures.stores import PARQUET_SOURCE, POSTGRES_SOURCE, settings_of
 
@@ -86,11 +86,11 @@ def test_counts_equal_a_plain_reading_of_the_rows(loaded, engine):
     assert counted(load_latency_counts(engine, GRID, [WINDOW])) == dict(plain.latency_counts())
     assert counted(load_hourly_counts(engine, GRID, WINDOW, no_limits)) == plain.hourly({})
     assert counted(load_hourly_bins(engine, GRID, WINDOW, by_source=True)) == dict(plain.bins())
-    trust = {
+    quality = {
         key: naive(value) if isinstance(value, datetime) else value
-        for key, value in load_trust(engine, GRID, WINDOW).items()
+        for key, value in asdict(load_row_quality(engine, GRID, WINDOW)).items()
     }
-    assert trust == trust_numbers(rows, **span)
+    assert quality == quality_numbers(rows, **span)
 
 
 def test_the_result_is_that_of_the_same_calls_in_the_canonical_table(loaded, tmp_path):

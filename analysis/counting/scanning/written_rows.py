@@ -150,8 +150,8 @@ def _count_ids(engine: Engine, grid: Grid, window: Window, rows: int) -> tuple[i
         return rows, rows
     parameters = grid.parameters(window)
     if rows > ALL_IDS:
-        part_ms = parameters["looked_at_ms"] * SAMPLED_IDS // rows
-        sampled, distinct = _count_distinct(engine, parameters | {"looked_at_ms": part_ms})
+        part_ms = parameters["sampled_ms"] * SAMPLED_IDS // rows
+        sampled, distinct = _count_distinct(engine, parameters | {"sampled_ms": part_ms})
         if sampled == distinct and sampled >= SMALLEST_SAMPLE:
             return rows, sampled
     return _count_distinct(engine, parameters)[1], rows

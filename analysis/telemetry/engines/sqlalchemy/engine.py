@@ -168,7 +168,7 @@ def _check_dialect(engine: SqlAlchemyEngine) -> None:
     """Run the shortest query: sqlglot cannot translate the SQL for every database."""
     parameters = {"feature": "", "since": datetime(2000, 1, 1)}
     try:
-        engine.fetch(engine.queries.statement("completed", parameters))
+        engine.fetch(engine.queries.statement("successes_since", parameters))
     except RolloutError:
         raise WrongUse(
             f"the queries do not run on {engine.name}; "

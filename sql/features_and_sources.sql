@@ -1,4 +1,4 @@
--- What:       which features and sources there are, to tell a claim's misspelt name from one that only has no calls in a window
+-- What:       all features and sources, to distinguish a misspelt name from one without calls
 -- Grain:      feature, source
 -- Parameters: none
 -- Returns:    feature, source

@@ -1,6 +1,6 @@
--- What:       successful calls of one feature that started at or after an instant, for the smoke check `completes`
+-- What:       successful calls of one feature since a time, for the smoke check `completes`
 -- Grain:      one row
--- Parameters: :feature (exact), :since (start of the call, UTC)
+-- Parameters: :feature, :since (start of the call, UTC)
 -- Returns:    calls
 -- Excludes:   failed calls; calls without a latency, whose start is not known
 -- Engines:    PostgreSQL, DuckDB, Spark
