@@ -13,7 +13,7 @@ from tests.house.source_tree import ROOT
 pytestmark = pytest.mark.faults
 COPIED = ("analysis", "sql", "notebooks", "tests", "pyproject.toml", "rollout.toml")
 ENGINES, QUERIES, FILES, LEAKS = (
-    "tests/telemetry/test_engines.py",
+    "tests/telemetry/engines/test_read_only.py",
     "tests/telemetry/test_queries.py",
     "tests/test_files.py",
     "tests/faults/test_leaks_in_outputs.py",
@@ -79,7 +79,7 @@ MUTATIONS = {
         "analysis/telemetry/error_classes.py",
         'conditions.append(f"STRPOS(message, :class_{number}_{part}) > 0")',
         "conditions.append(f\"STRPOS(message, '{words}') > 0\")",
-        f"{QUERIES}::test_no_value_is_pasted_into_the_text",
+        f"{QUERIES}::test_values_travel_as_parameters",
     ),
     # ---- third lock: doctor warns about a role that can write
     "doctor accepts any role": (
