@@ -14,7 +14,7 @@
 -- Excludes:   null and negative latencies (the call stays, without latency; its start is
 --             createdAt)
 -- Engines:    PostgreSQL, DuckDB, Spark
--- Outcomes:   codes of metrics.OUTCOME_CODES. The rules of telemetry/error_classes.py are inserted
+-- Outcomes:   codes of outcomes.OUTCOME_CODES. The rules of telemetry/error_classes.py are inserted
 --             before ELSE: the first match wins, on the text before the suffix " meta={"
 SELECT
     id,
