@@ -7,7 +7,6 @@ part of a verdict.
 from __future__ import annotations
 
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +30,6 @@ class RolloutExplorer(Rollout):
     def __init__(self, settings: Settings, *, spark: Any = None) -> None:
         super().__init__(settings, spark=spark)
         self._looks: dict[str, Look] = {}
-
-    def explore(  # type: ignore[override]  # a name asks about a feature, two instants for a look
-        self,
-        what: str | datetime,
-        end: datetime | None = None,
-        *,
-        source: str | None = None,
-        window: str | None = None,
-    ) -> Look | FeatureView:
-        """A feature, ``explore("draft.verify").km()``; or an exploratory look from `what` to `end`."""
-        if isinstance(what, str):
-            return self.feature(what, source=source, window=window)
-        if end is None:
-            raise WrongUse("explore() needs a feature, or the start and the end of a look")
-        return super().explore(what, end)
 
     @property
     def windows(self) -> tuple[str, ...]:

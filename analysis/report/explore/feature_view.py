@@ -15,11 +15,13 @@ from analysis.decision.claims import evaluate_claim
 from analysis.decision.look import Look
 from analysis.decision.whatif import what_if_sentence
 from analysis.figure_data.cliffs import overdispersion_beyond
+from analysis.figure_data.hourly import prepare_hourly_slowness
 from analysis.figure_data.latency import LEVEL, rows_in_scope, survival_of, timed_calls
 from analysis.formatting import milliseconds
 from analysis.metrics import known_metrics, metric_named
 from analysis.report.figures import catalog
 from analysis.report.figures.picture import Picture
+from analysis.report.figures.scope_figures import ScopeFigures
 from analysis.report.page_templates import Section, make_section, sentences
 from analysis.report.tables import Column, Table
 from analysis.statistics.latency.survival import SurvivalCurve
@@ -37,11 +39,8 @@ from analysis.window import parse_duration
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
 
-class FeatureView:
+class FeatureView(ScopeFigures):
     """The calls of one feature, before and after: each method answers one question."""
-
-    def __init__(self, look: Look, scope: Scope) -> None:
-        self.look, self.scope, self.label = look, scope, catalog.label_of(scope)
 
     def __repr__(self) -> str:
         return f"{self.label}, {self.look.label}: ask .{', .'.join(sorted(QUESTIONS))}"
@@ -54,34 +53,9 @@ class FeatureView:
         """Where its calls come from, before and after."""
         return calls_by(self.look, "source", self.scope, title=f"Sources of {self.label}")
 
-    def outcomes(self) -> Picture | None:
-        """What its calls end as."""
-        return catalog.picture_of(catalog.OUTCOMES, self.look, self.scope)
-
-    def hours(self, metric: str = "error_rate") -> Picture:
-        """A metric, hour by hour."""
-        asked = metric_named(metric, self.look.arms.user_classes)
-        return catalog.hourly_picture(self.look, self.scope, asked)
-
-    def latency(self) -> Picture | None:
-        """How long calls take."""
-        return catalog.picture_of(catalog.LATENCY, self.look, self.scope)
-
-    def km(self) -> Picture | None:
-        """How long until an answer (Kaplan-Meier); a call that was cut off counts as waiting."""
-        return catalog.picture_of(catalog.TIME_TO_ANSWER, self.look, self.scope)
-
-    def cliff(self) -> Picture | None:
-        """Where failed calls pile up."""
-        return catalog.picture_of(catalog.CLIFF, self.look, self.scope)
-
-    def shift(self) -> Picture | None:
-        """How each quantile of the time to an answer moved."""
-        return catalog.picture_of(catalog.SHIFT, self.look, self.scope)
-
     def cap(self, cap: str | None = None) -> Section:
         """What a cap would cut off: the curve, and for a cap such as "30s" the numbers."""
-        picture = catalog.picture_of(catalog.CAP, self.look, self.scope)
+        picture = self.cap_curve()
         lines = [self.what_if(cap)] if cap else []
         text = lines[0] if lines else picture.text.alt if picture else NO_CALLS
         pictures = [picture] if picture else []
@@ -131,7 +105,10 @@ class FeatureView:
         feature, source = self.scope.feature, self.scope.source
         claim = Claim(name=metric, feature=feature, source=source, metric=metric)
         evaluation = evaluate_claim(claim, self.look.comparator, self.look.plan.hours)
-        return catalog.slowness_picture(evaluation, self.look.arms) or sentences([NO_CONTROLS])
+        prepared = prepare_hourly_slowness(evaluation, self.look.arms)
+        if prepared is None:
+            return sentences([NO_CONTROLS])
+        return catalog.CONTROLS.picture(prepared, self.label, metric=metric)
 
     def compare(
         self, metric: str, *, controls: bool | Sequence[str] = True, without: Sequence[str] = ()
@@ -157,8 +134,8 @@ class FeatureView:
 
 QUESTIONS = tuple(
     name
-    for name, member in vars(FeatureView).items()
-    if callable(member) and not name.startswith("_")
+    for name in dir(FeatureView)
+    if callable(getattr(FeatureView, name)) and not name.startswith("_")
 )
 
 

@@ -1,38 +1,20 @@
-"""Every kind of figure of a look: its data, its text, how it is drawn, the name of its file."""
+"""Every kind of figure: the beginning of its file's name, its text, and how it is drawn.
+
+To add one, add an entry here, its data in `figure_data`, its text in `text/captions.py`, and a
+section that shows it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
 
-from analysis.counting.arms import Arms
 from analysis.counting.scope import Scope
-from analysis.decision.claims import ClaimEvaluation
-from analysis.decision.look import Look
-from analysis.figure_data.cliffs import prepare_cap_curve, prepare_cliff
-from analysis.figure_data.expectations import prepare_forest
-from analysis.figure_data.hourly import prepare_hourly_metric, prepare_hourly_slowness
-from analysis.figure_data.latency import (
-    Mark,
-    prepare_answer_curves,
-    prepare_latency_curves,
-    prepare_quantile_shifts,
-)
-from analysis.figure_data.outcomes import prepare_outcome_mix
-from analysis.metrics import Metric
-from analysis.report.figures.cliffs import draw_cap_curve, draw_cliff
-from analysis.report.figures.expectations import draw_forest, forest_height
-from analysis.report.figures.hourly import draw_hourly_metric, draw_hourly_slowness
-from analysis.report.figures.latency import (
-    draw_answer_curves,
-    draw_latency_curves,
-    draw_quantile_shifts,
-)
-from analysis.report.figures.outcomes import draw_outcome_mix, mix_height
+from analysis.report.figures import cliffs, expectations, hourly, latency, outcomes
 from analysis.report.figures.picture import Picture, draw_picture
 from analysis.report.figures.style import HEIGHT_IN
 from analysis.text import captions
@@ -40,77 +22,50 @@ from analysis.text import captions
 
 @dataclass(frozen=True)
 class FigureKind:
-    """A kind of figure of the calls of a scope.
+    """One kind of figure.
 
     Attributes
     ----------
     name : begins the name of its file.
-    prepare : its data from a look; None where there is nothing to show.
-    describe : its text, from the data and the scope's label.
+    describe : its text, from the data and, where there is one, the label of the calls.
     draw : draws the data on axes.
-    height_in : inches that the data need.
+    height_in : the height that the data need, in inches.
     """
 
     name: str
-    prepare: Callable[[Look, Scope], Any]
-    describe: Callable[[Any, str], captions.FigureText]
+    describe: Callable[..., captions.FigureText]
     draw: Callable[[Axes, Any], None]
     height_in: Callable[[Any], float] = lambda prepared: HEIGHT_IN
 
+    def picture(self, prepared: Any, *label: str, metric: str = "") -> Picture:
+        """The figure; label and metric make the name of its file unique."""
+        name = file_name(*filter(None, [self.name, metric, *label]))
+        text, height_in = self.describe(prepared, *label), self.height_in(prepared)
+        return draw_picture(self.draw, prepared, text, name=name, height_in=height_in)
 
+
+EXPECTATIONS = FigureKind(
+    "expectations",
+    captions.describe_forest,
+    expectations.draw_forest,
+    expectations.forest_height,
+)
 OUTCOMES = FigureKind(
-    "outcomes", prepare_outcome_mix, captions.describe_outcome_mix, draw_outcome_mix, mix_height
+    "outcomes", captions.describe_outcome_mix, outcomes.draw_outcome_mix, outcomes.mix_height
 )
-LATENCY = FigureKind(
-    "latency", prepare_latency_curves, captions.describe_latency_curves, draw_latency_curves
-)
+HOURS = FigureKind("hours", captions.describe_hourly_metric, hourly.draw_hourly_metric)
+CONTROLS = FigureKind("controls", captions.describe_hourly_slowness, hourly.draw_hourly_slowness)
+LATENCY = FigureKind("latency", captions.describe_latency_curves, latency.draw_latency_curves)
 TIME_TO_ANSWER = FigureKind(
-    "time-to-answer", prepare_answer_curves, captions.describe_answer_curves, draw_answer_curves
+    "time-to-answer", captions.describe_answer_curves, latency.draw_answer_curves
 )
-CLIFF = FigureKind("cliff", prepare_cliff, captions.describe_cliff, draw_cliff)
-SHIFT = FigureKind(
-    "shift", prepare_quantile_shifts, captions.describe_quantile_shifts, draw_quantile_shifts
+SHIFT = FigureKind("shift", captions.describe_quantile_shifts, latency.draw_quantile_shifts)
+CLIFF = FigureKind("cliff", captions.describe_cliff, cliffs.draw_cliff)
+CAP = FigureKind("cap", captions.describe_cap_curve, cliffs.draw_cap_curve)
+TRAFFIC = FigureKind("calls-by-hour", captions.describe_hourly_traffic, hourly.draw_hourly_traffic)
+SOURCES = FigureKind(
+    "latency-by-source-and-hour", captions.describe_source_latency, hourly.draw_source_latency
 )
-CAP = FigureKind("cap", prepare_cap_curve, captions.describe_cap_curve, draw_cap_curve)
-
-
-def picture_of(kind: FigureKind, look: Look, scope: Scope) -> Picture | None:
-    """A figure of a scope's calls; None where there is nothing to show."""
-    prepared, label = kind.prepare(look, scope), label_of(scope)
-    if prepared is None:
-        return None
-    text, name = kind.describe(prepared, label), file_name(kind.name, label)
-    return draw_picture(kind.draw, prepared, text, name=name, height_in=kind.height_in(prepared))
-
-
-def forest_picture(result: dict[str, Any], *, too_small: float) -> Picture:
-    """All expectations at once."""
-    prepared = prepare_forest(result, too_small=too_small)
-    text, height_in = captions.describe_forest(prepared), forest_height(prepared)
-    return draw_picture(draw_forest, prepared, text, name="expectations", height_in=height_in)
-
-
-def hourly_picture(
-    look: Look, scope: Scope, metric: Metric, *, marks: Sequence[Mark] = ()
-) -> Picture:
-    """A metric of a scope's calls, hour by hour."""
-    prepared, label = prepare_hourly_metric(look, scope, metric, marks=marks), label_of(scope)
-    text = captions.describe_hourly_metric(prepared, label)
-    name = file_name("hours", metric.name, label)
-    return draw_picture(draw_hourly_metric, prepared, text, name=name)
-
-
-def slowness_picture(
-    evaluation: ClaimEvaluation, arms: Arms, *, marks: Sequence[Mark] = ()
-) -> Picture | None:
-    """A claim's metric beside its control group; None without one."""
-    prepared = prepare_hourly_slowness(evaluation, arms, marks=marks)
-    if prepared is None:
-        return None
-    label = label_of(evaluation.scope)
-    text = captions.describe_hourly_slowness(prepared, label)
-    name = file_name("controls", evaluation.metric.name, label)
-    return draw_picture(draw_hourly_slowness, prepared, text, name=name)
 
 
 def label_of(scope: Scope) -> str:

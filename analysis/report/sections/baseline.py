@@ -9,14 +9,11 @@ from typing import Any
 from analysis.figure_data.cliffs import prepare_baseline_cliff
 from analysis.figure_data.hourly import prepare_hourly_traffic, prepare_source_latency
 from analysis.judge import Rollout
-from analysis.report.figures.catalog import file_name
-from analysis.report.figures.cliffs import draw_cliff
-from analysis.report.figures.hourly import draw_hourly_traffic, draw_source_latency
-from analysis.report.figures.picture import draw_picture
+from analysis.report.figures import catalog
 from analysis.report.page_templates import PublishedResult, Section, make_section, sentences
 from analysis.report.tables import Column, Table
 from analysis.text import baseline as baseline_prose
-from analysis.text import captions, prose
+from analysis.text import prose
 
 _LATENCY = (
     Column("feature", "feature"),
@@ -87,26 +84,20 @@ class BaselineSections:
         for cliff in self.content["cliffs"]:
             feature, at_ms = cliff["feature"], cliff["at_ms"]
             prepared = prepare_baseline_cliff(self.rollout.baseline, feature, at_ms=at_ms)
-            text = captions.describe_cliff(prepared, feature)
-            name = file_name("cliff", feature)
-            pictures.append(draw_picture(draw_cliff, prepared, text, name=name))
+            pictures.append(catalog.CLIFF.picture(prepared, feature))
         return make_section("pictures", "\n".join(lines), lines=lines, pictures=pictures)
 
     @cached_property
     def by_hour(self) -> Section:
         """Calls and failures by hour of the baseline."""
-        baseline = self.rollout.baseline
-        traffic = prepare_hourly_traffic(self.content["coverage"], excluded=baseline.excluded_hours)
-        text = captions.describe_hourly_traffic(traffic)
-        sources = prepare_source_latency(baseline)
-        source_text = captions.describe_source_latency(sources)
-        name = "latency-by-source-and-hour"
-        pictures = [
-            draw_picture(draw_hourly_traffic, traffic, text, name="calls-by-hour"),
-            draw_picture(draw_source_latency, sources, source_text, name=name),
-        ]
+        baseline, coverage = self.rollout.baseline, self.content["coverage"]
+        traffic = catalog.TRAFFIC.picture(
+            prepare_hourly_traffic(coverage, excluded=baseline.excluded_hours)
+        )
+        sources = catalog.SOURCES.picture(prepare_source_latency(baseline))
         lines = baseline_prose.exclusion_lines(self.content)
-        return make_section("pictures", text.alt, lines=lines, pictures=pictures)
+        pictures = [traffic, sources]
+        return make_section("pictures", traffic.text.alt, lines=lines, pictures=pictures)
 
     @cached_property
     def power(self) -> Section:

@@ -12,12 +12,15 @@ from analysis.counting.scope import Scope
 from analysis.decision.look import Look
 from analysis.errors import WrongUse
 from analysis.figure_data.cliffs import knobs_of
+from analysis.figure_data.expectations import prepare_forest
+from analysis.figure_data.hourly import prepare_hourly_slowness
 from analysis.figure_data.latency import Mark
 from analysis.history.stages import find_marks
 from analysis.judge import Rollout
-from analysis.metrics import SLOW_SHARE, TIME, Metric, metric_named
+from analysis.metrics import SLOW_SHARE, TIME, known_metrics
 from analysis.report.figures import catalog
 from analysis.report.figures.picture import Picture
+from analysis.report.figures.scope_figures import ScopeFigures
 from analysis.report.page_templates import PublishedResult, Section, anchor_of, make_section
 from analysis.text import controls_section as controls_prose
 from analysis.text import method, prose
@@ -88,7 +91,8 @@ class WindowSections:
         result, monitoring = self.look.result, self.look.settings.monitoring
         pictures = []
         if result["expectations"]:
-            pictures.append(catalog.forest_picture(result, too_small=monitoring.smallest_useful))
+            forest = prepare_forest(result, too_small=monitoring.smallest_useful)
+            pictures.append(catalog.EXPECTATIONS.picture(forest))
         return self._findings(
             "expectations", "No expectation is declared.", method.TABLE_NOTE, pictures
         )
@@ -168,19 +172,18 @@ class WindowSections:
             for part in findings
             if part.evaluation and part.evaluation.metric.kind is kind
         ]
-        pictures = (
-            catalog.slowness_picture(evaluation, self.look.arms, marks=self._marks)
-            for evaluation in evaluations[:MOST_CONTROL_PICTURES]
-        )
-        return [picture for picture in pictures if picture]
+        pictures = []
+        for evaluation in evaluations[:MOST_CONTROL_PICTURES]:
+            prepared = prepare_hourly_slowness(evaluation, self.look.arms, marks=self._marks)
+            if prepared:
+                label, metric = catalog.label_of(evaluation.scope), evaluation.metric.name
+                pictures.append(catalog.CONTROLS.picture(prepared, label, metric=metric))
+        return pictures
 
     @cached_property
     def cap_pictures(self) -> list[Picture]:
         """What a cap would cut off, for each declared feature that has a cap or a knob for one."""
-        pictures = (
-            catalog.picture_of(catalog.CAP, self.look, Scope(feature))
-            for feature in self._capped_features
-        )
+        pictures = (self._figures(feature).cap_curve() for feature in self._capped_features)
         return [picture for picture in pictures if picture]
 
     @cached_property
@@ -195,18 +198,14 @@ class WindowSections:
 
     def card_pictures(self, feature: str) -> list[Picture]:
         """The figures of a feature's card; a cliff's only where there is one in either arm."""
-        scope, has_cliff = (
-            Scope(feature),
-            any(feature in found for found in self.look.cliffs.values()),
-        )
-        hourly = catalog.hourly_picture(
-            self.look, scope, self._card_metric(feature), marks=self._marks
-        )
-        cliffs = (catalog.LATENCY, catalog.CLIFF) if has_cliff else ()
-        kinds = (catalog.OUTCOMES, catalog.TIME_TO_ANSWER, *cliffs, catalog.SHIFT)
-        pictures = [catalog.picture_of(kind, self.look, scope) for kind in kinds]
-        pictures.insert(1, hourly)
-        return [picture for picture in pictures if picture]
+        figures = self._figures(feature)
+        pictures = [figures.outcomes(), figures.hours(self._card_metric(feature)), figures.km()]
+        if any(feature in cliffs for cliffs in self.look.cliffs.values()):
+            pictures += [figures.latency(), figures.cliff()]
+        return [*pictures, figures.shift()]
+
+    def _figures(self, feature: str) -> ScopeFigures:
+        return ScopeFigures(self.look, Scope(feature), marks=self._marks)
 
     def _findings(
         self, family: str, nothing: str, note: str = "", pictures: Sequence[Picture] = ()
@@ -228,16 +227,15 @@ class WindowSections:
         anchor = f"feature-{anchor_of(feature)}"
         return Card(feature, anchor, own, tuple(self.card_pictures(feature)))
 
-    def _card_metric(self, feature: str) -> Metric:
+    def _card_metric(self, feature: str) -> str:
         """The first rate of calls that a claim of the feature is about, else its error rate."""
-        classes = self.look.arms.user_classes
-        for claim in self.look.settings.claims:
-            for part in claim.any_of or (claim,):
-                if part.feature == feature and part.metric:
-                    metric = metric_named(part.metric, classes)
-                    if metric.unit == "share" and metric.table == "hourly":
-                        return metric
-        return metric_named("error_rate")
+        metrics = known_metrics(self.look.arms.user_classes)
+        claims = [part for claim in self.look.settings.claims for part in claim.any_of or (claim,)]
+        for claim in claims:
+            metric = metrics.get(claim.metric or "") if claim.feature == feature else None
+            if metric and metric.unit == "share" and metric.table == "hourly":
+                return metric.name
+        return "error_rate"
 
     @cached_property
     def _marks(self) -> tuple[Mark, ...]:

@@ -9,11 +9,11 @@ import pytest
 from analysis.counting.scope import Scope
 from analysis.figure_data.expectations import Forest, prepare_forest
 from analysis.figure_data.latency import LatencyCurves, QuantileShift, QuantileShifts, Steps
-from analysis.metrics import metric_named
 from analysis.report.figures import catalog, style
 from analysis.report.figures.expectations import draw_forest
 from analysis.report.figures.latency import draw_latency_curves, draw_quantile_shifts
 from analysis.report.figures.picture import draw_picture
+from analysis.report.figures.scope_figures import ScopeFigures
 from analysis.report.mime_types import FIGURES_MIME
 from analysis.text.captions import FigureText
 from tests.fixtures.example_results import finding, no_data, result
@@ -30,10 +30,10 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def pictures(look, sections):
-    drawn = [catalog.forest_picture(look.result, too_small=0.1)]
+    drawn = [catalog.EXPECTATIONS.picture(prepare_forest(look.result, too_small=0.1))]
     for feature in FEATURES:
-        cap = catalog.picture_of(catalog.CAP, look, Scope(feature))
-        drawn += [*sections.card_pictures(feature), cap]
+        cap_curve = ScopeFigures(look, Scope(feature)).cap_curve()
+        drawn += [*sections.card_pictures(feature), cap_curve]
     return drawn
 
 
@@ -97,8 +97,7 @@ def test_a_picture_is_shown_with_its_text_and_its_file():
     ],
 )
 def test_an_hourly_figure_has_the_unit_of_its_metric(look, metric, tick):
-    picture = catalog.hourly_picture(look, Scope(FEATURES[0]), metric_named(metric))
-    assert re.search(tick, picture.svg)
+    assert re.search(tick, ScopeFigures(look, Scope(FEATURES[0])).hours(metric).svg)
 
 
 def test_file_names_are_safe():
