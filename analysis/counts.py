@@ -127,7 +127,7 @@ class HourlyCounts(CountTable):
 
 
 class HourlyBins(CountTable):
-    """Calls per (feature, source, hour from the deploy, outcome, lower edge of the latency bin in ms).
+    """Calls per (feature, source, hour from the deploy, outcome, lower edge of the bin in ms).
 
     A bin is a latency cut to two significant digits (90 bins a decade), the same on every engine
     and in every window. Outcomes are 0 success, 1 timeout and 2 any other failure. The source is

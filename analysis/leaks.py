@@ -17,7 +17,8 @@ _MAIL = re.compile(rf"@(?:{_LABEL}{{1,63}}\.){{1,8}}{_TLD}")
 _MAIL_LOCAL = re.compile(r"[0-9A-Za-z_+.'\"-]|[^\x00-\x7f\s]")
 _VERSION = re.compile(r"@v?[0-9]+(?:\.[0-9]+\.|x\.)")  # next@14.2.3-canary.abc, logo@2x.png
 _FILE_ENDINGS = frozenset(  # of a name such as chart@5.min.js
-    "css csv gz html ico ipynb jpeg jpg js json map min mjs parquet png svg toml txt whl yaml yml".split()  # noqa: SIM905
+    """css csv gz html ico ipynb jpeg jpg js json map min mjs parquet png svg toml txt whl yaml
+    yml""".split()
 )
 
 _GAP = r"[^\S\r\n]?[().\-/]{0,2}[^\S\r\n]?"
@@ -54,10 +55,11 @@ _VARIABLES = re.compile(r"(?:\$\{[A-Za-z0-9_]*\}:?)+")  # ${USER}:${PASSWORD}
 _IBAN = re.compile(r"[A-Z][A-Z][0-9][0-9]")
 _WORD_BEFORE = re.compile(r"[0-9A-Za-z]\Z")
 _IBAN_COUNTRIES = """
-    NO15 BE16 DK18 FI18 FK18 FO18 GL18 NL18 SD18 MK19 SI19 AT20 BA20 EE20 KZ20 LT20 LU20 MN20 XK20 CH21 HR21 LI21
-    LV21 BG22 BH22 CR22 DE22 GB22 GE22 IE22 ME22 RS22 VA22 AE23 GI23 IL23 IQ23 OM23 SO23 TL23 AD24 CZ24 ES24 MD24
-    PK24 RO24 SA24 SE24 SK24 TN24 VG24 LY25 PT25 ST25 IS26 TR26 BI27 DJ27 FR27 GR27 IT27 MC27 MR27 SM27 AL28 AZ28
-    BY28 CY28 DO28 GT28 HU28 LB28 NI28 PL28 SV28 BR29 EG29 PS29 QA29 UA29 JO30 KW30 MU30 YE30 MT31 SC31 LC32 RU33
+    NO15 BE16 DK18 FI18 FK18 FO18 GL18 NL18 SD18 MK19 SI19 AT20 BA20 EE20 KZ20 LT20 LU20 MN20
+    XK20 CH21 HR21 LI21 LV21 BG22 BH22 CR22 DE22 GB22 GE22 IE22 ME22 RS22 VA22 AE23 GI23 IL23
+    IQ23 OM23 SO23 TL23 AD24 CZ24 ES24 MD24 PK24 RO24 SA24 SE24 SK24 TN24 VG24 LY25 PT25 ST25
+    IS26 TR26 BI27 DJ27 FR27 GR27 IT27 MC27 MR27 SM27 AL28 AZ28 BY28 CY28 DO28 GT28 HU28 LB28
+    NI28 PL28 SV28 BR29 EG29 PS29 QA29 UA29 JO30 KW30 MU30 YE30 MT31 SC31 LC32 RU33
 """
 _IBAN_LENGTH = {entry[:2]: int(entry[2:]) for entry in _IBAN_COUNTRIES.split()}
 

@@ -48,7 +48,7 @@ class ReportFolder:
 
 @dataclass(frozen=True)
 class WindowFolder(ReportFolder):
-    """The report of one window: its label (``4h``, or ``<from>--<to>``) and its stage, 1 for the deploy itself."""
+    """The report of a window, with its label and its stage (1 for the deploy itself)."""
 
     label: str
     stage: int

@@ -1,4 +1,4 @@
-"""Windows of time, half-open [start, end) in UTC; hours counted from the deploy; lengths of time."""
+"""Windows of time, half-open and in UTC; hours counted from the deploy; lengths of time."""
 
 from __future__ import annotations
 

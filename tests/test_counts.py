@@ -19,7 +19,7 @@ def latency(rows) -> LatencyCounts:
     )
 
 
-# ---- by hand ---------------------------------------------------------------------------------------------------------
+# ---- by hand -----------------------------------------------------------------------------------
 def test_equal_keys_are_summed_and_rows_sorted_with_missing_texts_first():
     table = latency(
         [
@@ -58,7 +58,7 @@ def test_where_keeps_rows():
     assert table.rows["calls"].tolist() == [1, 2]  # the table itself stays
 
 
-# ---- expansion -------------------------------------------------------------------------------------------------------
+# ---- expansion ---------------------------------------------------------------------------------
 def test_quantiles_from_counts_are_those_of_the_calls():
     rng = np.random.default_rng(1)
     calls = np.round(np.exp(rng.normal(7, 1.5, 5000))).astype(int)
@@ -78,7 +78,7 @@ def test_quantiles_from_counts_are_those_of_the_calls():
 
 @pytest.mark.parametrize("latencies_ms", [(5, 7), (0, 2**62), (-(2**62), 2**62)])
 def test_any_number_of_names_and_any_latency_has_its_place(latencies_ms):
-    """Names are numbers of eight bits up to the 128th; keys that make no number of 63 bits together are ranked."""
+    """With 128 names category codes need 16 bits; keys too large for 63 bits are ranked."""
     rows = [
         (f"f{name:04}", source, 8, ms, 1)
         for name in range(300)
@@ -94,7 +94,7 @@ def test_any_number_of_names_and_any_latency_has_its_place(latencies_ms):
         ] == [(*row[:4], 2) for row in some]
 
 
-# ---- laws ------------------------------------------------------------------------------------------------------------
+# ---- laws --------------------------------------------------------------------------------------
 KEYS = st.tuples(
     st.sampled_from(["a", "b", "ü"]),
     st.sampled_from([None, "s", ""]),
@@ -122,7 +122,7 @@ def test_numbers_stay_whole_however_large():
     assert table.rows["calls"].tolist() == [large + 1]
 
 
-# ---- edges -----------------------------------------------------------------------------------------------------------
+# ---- edges -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("table", TABLES)
 def test_the_empty_table_is_typed(table):
     empty = table.empty()

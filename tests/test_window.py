@@ -1,4 +1,4 @@
-"""Windows are half-open and in UTC; hours count from the deploy; lengths are written as 90s, 4h, 2d."""
+"""Windows are half-open and in UTC; hours count from the deploy; lengths have units."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -26,7 +26,7 @@ def published_window(deployed_at: datetime) -> Window:
 
 
 def latency_distribution(engine: Engine, grid: Grid, window: Window) -> list[dict[str, Any]]:
-    """Calls, mean, p50, p90, p95 (as ``percentile_cont``) and maximum per feature, source, status."""
+    """Calls, mean, p50, p90, p95 (``percentile_cont``) and maximum per feature, source, status."""
     statement = engine.queries.statement("latency_distribution", grid.written_parameters(window))
     groups = engine.fetch(statement).groupby(["feature", "source", "failed"], dropna=False)
     return [

@@ -36,7 +36,7 @@ _SETTINGS = {
     "taus": "a tau_ms",
     "events": "what the claims count",
 }
-"""Input -> what a user changed when it differs. The keys stand in frozen files: never rename one."""
+"""Input -> what a user changed when it differs. Frozen files hold the keys."""
 
 
 def find_inputs(

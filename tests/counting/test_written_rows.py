@@ -39,7 +39,7 @@ def evenly_written_calls(*, first_minute=0, minutes=60):
 
 @pytest.fixture
 def count_ids(tmp_path, monkeypatch):
-    """A function from calls to (rows, distinct ids, ids compared); of 1,000 rows 500 are sampled."""
+    """Counts (rows, distinct ids, ids compared) of calls, and samples 500 of 1,000 rows."""
     monkeypatch.setattr(written_rows, "ALL_IDS", 1_000)
     monkeypatch.setattr(written_rows, "SAMPLED_IDS", 500)
     monkeypatch.setattr(written_rows, "SMALLEST_SAMPLE", 500 // 40)

@@ -20,7 +20,7 @@ class UnknownName(Exception):
 
 @dataclass(frozen=True)
 class NameCodes:
-    """The sorted features and sources of some calls; codes count from 1, and 0 is a missing name."""
+    """The sorted features and sources of some calls; codes count from 1, 0 is NULL."""
 
     features: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
