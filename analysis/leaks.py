@@ -16,10 +16,10 @@ _TLD = r"(?:xn--[0-9A-Za-z-]{2,59}|[A-Za-z]{2,24}(?![0-9A-Za-z])|[^\x00-\x7f\s]{
 _MAIL = re.compile(rf"@(?:{_LABEL}{{1,63}}\.){{1,8}}{_TLD}")
 _MAIL_LOCAL = re.compile(r"[0-9A-Za-z_+.'\"-]|[^\x00-\x7f\s]")
 _VERSION = re.compile(r"@v?[0-9]+(?:\.[0-9]+\.|x\.)")  # next@14.2.3-canary.abc, logo@2x.png
-_FILE_ENDINGS = frozenset(  # of a name such as chart@5.min.js
-    """css csv gz html ico ipynb jpeg jpg js json map min mjs parquet png svg toml txt whl yaml
-    yml""".split()
-)
+_FILE_ENDINGS = """
+    css csv gz html ico ipynb jpeg jpg js json map min mjs parquet png svg toml txt whl yaml yml
+"""
+_NOT_A_DOMAIN = frozenset(_FILE_ENDINGS.split())  # in a name such as chart@5.min.js
 
 _GAP = r"[^\S\r\n]?[().\-/]{0,2}[^\S\r\n]?"
 _PHONE = re.compile(rf"\+\(?\d(?:{_GAP}\d){{7,20}}(?![\dA-Za-z_])")
@@ -138,7 +138,7 @@ def _is_mail(text: str, match: re.Match[str]) -> bool:
     if at == 0 or not _MAIL_LOCAL.match(text[at - 1]):
         return False
     domain = match[0]
-    while domain.rpartition(".")[2].lower() in _FILE_ENDINGS:
+    while domain.rpartition(".")[2].lower() in _NOT_A_DOMAIN:
         domain = domain.rpartition(".")[0]  # anna@example.com.html has one, logo@dark.svg none
     return not _VERSION.match(text, at) and _MAIL.fullmatch(domain) is not None
 

@@ -1,0 +1,1 @@
+"""The simulated example, and series of calls with a known effect for benchmarks."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from analysis.sample.calls import Calls, Outcome
 from analysis.sample.features import FEATURES, SOURCES, TENANTS
-
-__all__ = ["COLUMNS", "as_rows"]
+from analysis.sample.provider_noise import Array
 
 COLUMNS = (
     "id",
@@ -29,39 +30,33 @@ COLUMNS = (
     "metadata",
     "createdAt",
 )
-
-_TEXT_COLUMNS = (
-    "id",
-    "clientId",
-    "leadId",
-    "source",
-    "featureId",
-    "promptKey",
-    "model",
-    "apiType",
-    "status",
-    "errorMessage",
-    "metadata",
-)
+_NUMBERS = ("inputTokens", "outputTokens", "reasoningTokens", "totalTokens", "latencyMs")
+_TEXTS = tuple(name for name in COLUMNS if name not in (*_NUMBERS, "createdAt"))
 
 _META = ' meta={"severity":"warning","attempts":2,"max_output_tokens":1200}'
-_HIT_LIMIT = "Post-process error: hit max_output_tokens (incomplete=max_output_tokens output_types=reasoning)"
-_RETRY = "You can retry your request, or contact us through our help center if the error persists."
-_RATE = "429 Rate limit reached for"
-_REQUEST_IDS = ("req_4be1c07a93", "req_90d2f6a8e1", "req_c35b7e1f04")
-_MESSAGES: dict[Outcome, tuple[str, ...]] = {
+_POST_PROCESS = "Post-process error: "
+_HIT_LIMIT = (
+    _POST_PROCESS + "hit max_output_tokens (incomplete=max_output_tokens output_types=reasoning)"
+)
+_SERVER_ERROR = (
+    "500 An error occurred while processing your request. You can retry your request, or contact "
+    "us through our help center if the error persists. Please include the request ID {}."
+)
+_RATE_LIMIT = "429 Rate limit reached for gpt-5-{}. Please try again in {}ms."
+_MESSAGES: dict[Outcome, tuple[str | None, ...]] = {
+    Outcome.SUCCESS: (None,),
     Outcome.TIMEOUT: ("Request timed out.",),
     Outcome.TRUNCATED: (_HIT_LIMIT, _HIT_LIMIT + _META, "Response incomplete: max_output_tokens"),
     Outcome.SERVER_500: tuple(
-        f"500 An error occurred while processing your request. {_RETRY} Please include the request ID {request}."
-        for request in _REQUEST_IDS
+        map(_SERVER_ERROR.format, ("req_4be1c07a93", "req_90d2f6a8e1", "req_c35b7e1f04"))
     ),
     Outcome.SERVER_503: (
-        "503 upstream connect error or disconnect/reset before headers. reset reason: connection timeout",
+        "503 upstream connect error or disconnect/reset before headers. "
+        "reset reason: connection timeout",
     ),
     Outcome.RATE_LIMIT: (
-        f"{_RATE} gpt-5-mini on tokens per min (TPM): Limit 2000000, Used 1998204. Please try again in 54ms.",
-        f"{_RATE} gpt-5-nano on requests per min (RPM): Limit 5000, Used 5000. Please try again in 12ms.",
+        _RATE_LIMIT.format("mini on tokens per min (TPM): Limit 2000000, Used 1998204", 54),
+        _RATE_LIMIT.format("nano on requests per min (RPM): Limit 5000, Used 5000", 12),
     ),
     Outcome.UNSUPPORTED_VALUE: (
         "400 Unsupported value: 'none' is not supported with the 'gpt-5-mini' model.",
@@ -70,96 +65,94 @@ _MESSAGES: dict[Outcome, tuple[str, ...]] = {
         "400 content_filter: the response was filtered due to the content management policy.",
     ),
     Outcome.CONNECTION: ("Connection error.",),
-    # nobody of that name, no such number, no such address: they are here so that a leak would be seen
+    # No such person, number or address exists: they are here so that a leak is seen.
     Outcome.UNKNOWN: (
-        "Draft refused for Jane Exemplar <jane.exemplar@example.com>, phone +1 202 555 0143: signature is ambiguous",
+        "Draft refused for Jane Exemplar <jane.exemplar@example.com>, phone +1 202 555 0143: "
+        "signature is ambiguous",
         "Unexpected contact record: Max Mustermann, max.mustermann@example.org, +49 30 5550 0199",
     ),
     Outcome.BAD_JSON: (
-        "Post-process error: failed to parse JSON (Unexpected end of JSON input)",
-        "Post-process error: failed to parse JSON (Unexpected token at position 412)" + _META,
+        _POST_PROCESS + "failed to parse JSON (Unexpected end of JSON input)",
+        _POST_PROCESS + "failed to parse JSON (Unexpected token at position 412)" + _META,
     ),
     Outcome.BAD_SCHEMA: (
-        'Post-process error: schema violation (missing required property "intent")',
-        'Post-process error: schema violation ("confidence" must be a number)' + _META,
+        _POST_PROCESS + 'schema violation (missing required property "intent")',
+        _POST_PROCESS + 'schema violation ("confidence" must be a number)' + _META,
     ),
     Outcome.EMPTY_OUTPUT: (
-        "Post-process error: empty output_text",
-        "Post-process error: empty output_text" + _META,
+        _POST_PROCESS + "empty output_text",
+        _POST_PROCESS + "empty output_text" + _META,
     ),
 }
 _METADATA = ('{"attempt": 1, "region": "iad1"}', '{"attempt": 1, "region": "sfo1"}', None)
+_METADATA_SHARES = (0.5, 0.2, 0.3)
 
 
-def as_rows(rng: np.random.Generator, *, calls: Calls) -> pd.DataFrame:
-    """Make the table's rows, in the order in which they are written."""
+def as_rows(rng: np.random.Generator, calls: Calls) -> pd.DataFrame:
+    """The table's rows, in the order in which they are written."""
     calls = calls.select(np.argsort(calls.created_ms, kind="stable"))
-    count, is_error = calls.feature.size, calls.outcome != Outcome.SUCCESS
-    tokens = {
-        name: pd.arrays.IntegerArray(values, is_error | is_blank)
-        for name, (values, is_blank) in _draw_tokens(rng, calls).items()
-    }
-    leads = np.append(
-        _draw_uuids(rng, count=int(calls.lead.max(initial=0)) + 1), None
-    )  # lead -1 is the last: none
+    count = calls.feature.size
+
+    def of_feature(name: str) -> Array:
+        return _choices([getattr(profile, name) for profile in FEATURES])[calls.feature]
+
+    tokens = _draw_tokens(rng, calls)
+    leads = _choices([*_draw_uuids(rng, int(calls.lead.max(initial=0)) + 1), None])
     columns = {
-        "id": _draw_uuids(rng, count=count),
-        "clientId": _texts(tuple(TENANTS))[calls.tenant],
-        "leadId": leads[calls.lead],
-        "source": _texts(SOURCES)[calls.source],
-        "featureId": _texts(tuple(profile.feature_id for profile in FEATURES))[calls.feature],
-        "promptKey": _texts(tuple(profile.prompt_key for profile in FEATURES))[calls.feature],
-        "model": _texts(tuple(profile.model for profile in FEATURES))[calls.feature],
-        "apiType": _texts(tuple(profile.api_type for profile in FEATURES))[calls.feature],
+        "id": _draw_uuids(rng, count),
+        "clientId": _choices(list(TENANTS))[calls.tenant],
+        "leadId": leads[calls.lead],  # lead -1 is the last one: none
+        "source": _choices(SOURCES)[calls.source],
+        "featureId": of_feature("feature_id"),
+        "promptKey": of_feature("prompt_key"),
+        "model": of_feature("model"),
+        "apiType": of_feature("api_type"),
         **tokens,
         "latencyMs": pd.array(calls.latency_ms, dtype="Int64"),
-        "status": np.where(is_error, "error", "success"),
+        "status": np.where(calls.failed, "error", "success"),
         "errorMessage": _draw_messages(rng, calls.outcome),
-        "metadata": _texts(_METADATA)[rng.choice(len(_METADATA), p=[0.5, 0.2, 0.3], size=count)],
+        "metadata": _choices(_METADATA)[rng.choice(len(_METADATA), p=_METADATA_SHARES, size=count)],
         "createdAt": calls.created_ms.astype("datetime64[ms]"),
     }
-    rows = pd.DataFrame(columns)[list(COLUMNS)]
-    return rows.astype(dict.fromkeys(_TEXT_COLUMNS, "str"))
+    return pd.DataFrame(columns)[list(COLUMNS)].astype(dict.fromkeys(_TEXTS, "str"))
 
 
-def _texts(values: tuple[str | None, ...]) -> np.ndarray:
-    """Return texts, some of them None, as an array to pick from."""
+def _choices(values: Sequence[str | None]) -> Array:
+    """Texts, some of them None, as an array to choose from by position."""
     return np.array(values, dtype=object)
 
 
-def _draw_messages(rng: np.random.Generator, outcome: np.ndarray) -> np.ndarray:
-    """Draw the message of each failed call, None for the others."""
-    shapes = [_MESSAGES.get(one, (None,)) for one in Outcome]
-    first_shape = np.cumsum([0, *map(len, shapes[:-1])])
-    n_shapes = np.array([len(of_one) for of_one in shapes])
-    which = (rng.random(outcome.size) * n_shapes[outcome]).astype(np.int64)
-    return _texts(tuple(text for of_one in shapes for text in of_one))[first_shape[outcome] + which]
+def _draw_messages(rng: np.random.Generator, outcome: Array) -> Array:
+    """The message of each failed call, None for the others."""
+    n_messages = np.array([len(_MESSAGES[one]) for one in Outcome])
+    first = np.cumsum([0, *n_messages[:-1]])
+    which = (rng.random(outcome.size) * n_messages[outcome]).astype(np.int64)
+    messages = _choices([message for one in Outcome for message in _MESSAGES[one]])
+    return messages[first[outcome] + which]
 
 
-def _draw_tokens(
-    rng: np.random.Generator, calls: Calls
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Draw the token columns: values, and where they are blank besides the failed calls."""
+def _draw_tokens(rng: np.random.Generator, calls: Calls) -> dict[str, pd.arrays.IntegerArray]:
+    """The token columns, blank for failed calls and where a model does not reason."""
     expected = np.array([profile.input_tokens for profile in FEATURES])[calls.feature]
-    is_reasoning = np.array([profile.model.startswith("gpt-5") for profile in FEATURES])[
-        calls.feature
-    ]
-    tokens_in = (expected * np.exp(0.35 * rng.standard_normal(expected.size))).astype(np.int64)
-    thought = (calls.output_tokens * rng.uniform(0.3, 0.7, size=expected.size)).astype(np.int64)
-    never = np.zeros(expected.size, dtype=bool)
+    reasons = np.array([profile.model.startswith("gpt-5") for profile in FEATURES])[calls.feature]
+    input_tokens = (expected * np.exp(0.35 * rng.standard_normal(expected.size))).astype(np.int64)
+    reasoning_share = rng.uniform(0.3, 0.7, size=expected.size)
+    values = {
+        "inputTokens": input_tokens,
+        "outputTokens": calls.output_tokens,
+        "reasoningTokens": (calls.output_tokens * reasoning_share).astype(np.int64),
+        "totalTokens": input_tokens + calls.output_tokens,
+    }
+    is_blank = dict.fromkeys(values, calls.failed) | {"reasoningTokens": calls.failed | ~reasons}
     return {
-        "inputTokens": (tokens_in, never),
-        "outputTokens": (calls.output_tokens, never),
-        "reasoningTokens": (thought, ~is_reasoning),
-        "totalTokens": (tokens_in + calls.output_tokens, never),
+        name: pd.arrays.IntegerArray(array, is_blank[name].copy()) for name, array in values.items()
     }
 
 
-def _draw_uuids(rng: np.random.Generator, *, count: int) -> np.ndarray:
-    """Draw version-4 UUIDs as texts."""
-    digits = (
-        np.frombuffer(rng.bytes(16 * count).hex().encode(), dtype="S1").reshape(count, 32).copy()
-    )
+def _draw_uuids(rng: np.random.Generator, count: int) -> Array:
+    """UUIDs of version 4 as texts."""
+    digits = np.frombuffer(rng.bytes(16 * count).hex().encode(), dtype="S1")
+    digits = digits.reshape(count, 32).copy()
     digits[:, 12], digits[:, 16] = b"4", b"a"
     written = np.full((count, 36), b"-", dtype="S1")
     written[:, np.delete(np.arange(36), [8, 13, 18, 23])] = digits

@@ -22,16 +22,16 @@ from analysis.sample.provider_noise import (
     draw_slowdowns,
 )
 from analysis.sample.series import (
-    _SIGMA,
-    _TENANT_LOG_SPEED,
-    _TENANT_SHARES,
-    _quantile_of_times,
-    _times_at_random,
+    SIGMA,
+    TENANT_LOG_SPEED,
+    TENANT_SHARES,
+    draw_long_run,
+    long_run_quantile,
 )
 
 HOUR_MS, MINUTES = 3_600_000, 60
 MINUTES_PER_BIN = BIN_MS // 60_000
-N_TENANTS = _TENANT_SHARES.size
+N_TENANTS = TENANT_SHARES.size
 MEDIAN_MS = 2_000.0
 TIMEOUT_RATE, ERROR_RATE = 0.5, 0.01
 
@@ -186,12 +186,12 @@ def draw_series(
     first_ms = int(DEPLOYED_AT.timestamp() * 1000) - 24 * days * HOUR_MS
     bin_starts_ms = first_ms + np.arange(0, hours * HOUR_MS, BIN_MS)
     log_slowness, failure_factor = draw_slowdowns(rng, n_bins=bin_starts_ms.size, level=level)
-    load = draw_load(rng, bin_starts_ms=bin_starts_ms, tenant_shares=_TENANT_SHARES, level=level)
+    load = draw_load(rng, bin_starts_ms=bin_starts_ms, tenant_shares=TENANT_SHARES, level=level)
     # starts are uniform within five minutes, so the counts of its minutes are independent
     counts = rng.poisson(_by_minute(load, hours) * (calls_per_hour / MINUTES))
-    slowness = _by_minute((log_slowness[:, None] + _TENANT_LOG_SPEED).astype(np.float32), hours)
+    slowness = _by_minute((log_slowness[:, None] + TENANT_LOG_SPEED).astype(np.float32), hours)
     log_times = rng.standard_normal(int(counts.sum()), dtype=np.float32)
-    log_times *= np.float32(_SIGMA)
+    log_times *= np.float32(SIGMA)
     log_times += np.repeat(slowness.ravel(), counts.ravel())
     failures = np.repeat(failure_factor[:, None], N_TENANTS, axis=1) * (
         error_rate / level.mean_failure_factor
@@ -214,7 +214,7 @@ def sum_groups(values: NDArray, sizes: NDArray[np.int64]) -> Sums:
 @cache
 def long_run_mean_ms(noise: NoiseName) -> float:
     """Mean latency of feature `plain` in the long run."""
-    return float(MEDIAN_MS * _times_at_random(noise).mean())
+    return float(MEDIAN_MS * draw_long_run(noise).mean())
 
 
 def _cut_above(noise: NoiseName, timeout_rate: float | None, as_before: float) -> float:
@@ -222,7 +222,7 @@ def _cut_above(noise: NoiseName, timeout_rate: float | None, as_before: float) -
     return (
         as_before
         if timeout_rate is None
-        else float(np.log(_quantile_of_times(noise, 1 - timeout_rate)))
+        else float(np.log(long_run_quantile(noise, 1 - timeout_rate)))
     )
 
 

@@ -24,7 +24,7 @@ from analysis.sample.provider_noise import (
     draw_slowdowns,
     draw_starts,
 )
-from analysis.sample.series import _SIGMA, _TENANT_LOG_SPEED, _TENANT_SHARES
+from analysis.sample.series import SIGMA, TENANT_LOG_SPEED, TENANT_SHARES
 from analysis.statistics.controls.proportional import TimedCalls
 from analysis.statistics.totals import ArmTotals
 
@@ -38,7 +38,7 @@ ONE_CALL = SimpleNamespace(
     ]
 )
 """Without a timeout, the mean changes as every call does, so one call gives its correction."""
-N_TENANTS = len(_TENANT_SHARES)
+N_TENANTS = len(TENANT_SHARES)
 
 Floats = NDArray[np.float64]
 
@@ -224,14 +224,14 @@ def _draw_feature(
 ) -> Feature:
     level = NOISE_LEVELS["heavy"]
     bin_starts_ms = np.arange(log_slowness.size) * BIN_MS
-    load = draw_load(rng, bin_starts_ms=bin_starts_ms, tenant_shares=_TENANT_SHARES, level=level)
+    load = draw_load(rng, bin_starts_ms=bin_starts_ms, tenant_shares=TENANT_SHARES, level=level)
     load[days * 24 * 12 :, -1] *= burst  # the slowest tenant
     starts_ms, tenant = draw_starts(
         rng, load=load, bin_starts_ms=bin_starts_ms, calls_per_hour=rate
     )
     bins = starts_ms // BIN_MS
     times = MEDIAN_MS * np.exp(
-        _SIGMA * rng.standard_normal(bins.size) + log_slowness[bins] + _TENANT_LOG_SPEED[tenant]
+        SIGMA * rng.standard_normal(bins.size) + log_slowness[bins] + TENANT_LOG_SPEED[tenant]
     )
     return Feature(bins // 12 - days * 24, tenant, times, rng.random(bins.size))
 

@@ -12,7 +12,8 @@ import pytest
 from scipy import stats
 
 from analysis.counts import HourlyCounts
-from analysis.sample.simulate import DEPLOYED_AT, simulate_series
+from analysis.sample.features import DEPLOYED_AT
+from analysis.sample.series import simulate_series
 from benchmarks import calibration
 from benchmarks.calibration_parts.cells import Calibration, Cell, Mean, run_groups
 from benchmarks.calibration_parts.product_judge import CLAIMS, ask, judge, plan_of

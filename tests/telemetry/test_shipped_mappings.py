@@ -19,7 +19,8 @@ from analysis.counting.scanning.count_tables import (
 )
 from analysis.counting.scanning.written_rows import load_row_quality
 from analysis.doctor.source_checks import check_source
-from analysis.sample.simulate import DEPLOYED_AT, simulate_phase_94
+from analysis.sample.features import DEPLOYED_AT
+from analysis.sample.simulate import simulate_phase_94
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.mapping_file import SHIPPED
 from analysis.window import HOUR, Window
