@@ -33,6 +33,7 @@ from analysis.decision.regressions import scan_features
 from analysis.decision.sustained import decide_sustained
 from analysis.decision.verdict import decide_verdict
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
+from analysis.history.timeline import NoDeployError
 from analysis.results.serializer import baseline_object, look_object
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.window import Window
@@ -71,9 +72,7 @@ class Rollout:
         """When the deploy happened; WrongUse when it is neither in rollout.toml nor recorded."""
         deployed_at = self.settings.rollout.deployed_at
         if deployed_at is None:
-            raise WrongUse(
-                "no deploy is known; set [rollout].deployed_at or run 'rollout deploy --at TIME'"
-            )
+            raise NoDeployError
         if deployed_at > clock.now():
             raise WrongUse(
                 f"deployed_at {clock.iso(deployed_at)} lies in the future; mend [rollout].deployed_at"

@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.config import load_settings
 from analysis.deployment.handoff import find_handoff
-from analysis.deployment.looks import make_planned_looks
+from analysis.deployment.reported_looks import report_planned_looks
 from analysis.files import write_text
 from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
@@ -19,20 +19,23 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "rollout.toml"
 
 
 def run_demo(out: Path | None, *, say: Callable[[str], None]) -> tuple[dict[str, Any], Path]:
-    """Make the example beside rollout.toml, or in a folder `out` with a copy of it; returns the last look's result and the index page."""
-    config = EXAMPLE if out is None else _copied_example(out)
-    say("sample data: seven days before and a day after the deploy, made up and seeded")
+    """Make the example beside rollout.toml, or in a folder `out` with a copy of the file.
+
+    Returns the last look's result and the index page.
+    """
+    config = EXAMPLE if out is None else _copy_example(out)
+    say("sample data: seven days before and a day after the deploy, simulated with a fixed seed")
     write_sample(simulate_phase_94(), config.parent / "outputs" / "sample")
     settings = load_settings(config)
     say("baseline")
     run_baseline_report(settings)
     say(f"windows {', '.join(settings.monitoring.windows)}, two at a time")
-    written = make_planned_looks(settings, settings.monitoring.windows)
+    written = report_planned_looks(settings, settings.monitoring.windows)
     write_handoff(settings, find_handoff(settings).as_json())
     return written[-1].result, write_index(settings)
 
 
-def _copied_example(out: Path) -> Path:
+def _copy_example(out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     config = out / "rollout.toml"
     if not config.exists():

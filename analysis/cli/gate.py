@@ -1,4 +1,4 @@
-"""What stands around every command: the last gate before the terminal, and an end in order when the system asks for one."""
+"""The last gate before the terminal, and an orderly end when the system asks for one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analysis.leaks import find_leak
 
 
 class Stopped(SystemExit):
-    """The user or the system asked the command to stop: what is half written is removed, kernels are ended.
+    """The user or the system stopped the command: temporary files are removed, kernels ended.
 
     Attributes
     ----------
@@ -30,29 +30,33 @@ class Stopped(SystemExit):
 
 @contextlib.contextmanager
 def gated() -> Iterator[None]:
-    """Put the last gate before stdout and stderr, and turn Ctrl-C, SIGTERM and SIGHUP into an end in order."""
-    kept = (sys.stdout, sys.stderr)
-    handlers = {number: signal.signal(number, _stop) for number in _requests()}
+    """Put the last gate before stdout and stderr; turn Ctrl-C, SIGTERM and SIGHUP into Stopped."""
+    streams = (sys.stdout, sys.stderr)
     hooks = (threading.excepthook, sys.unraisablehook)
-    sys.stdout, sys.stderr = _behind_gate(sys.stdout, _Answer), _behind_gate(sys.stderr, _Remarks)
+    handlers = {number: signal.signal(number, _stop) for number in _stop_signals()}
+    sys.stdout = _behind_gate(sys.stdout, _Answer)
+    sys.stderr = _behind_gate(sys.stderr, _Remarks)
     threading.excepthook = sys.unraisablehook = _stay_silent
     try:
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
-            _let_go(stream)
-        sys.stdout, sys.stderr = kept
+            _release(stream)
+        sys.stdout, sys.stderr = streams
         threading.excepthook, sys.unraisablehook = hooks
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
 class _Gate(io.TextIOWrapper):
-    """A stream that nothing secret passes. A character that the terminal does not know is written as its code."""
+    """A stream that nothing secret passes.
+
+    A character that the terminal does not know is written as its code.
+    """
 
 
 class _Answer(_Gate):
-    """What other programs read on: refused as a whole when it breaks a rule."""
+    """What other programs read: refused as a whole when it breaks a rule."""
 
     def write(self, text: str) -> int:
         if rule := find_leak(text):
@@ -61,14 +65,15 @@ class _Answer(_Gate):
 
 
 class _Remarks(_Gate):
-    """What people read: a line that breaks a rule is hidden, the others are told."""
+    """What people read: a line that breaks a rule is hidden, the others are shown."""
 
     def write(self, text: str) -> int:
         if find_leak(text):
-            lines = text.splitlines(keepends=True)
-            text = "".join(
-                f"(hidden: {rule})\n" if (rule := find_leak(line)) else line for line in lines
-            )
+            lines = [
+                f"(hidden: {rule})\n" if (rule := find_leak(line)) else line
+                for line in text.splitlines(keepends=True)
+            ]
+            text = "".join(lines)
             text = "(hidden)\n" if find_leak(text) else text
         return super().write(text)
 
@@ -87,8 +92,11 @@ def _behind_gate(stream: TextIO, kind: type[_Gate]) -> TextIO:
     )
 
 
-def _let_go(stream: TextIO) -> None:
-    """Give a stream back. What cannot be written any more is dropped: the interpreter would trip over it at its very end."""
+def _release(stream: TextIO) -> None:
+    """Give a stream back; drop what can no longer be written.
+
+    The interpreter would fail on it at its very end.
+    """
     try:
         stream.flush()
     except (OSError, ValueError):
@@ -100,19 +108,15 @@ def _let_go(stream: TextIO) -> None:
 
 
 def _stay_silent(_: object) -> None:
-    """What went wrong in a thread is told by the command, in one line; a traceback would show paths and values."""
+    """The command reports what failed in a thread; a traceback would show paths and values."""
 
 
-def _requests() -> list[int]:
-    """Signals that ask for an end; one that nohup or a shell has silenced stays silent."""
-    numbers = [
-        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-    ]
-    return [
-        number
-        for number in numbers
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
-    ]
+def _stop_signals() -> list[int]:
+    """Signals that ask for an end, except those that nohup or a shell has silenced."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    return [number for number in numbers if signal.getsignal(number) in usual]
 
 
 def _stop(number: int, frame: object) -> NoReturn:

@@ -1,126 +1,132 @@
-"""What smoke checks found, and what may be kept of it: states, reasons, times and sizes; no body, no secret."""
+"""What was done in a rollout, by its ledger and its outputs, and what nobody checked."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
 
-from analysis.config.deployment_settings import HttpSmoke, Smoke
-from analysis.deployment.sending import Answer
-from analysis.errors import StepFailed
+from analysis import clock
+from analysis.config import Settings
+from analysis.history.events import (
+    DeployEvent,
+    KnobEvent,
+    LookEvent,
+    PreflightEvent,
+    SchemaPushEvent,
+    SmokeEvent,
+)
+from analysis.history.ledger import Entry, History
+from analysis.history.timeline import production_deploys
+from analysis.results.model import LookResult
+
+Run = TypeVar("Run", PreflightEvent, SmokeEvent)
 
 
 @dataclass(frozen=True)
-class SmokeResult:
-    """What one check found.
+class Evidence:
+    """One thing that was done.
 
     Attributes
     ----------
-    reason : one line; why it failed, or what was seen.
-    notes : what else to know, such as a race that needed a second try.
-    evidence : status, seconds, bytes and match of each answer; no bodies.
+    state : how it ended.
+    href : its page, relative to the rollout's folder.
     """
 
-    name: str
-    kind: str
-    environment: str
-    passed: bool
-    reason: str
-    seconds: float
-    notes: tuple[str, ...] = ()
-    evidence: tuple[Mapping[str, Any], ...] = ()
-
-    @property
-    def state(self) -> str:
-        """Passed or failed."""
-        return "passed" if self.passed else "failed"
+    step: str
+    state: str
+    at: datetime | None
+    detail: str
+    href: str | None = None
 
 
-@dataclass(frozen=True)
-class SmokeReport:
-    """All checks of one run."""
+def find_evidence(settings: Settings, history: History) -> Iterator[Evidence]:
+    """What was done, in the order of a rollout; of a repeated step, its last run."""
+    for entry in _last_runs(history.of(PreflightEvent)):
+        step = entry.event
+        detail = step.reason or f"{step.seconds} s, {step.warnings} warnings"
+        yield Evidence(f"preflight: {step.name}", step.state, entry.at, detail)
+    if settings.paths.baseline_counts.exists():
+        href = _href(settings, settings.paths.baseline.page)
+        yield Evidence("baseline", "frozen", None, settings.paths.baseline_counts.name, href)
+    for deploy in history.events(DeployEvent):
+        known = [text for text in (deploy.deployment_id, deploy.commit) if text]
+        detail = ", ".join(known) or str(deploy.origin)
+        yield Evidence("deploy", deploy.role, deploy.effective_at, detail)
+    for environment in ("preview", "production"):
+        for run in _last_runs(smokes_of(history, environment)):
+            smoke = run.event
+            step_name = f"smoke, {environment}: {smoke.name}"
+            yield Evidence(step_name, smoke.state, run.at, smoke.reason or "")
+    for turn in history.events(KnobEvent):
+        yield Evidence("knob", "turned", turn.effective_at, turn.cause)
+    for made in history.of(LookEvent):
+        look = made.event
+        stage = f"stage-{look.stage}/" if look.stage > 1 else ""
+        href = _href(settings, settings.paths.window(look.window, stage=look.stage).page)
+        yield Evidence(f"look {stage}{look.window}", look.verdict, made.at, look.reason, href)
 
-    environment: str
-    results: tuple[SmokeResult, ...]
 
-    @property
-    def passed(self) -> bool:
-        """Whether every check passed."""
-        return all(result.passed for result in self.results)
+def find_unchecked(
+    settings: Settings, history: History, result: LookResult | None
+) -> Iterator[str]:
+    """What nobody checked, or what could not be seen."""
+    if not settings.preflights:
+        yield "no [[preflight]] is declared: nothing was linted or built before the deploy"
+    if not settings.smokes:
+        yield "no [[smoke]] is declared: the running application was not checked"
+    if result is not None:
+        yield from _open_findings(result)
+    if pushes := history.of(SchemaPushEvent):
+        due_since, command = clock.iso(pushes[-1].at), pushes[-1].event.command
+        yield f"whether the schema push was done, due since {due_since}: {command}"
+    deploys = production_deploys(history)
+    if commits := _differing_commits(history.events(PreflightEvent), deploys):
+        yield f"preflight ran on commit {commits[0]}, but {commits[1]} was deployed"
+    for deploy in deploys:
+        if deploy.role == "later" and not deploy.stage:
+            instant = clock.iso(deploy.effective_at)
+            yield f"{deploy.cause} at {instant} has no stage of its own: looks mix two builds"
+    if history.warning:
+        yield history.warning
 
-    def as_json(self) -> dict[str, Any]:
-        """The same as an object for `--json`."""
-        return {**asdict(self), "passed": self.passed}
 
-    def check(self) -> None:
-        """Raise StepFailed with the first reason when a check failed."""
-        failed = [result for result in self.results if not result.passed]
-        if failed:
-            more = (
-                f" ({len(failed)} of {len(self.results)} checks failed)" if len(failed) > 1 else ""
-            )
-            raise StepFailed(f"smoke check '{failed[0].name}' failed: {failed[0].reason}{more}")
+def smokes_of(history: History, environment: str) -> tuple[Entry[SmokeEvent], ...]:
+    """The smoke checks that ran against an environment."""
+    return tuple(run for run in history.of(SmokeEvent) if run.event.environment == environment)
 
 
-def find_fault(check: Smoke, answer: Answer) -> str | None:
-    """Say what is wrong with an answer; None when it is as expected."""
-    if answer.problem:
-        return answer.problem
-    wanted_status = check.expect_status if isinstance(check, HttpSmoke) else ()
-    if answer.status not in (wanted_status or range(200, 300)):
-        wanted = " or ".join(map(str, wanted_status)) or "2xx"
-        return f"answered {answer.status}, expected {wanted}"
-    if not isinstance(check, HttpSmoke) or check.expect_json is None:
+def outcome_of(runs: Sequence[Entry[Run]], name: str) -> str | None:
+    """How the last run of a step ended; None when it was not run."""
+    states = [run.event.state for run in runs if run.event.name == name]
+    return states[-1] if states else None
+
+
+def _open_findings(result: LookResult) -> Iterator[str]:
+    for claim in result.claims:
+        if claim.finding in ("undecided", "no_data"):
+            state = "not enough data" if claim.finding == "no_data" else "undecided"
+            yield f"{claim.name}: {state}"
+    for check in result.checks:
+        if check.state in ("warning", "error"):
+            yield f"{check.name}: {check.detail}"
+
+
+def _differing_commits(
+    checked: Sequence[PreflightEvent], deployed: Sequence[DeployEvent]
+) -> tuple[str, str] | None:
+    """The commits of the last preflight and the last deployment, when both are known and differ."""
+    before = checked[-1].commit if checked else None
+    after = deployed[-1].commit if deployed else None
+    if not before or not after:
         return None
-    if answer.content is None:
-        return "answered something that is not JSON"
-    difference = first_difference(check.expect_json, answer.content)
-    return f"answered {answer.status}, but {difference}" if difference else None
+    is_same = before.startswith(after) and "+" not in before
+    return None if is_same else (before, after)
 
 
-def is_match(check: Smoke, answer: Answer) -> bool:
-    """Tell whether an answer is one of those that an overlap check counts."""
-    return (
-        check.match_json is not None and first_difference(check.match_json, answer.content) is None
-    )
+def _last_runs(runs: Sequence[Entry[Run]]) -> list[Entry[Run]]:
+    return list({run.event.name: run for run in runs}.values())
 
 
-def keep_evidence(check: Smoke, answer: Answer) -> dict[str, Any]:
-    """What may be kept of an answer."""
-    kept: dict[str, Any] = {
-        "status": answer.status,
-        "seconds": round(answer.seconds, 3),
-        "bytes": answer.n_bytes,
-    }
-    if answer.problem:
-        kept["problem"] = answer.problem
-    if check.kind == "overlap":
-        kept["matched"] = is_match(check, answer)
-    return kept
-
-
-def first_difference(expected: object, actual: object, path: str = "") -> str | None:
-    """Say where an answer does not hold what was expected, without its values; objects may hold more than expected."""
-    if isinstance(expected, Mapping):
-        if not isinstance(actual, Mapping):
-            return f"{path or 'the answer'} is no JSON object"
-        for key, value in expected.items():
-            inner = f"{path}.{key}" if path else str(key)
-            if key not in actual:
-                return f"{inner} is missing"
-            if difference := first_difference(value, actual[key], inner):
-                return difference
-        return None
-    if isinstance(expected, list | tuple):
-        if not isinstance(actual, list) or len(actual) != len(expected):
-            return f"{path} is no list of {len(expected)}"
-        for index, (one, other) in enumerate(zip(expected, actual, strict=True)):
-            if difference := first_difference(one, other, f"{path}[{index}]"):
-                return difference
-        return None
-    same_kind = isinstance(expected, bool) == isinstance(actual, bool)
-    return (
-        None
-        if same_kind and expected == actual
-        else f"{path} is not {json.dumps(expected, default=str)}"
-    )
+def _href(settings: Settings, page: Path) -> str | None:
+    return settings.paths.relative(page) if page.exists() else None

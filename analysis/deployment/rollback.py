@@ -1,20 +1,23 @@
-"""The way back when a claim fails: knobs first, the smallest step first, then the old build. Commands to run, each with its undo.
+"""Steps back when a claim fails: knobs first, the smallest step first, then the build before.
 
-Nothing here is ever executed.
+Each is commands to copy, with their undo. Nothing is run.
 """
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-from analysis.config.deployment_settings import Knob
-from analysis.config.settings import Settings
+from analysis.config import Settings
+from analysis.config.deployment_settings import Knob, When
 from analysis.counting.scope import Scope
-from analysis.history import knobs, stages
-from analysis.history.ledger import Event, History
+from analysis.decision.advice import FAILING
+from analysis.history.events import DeployEvent, KnobEvent
+from analysis.history.knobs import current_values, is_offered
+from analysis.history.ledger import History
+from analysis.history.timeline import production_deploys
+from analysis.results.model import AdviceRecord, FindingRecord, LookResult
 
-FAILING = ("not_met", "worse")
 LIST_COMMAND = "vercel list --environment production --status READY --yes"
 
 
@@ -24,181 +27,153 @@ class StepBack:
 
     Attributes
     ----------
-    kind : environment, code (a change to write), or rollback (the old build).
+    kind : environment, code (a change to write), or rollback (to the build before the deploy).
     what : the step in words.
     because : the finding that asks for it.
-    predicted : what the post window's Kaplan-Meier curve says of it; None where there is nothing to ask.
+    predicted : what the post window's Kaplan-Meier curve says about it; None where it says nothing.
     commands, undo : to copy, in order.
     note : what to know before.
     """
 
-    kind: str
+    kind: Literal["environment", "code", "rollback"]
     what: str
     because: str
-    predicted: str | None
-    commands: tuple[str, ...]
-    undo: tuple[str, ...]
+    predicted: str | None = None
+    commands: tuple[str, ...] = ()
+    undo: tuple[str, ...] = ()
     note: str | None = None
 
 
 def find_steps_back(
-    settings: Settings, result: Mapping[str, Any], history: History
+    settings: Settings, result: LookResult, history: History
 ) -> tuple[StepBack, ...]:
     """What can be done about a result, in the order to try it; nothing when no claim fails.
 
-    `settings` are those of the file, with every knob: one that was turned is left out here.
+    `settings` are those of the file, with every knob: a turned knob is left out here.
     """
-    offered: dict[int, list[Mapping[str, Any]]] = {}
-    for entry in result.get("advice", ()):
-        number = _find_knob(settings, entry)
-        if number is not None and knobs.is_offered(settings, settings.knobs[number], history):
-            offered.setdefault(number, []).append(entry)
+    offered: dict[int, list[AdviceRecord]] = {}
+    for advice in result.advice:
+        number = _knob_number(settings, advice)
+        if number is not None and is_offered(settings, settings.knobs[number], history):
+            offered.setdefault(number, []).append(advice)
     steps = [
-        _knob_step(settings, settings.knobs[number], entries, history)
-        for number, entries in offered.items()
+        _knob_step(settings, settings.knobs[number], advices, history)
+        for number, advices in offered.items()
     ]
-    failing = _failing_claims(result)
-    if result.get("verdict") == "roll_back" or any(
-        _is_used_up(settings, claim, history) for claim in failing
+    failing = [claim for claim in result.claims if claim.finding in FAILING]
+    if result.verdict == "roll_back" or any(
+        _has_turned_all(settings, claim, history) for claim in failing
     ):
+        reasons = " ".join(str(claim.sentence) for claim in failing) or result.reason
         has_knobs = any(step.kind == "environment" for step in steps)
-        steps.append(_old_build(settings, result, failing, history, is_last_resort=has_knobs))
+        steps.append(_rollback_step(settings, reasons, history, is_last_resort=has_knobs))
     return tuple(steps)
 
 
-def slice_timeout_ms(*, cap_ms: int, min_ms: int, share: float, total_ms: int) -> int:
-    """The time limit that a share of a budget gives: min(cap, max(min, floor(total * share))), share within .05 and .8.
-
-    >>> slice_timeout_ms(cap_ms=45000, min_ms=8000, share=0.35, total_ms=120000)
-    42000
-    >>> slice_timeout_ms(cap_ms=45000, min_ms=8000, share=0.25, total_ms=30000)
-    8000
-    """
-    return min(cap_ms, max(min_ms, int(total_ms * min(max(share, 0.05), 0.8))))
-
-
-def _failing_claims(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    claims = [*result.get("expectations", ()), *result.get("guardrails", ())]
-    return [claim for claim in claims if claim.get("finding") in FAILING]
-
-
-def _is_used_up(settings: Settings, claim: Mapping[str, Any], history: History) -> bool:
-    """Tell whether a failing claim had variables to turn, and all of them were turned."""
-    its_own = [knob for knob in settings.knobs if knob.env and _is_for(knob, claim)]
-    return bool(its_own) and not any(knobs.is_offered(settings, knob, history) for knob in its_own)
-
-
-def _is_for(knob: Knob, claim: Mapping[str, Any]) -> bool:
-    """Tell whether a knob is declared for a claim that fails."""
-    when = knob.when
-    if when.name is not None:
-        return when.name == claim["name"]
-    metrics = {claim.get("metric"), *(part.get("metric") for part in claim.get("parts") or ())}
-    feature = claim.get("feature")
-    fits = when.feature is None or (
-        feature is not None and Scope(when.feature).matches(feature, None)
-    )
-    fits = fits and (when.source is None or when.source == claim.get("source"))
-    return (
-        fits
-        and (when.metric is None or when.metric in metrics)
-        and when.finding in (None, claim["finding"])
-    )
-
-
-def _find_knob(settings: Settings, entry: Mapping[str, Any]) -> int | None:
+def _knob_number(settings: Settings, advice: AdviceRecord) -> int | None:
     """Which declared knob an advice is about."""
-    wanted = (entry.get("knob"), entry.get("from"), entry.get("to"))
-    names = ((knob.title, knob.old, knob.new) for knob in settings.knobs)
-    return next((number for number, name in enumerate(names) if name == wanted), None)
+    declared = [(knob.title, knob.old, knob.new) for knob in settings.knobs]
+    wanted = (advice.knob, advice.old, advice.new)
+    return declared.index(wanted) if wanted in declared else None
+
+
+def _has_turned_all(settings: Settings, claim: FindingRecord, history: History) -> bool:
+    """Whether a failing claim had variables to turn, and all of them were turned."""
+    own = [knob for knob in settings.knobs if knob.env and _is_declared_for(knob.when, claim)]
+    return bool(own) and not any(is_offered(settings, knob, history) for knob in own)
+
+
+def _is_declared_for(when: When, claim: FindingRecord) -> bool:
+    if when.name is not None:
+        return when.name == claim.name
+    fits_feature = when.feature is None or (
+        claim.feature is not None and Scope(when.feature).matches(claim.feature, None)
+    )
+    return (
+        fits_feature
+        and when.source in (None, claim.source)
+        and when.metric in (None, claim.metric, *(part.metric for part in claim.parts))
+        and when.finding in (None, claim.finding)
+    )
 
 
 def _knob_step(
-    settings: Settings, knob: Knob, entries: Sequence[Mapping[str, Any]], history: History
+    settings: Settings, knob: Knob, advices: Sequence[AdviceRecord], history: History
 ) -> StepBack:
-    because = " ".join(dict.fromkeys(str(entry["because"]) for entry in entries))
-    predicted = next(
-        (entry["predicted"]["sentence"] for entry in entries if entry.get("predicted")), None
-    )
+    because = " ".join(dict.fromkeys(advice.because for advice in advices))
+    predictions = [advice.predicted.sentence for advice in advices if advice.predicted]
+    predicted = predictions[0] if predictions else None
     if knob.env is None:
-        return StepBack("code", str(knob.code), because, predicted, (), (), knob.note)
-    old = knobs.values_now(settings, history)[knob.env]
-    what = (
-        f"turn {knob.env} from {old} to {knob.new}"
-        if old is not None
-        else f"turn {knob.env} to {knob.new}"
-    )
-    commands = _turn(settings, knob.env, knob.new, history)
+        return StepBack("code", knob.title, because, predicted, note=knob.note)
+    old = current_values(settings, history)[knob.env]
     undo = (
-        _turn(settings, knob.env, old, history)
-        if old is not None
-        else (f"vercel env rm {knob.env} production --yes",)
+        (f"vercel env rm {knob.env} production --yes",)
+        if old is None
+        else _turn_commands(settings, knob.env, old, history)
     )
-    return StepBack("environment", what, because, predicted, commands, undo, knob.note)
+    return StepBack(
+        kind="environment",
+        what=f"turn {knob.env} {'' if old is None else f'from {old} '}to {knob.new}",
+        because=because,
+        predicted=predicted,
+        commands=_turn_commands(settings, knob.env, knob.new, history),
+        undo=undo,
+        note=knob.note,
+    )
 
 
-def _turn(settings: Settings, name: str, value: object, history: History) -> tuple[str, ...]:
+def _turn_commands(
+    settings: Settings, name: str, value: object, history: History
+) -> tuple[str, ...]:
     """A changed variable reaches production only with a new deployment; then it is recorded."""
-    newest = _newest(history)
-    deployment = (newest.facts.get("deployment_id") or newest.facts.get("url")) if newest else None
+    newest, quoted = _newest_deploy(history), shlex.quote(str(value))
+    build = (newest.build if newest else None) or "DEPLOYMENT"
     return (
-        f"printf %s {shlex.quote(str(value))} | vercel env add {name} production --force",
-        f"vercel redeploy {deployment or 'DEPLOYMENT'} --target production",
-        f"rollout knob set {name} {shlex.quote(str(value))} --at TIME{_config(settings)}",
+        f"printf %s {quoted} | vercel env add {name} production --force",
+        f"vercel redeploy {build} --target production",
+        f"rollout knob set {name} {quoted} --at TIME{_config_option(settings)}",
     )
 
 
-def _old_build(
-    settings: Settings,
-    result: Mapping[str, Any],
-    failing: Sequence[Mapping[str, Any]],
-    history: History,
-    *,
-    is_last_resort: bool,
+def _rollback_step(
+    settings: Settings, because: str, history: History, *, is_last_resort: bool
 ) -> StepBack:
-    """Back to the build before the deploy: the last step, for what no knob can mend."""
-    firsts = [event for event in stages.deploys(history) if event.facts.get("role") == "first"]
-    before = firsts[-1].facts.get("previous_id") if firsts else None
-    now = _build_now(history)
-    unknown = () if before and now else (LIST_COMMAND,)
-    turned = ", ".join(stages.cause_of(event) for event in history.of("knob"))
-    notes = ["only when the steps above do not help"] if is_last_resort else []
-    notes += [f"turned before, without effect: {turned}"] if turned and not is_last_resort else []
-    notes += [
-        "the old build keeps its OLD environment variables: none that was changed since is in it"
-    ]
-    record = f"rollout deploy --at TIME --stage{_config(settings)}"
+    """Back to the build before the deploy: the last step, where no knob helps."""
+    firsts = [deploy for deploy in production_deploys(history) if deploy.role == "first"]
+    before, now = firsts[-1].previous_id if firsts else None, _current_build(history)
+    look_up = () if before and now else (LIST_COMMAND,)
+    turned = ", ".join(turn.cause for turn in history.events(KnobEvent))
+    notes = ["the old build has its OLD environment variables, without any later change"]
+    if is_last_resort:
+        notes.insert(0, "only when the steps above do not help")
+    elif turned:
+        notes.insert(0, f"turned before, without effect: {turned}")
+    record = f"rollout deploy --at TIME --stage{_config_option(settings)}"
     return StepBack(
         kind="rollback",
-        what="put the build before the deploy back",
-        because=" ".join(str(claim["sentence"]) for claim in failing)
-        or str(result.get("reason", "")),
-        predicted=None,
-        commands=(*unknown, f"vercel rollback {before or 'DEPLOYMENT-BEFORE'}", record),
-        undo=(*unknown, f"vercel promote {now or 'DEPLOYMENT-NOW'}", record),
+        what="go back to the build before the deploy",
+        because=because,
+        commands=(*look_up, f"vercel rollback {before or 'DEPLOYMENT-BEFORE'}", record),
+        undo=(*look_up, f"vercel promote {now or 'DEPLOYMENT-NOW'}", record),
         note="; ".join(notes),
     )
 
 
-def _build_now(history: History) -> str | None:
-    """The build that answers now; not known when a knob was turned, hence deployed, after the last recorded one."""
-    newest = _newest(history)
-    if newest is None or any(
-        stages.instant_of(event) > stages.instant_of(newest) for event in history.of("knob")
-    ):
+def _current_build(history: History) -> str | None:
+    """The build that answers now; unknown when a knob was turned, hence deployed, after it."""
+    newest = _newest_deploy(history)
+    turns = history.events(KnobEvent)
+    if newest is None or any(turn.effective_at > newest.effective_at for turn in turns):
         return None
-    return newest.facts.get("deployment_id") or newest.facts.get("url")
+    return newest.build
 
 
-def _newest(history: History) -> Event | None:
-    deployments = sorted(stages.deploys(history), key=stages.instant_of)
-    return deployments[-1] if deployments else None
+def _newest_deploy(history: History) -> DeployEvent | None:
+    deploys = sorted(production_deploys(history), key=lambda deploy: deploy.effective_at)
+    return deploys[-1] if deploys else None
 
 
-def _config(settings: Settings) -> str:
-    """The option that names the file, where it is not the one that commands take by themselves."""
-    return (
-        ""
-        if settings.path.as_posix() == "rollout.toml"
-        else f" --config {shlex.quote(settings.path.name)}"
-    )
+def _config_option(settings: Settings) -> str:
+    """The option that names the file, where it is not the one that commands use by themselves."""
+    is_default = settings.path.as_posix() == "rollout.toml"
+    return "" if is_default else f" --config {shlex.quote(settings.path.name)}"

@@ -1,215 +1,136 @@
-"""Smoke checks of the running application: does it answer, is it locked, does a call complete."""
+"""Smoke checks of the running application: run, recorded, and shown."""
 
 import os
 import time
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from typing import Any
 
-from analysis import clock
-from analysis.config.deployment_settings import Request, Smoke
-from analysis.config.settings import Settings
-from analysis.deployment.deployment import newest_preview
-from analysis.deployment.evidence import (
-    SmokeReport,
-    SmokeResult,
-    find_fault,
-    is_match,
-    keep_evidence,
+from analysis.config import Settings
+from analysis.config.deployment_settings import (
+    CompletesSmoke,
+    HttpSmoke,
+    OverlapSmoke,
+    Request,
+    Smoke,
 )
-from analysis.deployment.request import Prepared, missing_variables, prepare
-from analysis.deployment.sending import Answer, send_together
-from analysis.errors import RolloutError, WrongUse
+from analysis.deployment.deploy import check_environment
+from analysis.deployment.http import at_address, missing_variables, public_url
+from analysis.deployment.smoke_checks import (
+    SmokeOutcome,
+    check_completes,
+    check_http,
+    check_overlap,
+)
+from analysis.errors import RolloutError, StepFailed, WrongUse
+from analysis.history.events import DeployEvent, SmokeEvent
 from analysis.history.ledger import open_ledger
 
-TRIES = 3
-LONGEST_PAUSE_S = 5.0
-POLL_S = 2.0
-SHORTEST_MEETING_S = 0.05
 
-CountCompleted = Callable[[str, datetime], int]
-"""(feature, since) -> successful calls of the feature in the telemetry table that started at or after `since`."""
+@dataclass(frozen=True)
+class SmokeReport:
+    """All checks of one run."""
+
+    environment: str
+    results: tuple[SmokeEvent, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(result.state == "passed" for result in self.results)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        results = [result.facts() for result in self.results]
+        return {"environment": self.environment, "results": results, "passed": self.passed}
+
+    def check(self) -> None:
+        """Raise StepFailed with the first reason when a check failed."""
+        failed = [result for result in self.results if result.state == "failed"]
+        if failed:
+            count = f" ({len(failed)} of {len(self.results)} checks failed)"
+            more = count if len(failed) > 1 else ""
+            raise StepFailed(f"smoke check '{failed[0].name}' failed: {failed[0].reason}{more}")
 
 
 def run_smokes(
     settings: Settings,
     *,
-    count_completed: CountCompleted,
     environment: str = "production",
-    show: Callable[[SmokeResult], None] = lambda result: None,
+    on_result: Callable[[SmokeEvent], None] = lambda result: None,
 ) -> SmokeReport:
-    """Run every check of an environment, record each; all run, also after one that failed."""
-    checks = [check for check in settings.smokes if check.environment in (None, environment)]
+    """Run every check of an environment and record each; one that fails does not stop the rest."""
+    target = check_environment(environment)
+    checks = [check for check in settings.smokes if check.environment in (None, target)]
     if not checks:
-        raise WrongUse(f"rollout.toml has no [[smoke]] for {environment}; add one")
-    preview_url = _preview_url(settings, environment)
-    _refuse_missing(checks, preview_url)
+        raise WrongUse(f"rollout.toml has no [[smoke]] for {target}; add one")
+    if target == "preview":
+        address = _preview_address(settings)
+        checks = [_at_address(check, address) for check in checks]
+    _refuse_missing_variables(checks)
     ledger, results = open_ledger(settings), []
     for check in checks:
-        result = _run(check, environment, preview_url, count_completed)
-        facts = {
-            "name": result.name,
-            "kind": result.kind,
-            "environment": environment,
-            "state": result.state,
-        }
-        facts |= {
-            "reason": result.reason,
-            "seconds": round(result.seconds, 3),
-            "notes": list(result.notes),
-        }
-        ledger.append(
-            "smoke", {**facts, "url": _shown_url(check), "answers": list(result.evidence)}
+        began = time.monotonic()
+        outcome, request = _run(check, settings), _request(check)
+        result = SmokeEvent(
+            name=check.name,
+            kind=check.kind,
+            environment=target,
+            state="passed" if outcome.passed else "failed",
+            reason=outcome.reason,
+            seconds=round(time.monotonic() - began, 3),
+            notes=outcome.notes,
+            url=public_url(request) if request else None,
+            answers=outcome.answers,
         )
+        ledger.append(result)
         results.append(result)
-        show(result)
-    return SmokeReport(environment, tuple(results))
+        on_result(result)
+    return SmokeReport(target, tuple(results))
 
 
-def _preview_url(settings: Settings, environment: str) -> str | None:
-    """Where the recorded preview answers; None for production, whose URLs stand in the file."""
-    if environment == "production":
-        return None
-    if environment != "preview":
-        raise WrongUse("environment is not known; write production or preview")
-    event = newest_preview(settings)
-    if event is None or not event.facts.get("url"):
-        first = "rollout deploy --environment preview --from vercel"
-        raise WrongUse(f"no preview deployment with a URL is recorded; run '{first}' first")
-    return str(event.facts["url"])
-
-
-def _refuse_missing(checks: list[Smoke], preview_url: str | None) -> None:
-    """Name every environment variable that is not set before anything is sent."""
-    for check in checks:
-        trigger = getattr(check, "trigger", None)
-        requests = [check] if isinstance(check, Request) else [trigger] if trigger else []
-        for request in requests:
-            for name in missing_variables(request, os.environ, preview_url=preview_url):
-                raise WrongUse(
-                    f"smoke check '{check.name}' needs the environment variable {name}; set it, then run again"
-                )
-
-
-def _run(
-    check: Smoke, environment: str, preview_url: str | None, count_completed: CountCompleted
-) -> SmokeResult:
-    began = time.monotonic()
-    passed, reason, notes, answers = False, "", (), ()
+def _run(check: Smoke, settings: Settings) -> SmokeOutcome:
     try:
-        if check.kind == "completes":
-            passed, reason, notes, answers = _check_completes(check, preview_url, count_completed)
-        else:
-            request = prepare(check, os.environ, preview_url=preview_url)
-            run = _check_overlap if check.kind == "overlap" else _check_http
-            passed, reason, notes, answers = run(check, request)
+        match check:
+            case HttpSmoke():
+                return check_http(check)
+            case OverlapSmoke():
+                return check_overlap(check)
+            case CompletesSmoke():
+                return check_completes(check, settings)
     except RolloutError as error:
-        reason = str(error)
-    evidence = tuple(keep_evidence(check, answer) for answer in answers)
-    return SmokeResult(
-        check.name,
-        check.kind,
-        environment,
-        passed,
-        reason,
-        time.monotonic() - began,
-        notes,
-        evidence,
-    )
+        return SmokeOutcome(False, str(error))
 
 
-Outcome = tuple[bool, str, tuple[str, ...], tuple[Answer, ...]]
+def _request(check: Smoke) -> Request | None:
+    return check.trigger if isinstance(check, CompletesSmoke) else check
 
 
-def _check_http(check: Smoke, request: Prepared) -> Outcome:
-    """One request: status, JSON values, time limit."""
-    answers = send_together(request, calls=1, seconds=check.timeout.total_seconds())
-    fault = find_fault(check, answers[0])
-    return (
-        fault is None,
-        fault or f"answered {answers[0].status} in {answers[0].seconds:.2f} s",
-        (),
-        answers,
-    )
+def _at_address(check: Smoke, address: str) -> Smoke:
+    if not isinstance(check, CompletesSmoke):
+        return at_address(check, address)
+    trigger = check.trigger and at_address(check.trigger, address)
+    return check.model_copy(update={"trigger": trigger})
 
 
-def _check_overlap(check: Smoke, request: Prepared) -> Outcome:
-    """Calls at the same moment, of which exactly so many must match; a race that did not happen is tried again."""
-    notes, seen, together_s = [], [], 0.0
-    for number in range(1, TRIES + 1):
-        answers = send_together(request, calls=check.calls, seconds=check.timeout.total_seconds())
-        seen += answers
-        for position, answer in enumerate(answers, 1):
-            if fault := find_fault(check, answer):
-                return False, f"call {position} of {check.calls} {fault}", tuple(notes), tuple(seen)
-        n_matches = sum(is_match(check, answer) for answer in answers)
-        if n_matches == check.matches:
-            if number > 1:
-                notes.append(f"it came out right at try {number} of {TRIES}")
-            return (
-                True,
-                f"{n_matches} of {check.calls} calls matched, as expected",
-                tuple(notes),
-                tuple(seen),
+def _preview_address(settings: Settings) -> str:
+    """Where the preview that was recorded last answers."""
+    deploys = open_ledger(settings).read().events(DeployEvent)
+    previews = [deploy for deploy in deploys if deploy.environment == "preview"]
+    if not previews or not previews[-1].url:
+        raise WrongUse(
+            "no preview deployment with a URL is recorded; "
+            "run 'rollout deploy --environment preview --from vercel' first"
+        )
+    return previews[-1].url
+
+
+def _refuse_missing_variables(checks: list[Smoke]) -> None:
+    """Name the first environment variable that is not set, before anything is sent."""
+    for check in checks:
+        request = _request(check)
+        for name in missing_variables(request, os.environ) if request else ():
+            raise WrongUse(
+                f"smoke check '{check.name}' needs the environment variable {name}; "
+                "set it, then run again"
             )
-        together_s = max(together_s, _seconds_together(answers))
-        notes.append(_say_try(check, number, n_matches, _seconds_together(answers)))
-        if number < TRIES:
-            time.sleep(
-                min(LONGEST_PAUSE_S, 0.2 * number + max(answer.seconds for answer in answers))
-            )
-    why = "two runs at once are possible"
-    if n_matches > check.matches:
-        why = "something else holds the lock all the time"
-    elif together_s < SHORTEST_MEETING_S:
-        why = "the race could not be forced: the calls are too short to meet"
-    reason = f"{n_matches} of {check.calls} calls matched, expected {check.matches}, in {TRIES} tries; {why}"
-    return False, reason, tuple(notes), tuple(seen)
-
-
-def _check_completes(
-    check: Smoke, preview_url: str | None, count_completed: CountCompleted
-) -> Outcome:
-    """Trigger a call, then wait until a success of the feature that started after it is in the table."""
-    feature, began, since = check.feature or "", time.monotonic(), clock.now()
-    since = since.replace(microsecond=since.microsecond // 1000 * 1000)
-    limit_s, answers = check.timeout.total_seconds(), ()
-    if check.trigger is not None:
-        request = prepare(check.trigger, os.environ, preview_url=preview_url)
-        answers = send_together(request, calls=1, seconds=limit_s)
-        if answers[0].problem or not 200 <= (answers[0].status or 0) < 300:
-            problem = answers[0].problem or f"answered {answers[0].status}, expected 2xx"
-            return False, f"the trigger {problem}", (), answers
-    while not (found := count_completed(feature, since)):
-        left_s = limit_s - (time.monotonic() - began)
-        if left_s <= 0:
-            after = "the trigger" if check.trigger else clock.iso(since)
-            reason = f"no completed call of {feature} started after {after} within its limit of {limit_s:g} s"
-            return False, reason, (), answers
-        time.sleep(min(POLL_S, left_s))
-    calls = "call" if found == 1 else "calls"
-    return (
-        True,
-        f"{found} completed {calls} of {feature} after {time.monotonic() - began:.1f} s",
-        (),
-        answers,
-    )
-
-
-def _seconds_together(answers: tuple[Answer, ...]) -> float:
-    """For how long all calls were open at the same time."""
-    return max(
-        0.0, min(answer.ended_s for answer in answers) - max(answer.sent_s for answer in answers)
-    )
-
-
-def _say_try(check: Smoke, number: int, n_matches: int, together_s: float) -> str:
-    met = f"all were open together for {together_s:.2f} s"
-    return (
-        f"try {number}: {n_matches} of {check.calls} calls matched, expected {check.matches}; {met}"
-    )
-
-
-def _shown_url(check: Smoke) -> str | None:
-    request = check if isinstance(check, Request) else check.trigger
-    url = request.url if request else None
-    return url.split("?")[0].split("#")[0] if url else None

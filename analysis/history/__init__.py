@@ -1,1 +1,1 @@
-"""What was done and seen, in the ledger: read here by the judge for the deploy and its stages, written by the steps around the verdict."""
+"""What was done and seen: the ledger, the deploy, the stages of the monitoring, turned knobs."""

@@ -10,8 +10,9 @@ from typing import Any
 from analysis import clock, files
 from analysis.config import Settings
 from analysis.figure_data.expectations import prepare_look_series, with_parts
-from analysis.history.ledger import Event, History, open_ledger
-from analysis.history.stages import PlannedLook, deployed_at, plan_looks
+from analysis.history.events import Event, LookEvent
+from analysis.history.ledger import Entry, History, open_ledger
+from analysis.history.timeline import PlannedLook, timeline_of, with_deploy
 from analysis.paths import OutputPaths
 from analysis.report.look_chart import LookChart
 from analysis.report.page_templates import render
@@ -79,7 +80,7 @@ def rollout_index(settings: Settings) -> str:
         rows=window_rows(settings, reports, history),
         charts=look_charts(settings, reports),
         links=_other_pages(settings.paths),
-        events=[(event, _event_words(event)) for event in _newest(history)],
+        events=[(entry, _entry_words(entry)) for entry in _newest(history)],
     )
 
 
@@ -109,7 +110,7 @@ def window_rows(
     """A row for each planned window of every stage, made or not, and one for every other report."""
     by_folder = {report.folder: report for report in reports}
     rows = []
-    for planned in plan_looks(_with_deploy(settings, reports, history), history):
+    for planned in timeline_of(_with_deploy(settings, reports, history), history).looks:
         folder = settings.paths.window(planned.label, stage=planned.stage)
         report = by_folder.pop(folder, None)
         rows.append(_report_row(settings.paths, report) if report else _missing_row(planned))
@@ -195,10 +196,8 @@ def _stage_and_end(report: StoredReport) -> tuple[int, str, str]:
 def _with_deploy(settings: Settings, reports: Sequence[StoredReport], history: History) -> Settings:
     """With the deploy that a result has, where neither rollout.toml nor the ledger has it."""
     recorded = next((report.result.deployed_at for report in reports if report.result), None)
-    if recorded is None or deployed_at(settings, history) is not None:
-        return settings
-    rollout = settings.rollout.model_copy(update={"deployed_at": recorded})
-    return settings.model_copy(update={"rollout": rollout})
+    is_known = timeline_of(settings, history).deployed_at is not None
+    return settings if is_known else with_deploy(settings, recorded)
 
 
 def _other_pages(paths: OutputPaths) -> list[Link]:
@@ -211,22 +210,21 @@ def _other_pages(paths: OutputPaths) -> list[Link]:
     return [(paths.relative(page), text) for page, text in pages if page.exists()]
 
 
-def _newest(history: History) -> list[Event]:
-    return list(reversed(history.events[-MOST_LEDGER_LINES:]))
+def _newest(history: History) -> list[Entry[Event]]:
+    return list(reversed(history.entries[-MOST_LEDGER_LINES:]))
 
 
-def _event_words(event: Event) -> str:
+def _entry_words(entry: Entry[Event]) -> str:
     """What a look found; the plain facts of any other event."""
-    facts = event.facts
-    if event.event == "look" and facts.get("verdict"):
-        planned = facts.get("planned")
-        number = f" (look {facts.get('number')} of {planned})" if planned else ""
-        words = [f"{facts['verdict'].replace('_', ' ')} at {facts.get('window')}{number}"]
+    event = entry.event
+    if isinstance(event, LookEvent):
+        number = f" (look {event.number} of {event.planned})" if event.planned else ""
+        words = [f"{event.verdict.replace('_', ' ')} at {event.window}{number}"]
     else:
         plain = [
             f"{key.replace('_', ' ')} {value}"
-            for key, value in facts.items()
+            for key, value in event.facts().items()
             if isinstance(value, str | int | float)
         ]
         words = plain[:MOST_FACTS]
-    return ", ".join([*words, *([f"by {event.who}"] if event.who else [])])
+    return ", ".join([*words, *([f"by {entry.who}"] if entry.who else [])])

@@ -14,7 +14,7 @@ from typing import Any
 from analysis import clock, files
 from analysis.config import Settings
 from analysis.errors import NotYetDue, RolloutError, WrongUse
-from analysis.history.ledger import only_one
+from analysis.history.locks import only_one
 from analysis.leaks import find_leak
 from analysis.paths import ReportFolder
 from analysis.report.index import write_index

@@ -1,4 +1,4 @@
-"""Preflight on a real little npm project: lint and build, what they print, how they fail, and the schema that changed."""
+"""Preflight on a small real npm project: lint, build, how they fail, and a changed schema."""
 
 import json
 import os
@@ -9,42 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from analysis.deployment.preflight import count_warnings, run_preflight
+from analysis.deployment.preflight import run_preflight
+from analysis.deployment.shell_command import count_warnings
 from analysis.errors import StepFailed, WrongUse
+from analysis.history.events import Event, PreflightEvent, SchemaPushEvent
 from analysis.history.ledger import open_ledger
-from tests.deployment.npm_project import git
-
-STEPS = """
-[application]
-checkout = "app"
-schema_paths = ["prisma/schema.prisma"]
-base_ref = "main"
-
-[[preflight]]
-name = "lint"
-run = "npm run lint"
-allow_warnings = true
-timeout = "1m"
-
-[[preflight]]
-name = "build"
-run = "npm run build"
-timeout = "1m"
-"""
+from tests.fixtures.npm_project import git
+from tests.fixtures.rollout_steps import PREFLIGHT
 
 
-def events_of(settings, name: str = "preflight") -> list[dict]:
-    return [dict(event.facts) for event in open_ledger(settings).read().of(name)]
+def recorded(settings, kind: type[Event] = PreflightEvent) -> list[dict]:
+    return [event.facts() for event in open_ledger(settings).read().events(kind)]
 
 
-# ---- a real npm project ----------------------------------------------------------------------------------------------
+# ---- a real npm project ----------------------------------------------------------------------
 def test_lint_and_build_of_an_npm_project(make_settings, project):
-    settings, lines = make_settings(STEPS), []
-    report = run_preflight(settings, show=lines.append)
+    settings, lines = make_settings(PREFLIGHT), []
+    report = run_preflight(settings, on_line=lines.append)
     report.check()
-    assert [(step.name, step.passed, step.exit_code, step.warnings) for step in report.steps] == [
-        ("lint", True, 0, 2),
-        ("build", True, 0, 0),
+    assert [(step.name, step.state, step.exit_code, step.warnings) for step in report.steps] == [
+        ("lint", "passed", 0, 2),
+        ("build", "passed", 0, 0),
     ]
     assert all(step.seconds > 0 for step in report.steps)
     assert report.commit == git(project, "rev-parse", "HEAD")
@@ -55,23 +40,22 @@ def test_lint_and_build_of_an_npm_project(make_settings, project):
     assert "built dist.js" in lines
     assert lines[0] == "$ npm run lint"
     assert (project / "dist.js").exists()
-    recorded = events_of(settings)
-    assert recorded[0].pop("seconds") > 0
-    assert recorded[0] == {
+    events = recorded(settings)
+    assert events[0].pop("seconds") > 0
+    assert events[0] == {
         "name": "lint",
         "state": "passed",
         "exit_code": 0,
         "warnings": 2,
-        "reason": None,
         "commit": report.commit,
         "tools": dict(report.tools),
     }
-    assert [event["name"] for event in recorded] == ["lint", "build"]
+    assert [event["name"] for event in events] == ["lint", "build"]
 
 
 def test_a_failing_command_stops_the_rest(make_settings, project):
     (project / "index.js").write_text("debugger;\n")
-    settings = make_settings(STEPS)
+    settings = make_settings(PREFLIGHT)
     report = run_preflight(settings)
     with pytest.raises(
         StepFailed, match="preflight step 'lint' failed: it ended with exit code 1; not run: build"
@@ -79,25 +63,25 @@ def test_a_failing_command_stops_the_rest(make_settings, project):
         report.check()
     assert caught.value.exit_code == 6
     assert [
-        (event["name"], event["state"], event["exit_code"]) for event in events_of(settings)
+        (event["name"], event["state"], event["exit_code"]) for event in recorded(settings)
     ] == [("lint", "failed", 1)]
     assert not (project / "dist.js").exists()
     assert report.commit.endswith("+changes")
 
 
 def test_warnings_fail_where_they_are_not_allowed(make_settings, project):
-    report = run_preflight(make_settings(STEPS.replace("allow_warnings = true", "")))
-    assert report.steps[0].reason == "it gave 2 warnings, and allow_warnings is not set"
+    report = run_preflight(make_settings(PREFLIGHT.replace("allow_warnings = true", "")))
+    assert report.steps[0].reason == "it gave 2 warnings; allow_warnings is not set"
     assert not report.passed
 
 
-# ---- the schema ------------------------------------------------------------------------------------------------------
+# ---- the schema ------------------------------------------------------------------------------
 @pytest.mark.parametrize("how", ["changed", "committed", "added"])
-def test_a_changed_schema_is_told_and_not_pushed(make_settings, project, how):
-    text = STEPS
+def test_a_changed_schema_is_reported_and_not_pushed(make_settings, project, how):
+    text = PREFLIGHT
     if how == "added":
         (project / "prisma" / "more.prisma").write_text("model More {}\n")
-        text = STEPS.replace("prisma/schema.prisma", "prisma/*.prisma")
+        text = PREFLIGHT.replace("prisma/schema.prisma", "prisma/*.prisma")
     else:
         (project / "prisma" / "schema.prisma").write_text("model Call { id String }\n")
     if how == "committed":
@@ -109,10 +93,10 @@ def test_a_changed_schema_is_told_and_not_pushed(make_settings, project, how):
     file = "prisma/more.prisma" if how == "added" else "prisma/schema.prisma"
     assert (
         report.schema_push
-        == f"{file} changed since main: the schema push is due; run 'touch pushed' there"
+        == f"{file} changed since main: the schema push is due; run 'touch pushed' in the checkout"
     )
     assert not (project / "pushed").exists()
-    assert events_of(settings, "schema_push_due")[0]["command"] == "touch pushed"
+    assert recorded(settings, SchemaPushEvent)[0]["command"] == "touch pushed"
     report.check()
 
 
@@ -121,21 +105,21 @@ def test_what_changed_on_the_base_since_does_not_count(make_settings, project):
     (project / "prisma" / "schema.prisma").write_text("model Other {}\n")
     git(project, "commit", "-q", "-am", "elsewhere")
     git(project, "checkout", "-q", "work")
-    assert run_preflight(make_settings(STEPS)).schema_push is None
+    assert run_preflight(make_settings(PREFLIGHT)).schema_push is None
 
 
 @pytest.mark.parametrize("base", ["origin/nowhere", "--output=stolen"])
-def test_a_base_that_git_does_not_know_is_said(make_settings, project, base):
+def test_a_base_that_git_does_not_know_is_reported(make_settings, project, base):
     report = run_preflight(
-        make_settings(STEPS.replace('base_ref = "main"', f'base_ref = "{base}"'))
+        make_settings(PREFLIGHT.replace('base_ref = "main"', f'base_ref = "{base}"'))
     )
     assert report.schema_push.startswith(
-        f"git cannot compare prisma/schema.prisma with {base}; look yourself"
+        f"git cannot compare prisma/schema.prisma with {base}; check it yourself"
     )
     assert not (project / "stolen").exists()
 
 
-# ---- commands that misbehave -----------------------------------------------------------------------------------------
+# ---- commands that misbehave -----------------------------------------------------------------
 def one(run: str, *, timeout: str = "20s", more: str = "") -> str:
     return f'[[preflight]]\nname = "one"\nrun = {json.dumps(run)}\ntimeout = "{timeout}"\n{more}\n'
 
@@ -169,7 +153,7 @@ def test_output_is_shown_while_it_comes(make_settings):
     seen = []
     run_preflight(
         make_settings(one("echo early; sleep 0.6; echo late")),
-        show=lambda line: seen.append((line, time.monotonic())),
+        on_line=lambda line: seen.append((line, time.monotonic())),
     )
     times = dict(seen)
     assert times["late"] - times["early"] > 0.4
@@ -187,7 +171,7 @@ def test_a_secret_in_the_output_is_hidden_and_never_kept(make_settings, monkeypa
         make_settings(one("echo url $DATABASE_URL; printf 'bin\\377ary\\n'; exit 3")),
         [],
     )
-    report = run_preflight(settings, show=lines.append)
+    report = run_preflight(settings, on_line=lines.append)
     assert "(line hidden: URL with credentials)" in lines
     assert "bin\ufffdary" in lines
     assert report.steps[0].exit_code == 3
@@ -209,7 +193,7 @@ def test_a_command_that_waits_for_input_gets_none(make_settings):
 def test_its_folder(make_settings, tmp_path):
     (tmp_path / "web").mkdir()
     lines = []
-    run_preflight(make_settings(one("pwd", more='cwd = "web"')), show=lines.append)
+    run_preflight(make_settings(one("pwd", more='cwd = "web"')), on_line=lines.append)
     assert lines[1].endswith("/web")
     assert (
         "its folder 'nowhere' is not in the checkout"
@@ -217,9 +201,9 @@ def test_its_folder(make_settings, tmp_path):
     )
 
 
-def test_no_checkout_and_no_command_are_said(make_settings):
+def test_no_checkout_and_no_command_are_refused(make_settings):
     with pytest.raises(
-        WrongUse, match=re.escape("[application].checkout = 'nowhere' is no folder")
+        WrongUse, match=re.escape("[application].checkout = 'nowhere' is not a folder")
     ):
         run_preflight(make_settings('[application]\ncheckout = "nowhere"\n' + one("true")))
     with pytest.raises(WrongUse, match=re.escape("has no [[preflight]]")):

@@ -1,24 +1,26 @@
-"""Smoke checks against a real server with a PostgreSQL advisory lock behind it: those that pass, races, calls that complete, previews."""
+"""Smoke checks of a real server with an advisory lock: passes, races, completed calls, previews."""
 
 import json
 import threading
 
 import pytest
 
-from analysis.deployment import smoke
-from analysis.deployment.deployment import record_deploy
+from analysis.deployment import smoke_checks
+from analysis.deployment.deploy import record_deploy
+from analysis.deployment.smoke import run_smokes
 from analysis.errors import WrongUse
+from analysis.history.events import SmokeEvent
 from analysis.history.ledger import open_ledger
-from tests.deployment.application import SECRET, somebody_holds_the_lock
-from tests.deployment.local_server import Reply
-from tests.deployment.smoke_checks import COMPLETES, CRON, OVERLAP, REFUSES, run, the_failure
+from tests.fixtures.application_with_lock import SECRET, somebody_holds_the_lock
+from tests.fixtures.http_server import Reply
+from tests.fixtures.smoke_tables import COMPLETES, CRON, OVERLAP, REFUSES, failure_of
 
 
-# ---- the four checks of the example ----------------------------------------------------------------------------------
+# ---- the four checks of the example ----------------------------------------------------------
 def test_a_sound_application_passes_every_check(make_settings, application):
     settings = make_settings(CRON + REFUSES + OVERLAP + COMPLETES + '[ledger]\nwho = "on call"')
     shown = []
-    report = run(settings, show=shown.append)
+    report = run_smokes(settings, on_result=shown.append)
     assert [(result.name, result.state) for result in report.results] == [
         ("cron runs with its secret", "passed"),
         ("cron refuses a call without secret", "passed"),
@@ -26,7 +28,7 @@ def test_a_sound_application_passes_every_check(make_settings, application):
         ("a regenerated draft completes", "passed"),
     ]
     assert report.passed
-    assert json.loads(json.dumps(report.as_json()))["results"][2]["evidence"][0]["status"] == 200
+    assert json.loads(json.dumps(report.as_json()))["results"][2]["answers"][0]["status"] == 200
     report.check()
     assert tuple(shown) == report.results
     assert len(application.runs) == 2
@@ -35,9 +37,9 @@ def test_a_sound_application_passes_every_check(make_settings, application):
 
 def test_what_the_ledger_keeps(make_settings, application):
     settings = make_settings(OVERLAP)
-    run(settings)
-    (event,) = open_ledger(settings).read().of("smoke")
-    facts = dict(event.facts)
+    run_smokes(settings)
+    (event,) = open_ledger(settings).read().events(SmokeEvent)
+    facts = event.facts()
     answers = facts.pop("answers")
     assert facts.pop("seconds") > 0
     assert facts == {
@@ -55,11 +57,11 @@ def test_what_the_ledger_keeps(make_settings, application):
 
 def test_a_newer_build_that_only_dispatches_passes(make_settings, application):
     application.dispatch_only = True
-    assert run(make_settings(CRON + OVERLAP)).passed
+    assert run_smokes(make_settings(CRON + OVERLAP)).passed
 
 
-# ---- a race that did not happen --------------------------------------------------------------------------------------
-def test_a_race_that_was_missed_is_tried_again_and_said(make_settings, server, monkeypatch):
+# ---- a race that did not happen --------------------------------------------------------------
+def test_a_missed_race_is_tried_again_and_noted(make_settings, server, monkeypatch):
     monkeypatch.setenv("APP_URL", server.url)
     monkeypatch.setenv("CRON_SECRET", SECRET)
     lock, seen = threading.Lock(), []
@@ -75,31 +77,28 @@ def test_a_race_that_was_missed_is_tried_again_and_said(make_settings, server, m
         )
 
     server.answer = answer
-    (result,) = run(make_settings(OVERLAP)).results
-    assert result.passed
+    (result,) = run_smokes(make_settings(OVERLAP)).results
+    assert result.state == "passed"
     assert result.notes[0].startswith(
         "try 1: 0 of 2 calls matched, expected 1; all were open together for "
     )
-    assert result.notes[-1] == "it came out right at try 2 of 3"
+    assert result.notes[-1] == "it passed at try 2 of 3"
 
 
-def test_a_race_that_cannot_be_forced_fails_and_says_so(make_settings, server, monkeypatch):
-    monkeypatch.setattr(
-        smoke, "SHORTEST_MEETING_S", 30.0
-    )  # on a busy machine even short calls meet for a while
+def test_a_race_that_cannot_be_forced_fails(make_settings, server, monkeypatch):
+    # on a busy machine even short calls overlap for a while
+    monkeypatch.setattr(smoke_checks, "SHORTEST_OVERLAP_S", 30.0)
     monkeypatch.setenv("APP_URL", server.url)
     monkeypatch.setenv("CRON_SECRET", SECRET)
     server.answer = lambda asked: Reply(content={"success": True})
-    assert "the race could not be forced: the calls are too short to meet" in the_failure(
-        run(make_settings(OVERLAP))
-    )
+    assert "the calls are too short to overlap" in failure_of(run_smokes(make_settings(OVERLAP)))
 
 
-def test_a_lock_that_somebody_else_holds_is_told_apart(make_settings, application, database):
+def test_a_lock_that_somebody_else_holds_is_named(make_settings, application, database):
     with somebody_holds_the_lock(database):
         assert (
             "2 of 2 calls matched, expected 1, in 3 tries; something else holds the lock"
-            in the_failure(run(make_settings(OVERLAP)))
+            in failure_of(run_smokes(make_settings(OVERLAP)))
         )
 
 
@@ -114,12 +113,12 @@ def test_a_call_that_fails_is_no_race(make_settings, application):
             return next(replies)
 
     application.server.answer = answer
-    assert "of 2 answered 500, expected 2xx" in the_failure(run(make_settings(OVERLAP)))
+    assert "of 2 answered 500, expected 2xx" in failure_of(run_smokes(make_settings(OVERLAP)))
 
 
 def test_ten_calls_of_which_nine_are_locked_out(make_settings, application):
     application.work_s = 1.0
-    report = run(
+    report = run_smokes(
         make_settings(
             OVERLAP.replace("calls = 2", "calls = 10").replace("matches = 1", "matches = 9")
         )
@@ -128,7 +127,7 @@ def test_ten_calls_of_which_nine_are_locked_out(make_settings, application):
     assert len(application.runs) == 1
 
 
-# ---- a call that completes -------------------------------------------------------------------------------------------
+# ---- a call that completes -------------------------------------------------------------------
 @pytest.mark.parametrize(
     "row",
     [
@@ -141,36 +140,36 @@ def test_ten_calls_of_which_nine_are_locked_out(make_settings, application):
 )
 def test_a_call_that_does_not_count(make_settings, application, row):
     application.server.answer = lambda asked: application.write_call(**row) or Reply(202)
-    report = run(make_settings(COMPLETES.replace('"4s"', '"400ms"')))
-    assert the_failure(report) == (
-        "smoke check 'a regenerated draft completes' failed: no completed call of draft.verify.email.step3 started after "
-        "the trigger within its limit of 0.4 s"
+    report = run_smokes(make_settings(COMPLETES.replace('"4s"', '"400ms"')))
+    assert failure_of(report) == (
+        "smoke check 'a regenerated draft completes' failed: no completed call of "
+        "draft.verify.email.step3 started after the trigger within 0.4 s"
     )
 
 
 def test_without_a_trigger_it_waits_for_whoever_does_it(make_settings, application):
-    text = '[[smoke]]\nname = "by hand"\nkind = "completes"\nfeature = "draft.verify.email.step3"\ntimeout = "4s"'
+    text = COMPLETES[: COMPLETES.index("[smoke.trigger]")]
     threading.Timer(
         0.3, application.write_call, kwargs={"status": "success", "latency_ms": 20}
     ).start()
-    (result,) = run(make_settings(text)).results
-    assert result.passed
+    (result,) = run_smokes(make_settings(text)).results
+    assert result.state == "passed"
     assert result.reason.startswith("1 completed call of draft.verify.email.step3 after 0.")
 
 
 def test_a_trigger_that_is_refused_fails(make_settings, application):
     application.server.answer = lambda asked: Reply(403, {"why": SECRET})
-    report = run(make_settings(COMPLETES))
-    assert "failed: the trigger answered 403, expected 2xx" in the_failure(report)
+    report = run_smokes(make_settings(COMPLETES))
+    assert "failed: the trigger answered 403, expected 2xx" in failure_of(report)
 
 
 def test_a_database_that_cannot_be_asked_fails_the_check(make_settings, application, monkeypatch):
     monkeypatch.setenv("TEST_SOURCE_URL", "postgresql://anna:planted-pw-5Rt@127.0.0.1:9/app")
-    sentence = the_failure(run(make_settings(COMPLETES)))
+    sentence = failure_of(run_smokes(make_settings(COMPLETES)))
     assert "planted" not in sentence
 
 
-# ---- preview ---------------------------------------------------------------------------------------------------------
+# ---- preview ---------------------------------------------------------------------------------
 def test_a_preview_is_asked_where_it_was_recorded(
     make_settings, application, tmp_path, monkeypatch
 ):
@@ -182,14 +181,14 @@ def test_a_preview_is_asked_where_it_was_recorded(
         + COMPLETES.replace("kind", 'environment = "production"\nkind')
     )
     with pytest.raises(WrongUse, match="no preview deployment with a URL is recorded"):
-        run(settings, environment="preview")
+        run_smokes(settings, environment="preview")
     listed = tmp_path / "listed.txt"
     listed.write_text(f"  2m   {application.url}   ● Ready   Preview   1m   dev\n")
     record_deploy(settings, origin="vercel-cli", argument=str(listed), environment="preview")
-    report = run(settings, environment="preview")
-    assert [(result.name, result.passed, result.environment) for result in report.results] == [
-        ("cron runs with its secret", True, "preview"),
-        ("cron refuses a call without secret", True, "preview"),
+    report = run_smokes(settings, environment="preview")
+    assert [(result.name, result.state, result.environment) for result in report.results] == [
+        ("cron runs with its secret", "passed", "preview"),
+        ("cron refuses a call without secret", "passed", "preview"),
     ]
     with pytest.raises(WrongUse, match="needs the environment variable APP_URL"):
-        run(settings)
+        run_smokes(settings)

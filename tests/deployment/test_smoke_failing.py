@@ -1,31 +1,33 @@
-"""Everything that must make a smoke check fail, and what its words and files must not tell."""
+"""What makes a smoke check fail, and what its sentences and files must not show."""
 
+import logging
 import time
 from datetime import timedelta
 
 import pytest
 
 from analysis import clock
-from analysis.deployment.completed import count_completed
-from analysis.deployment.evidence import first_difference
+from analysis.deployment.smoke import run_smokes
+from analysis.deployment.smoke_checks import count_completed, first_difference
 from analysis.errors import WrongUse
 from analysis.history.ledger import open_ledger
-from tests.deployment.application import SECRET
-from tests.deployment.local_server import Reply
-from tests.deployment.smoke_checks import COMPLETES, CRON, OVERLAP, REFUSES, run, the_failure
+from tests.fixtures.application_with_lock import SECRET
+from tests.fixtures.http_server import Reply
+from tests.fixtures.smoke_tables import COMPLETES, CRON, OVERLAP, REFUSES, failure_of
 
 
 def get(path: str, more: str = "") -> str:
-    return f'[[smoke]]\nname = "one"\nkind = "http"\nurl = "${{APP_URL}}{path}"\ntimeout = "5s"\n{more}\n'
+    table = '[[smoke]]\nname = "one"\nkind = "http"\ntimeout = "5s"'
+    return f'{table}\nurl = "${{APP_URL}}{path}"\n{more}\n'
 
 
-# ---- what must fail --------------------------------------------------------------------------------------------------
+# ---- what must fail --------------------------------------------------------------------------
 def test_a_broken_lock_fails(make_settings, application):
     application.lock = "broken"
-    report = run(make_settings(OVERLAP))
-    assert the_failure(report) == (
-        "smoke check 'two close calls, one is locked out' failed: 0 of 2 calls matched, expected 1, in 3 tries; "
-        "two runs at once are possible"
+    report = run_smokes(make_settings(OVERLAP))
+    assert failure_of(report) == (
+        "smoke check 'two close calls, one is locked out' failed: 0 of 2 calls matched, "
+        "expected 1, in 3 tries; two runs at once are possible"
     )
     assert len(application.runs) == 6
     assert (
@@ -37,10 +39,10 @@ def test_a_broken_lock_fails(make_settings, application):
 
 def test_a_200_without_a_secret_fails(make_settings, application):
     application.asks_for_secret = False
-    report = run(make_settings(CRON + REFUSES))
-    assert [result.passed for result in report.results] == [True, False]
+    report = run_smokes(make_settings(CRON + REFUSES))
+    assert [result.state for result in report.results] == ["passed", "failed"]
     assert (
-        the_failure(report)
+        failure_of(report)
         == "smoke check 'cron refuses a call without secret' failed: answered 200, expected 401"
     )
 
@@ -48,41 +50,42 @@ def test_a_200_without_a_secret_fails(make_settings, application):
 def test_a_slow_one_fails_by_its_own_limit(make_settings, application):
     application.work_s = 2.0
     began = time.monotonic()
-    report = run(make_settings(CRON.replace('"5s"', '"400ms"') + REFUSES))
+    report = run_smokes(make_settings(CRON.replace('"5s"', '"400ms"') + REFUSES))
     assert time.monotonic() - began < 1.8
-    assert the_failure(report) == (
-        "smoke check 'cron runs with its secret' failed: gave no whole answer within its limit of 0.4 s"
+    assert failure_of(report) == (
+        "smoke check 'cron runs with its secret' failed: "
+        "gave no whole answer within its limit of 0.4 s"
     )
-    assert report.results[1].passed
+    assert report.results[1].state == "passed"
 
 
-def test_a_drop_at_a_time_does_not_stretch_the_limit(make_settings, server, monkeypatch):
+def test_a_byte_at_a_time_does_not_stretch_the_limit(make_settings, server, monkeypatch):
     monkeypatch.setenv("APP_URL", server.url)
     server.answer = lambda asked: Reply(content=b" " * 500 + b"{}", drip_s=0.05)
     began = time.monotonic()
-    report = run(make_settings(get("/").replace('"5s"', '"300ms"')))
-    assert "gave no whole answer within its limit of 0.3 s" in the_failure(report)
+    report = run_smokes(make_settings(get("/").replace('"5s"', '"300ms"')))
+    assert "gave no whole answer within its limit of 0.3 s" in failure_of(report)
     assert time.monotonic() - began < 2.0
 
 
 def test_an_application_that_is_down_fails(make_settings, application, monkeypatch):
     monkeypatch.setenv("APP_URL", "http://127.0.0.1:9")
-    report = run(make_settings(CRON + COMPLETES))
-    assert "refused the connection (2 of 2 checks failed)" in the_failure(report)
+    report = run_smokes(make_settings(CRON + COMPLETES))
+    assert "refused the connection (2 of 2 checks failed)" in failure_of(report)
     assert report.results[1].reason == "the trigger refused the connection"
 
 
 def test_a_cut_connection_fails(make_settings, server, monkeypatch):
     monkeypatch.setenv("APP_URL", server.url)
     server.answer = lambda asked: Reply(content=b"{" + b" " * 300, cut_after=20)
-    assert "cut the connection before its answer was whole" in the_failure(
-        run(make_settings(get("/")))
+    assert "cut the connection before its answer was whole" in failure_of(
+        run_smokes(make_settings(get("/")))
     )
 
 
 def test_an_unknown_host_fails(make_settings, monkeypatch):
     monkeypatch.setenv("APP_URL", "http://nowhere.invalid")
-    assert "its host name is not known" in the_failure(run(make_settings(get("/"))))
+    assert "its host name is not known" in failure_of(run_smokes(make_settings(get("/"))))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,7 @@ def test_an_unknown_host_fails(make_settings, monkeypatch):
             "answered 200, but a.b[1].c is not 2",
         ),
         ("expect_json = {a = 1}", b"<html>planted</html>", "answered something that is not JSON"),
-        ("expect_json = {a = 1}", [1], "answered 200, but the answer is no JSON object"),
+        ("expect_json = {a = 1}", [1], "answered 200, but the answer is not a JSON object"),
         ("expect_status = [201, 204]", {}, "answered 200, expected 201 or 204"),
     ],
 )
@@ -114,7 +117,10 @@ def test_an_answer_that_is_not_as_expected(
 ):
     monkeypatch.setenv("APP_URL", server.url)
     server.answer = lambda asked: Reply(content=content)
-    assert the_failure(run(make_settings(get("/", more)))) == f"smoke check 'one' failed: {reason}"
+    assert (
+        failure_of(run_smokes(make_settings(get("/", more))))
+        == f"smoke check 'one' failed: {reason}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,31 +129,31 @@ def test_an_answer_that_is_not_as_expected(
         ({}, {"a": 1}, None),
         ({"a": {"b": 1}}, {"a": {"b": 1, "c": 2}, "d": 3}, None),
         ({"a": [1, 2]}, {"a": [1, 2]}, None),
-        ({"a": [1, 2]}, {"a": [1, 2, 3]}, "a is no list of 2"),
+        ({"a": [1, 2]}, {"a": [1, 2, 3]}, "a is not a list of 2"),
         ({"a": False}, {"a": 0}, "a is not false"),
         ({"a": 1.0}, {"a": 1}, None),
         ({"a": "x"}, {"a": None}, 'a is not "x"'),
     ],
 )
-def test_what_differs_is_said_without_the_value(expected, actual, difference):
+def test_a_difference_is_named_without_the_value(expected, actual, difference):
     assert first_difference(expected, actual) == difference
 
 
-def test_an_endless_answer_is_left(make_settings, server, monkeypatch):
+def test_an_endless_answer_is_given_up(make_settings, server, monkeypatch):
     monkeypatch.setenv("APP_URL", server.url)
     server.answer = lambda asked: Reply(content=b" " * 3_000_000)
-    assert "sent more than 2,000,000 bytes" in the_failure(run(make_settings(get("/"))))
+    assert "sent more than 2,000,000 bytes" in failure_of(run_smokes(make_settings(get("/"))))
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed(make_settings, application, server):
     application.server.answer = lambda asked: Reply(
         302, headers={"Location": f"{server.url}/login"}
     )
-    assert "answered 302, expected 200 or 202" in the_failure(run(make_settings(CRON)))
+    assert "answered 302, expected 200 or 202" in failure_of(run_smokes(make_settings(CRON)))
     assert server.asked == []
 
 
-# ---- what must not be told -------------------------------------------------------------------------------------------
+# ---- what must not be shown ------------------------------------------------------------------
 def test_a_variable_that_is_not_set_is_named_before_anything_is_sent(
     make_settings, application, monkeypatch
 ):
@@ -156,7 +162,7 @@ def test_a_variable_that_is_not_set_is_named_before_anything_is_sent(
         WrongUse,
         match="'cron refuses a call without secret' needs the environment variable TRACE; set it",
     ):
-        run(make_settings(CRON + REFUSES))
+        run_smokes(make_settings(CRON + REFUSES))
     assert application.server.asked == []
 
 
@@ -172,12 +178,12 @@ def test_a_variable_that_is_not_set_is_named_before_anything_is_sent(
         ("APP_URL", "http://planted host"),
     ],
 )
-def test_a_value_that_cannot_be_sent_is_not_told(
+def test_a_value_that_cannot_be_sent_is_not_shown(
     make_settings, application, monkeypatch, variable, value
 ):
     monkeypatch.setenv(variable, value)
     settings = make_settings(CRON)
-    sentence = the_failure(run(settings))
+    sentence = failure_of(run_smokes(settings))
     assert "planted" not in sentence.replace("planted-cron", "")
     assert "pl" + "ä" not in sentence
     assert "planted" not in open_ledger(settings).path.read_text()
@@ -185,8 +191,6 @@ def test_a_value_that_cannot_be_sent_is_not_told(
 
 
 def test_planted_secrets_are_nowhere(make_settings, application, capsys, caplog, monkeypatch):
-    import logging
-
     caplog.set_level(logging.DEBUG)
     settings = make_settings(CRON + REFUSES + OVERLAP + COMPLETES)
     texts = []
@@ -196,7 +200,7 @@ def test_planted_secrets_are_nowhere(make_settings, application, capsys, caplog,
         lambda asked: Reply(content=SECRET.encode()),
     ):
         application.server.answer = answer
-        report = run(settings)
+        report = run_smokes(settings)
         texts += [repr(report), *(result.reason for result in report.results)]
     texts += [path.read_text() for path in settings.outputs.rglob("*") if path.is_file()]
     texts += [*capsys.readouterr(), caplog.text]
@@ -204,9 +208,9 @@ def test_planted_secrets_are_nowhere(make_settings, application, capsys, caplog,
         assert planted not in "".join(texts)
 
 
-def test_no_check_for_an_environment_is_said(make_settings):
+def test_no_check_for_an_environment_is_refused(make_settings):
     with pytest.raises(WrongUse, match=r"has no \[\[smoke\]\] for production"):
-        run(make_settings())
+        run_smokes(make_settings())
 
 
 def test_the_trigger_is_the_moment_that_counts(make_settings, application, clock_file):

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from analysis.cli.options import instant
+from analysis.cli.app import instant
 from analysis.clock import CLOCK_VARIABLE, iso, parse_instant
 from analysis.config import load_settings
 from analysis.counting.grid import Grid
 from analysis.counting.scanning.count_tables import load_latency_counts
 from analysis.counting.scanning.written_rows import load_row_quality, load_written_rows
 from analysis.deployment.handoff import find_handoff
-from analysis.deployment.listing import read_cli
-from analysis.deployment.vercel import find_newest
+from analysis.deployment.vercel_api import find_newest
+from analysis.deployment.vercel_list import read_vercel_list
 from analysis.errors import RolloutError
-from analysis.history.knobs import as_recorded
+from analysis.history.knobs import with_history
 from analysis.leaks import find_leak
 from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
@@ -32,8 +32,8 @@ from analysis.telemetry.mapping import CANONICAL_COLUMNS
 from analysis.telemetry.mapping_file import SHIPPED, load_mapping
 from analysis.telemetry.queries import Queries
 from analysis.window import Window, format_duration, parse_duration
-from tests.deployment.local_server import Reply, run_server
 from tests.faults.workspace import ROOT
+from tests.fixtures.http_server import Reply, run_server
 from tests.fixtures.small_rollout import CONFIG, DUCKDB, simple_calls
 
 pytestmark = pytest.mark.faults
@@ -501,7 +501,7 @@ def test_a_ledger(written, try_all):
     def check(content):
         file.write_bytes(as_bytes(content))
         settings = load_settings(workspace.config)
-        value_or_refusal(lambda: as_recorded(settings))
+        value_or_refusal(lambda: with_history(settings))
         value_or_refusal(lambda: write_handoff(settings, find_handoff(settings).as_json()))
         value_or_refusal(lambda: write_index(settings))
 
@@ -562,7 +562,7 @@ def test_what_vercel_list_prints(tmp_path, try_all):
 
     def check(content):
         file.write_bytes(as_bytes(content))
-        found = value_or_refusal(lambda: read_cli(file))
+        found = value_or_refusal(lambda: read_vercel_list(file))
         if found is not None and found.effective_at is not None:
             parse_instant(iso(found.effective_at))
 
@@ -577,8 +577,8 @@ def test_what_vercel_list_prints(tmp_path, try_all):
 
 def test_what_vercel_answers(workspace, try_all, monkeypatch):
     monkeypatch.setenv("VERCEL_TOKEN", "x" * 24)
-    monkeypatch.setattr("analysis.deployment.vercel.TRIES", 1)
-    monkeypatch.setattr("analysis.deployment.vercel.LONGEST_WAIT_S", 0.0)
+    monkeypatch.setattr("analysis.deployment.vercel_api.TRIES", 1)
+    monkeypatch.setattr("analysis.deployment.vercel_api.LONGEST_WAIT_S", 0.0)
     with run_server() as server:
         workspace.config.write_text(
             workspace.config.read_text()

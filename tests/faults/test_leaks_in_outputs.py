@@ -11,10 +11,10 @@ import pytest
 from analysis.config import load_settings
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
 from analysis.telemetry.vocabulary import WORDS
-from tests.deployment.local_server import Reply, run_server
 from tests.faults.calls_with_secrets import CONFIG, TENANTS, plant_calls
 from tests.faults.secrets_and_names import Planter, found_in, texts_below
 from tests.faults.workspace import POSTGRES, edited_notebook, temporary_workspace
+from tests.fixtures.http_server import Reply, run_server
 from tests.fixtures.small_rollout import DUCKDB, write_calls
 
 INPUTS = ("calls.parquet", "calls.csv", "rollout.toml", "bad.toml", "notebooks")

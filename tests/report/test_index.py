@@ -29,7 +29,8 @@ def test_the_index_has_a_row_for_every_window(rollout, monkeypatch, tmp_path):
     stretch.path.mkdir()
     stretch.failed.write_text("x")
     settings.paths.ledger.write_text(
-        '{"schema": 1, "at": "2026-02-02T23:11:00Z", "event": "deploy", "who": "b"}\n{"torn'
+        '{"schema": 1, "at": "2026-02-02T23:11:00Z", "event": "schema_push_due", '
+        '"command": "npm run push", "who": "b"}\n{"torn'
     )
     page = rollout_index(settings)
     text = text_of(page)
@@ -37,7 +38,7 @@ def test_the_index_has_a_row_for_every_window(rollout, monkeypatch, tmp_path):
     assert "4h ? Not trusted 1 of 1 expectations met: " in text
     assert "24h … Not due yet due 2026-02-03 23:11:46 UTC" in text
     assert "2026-02-03T021016Z--2026-02-03T061016Z ✗ Failed the last run failed" in text
-    assert "2026-02-02 23:11:00 UTC deploy by b" in text
+    assert "2026-02-02 23:11:00 UTC schema_push_due command npm run push, by b" in text
     Page(page)
 
 

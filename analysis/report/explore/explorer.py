@@ -14,7 +14,7 @@ from analysis.config import Settings, load_settings
 from analysis.counting.scope import Scope
 from analysis.decision.look import Look
 from analysis.errors import WrongUse
-from analysis.history.knobs import as_recorded
+from analysis.history.knobs import with_history
 from analysis.judge import Rollout
 from analysis.leaks import quote
 from analysis.report.explore.feature_view import FeatureView, calls_by
@@ -76,7 +76,7 @@ def open_rollout(config: str | Path = "rollout.toml", *, spark: Any = None) -> R
     The file is looked for in the folders above, too. `spark` is your own session of Apache Spark,
     for engine = "spark"; it stays open.
     """
-    return RolloutExplorer(as_recorded(load_settings(find_config(Path(config)))), spark=spark)
+    return RolloutExplorer(with_history(load_settings(find_config(Path(config)))), spark=spark)
 
 
 def find_config(config: Path) -> Path:

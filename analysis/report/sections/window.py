@@ -15,7 +15,7 @@ from analysis.figure_data.cliffs import knobs_of
 from analysis.figure_data.expectations import prepare_forest
 from analysis.figure_data.hourly import prepare_hourly_slowness
 from analysis.figure_data.latency import Mark
-from analysis.history.stages import find_marks
+from analysis.history.timeline import read_timeline
 from analysis.judge import Rollout
 from analysis.metrics import SLOW_SHARE, TIME, known_metrics
 from analysis.report.figures import catalog
@@ -243,7 +243,7 @@ class WindowSections:
         deployed_at = clock.parse_instant(self.look.result["deployed_at"])
         return tuple(
             Mark((mark.at - deployed_at) / HOUR, mark.text)
-            for mark in find_marks(self.look.settings)
+            for mark in read_timeline(self.look.settings).marks
         )
 
     @cached_property

@@ -1,0 +1,184 @@
+"""The commands that lead to a verdict: init, demo, doctor, baseline, compare, report, whatif, sql."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from analysis.cli.app import (
+    CONFIG,
+    AsJson,
+    Config,
+    From,
+    Github,
+    To,
+    WindowName,
+    app,
+    file_settings,
+    print_json,
+    recorded_settings,
+    say,
+    stretch,
+)
+
+if TYPE_CHECKING:
+    from analysis.decision.look import Look
+    from analysis.judge import Rollout
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Option("--config", help="Where to write it.")] = CONFIG,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a commented rollout.toml."""
+    from analysis.config.starter import write_starter
+
+    write_starter(path, force=force)
+    typer.echo(f"{path} written; set its [source] and its expectations, then run 'rollout doctor'")
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Where to make it; default: outputs/ beside rollout.toml."),
+    ] = None,
+) -> int:
+    """Make the whole example: sample data, baseline, every window, index."""
+    from analysis.cli.demo import run_demo
+
+    result, page = run_demo(out, say=say)
+    typer.echo(f"verdict: {result['verdict']} - {result['reason']}")
+    typer.echo(f"page: {page}")
+    return 0
+
+
+@app.command()
+def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
+    """Check the configuration, the connection and the table; each line says what to do."""
+    from analysis.doctor.source_checks import check_source
+
+    checks = check_source(recorded_settings(config))
+    if as_json:
+        print_json({"checks": [asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            typer.echo(f"{check.state:8} {check.name}: {check.detail}")
+    return 5 if any(check.state == "error" for check in checks) else 0
+
+
+@app.command()
+def baseline(config: Config = CONFIG, as_json: AsJson = False) -> int:
+    """Freeze the baseline's counts and write the baseline report."""
+    from analysis.report.reports import run_baseline_report
+
+    written = run_baseline_report(recorded_settings(config))
+    print_json(written.result) if as_json else typer.echo(f"baseline: {written.page}")
+    return 0
+
+
+@app.command()
+def compare(
+    config: Config = CONFIG,
+    window: WindowName = None,
+    start: From = None,
+    end: To = None,
+    as_json: AsJson = False,
+) -> int:
+    """Print the verdict alone, without a notebook."""
+    from analysis.cli.result_output import print_result
+    from analysis.decision.verdict import EXIT_CODES
+    from analysis.judge import Rollout
+
+    with Rollout(recorded_settings(config), tell=say) as rollout:
+        result = _look(rollout, window, start, end).result
+    print_json(result) if as_json else print_result(result)
+    return EXIT_CODES[result["verdict"]]
+
+
+@app.command()
+def report(
+    config: Config = CONFIG,
+    window: WindowName = None,
+    due: Annotated[
+        bool, typer.Option("--due", help="Report every window that is due and has no report yet.")
+    ] = False,
+    start: From = None,
+    end: To = None,
+    as_json: AsJson = False,
+    github: Github = False,
+) -> int:
+    """Write the report of a window, of all that are due, or of an exploratory look."""
+    from analysis.decision.verdict import EXIT_CODES
+    from analysis.deployment.reported_looks import report_due_looks, report_planned_looks
+    from analysis.report.reports import run_window_report
+
+    settings = file_settings(config)
+    if due:
+        written = report_due_looks(settings, say=say, github=github)
+    elif times := stretch(window, start, end):
+        settings = recorded_settings(config)
+        written = run_window_report(settings, None, start=times[0], end=times[1], github=github)
+    else:
+        label = window or settings.monitoring.windows[-1]
+        (written,) = report_planned_looks(settings, [label], github=github)
+    if as_json:
+        print_json(written.result)
+    else:
+        typer.echo(f"verdict: {written.result['verdict']} - {written.result['reason']}")
+        typer.echo(f"page: {written.page}")
+    return EXIT_CODES[written.result["verdict"]]
+
+
+@app.command()
+def whatif(
+    feature: Annotated[str, typer.Argument(help="The feature, as in the table.")],
+    cap: Annotated[str, typer.Option("--cap", help="The cap to try, such as 30s.")],
+    config: Config = CONFIG,
+    window: WindowName = None,
+    as_json: AsJson = False,
+) -> int:
+    """Say what share of calls a cap would cut off, and the time it would save."""
+    from analysis.judge import Rollout
+    from analysis.window import parse_duration
+
+    cap_ms = parse_duration(cap).total_seconds() * 1000
+    with Rollout(recorded_settings(config), tell=say) as rollout:
+        answer = _look(rollout, window, None, None).what_if(feature, cap_ms)
+    print_json(answer) if as_json else typer.echo(answer["sentence"])
+    return 0
+
+
+@app.command()
+def sql(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A query of sql/, such as errors_by_source; without it, their names."),
+    ] = None,
+    config: Config = CONFIG,
+    window: WindowName = None,
+) -> int:
+    """Print a query with its values filled in, for psql; of the baseline without --window."""
+    from analysis.counting.query_text import list_queries, query_text
+    from analysis.judge import Rollout
+
+    if name is None:
+        typer.echo("\n".join(f"{name:<22}{what}" for name, what in list_queries().items()))
+        return 0
+    rollout = Rollout(recorded_settings(config))
+    typer.echo(query_text(rollout.settings, rollout.deployed_at, name, window))
+    return 0
+
+
+def _look(rollout: Rollout, window: str | None, start: str | None, end: str | None) -> Look:
+    """The look that the options ask for; a planned one is that of the newest stage."""
+    from analysis.history.timeline import read_timeline
+
+    if times := stretch(window, start, end):
+        return rollout.explore(*times)
+    label = window or rollout.settings.monitoring.windows[-1]
+    return rollout.look(label, first_hour=read_timeline(rollout.settings).first_hour)

@@ -1,0 +1,221 @@
+"""Record a deployment: when the new code began to answer, which build it is, in which stage."""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from analysis import clock
+from analysis.config import Settings
+from analysis.deployment.builds import Build
+from analysis.deployment.git import commit_of_tag
+from analysis.deployment.vercel_api import find_newest
+from analysis.deployment.vercel_list import read_vercel_list
+from analysis.errors import WrongUse
+from analysis.history.events import DeployEvent
+from analysis.history.ledger import History, open_ledger
+from analysis.history.timeline import (
+    Stage,
+    Timeline,
+    production_deploys,
+    read_timeline,
+    timeline_of,
+)
+from analysis.leaks import quote
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far the clock of another machine may be ahead."""
+Environment = Literal["production", "preview"]
+Role = Literal["first", "later", "preview", "known"]
+
+
+@dataclass(frozen=True)
+class RecordedDeploy:
+    """What `deploy` recorded, and what to say about it.
+
+    Attributes
+    ----------
+    build : the deployment.
+    effective_at : when it took effect.
+    role : first (the deploy that is judged), later, preview, or known when it was recorded before.
+    stage : the stage of the monitoring that it is in, or begins; None for a preview.
+    notes, warnings : sentences for the terminal.
+    """
+
+    build: Build
+    effective_at: datetime
+    role: Role
+    stage: Stage | None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def record_deploy(
+    settings: Settings,
+    *,
+    at: datetime | None = None,
+    origin: str | None = None,
+    argument: str | None = None,
+    environment: str = "production",
+    new_stage: bool = False,
+    correct: bool = False,
+) -> RecordedDeploy:
+    """Find out about a deployment and record it.
+
+    Parameters
+    ----------
+    at : when it took effect; without it and without `origin`, now.
+    origin : vercel, vercel-cli (`argument` is a file) or git (`argument` is a tag).
+    new_stage : it begins a new stage of the monitoring.
+    correct : it replaces the first deployment that was recorded.
+    """
+    target = check_environment(environment)
+    build = _find_build(settings, origin, argument, target)
+    if at is not None or origin is None:
+        build = replace(build, effective_at=at or _now(), note=None)
+    if build.effective_at is None:
+        problem = build.note or "its ready time is not known"
+        raise WrongUse(f"{problem}; give the ready time with --at TIME")
+    if build.effective_at > clock.now() + CLOCK_TOLERANCE:
+        raise WrongUse(
+            f"the deploy at {clock.iso(build.effective_at)} is in the future; record it afterwards"
+        )
+    if target == "preview":
+        return _record_preview(settings, build, build.effective_at)
+    ledger = open_ledger(settings)
+    with ledger.locked():
+        history = ledger.read()
+        is_recorded = any(deploy.role == "first" for deploy in production_deploys(history))
+        if correct or not (is_recorded or new_stage):
+            return _record_first(settings, build, build.effective_at, correct=correct)
+        timeline = timeline_of(settings, history)
+        return _record_later(timeline, build, build.effective_at, new_stage=new_stage)
+
+
+def check_environment(name: str) -> Environment:
+    """The environment of that name; WrongUse for any other."""
+    if name == "production":
+        return "production"
+    if name == "preview":
+        return "preview"
+    raise WrongUse(f"environment {quote(name)} is not known; write production or preview")
+
+
+def _now() -> datetime:
+    now = clock.now()
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def _find_build(
+    settings: Settings, origin: str | None, argument: str | None, environment: str
+) -> Build:
+    """Ask the named origin; without one, nothing but the environment is known."""
+    if origin is None:
+        return Build(None, environment, "--at")
+    if origin == "vercel":
+        return find_newest(settings, environment=environment)
+    if origin not in ("vercel-cli", "git"):
+        raise WrongUse(
+            f"--from {quote(origin)} is not known; write vercel, vercel-cli FILE or git TAG"
+        )
+    if not argument:
+        raise WrongUse(f"--from {origin} needs {'a FILE' if origin == 'vercel-cli' else 'a TAG'}")
+    if origin == "vercel-cli":
+        return read_vercel_list(Path(argument), environment=environment)
+    checkout = (settings.folder / settings.application.checkout).resolve()
+    tagged = commit_of_tag(checkout, argument)
+    if tagged is None:
+        raise WrongUse(
+            f"the application's checkout has no tag {quote(argument)}; "
+            "run 'git fetch --tags', or give --at TIME"
+        )
+    commit, made_at = tagged
+    note = "the instant is the tag's, not when the build was ready; --at TIME is more exact"
+    return Build(made_at, environment, f"git {quote(argument)}", commit=commit, note=note)
+
+
+def _record_preview(settings: Settings, build: Build, at: datetime) -> RecordedDeploy:
+    _append(settings, build, at, role="preview")
+    no_url = "the preview has no URL; record it with --from vercel, so that 'smoke' can reach it"
+    return RecordedDeploy(build, at, "preview", None, _notes(build), () if build.url else (no_url,))
+
+
+def _record_first(
+    settings: Settings, build: Build, at: datetime, *, correct: bool
+) -> RecordedDeploy:
+    declared = settings.rollout.deployed_at
+    if declared and declared != at:
+        raise WrongUse(
+            f"[rollout].deployed_at is {clock.iso(declared)}, but this deployment is of "
+            f"{clock.iso(at)}; remove deployed_at from rollout.toml to record this one, "
+            "or use --stage when it is a second deployment"
+        )
+    _append(settings, build, at, role="first", corrects=correct or None)
+    notes = _notes(build)
+    if build.previous_at and at - build.previous_at < timedelta(days=1):
+        ready = clock.iso(build.previous_at)
+        notes += (
+            f"the deployment before it was ready at {ready}; "
+            f"to judge that one, give --at {ready} --correct",
+        )
+    return RecordedDeploy(build, at, "first", read_timeline(settings).stage, notes)
+
+
+def _record_later(
+    timeline: Timeline, build: Build, at: datetime, *, new_stage: bool
+) -> RecordedDeploy:
+    """Record a deployment after the first: inside a stage, or as the beginning of a new one."""
+    settings, first = timeline.settings, timeline.deployed_at
+    if first is None:
+        raise WrongUse("--stage needs a first deploy; record it without --stage")
+    if known := _known_note(timeline.history, build, at, new_stage=new_stage):
+        return RecordedDeploy(build, at, "known", timeline.stage, notes=(known,))
+    if at < first:
+        raise WrongUse(
+            f"the deployment at {clock.iso(at)} is older than the recorded one at "
+            f"{clock.iso(first)}; use --correct when the recorded one is wrong"
+        )
+    if new_stage:
+        timeline.refuse_before_newest_stage(at)
+    is_inside = timeline.ends_at is not None and at < timeline.ends_at
+    warnings = () if new_stage else (_warning(at, is_inside=is_inside),)
+    _append(settings, build, at, role="later", stage=new_stage, inside_monitoring=is_inside)
+    stage = read_timeline(settings).stage
+    return RecordedDeploy(build, at, "later", stage, _notes(build), warnings)
+
+
+def _known_note(history: History, build: Build, at: datetime, *, new_stage: bool) -> str | None:
+    """Say that the same deployment is in the ledger already; None when it is not."""
+    for entry in history.of(DeployEvent):
+        deploy = entry.event
+        is_same_build = build.deployment_id is not None and (
+            deploy.deployment_id == build.deployment_id
+        )
+        is_same = deploy.environment == "production" and (
+            deploy.effective_at == at or is_same_build
+        )
+        if is_same and (deploy.stage or not new_stage):
+            return f"this deployment was recorded at {clock.iso(entry.at)}; nothing was added"
+    return None
+
+
+def _warning(at: datetime, *, is_inside: bool) -> str:
+    if is_inside:
+        return (
+            f"a second deployment at {clock.iso(at)}, inside the monitoring: looks that end after "
+            "it mix two builds (figures mark it; a changed environment variable counts too); "
+            "'rollout deploy --stage' gives it a stage of its own"
+        )
+    return (
+        f"the deployment at {clock.iso(at)} came after the monitoring; "
+        "judge it as a rollout of its own, under another name"
+    )
+
+
+def _append(settings: Settings, build: Build, at: datetime, **facts: Any) -> None:
+    known = {**asdict(build), "effective_at": at, **facts}
+    open_ledger(settings).append(DeployEvent(**known))
+
+
+def _notes(build: Build) -> tuple[str, ...]:
+    return (build.note,) if build.note else ()

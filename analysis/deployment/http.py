@@ -1,0 +1,238 @@
+"""Requests of rollout.toml: filled in, sent together, and answered within a limit.
+
+Variables are filled in just before. Errors and answers show nothing secret.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+
+from analysis.config.deployment_settings import Request
+from analysis.config.value_types import VARIABLE
+from analysis.errors import WrongUse
+
+MOST_BYTES = 2_000_000
+_BASE_OF_URL = re.compile(rf"\A(?:{VARIABLE.pattern}|https?://[^/?#]*)")
+_LOGGERS = ("httpx", "httpcore")
+_PROBLEMS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((httpx.TimeoutException, TimeoutError), "did not answer in time"),
+    ((ssl.SSLError,), "could not be reached: TLS failed (certificate?)"),
+    ((socket.gaierror,), "could not be reached: its host name is not known"),
+    ((ConnectionRefusedError,), "refused the connection"),
+    (
+        (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, ConnectionResetError),
+        "cut the connection before its answer was whole",
+    ),
+    ((httpx.DecodingError,), "sent an answer that cannot be decoded"),
+    ((httpx.ConnectError,), "could not be reached"),
+)
+"""What broke, by the exception or one of its causes; the first that fits."""
+
+
+R = TypeVar("R", bound=Request)
+
+
+# ---- requests --------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class PreparedRequest:
+    """A request that can be sent; its repr shows no URL, header or body."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes | None = field(repr=False)
+
+
+def public_url(request: Request) -> str:
+    """The URL as rollout.toml has it: variables unexpanded, without its query."""
+    return request.url.split("?")[0].split("#")[0]
+
+
+def at_address(request: R, address: str) -> R:
+    """The same request to another address, in place of its leading variable or its host."""
+    url = _BASE_OF_URL.sub(lambda _: address.rstrip("/"), request.url, count=1)
+    return request.model_copy(update={"url": url})
+
+
+def missing_variables(request: Request, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of the environment variables that a request needs and that are not set."""
+    needed = VARIABLE.findall(json.dumps([request.url, request.headers, request.body]))
+    return tuple(dict.fromkeys(name for name in needed if not environ.get(name)))
+
+
+def prepare(request: Request, environ: Mapping[str, str]) -> PreparedRequest:
+    """Fill in the variables and check that the request can be sent; errors show no values."""
+    url, shown = _expand(request.url, environ), public_url(request)
+    if not _is_http_url(url):
+        raise WrongUse(
+            f"url {shown!r} is not an http(s) URL once its variables are filled in; "
+            "check their values"
+        )
+    headers = {name: _expand(text, environ).strip() for name, text in request.headers.items()}
+    for name, value in headers.items():
+        if not value.isascii() or not value.isprintable():
+            raise WrongUse(
+                f"header {name!r} of {shown!r} has a line break or a special character; "
+                "check its variables"
+            )
+    if request.body is None:
+        return PreparedRequest(request.method, url, headers, None)
+    headers.setdefault("Content-Type", "application/json")
+    content = json.dumps(_expand_within(request.body, environ)).encode()
+    return PreparedRequest(request.method, url, headers, content)
+
+
+def _is_http_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port != 0
+    except ValueError:
+        return False
+    is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and has_port
+    return is_whole and parts.username is None and url.isprintable() and " " not in url
+
+
+def _expand(text: str, environ: Mapping[str, str]) -> str:
+    return VARIABLE.sub(lambda variable: environ[variable[1]], text)
+
+
+def _expand_within(value: Any, environ: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _expand(value, environ)
+    if isinstance(value, Mapping):
+        return {key: _expand_within(inner, environ) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_expand_within(inner, environ) for inner in value]
+    return value
+
+
+# ---- answers ---------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    Attributes
+    ----------
+    status : HTTP status; None when no whole answer came.
+    problem : why there is none, in a few words.
+    sent_s, ended_s : seconds since the check began.
+    n_bytes : length of the body.
+    content : the body, parsed from JSON; None when it is not JSON. Never shown, never stored.
+    """
+
+    status: int | None
+    problem: str | None
+    sent_s: float
+    ended_s: float
+    n_bytes: int = 0
+    content: Any = field(repr=False, default=None)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended_s - self.sent_s
+
+
+def send_together(request: PreparedRequest, *, calls: int, seconds: float) -> tuple[Answer, ...]:
+    """Send a request several times at once; the limit covers each up to its last byte."""
+    with quiet_logs():
+        return asyncio.run(_send_together(request, calls, seconds))
+
+
+@contextlib.contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Keep the HTTP library from logging URLs and headers, whatever the level of logging."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def explain(reason: BaseException) -> str:
+    """Say what broke, without addresses, headers or bodies."""
+    causes = list(_causes(reason))
+    for kinds, problem in _PROBLEMS:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return problem
+    return f"could not be asked ({type(reason).__name__})"
+
+
+async def _send_together(
+    request: PreparedRequest, calls: int, seconds: float
+) -> tuple[Answer, ...]:
+    began = time.monotonic()
+    limits = httpx.Limits(max_connections=calls, max_keepalive_connections=0)
+    async with httpx.AsyncClient(timeout=seconds, limits=limits, follow_redirects=False) as client:
+        sent = (_send(client, request, began, seconds) for _ in range(calls))
+        return tuple(await asyncio.gather(*sent))
+
+
+async def _send(
+    client: httpx.AsyncClient, request: PreparedRequest, began: float, seconds: float
+) -> Answer:
+    sent_s = time.monotonic() - began
+    status, body, problem = None, b"", None
+    try:
+        async with asyncio.timeout(seconds):
+            status, body = await _receive(client, request)
+    except (TimeoutError, httpx.TimeoutException):
+        problem = f"gave no whole answer within its limit of {seconds:g} s"
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as reason:
+        problem = explain(reason)
+    if len(body) > MOST_BYTES:
+        problem = f"sent more than {MOST_BYTES:,} bytes"
+    ended_s = time.monotonic() - began
+    if problem is not None:
+        return Answer(None, problem, sent_s, ended_s)
+    return Answer(status, None, sent_s, ended_s, len(body), _parse(body))
+
+
+async def _receive(client: httpx.AsyncClient, request: PreparedRequest) -> tuple[int, bytes]:
+    """Read the answer, but not much beyond the largest one that is accepted."""
+    body = bytearray()
+    sending = client.stream(
+        request.method, request.url, headers=dict(request.headers), content=request.content
+    )
+    async with sending as response:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                break
+        return response.status_code, bytes(body)
+
+
+def _causes(reason: BaseException) -> Iterator[BaseException]:
+    """An exception, what it came from, and the members of groups."""
+    waiting: list[BaseException | None] = [reason]
+    seen: set[int] = set()
+    while waiting:
+        cause = waiting.pop()
+        if cause is None or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        members = cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()
+        waiting += [cause.__cause__, cause.__context__, *members]
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

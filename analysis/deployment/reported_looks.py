@@ -1,0 +1,85 @@
+"""Looks with their reports, as the commands make them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from analysis.deployment.looks import RunLook, Say, find_result, record_look, run_due
+from analysis.errors import NotYetDue, WrongUse
+from analysis.history.timeline import (
+    NoDeployError,
+    PlannedLook,
+    read_timeline,
+    with_recorded_deploy,
+)
+from analysis.report.reports import WrittenReport, run_window_report, run_window_reports
+from analysis.results.model import LookResult
+
+if TYPE_CHECKING:
+    from analysis.config import Settings
+
+
+def look_reporter(settings: Settings, *, github: bool = False) -> RunLook:
+    """What `watch` and `report --due` run for each look: its report, in the folder of its stage."""
+
+    def report(look: PlannedLook) -> LookResult:
+        written = run_window_report(
+            with_recorded_deploy(settings),
+            look.label,
+            start=look.window.start if look.stage > 1 else None,
+            stage=look.stage,
+            github=github,
+        )
+        return LookResult.model_validate(written.result)
+
+    return report
+
+
+def report_planned_looks(
+    settings: Settings, labels: Sequence[str], *, github: bool = False
+) -> list[WrittenReport]:
+    """Report planned windows of the newest stage, two at a time, and record them in this order."""
+    looks = [_newest_look(settings, label) for label in labels]
+    first = looks[0]
+    written = run_window_reports(
+        with_recorded_deploy(settings),
+        [look.label for look in looks],
+        start=first.window.start if first.stage > 1 else None,
+        stage=first.stage,
+        github=github,
+    )
+    for look, report in zip(looks, written, strict=True):
+        record_look(settings, look, LookResult.model_validate(report.result))
+    return written
+
+
+def report_due_looks(settings: Settings, *, say: Say, github: bool = False) -> WrittenReport:
+    """Report every look that is due and not in the ledger; return the newest look of all.
+
+    Raises the first failure, or NotYetDue when no look has been made yet.
+    """
+    report = run_due(settings, look_reporter(settings, github=github), say=say)
+    if report.failed:
+        raise report.failed[0][1]
+    last = report.standing.last
+    for look in read_timeline(settings).looks:
+        if last and (look.label, look.window.start) == (last.window, last.start):
+            result = find_result(settings, look)
+            if result is not None:
+                page = settings.paths.window(look.label, stage=look.stage).page
+                return WrittenReport(result.as_json(), page)
+    raise NotYetDue(
+        f"no window of {settings.rollout.name} is due yet; 'rollout watch' waits for them"
+    )
+
+
+def _newest_look(settings: Settings, label: str) -> PlannedLook:
+    """The look of that window, however it is written, in the newest stage that plans it."""
+    length, timeline = settings.window_length(label), read_timeline(settings)
+    if timeline.deployed_at is None:
+        raise NoDeployError
+    looks = [look for look in reversed(timeline.looks) if look.window.length == length]
+    if not looks:
+        raise WrongUse(f"window {label} mixes with a later change; choose another")
+    return looks[0]

@@ -1,0 +1,177 @@
+"""The three kinds of smoke checks: one request, calls at the same moment, a call that completes."""
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from analysis import clock
+from analysis.config import Settings
+from analysis.config.deployment_settings import CompletesSmoke, HttpSmoke, OverlapSmoke
+from analysis.deployment.http import Answer, prepare, send_together
+from analysis.telemetry.engines import open_engine
+
+TRIES = 3
+LONGEST_PAUSE_S = 5.0
+POLL_S = 2.0
+SHORTEST_OVERLAP_S = 0.05
+
+
+@dataclass(frozen=True)
+class SmokeOutcome:
+    """What a check found.
+
+    Attributes
+    ----------
+    reason : why it failed, or what was seen, in one line.
+    notes : what else to know, such as calls that did not overlap at first.
+    answers : what may be kept of each answer: status, seconds and sizes, never a body.
+    """
+
+    passed: bool
+    reason: str
+    notes: tuple[str, ...] = ()
+    answers: tuple[dict[str, Any], ...] = ()
+
+
+def check_http(check: HttpSmoke) -> SmokeOutcome:
+    """Send one request; check status, JSON values and time limit."""
+    request = prepare(check, os.environ)
+    (answer,) = send_together(request, calls=1, seconds=check.timeout.total_seconds())
+    fault = find_fault(answer, statuses=check.expect_status, content=check.expect_json)
+    seen = f"answered {answer.status} in {answer.seconds:.2f} s"
+    return SmokeOutcome(fault is None, fault or seen, answers=(_kept(answer),))
+
+
+def check_overlap(check: OverlapSmoke) -> SmokeOutcome:
+    """Send calls at the same moment, of which exactly so many must match; try a missed race again."""
+    request, limit_s = prepare(check, os.environ), check.timeout.total_seconds()
+    notes: list[str] = []
+    kept: list[dict[str, Any]] = []
+    longest_overlap_s, n_matches = 0.0, 0
+    for number in range(1, TRIES + 1):
+        answers = send_together(request, calls=check.calls, seconds=limit_s)
+        matches = [first_difference(check.match_json, one.content) is None for one in answers]
+        n_matches, overlap_s = sum(matches), _overlap_s(answers)
+        kept += [
+            _kept(one) | {"matched": matched} for one, matched in zip(answers, matches, strict=True)
+        ]
+        for position, answer in enumerate(answers, 1):
+            if fault := find_fault(answer):
+                reason = f"call {position} of {check.calls} {fault}"
+                return SmokeOutcome(False, reason, tuple(notes), tuple(kept))
+        if n_matches == check.matches:
+            notes += [f"it passed at try {number} of {TRIES}"] if number > 1 else []
+            reason = f"{n_matches} of {check.calls} calls matched, as expected"
+            return SmokeOutcome(True, reason, tuple(notes), tuple(kept))
+        longest_overlap_s = max(longest_overlap_s, overlap_s)
+        counts = f"{n_matches} of {check.calls} calls matched, expected {check.matches}"
+        notes.append(f"try {number}: {counts}; all were open together for {overlap_s:.2f} s")
+        if number < TRIES:
+            longest_s = max(answer.seconds for answer in answers)
+            time.sleep(min(LONGEST_PAUSE_S, 0.2 * number + longest_s))
+    reason = f"{counts}, in {TRIES} tries; {_missed(check, n_matches, longest_overlap_s)}"
+    return SmokeOutcome(False, reason, tuple(notes), tuple(kept))
+
+
+def check_completes(check: CompletesSmoke, settings: Settings) -> SmokeOutcome:
+    """Trigger a call, then wait until a success of the feature that started after it is written."""
+    feature, began, now = check.feature, time.monotonic(), clock.now()
+    since = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    limit_s = check.timeout.total_seconds()
+    kept: tuple[dict[str, Any], ...] = ()
+    if check.trigger is not None:
+        (answer,) = send_together(prepare(check.trigger, os.environ), calls=1, seconds=limit_s)
+        kept = (_kept(answer),)
+        if fault := find_fault(answer):
+            return SmokeOutcome(False, f"the trigger {fault}", answers=kept)
+    while not (n_completed := count_completed(settings, feature, since)):
+        left_s = limit_s - (time.monotonic() - began)
+        if left_s <= 0:
+            after = "the trigger" if check.trigger else clock.iso(since)
+            reason = f"no completed call of {feature} started after {after} within {limit_s:g} s"
+            return SmokeOutcome(False, reason, answers=kept)
+        time.sleep(min(POLL_S, left_s))
+    calls = "call" if n_completed == 1 else "calls"
+    seen = f"{n_completed} completed {calls} of {feature} after {time.monotonic() - began:.1f} s"
+    return SmokeOutcome(True, seen, answers=kept)
+
+
+def count_completed(settings: Settings, feature: str, since: datetime) -> int:
+    """Count successful calls of a feature that started at or after `since` and are written."""
+    parameters = {"feature": feature, "since": since.astimezone(UTC).replace(tzinfo=None)}
+    with closing(open_engine(settings)) as engine:
+        rows = engine.fetch(engine.queries.statement("successes_since", parameters))
+        return int(rows["calls"].iloc[0])
+
+
+def find_fault(
+    answer: Answer, *, statuses: Sequence[int] = (), content: Mapping[str, Any] | None = None
+) -> str | None:
+    """Say what is wrong with an answer; None when it is as expected (2xx without `statuses`)."""
+    if answer.problem:
+        return answer.problem
+    if answer.status not in (statuses or range(200, 300)):
+        expected = " or ".join(map(str, statuses)) or "2xx"
+        return f"answered {answer.status}, expected {expected}"
+    if content is None:
+        return None
+    if answer.content is None:
+        return "answered something that is not JSON"
+    difference = first_difference(content, answer.content)
+    return f"answered {answer.status}, but {difference}" if difference else None
+
+
+def first_difference(expected: object, actual: object, path: str = "") -> str | None:
+    """Say where an answer differs from what was expected, without its values.
+
+    Objects may have more keys than expected.
+    """
+    if isinstance(expected, Mapping):
+        if not isinstance(actual, Mapping):
+            return f"{path or 'the answer'} is not a JSON object"
+        for key, value in expected.items():
+            inner = f"{path}.{key}" if path else str(key)
+            if key not in actual:
+                return f"{inner} is missing"
+            if difference := first_difference(value, actual[key], inner):
+                return difference
+        return None
+    if isinstance(expected, list | tuple):
+        if not isinstance(actual, list) or len(actual) != len(expected):
+            return f"{path} is not a list of {len(expected)}"
+        for index, (one, other) in enumerate(zip(expected, actual, strict=True)):
+            if difference := first_difference(one, other, f"{path}[{index}]"):
+                return difference
+        return None
+    is_same_kind = isinstance(expected, bool) == isinstance(actual, bool)
+    is_same = is_same_kind and expected == actual
+    return None if is_same else f"{path} is not {json.dumps(expected)}"
+
+
+def _kept(answer: Answer) -> dict[str, Any]:
+    kept: dict[str, Any] = {
+        "status": answer.status,
+        "seconds": round(answer.seconds, 3),
+        "bytes": answer.n_bytes,
+    }
+    return kept | ({"problem": answer.problem} if answer.problem else {})
+
+
+def _overlap_s(answers: Sequence[Answer]) -> float:
+    """For how long all calls were open at the same time."""
+    last_sent_s = max(answer.sent_s for answer in answers)
+    return max(0.0, min(answer.ended_s for answer in answers) - last_sent_s)
+
+
+def _missed(check: OverlapSmoke, n_matches: int, longest_overlap_s: float) -> str:
+    """Why the number of matches was never the expected one."""
+    if n_matches > check.matches:
+        return "something else holds the lock all the time"
+    if longest_overlap_s < SHORTEST_OVERLAP_S:
+        return "the calls are too short to overlap, so this proves nothing"
+    return "two runs at once are possible"
