@@ -8,7 +8,7 @@ from typing import Any
 def summarise_audit(audit: dict[str, Any]) -> tuple[int, list[str]]:
     """Exit code and lines. The code is 1 when a package has a known vulnerability.
 
-    When the service was not reachable, nothing was checked: the lines say so, and the code is 0.
+    When the service was not reachable, the one line reports that, and the code is 0.
     """
     packages = audit.get("dependencies", [])
     checked = [package for package in packages if "vulns" in package]

@@ -68,7 +68,7 @@ def test_add_an_error_class(source, project):
     edited, printed = carry_out("Add an error class", source, project)
     finding = finding_named("nothing more is filtered", printed)
     assert finding["baseline"]["events"] > 10
-    assert "content filter" in finding["sentence"]
+    assert "filtered answers" in finding["sentence"]
     assert len(edited) == 2
 
 

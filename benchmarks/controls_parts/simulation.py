@@ -130,7 +130,7 @@ class Simulation:
         *,
         strata_inside: bool = True,
     ) -> Comparator:
-        """A comparator of both arms under a scenario; `looks` are the hours of looks before the last."""
+        """Both arms compared under a scenario; `looks` are the hours of looks before the last."""
         names = ["target", *(f"control-{number}" for number in range(1, len(RATES)))]
         comparator = _empty_comparator(scenario, names, self._calls_of(0, scenario), metric)
         for number, name in enumerate(names):

@@ -64,7 +64,7 @@ def module_of(name: str) -> str:
 
 
 def imported_names(tree: ast.AST, name: str) -> Iterator[tuple[int, str]]:
-    """Line and full dotted name of everything that a file imports; ``a.b.c`` for `from a.b import c`."""
+    """Line and dotted name of everything that a file imports: ``a.b.c`` for `from a.b import c`."""
     for node in ast.walk(tree):
         line = getattr(node, "lineno", 0)
         if isinstance(node, ast.Import):

@@ -37,8 +37,10 @@ PARTICIPLES_THAT_NAME = {
     "counting",
     "failed",  # outputs/.../failed.html
     "formatting",
+    "loading",
     "mapping",
     "recovered",  # the metric recovered_rate
+    "scanning",
     "sustained",
 }
 

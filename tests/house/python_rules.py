@@ -34,7 +34,7 @@ def clock_faults(name: str, text: str) -> list[str]:
 
 
 def write_faults(name: str, text: str) -> list[str]:
-    """Files are written by analysis/files.py, or to the temporary name that its `atomic_write` gives."""
+    """Files are written by analysis/files.py, or to the temporary name of its `atomic_write`."""
     if name == "analysis/files.py":
         return []
     tree = parsed(text)
