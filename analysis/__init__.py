@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "open": ("analysis.report.explore.explorer", "open_rollout"),
     "Rollout": ("analysis.judge", "Rollout"),
-    "Look": ("analysis.decision.look", "Look"),
+    "Look": ("analysis.judge", "Look"),
 }
 __all__ = [
     "Look",

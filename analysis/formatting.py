@@ -1,13 +1,16 @@
-"""Numbers as people read them: thin spaces, units, no false precision. Every text of the package writes its numbers here."""
+"""Numbers, units and times as people read them: thin spaces, no false precision."""
 
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
-from analysis.metrics import Metric
+from analysis.clock import iso, parse_instant
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+"""What stands for a number that does not exist."""
 HIGHEST_LEVEL = 0.99999
 
 
@@ -21,13 +24,21 @@ def count(number: float) -> str:
 
 
 def share(value: float) -> str:
-    """A share as per cent: one digit behind the point, two below one per cent.
+    """A share in percent: one decimal, two below one percent.
 
     >>> share(0.8986).replace(THIN, "_"), share(0.0012).replace(THIN, "_")
     ('89.9_%', '0.12_%')
     """
-    percent = 100 * value
-    return f"{_signed(percent, 1 if abs(percent) >= 1 or percent == 0 else 2)}{THIN}%"
+    return f"{_percent(value)}{THIN}%"
+
+
+def claimed_share(value: float) -> str:
+    """A share as it was declared: no decimal that is not in rollout.toml.
+
+    >>> claimed_share(0.5).replace(THIN, "_"), claimed_share(0.125).replace(THIN, "_")
+    ('50_%', '12.5_%')
+    """
+    return f"{100 * value:.6g}{THIN}%"
 
 
 def signed_percent(value: float) -> str:
@@ -54,55 +65,66 @@ def milliseconds(value: float) -> str:
     return f"{_signed(value / 60_000, 1)}{THIN}min"
 
 
-def value_of(metric: Metric, value: float | None) -> str:
-    """A value of a metric in its unit; a dash when there is none."""
+def hours(value: float) -> str:
+    """A number of hours, rounded up: hours up to two days, then days.
+
+    >>> hours(31.2).replace(THIN, "_"), hours(200).replace(THIN, "_")
+    ('32_h', '9_days')
+    """
+    whole = math.ceil(value)
+    return f"{whole}{THIN}h" if whole <= 48 else f"{math.ceil(whole / 24)}{THIN}days"
+
+
+def when(instant: datetime | str) -> str:
+    """An instant in UTC.
+
+    >>> from datetime import UTC
+    >>> when(datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC))
+    '2026-02-02 23:10:16 UTC'
+    """
+    if isinstance(instant, str):  # of an object that still holds instants as text
+        instant = parse_instant(instant)
+    return iso(instant.replace(microsecond=0)).replace("T", " ").replace("Z", " UTC")
+
+
+def value_in(value: float | None, unit: str | None) -> str:
+    """A value of a metric in its unit (share, ms, tokens, calls/h); a dash when there is none."""
     if value is None or not math.isfinite(value):
-        return "\N{EN DASH}"
-    if metric.unit == "share":
+        return NONE
+    if unit == "share":
         return share(value)
-    if metric.unit == "ms":
+    if unit == "ms":
         return milliseconds(value)
-    return f"{_signed(value, 0 if abs(value) >= 100 else 1)}{THIN}{metric.unit}"
+    return f"{_signed(value, 0 if abs(value) >= 100 else 1)}{THIN}{unit or ''}"
 
 
-def change_of(metric: Metric, change: float | None) -> str:
+def change_in(change: float | None, unit: str | None) -> str:
     """A difference of a metric with its sign; differences of shares are percentage points.
 
-    >>> from analysis.metrics import metric_named
-    >>> change_of(metric_named("timeout_rate"), -0.755).replace(THIN, "_")
+    >>> change_in(-0.755, "share").replace(THIN, "_")
     '−75.5_points'
     """
     if change is None or not math.isfinite(change):
-        return "\N{EN DASH}"
-    plus = "+" if change > 0 else ""
-    if metric.unit == "share":
-        points = 100 * change
-        return f"{plus}{_signed(points, 1 if abs(points) >= 1 or points == 0 else 2)}{THIN}points"
-    return plus + value_of(metric, change)
+        return NONE
+    text = f"{_percent(change)}{THIN}points" if unit == "share" else value_in(change, unit)
+    return f"+{text}" if change > 0 else text
 
 
-def interval_of(metric: Metric, interval: tuple[float, float]) -> str:
-    """An interval of a difference; of shares the points are named once.
+def size_in(change: float | None, unit: str | None) -> str:
+    """The size of a difference, without its sign."""
+    return change_in(None if change is None else abs(change), unit).lstrip("+")
 
-    >>> from analysis.metrics import metric_named
-    >>> interval_of(metric_named("timeout_rate"), (-0.792, -0.724)).replace(THIN, "_")
+
+def interval_in(interval: tuple[float, float] | None, unit: str | None) -> str:
+    """An interval of a difference; points are named once.
+
+    >>> interval_in((-0.792, -0.724), "share").replace(THIN, "_")
     '−79.2 to −72.4_points'
     """
-    low, high = (change_of(metric, end) for end in interval)
-    return (
-        f"{low.removesuffix(f'{THIN}points')} to {high}"
-        if metric.unit == "share"
-        else f"{low} to {high}"
-    )
-
-
-def claimed_share(value: float) -> str:
-    """A share as somebody declared it: no digit that he did not write.
-
-    >>> claimed_share(0.5).replace(THIN, "_"), claimed_share(0.125).replace(THIN, "_")
-    ('50_%', '12.5_%')
-    """
-    return f"{100 * value:.6g}{THIN}%"
+    if interval is None:
+        return NONE
+    low, high = (change_in(end, unit) for end in interval)
+    return f"{low.removesuffix(f'{THIN}points')} to {high}"
 
 
 def p_value(p: float | None) -> str:
@@ -112,7 +134,7 @@ def p_value(p: float | None) -> str:
     ('< 0.0001', '0.031', '–')
     """
     if p is None:
-        return "\N{EN DASH}"
+        return NONE
     if p < 0.0001:
         return "< 0.0001"
     return f"{p:.4f}" if p < 0.001 else f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
@@ -121,8 +143,8 @@ def p_value(p: float | None) -> str:
 def level(value: float) -> str:
     """The level of an interval: as many nines as it has.
 
-    >>> level(0.9987).replace(THIN, "_"), level(0.95).replace(THIN, "_"), level(0.9999999).replace(THIN, "_")
-    ('99.87_%', '95_%', 'over 99.999_%')
+    >>> [level(value).replace(THIN, "_") for value in (0.9987, 0.95, 0.9999999)]
+    ['99.87_%', '95_%', 'over 99.999_%']
     """
     if value > HIGHEST_LEVEL:
         return f"over {100 * HIGHEST_LEVEL:.3f}{THIN}%"
@@ -131,25 +153,11 @@ def level(value: float) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{THIN}%"
 
 
-def level_words(value: float, *, is_shared: bool) -> str:
-    """The level of an interval, and why it is so wide when several looks share the error.
-
-    >>> level_words(0.9987, is_shared=True).replace(THIN, "_"), level_words(0.951, is_shared=False).replace(THIN, "_")
-    ('99.87_%, wide because we look several times', '95.1_%')
-    """
-    return level(value) + (", wide because we look several times" if is_shared else "")
+def _percent(value: float) -> str:
+    percent = 100 * value
+    return _signed(percent, 1 if abs(percent) >= 1 or percent == 0 else 2)
 
 
 def _signed(value: float, digits: int) -> str:
     text = f"{abs(value):,.{digits}f}".replace(",", THIN)
     return (MINUS if value < 0 and float(f"{value:.{digits}f}") != 0 else "") + text
-
-
-def hours(value: float) -> str:
-    """A stretch of hours: whole hours up to two days, then days.
-
-    >>> hours(31.2).replace(THIN, "_"), hours(200).replace(THIN, "_")
-    ('32_h', '9_days')
-    """
-    whole = math.ceil(value)
-    return f"{whole}{THIN}h" if whole <= 48 else f"{math.ceil(whole / 24)}{THIN}days"

@@ -1,15 +1,15 @@
 """THE FLOW, read this first: load the baseline, load the post arm, compare, check, decide. Pages and commands only show what comes out.
 
 >>> import analysis                                     # doctest: +SKIP
->>> analysis.open("rollout.toml").look("4h").verdict    # doctest: +SKIP
-Verdict(name='improved', reason='All 4 expectations are met. ...')
+>>> analysis.open("rollout.toml").look("4h")            # doctest: +SKIP
+<Look 4h: improved. All 4 expectations are met: ...>
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from analysis import clock
@@ -17,7 +17,10 @@ from analysis.config import Settings
 from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
 from analysis.counting.baseline import load_baseline
+from analysis.counting.baseline_tables import load_baseline_tables
 from analysis.counting.caps import find_cliffs
+from analysis.counting.grid import Grid
+from analysis.counting.incidents import propose_exclusions
 from analysis.counting.name_validation import check_names
 from analysis.counting.post import PostCounter
 from analysis.decision.advice import advise
@@ -26,17 +29,36 @@ from analysis.decision.cliffs import moved_cliffs
 from analysis.decision.comparison import Comparator
 from analysis.decision.controls.selection import find_controls
 from analysis.decision.findings import find_expectations, find_guardrails
-from analysis.decision.look import Look
-from analysis.decision.placebo import replay_placebo_deploys
+from analysis.decision.look import LookFindings
+from analysis.decision.placebo import replay_control_groups, replay_placebo_deploys
 from analysis.decision.plan import Plan, plan_exploratory, plan_look, planned_window
+from analysis.decision.power_forecast import forecast_looks
 from analysis.decision.regressions import scan_features
 from analysis.decision.sustained import decide_sustained
 from analysis.decision.verdict import decide_verdict
+from analysis.decision.whatif import what_if
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
 from analysis.history.timeline import NoDeployError
-from analysis.results.serializer import baseline_object, look_object
+from analysis.results.build import BaselineFindings, build_baseline_result, build_result
+from analysis.results.model import BaselineResult, LookResult
+from analysis.statistics.latency.cliff import Cliff
 from analysis.telemetry.engines import Engine, open_engine
-from analysis.window import Window
+from analysis.text import RESULT_WORDS
+from analysis.window import HOUR, Window
+
+
+class Look(LookFindings):
+    """One look at a rollout: what was found, and the result in the shape of result.json."""
+
+    @cached_property
+    def result(self) -> LookResult:
+        """The content of result.json."""
+        return build_result(self, RESULT_WORDS)
+
+    def __repr__(self) -> str:
+        """One line: which look, the verdict, its reason. The numbers are in `result`."""
+        verdict = self.verdict.name.replace("_", " ")
+        return f"<Look {self.label}: {verdict}. {self.result.reason}>"
 
 
 class Rollout:
@@ -93,13 +115,36 @@ class Rollout:
             self.settings, self.baseline_ends_at, lambda: self.engine, on_progress=self._tell
         )
 
-    def baseline_result(self) -> dict[str, Any]:
-        """The object of baseline/result.json: the tables published before the deploy, cliffs, and what the looks will be able to see."""
-        if not self.baseline.calls:
+    def baseline_result(self) -> BaselineResult:
+        """The content of baseline/result.json: tables, cliffs, and what the looks will see."""
+        settings, arm, deployed_at = self.settings, self.baseline, self.baseline_ends_at
+        if not arm.calls:
             raise DataNotTrusted(
-                f"no call started in {self.baseline.window}; check the table, the time zone and the deploy's time"
+                f"no call started in {arm.window}; "
+                "check the table, the time zone and the deploy's time"
             )
-        return baseline_object(self.settings, self.baseline, self.engine, self.baseline_ends_at)
+        classes = tuple(item.name for item in settings.error_classes)
+        monitoring = settings.monitoring
+        lengths = [length // HOUR for length in monitoring.lengths]
+        found = BaselineFindings(
+            settings=settings,
+            arm=arm,
+            deployed_at=deployed_at,
+            tables=load_baseline_tables(
+                self.engine, Grid.of(settings, deployed_at), arm.window, user_classes=classes
+            ),
+            cliffs=find_cliffs(arm.latency),
+            forecasts=forecast_looks(
+                settings.claims,
+                arm,
+                looks=list(zip(monitoring.windows, lengths, strict=True)),
+                alpha=monitoring.alpha,
+                smallest_useful=monitoring.smallest_useful,
+                user_classes=classes,
+            ),
+            exclusions=[deployed_at + hour * HOUR for hour in propose_exclusions(arm)],
+        )
+        return build_baseline_result(found)
 
     def look(self, label: str, *, first_hour: int = 0) -> Look:
         """The planned look of that window: ``rollout.look("4h")``. NotYetDue before its end and its ingestion delay have passed.
@@ -151,15 +196,19 @@ class Rollout:
         if self.baseline.calls:
             check_names(settings.claims, (self.baseline, post), self.engine)
         classes = tuple(item.name for item in settings.error_classes)
-        arms = Arms(self.baseline, post, classes)
-        comparator = Comparator(arms, find_controls(settings, self.baseline))
+        comparator = Comparator(
+            Arms(self.baseline, post, classes), find_controls(settings, self.baseline)
+        )
         useful = settings.monitoring.smallest_useful
         expectations = find_expectations(
             settings.expectations, comparator, plan, smallest_useful=useful
         )
         guardrails = find_guardrails(settings.guardrails, comparator, plan, smallest_useful=useful)
         exploratory = scan_features(comparator, plan)
-        cliffs = {"baseline": find_cliffs(self.baseline.latency), "post": find_cliffs(post.latency)}
+        cliffs: dict[str, Mapping[str, Cliff]] = {
+            "baseline": find_cliffs(self.baseline.latency),
+            "post": find_cliffs(post.latency),
+        }
         checks = check_data(comparator, hours=plan.hours, asked=settings.baseline)
         sustained = decide_sustained(
             expectations,
@@ -173,31 +222,40 @@ class Rollout:
             guardrails=guardrails,
             checks=checks,
             moved_cliffs=moved_cliffs(cliffs, expectations),
-            is_sustained=sustained.holds,
-            sustained_remark=sustained.remark,
+            sustained=sustained,
             is_last=plan.is_last,
         )
-        replay = replay_placebo_deploys(
-            settings.expectations, comparator, plan, guardrails=settings.guardrails
+        return Look(
+            settings=settings,
+            deployed_at=self.deployed_at,
+            label=label,
+            window=window,
+            plan=plan,
+            comparator=comparator,
+            expectations=expectations,
+            guardrails=guardrails,
+            exploratory=exploratory,
+            cliffs=cliffs,
+            checks=checks,
+            sustained=sustained,
+            verdict=verdict,
+            advice=advise(
+                settings,
+                (*expectations, *guardrails, *exploratory),
+                predict=partial(what_if, comparator.arms),
+            ),
+            replay=replay_placebo_deploys(
+                settings.expectations, comparator, plan, guardrails=settings.guardrails
+            ),
+            control_replay=replay_control_groups(
+                comparator,
+                [
+                    part.evaluation.scope
+                    for found in (*expectations, *guardrails)
+                    for part in (found.parts or (found,))
+                    if part.evaluation
+                ],
+                hours=plan.hours,
+                alpha=plan.alpha,
+            ),
         )
-        look = Look(
-            settings,
-            label,
-            window,
-            plan,
-            comparator,
-            expectations,
-            guardrails,
-            exploratory,
-            cliffs,
-            checks,
-            sustained,
-            replay,
-            verdict,
-        )
-        advice = advise(settings, (*expectations, *guardrails, *exploratory), predict=look.what_if)
-        look.result.update(
-            look_object(look, deployed_at=self.deployed_at, engine_name=settings.source.engine),
-            advice=advice,
-        )
-        return look

@@ -25,8 +25,7 @@ from analysis.cli.app import (
 )
 
 if TYPE_CHECKING:
-    from analysis.decision.look import Look
-    from analysis.judge import Rollout
+    from analysis.judge import Look, Rollout
 
 
 @app.command()
@@ -144,12 +143,15 @@ def whatif(
 ) -> int:
     """Say what share of calls a cap would cut off, and the time it would save."""
     from analysis.judge import Rollout
+    from analysis.results.build import build_what_if
+    from analysis.text import RESULT_WORDS
     from analysis.window import parse_duration
 
     cap_ms = parse_duration(cap).total_seconds() * 1000
     with Rollout(recorded_settings(config), tell=say) as rollout:
-        answer = _look(rollout, window, None, None).what_if(feature, cap_ms)
-    print_json(answer) if as_json else typer.echo(answer["sentence"])
+        prediction = _look(rollout, window, None, None).what_if(feature, cap_ms)
+    answer = build_what_if(prediction, RESULT_WORDS)
+    print_json(answer) if as_json else typer.echo(answer.sentence)
     return 0
 
 

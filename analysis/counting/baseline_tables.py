@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.clock import iso
 from analysis.counting.grid import Grid
 from analysis.outcomes import SUCCESS, outcome_codes
 from analysis.statistics.latency.distribution import latency_sample, max_ms, mean_ms, quantiles
@@ -23,6 +23,38 @@ PERCENTILES = (0.5, 0.9, 0.95)
 def published_window(deployed_at: datetime) -> Window:
     """The 24 hours before the deploy, by the time a call was written."""
     return Window(deployed_at - DAY, deployed_at)
+
+
+@dataclass(frozen=True, eq=False)
+class BaselineTables:
+    """The tables of the baseline report, as rows.
+
+    Attributes
+    ----------
+    published : the 24 hours before the deploy, by the time a call was written.
+    latency, errors : of those hours.
+    coverage, unknown_errors : of the whole baseline, by the time a call started.
+    """
+
+    published: Window
+    latency: list[dict[str, Any]]
+    errors: list[dict[str, Any]]
+    coverage: list[dict[str, Any]]
+    unknown_errors: list[dict[str, Any]]
+
+
+def load_baseline_tables(
+    engine: Engine, grid: Grid, baseline: Window, *, user_classes: tuple[str, ...] = ()
+) -> BaselineTables:
+    """Query every table; `baseline` is the window of the frozen baseline."""
+    published = published_window(grid.deployed_at)
+    return BaselineTables(
+        published,
+        latency_distribution(engine, grid, published),
+        errors_by_source(engine, grid, published, user_classes=user_classes),
+        coverage(engine, grid, baseline),
+        unknown_errors(engine, grid, baseline),
+    )
 
 
 def latency_distribution(engine: Engine, grid: Grid, window: Window) -> list[dict[str, Any]]:
@@ -78,7 +110,7 @@ def unknown_errors(engine: Engine, grid: Grid, window: Window) -> list[dict[str,
             "feature": row["feature"],
             "signature": signature(int(row["words"])),
             "errors": int(row["errors"]),
-            "first_started_at": iso(row["first_started_at"].tz_localize(UTC)),
+            "first_started_at": row["first_started_at"].tz_localize(UTC).to_pydatetime(),
         }
         for row in found.to_dict("records")
     ]

@@ -1,52 +1,55 @@
-"""Which knob to turn when a claim fails: the declared ones, environment before code, the smallest step first. Nothing is turned by us."""
+"""Which knob to turn when a claim fails: environment before code, the smallest step first.
+
+Advice is shown; nothing is ever turned.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from analysis.config import Settings
 from analysis.config.deployment_settings import Knob
 from analysis.counting.scope import Scope
 from analysis.decision.findings import Finding
-from analysis.text.findings import finding_sentence
+from analysis.decision.whatif import CapPrediction
 
 FAILING = ("not_met", "worse")
-Predict = Callable[[str, float], dict[str, Any]]
+Predict = Callable[[str, float], CapPrediction]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A knob to turn.
+
+    Attributes
+    ----------
+    finding : what asks for it.
+    prediction : what its cap would do; None for a knob without one, or for several features.
+    """
+
+    knob: Knob
+    finding: Finding
+    prediction: CapPrediction | None
 
 
 def advise(
-    settings: Settings,
-    findings: Sequence[Finding],
-    *,
-    predict: Predict,
-    turned: Collection[str] = (),
-) -> list[dict[str, Any]]:
-    """Knobs whose claim fails, in the order to try them; one that was turned already is not offered again.
+    settings: Settings, findings: Sequence[Finding], *, predict: Predict
+) -> tuple[Advice, ...]:
+    """Knobs whose claim fails, in the order to try them.
 
-    `predict(feature, cap_ms)` answers what a cap would do (`whatif.what_if`); it is asked only for knobs that give one.
+    `predict(feature, cap_ms)` says what a cap would do; it is asked only for knobs that set one.
     """
     offered = []
     for knob in sorted(settings.knobs, key=_step):
         failing = next((found for found in findings if _applies(knob, found)), None)
-        if failing is None or knob.title in turned:
-            continue
-        offered.append(
-            {
-                "knob": knob.title,
-                "kind": "environment" if knob.env else "code",
-                "from": knob.old,
-                "to": knob.new,
-                "because": finding_sentence(failing),
-                "claim": failing.claim.name,
-                "predicted": _predicted(knob, failing, predict),
-            }
-        )
-    return offered
+        if failing is not None:
+            offered.append(Advice(knob, failing, _predict(knob, failing, predict)))
+    return tuple(offered)
 
 
 def _step(knob: Knob) -> tuple[bool, float]:
-    """Environment before code; then by how far the value moves, relative to where it stands."""
+    """Environment before code; then by the relative size of the step."""
     old, new = knob.old, knob.new
     if isinstance(old, int | float) and isinstance(new, int | float) and old:
         return knob.env is None, abs(new - old) / abs(old)
@@ -55,8 +58,7 @@ def _step(knob: Knob) -> tuple[bool, float]:
 
 def _applies(knob: Knob, finding: Finding) -> bool:
     when, claim = knob.when, finding.claim
-    states = (when.finding,) if when.finding else FAILING
-    if finding.state not in states:
+    if finding.state not in ((when.finding,) if when.finding else FAILING):
         return False
     if when.name is not None:
         return claim.name == when.name
@@ -71,16 +73,8 @@ def _applies(knob: Knob, finding: Finding) -> bool:
     )
 
 
-def _predicted(knob: Knob, finding: Finding, predict: Predict) -> dict[str, Any] | None:
+def _predict(knob: Knob, finding: Finding, predict: Predict) -> CapPrediction | None:
     feature = finding.claim.feature or knob.when.feature
     if knob.new_cap_ms is None or feature is None or "*" in feature:
         return None
-    answer = predict(feature, float(knob.new_cap_ms))
-    if not answer["identifiable"]:
-        return {"cut_off_share": None, "interval": None, "sentence": answer["sentence"]}
-    cut = answer["cut_off_share"]
-    return {
-        "cut_off_share": cut["value"],
-        "interval": [cut["low"], cut["high"]],
-        "sentence": answer["sentence"],
-    }
+    return predict(feature, float(knob.new_cap_ms))

@@ -1,21 +1,23 @@
-"""Why a change that is shown may not count: errors that only changed their class, calls that stopped coming, untouched features too."""
+"""Why a change may not count: errors changed class, traffic stopped, control features moved."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from analysis.counting.scope import Scope
 from analysis.decision.claims import FEWEST_N, ClaimEvaluation
 from analysis.decision.comparison import Comparator
 from analysis.decision.plan import Plan
-from analysis.formatting import share, value_of
 from analysis.metrics import TRAFFIC, Metric, class_rates, metric_named
 from analysis.statistics.comparison import Comparison
-from analysis.statistics.sequential import level_of, z_value
-from analysis.text.controls import shared_words
+from analysis.statistics.sequential import z_value
 
-TENTH = 0.1
-"""A feature that fell to this share of its calls is a finding of its own; those that are left may be others than before."""
+if TYPE_CHECKING:
+    from analysis.decision.controls.summary import ControlSummary
+
+STOPPED_SHARE = 0.1
+"""A feature with at most this share of its expected calls has stopped; the rest may differ."""
 
 
 @dataclass(frozen=True)
@@ -24,86 +26,121 @@ class Caveat:
 
     Attributes
     ----------
-    words : what was seen, as the end of a sentence.
     forbids : the claim cannot be met while it holds.
     refutes : it even shows that the claim is not met.
-    is_shared : features that the deploy did not touch moved too.
     """
 
-    words: str
     forbids: bool = False
     refutes: bool = False
-    is_shared: bool = False
 
 
-def find_caveat(evaluation: ClaimEvaluation, comparator: Comparator, plan: Plan) -> Caveat | None:
-    """The remark that belongs to a claim of improvement, None when there is none."""
+@dataclass(frozen=True, kw_only=True)
+class StoppedTraffic(Caveat):
+    """Most calls stopped coming: that fixes nothing for those that still come.
+
+    Attributes
+    ----------
+    baseline, post : calls per hour.
+    """
+
+    forbids: bool = True
+    baseline: float
+    post: float
+
+
+@dataclass(frozen=True)
+class RateChange:
+    """The crude rate of an error class in both arms."""
+
+    metric: Metric
+    baseline: float
+    post: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorClassShift(Caveat):
+    """One error class fell while others, or all errors together, rose.
+
+    Attributes
+    ----------
+    grown : the classes that rose.
+    all_errors : of all failed calls together.
+    """
+
+    grown: tuple[RateChange, ...]
+    all_errors: RateChange
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedMovement(Caveat):
+    """The control features moved too, and the change does not hold beside theirs."""
+
+    controls: ControlSummary
+
+
+def find_caveat(
+    evaluation: ClaimEvaluation, comparator: Comparator, plan: Plan, controls: ControlSummary | None
+) -> Caveat | None:
+    """The remark that belongs to a claim; None when there is none."""
     return (
-        _fell_silent(evaluation, comparator)
-        or _changed_class(evaluation, comparator, plan)
-        or shared_with_controls(evaluation, plan)
+        _stopped_traffic(evaluation, comparator)
+        or _error_class_shift(evaluation, comparator, plan)
+        or find_shared_movement(controls)
     )
 
 
-def expected_calls(measured_hours: tuple[int, int], traffic: Comparison) -> tuple[float, float]:
-    """Calls that the baseline's traffic would have brought over the post hours, and those that came."""
-    hours = measured_hours[1] - measured_hours[0]
-    return (traffic.crude_baseline_value or 0.0) * hours, traffic.post_y
+def find_shared_movement(controls: ControlSummary | None) -> SharedMovement | None:
+    """Whether a change is one that the control features share."""
+    if controls is None or not controls.is_shared_movement:
+        return None
+    return SharedMovement(controls=controls)
 
 
-def _fell_silent(evaluation: ClaimEvaluation, comparator: Comparator) -> Caveat | None:
-    """Most calls stopped coming: that is no improvement of those that still do."""
+def expected_calls(hours: tuple[int, int], traffic: Comparison) -> tuple[float, float]:
+    """Calls that the baseline's traffic would bring in these hours, and those that came."""
+    return (traffic.crude_baseline_value or 0.0) * (hours[1] - hours[0]), traffic.post_y
+
+
+def has_stopped(expected: float, came: float) -> bool:
+    """Whether most calls stopped coming."""
+    return expected >= FEWEST_N and came <= STOPPED_SHARE * expected
+
+
+def _stopped_traffic(evaluation: ClaimEvaluation, comparator: Comparator) -> StoppedTraffic | None:
     if evaluation.kind.rule == "one_sided" or evaluation.metric.kind is TRAFFIC:
         return None
-    scope = Scope(evaluation.claim.feature, evaluation.claim.source)
-    traffic = comparator.compare(scope, metric_named("calls_per_hour"), evaluation.hours)
-    expected, came = expected_calls(evaluation.hours, traffic)
-    if expected < FEWEST_N or came > TENTH * expected:
+    traffic = _compare(evaluation, comparator, metric_named("calls_per_hour"))
+    if not has_stopped(*expected_calls(evaluation.hours, traffic)):
         return None
-    before, after = (
-        value_of(metric_named("calls_per_hour"), value)
-        for value in (traffic.crude_baseline_value, traffic.crude_post_value)
-    )
-    return Caveat(
-        f"its traffic fell from {before} to {after}, and the calls that are left may not be like those before",
-        forbids=True,
+    return StoppedTraffic(
+        baseline=traffic.crude_baseline_value or 0.0, post=traffic.crude_post_value or 0.0
     )
 
 
-def _changed_class(
+def _error_class_shift(
     evaluation: ClaimEvaluation, comparator: Comparator, plan: Plan
-) -> Caveat | None:
-    """A class falls and another rises, or all errors together do: the error rate is shown, and refutes the claim when it is worse."""
+) -> ErrorClassShift | None:
+    """A class falls and another rises, or all errors together do; the latter refutes the claim."""
     rates = class_rates(comparator.arms.user_classes).values()
     fell = (evaluation.comparison.difference or 0.0) < 0
     claims_fall = evaluation.kind.rule == "look_bound" and evaluation.good_side == "less"
     if not claims_fall or evaluation.metric not in rates or not fell:
         return None
-    every = _compared(evaluation, comparator, metric_named("error_rate"))
-    grown = [
-        (metric, found)
-        for metric in rates
-        if _rose(found := _compared(evaluation, comparator, metric), plan)
-    ]
+    error_rate = metric_named("error_rate")
+    every = _compare(evaluation, comparator, error_rate)
+    compared = ((metric, _compare(evaluation, comparator, metric)) for metric in rates)
+    grown = tuple(_change(metric, found) for metric, found in compared if _rose(found, plan))
     is_worse = _rose(every, plan)
     if not grown and not is_worse:
         return None
-    risen = [f"{metric.words} rose from {_values(found)}" for metric, found in grown]
-    verb = "rose" if every.crude_post_value > every.crude_baseline_value else "fell"
-    together = f"all failed calls together {verb} from {_values(every)} of the calls"
-    return Caveat(" and ".join([*risen, together]), forbids=is_worse, refutes=is_worse)
-
-
-def shared_with_controls(evaluation: ClaimEvaluation, plan: Plan) -> Caveat | None:
-    """Features that the deploy did not touch moved too, and the change does not survive the comparison with them."""
-    words = shared_words(evaluation, level_of(plan.bound))
-    return Caveat(words, is_shared=True) if words else None
-
-
-def _compared(evaluation: ClaimEvaluation, comparator: Comparator, metric: Metric) -> Comparison:
-    return comparator.compare(
-        Scope(evaluation.claim.feature, evaluation.claim.source), metric, evaluation.hours
+    return ErrorClassShift(
+        forbids=is_worse, refutes=is_worse, grown=grown, all_errors=_change(error_rate, every)
     )
+
+
+def _compare(evaluation: ClaimEvaluation, comparator: Comparator, metric: Metric) -> Comparison:
+    scope = Scope(evaluation.claim.feature, evaluation.claim.source)
+    return comparator.compare(scope, metric, evaluation.hours)
 
 
 def _rose(found: Comparison, plan: Plan) -> bool:
@@ -115,5 +152,5 @@ def _rose(found: Comparison, plan: Plan) -> bool:
     )
 
 
-def _values(found: Comparison) -> str:
-    return f"{share(found.crude_baseline_value)} to {share(found.crude_post_value)}"
+def _change(metric: Metric, found: Comparison) -> RateChange:
+    return RateChange(metric, found.crude_baseline_value or 0.0, found.crude_post_value or 0.0)

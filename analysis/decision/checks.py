@@ -1,14 +1,17 @@
-"""Can the data be trusted? Each check has a state, and an `error` makes the verdict `untrusted`."""
+"""Can the data be trusted? Each check answers one question; an `error` makes the verdict untrusted.
+
+A check that cannot be answered from these data has no opinion. Its words are in text/checks.py.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from analysis.clock import iso
 from analysis.config.settings import Baseline
 from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
@@ -19,12 +22,10 @@ from analysis.counting.incidents import (
     sum_by_hour,
 )
 from analysis.counting.scope import HOURS_A_DAY, HOURS_A_WEEK, Scope
-from analysis.decision.caveats import TENTH, expected_calls
-from analysis.decision.claims import FEWEST_N
+from analysis.decision.caveats import expected_calls, has_stopped
 from analysis.decision.comparison import Comparator
-from analysis.formatting import count, share
 from analysis.metrics import metric_named
-from analysis.window import HOUR
+from analysis.window import HOUR, Window
 
 CheckState = Literal["ok", "warning", "error", "no_opinion"]
 BAD_LATENCY_SHARE = 0.01
@@ -33,62 +34,270 @@ FEWEST_USUAL_CALLS = 3
 MIX_SHIFT = 0.2
 SILENCE = HOUR / 4
 SILENT_CALLS = 7.0
-"""So many calls are expected in a silence that chance explains once in a thousand windows: exp(-7)."""
+"""So many calls are expected in a silence that chance explains once in 1,000 windows: exp(-7)."""
+
+ArmName = Literal["baseline", "post"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Check:
-    """One question to the data and its answer.
+    """One question to the data, and its answer."""
 
-    Attributes
-    ----------
-    name : what is asked.
-    state : ok, warning, error, or no_opinion when it cannot be asked of these data.
-    detail : one sentence with numbers, and what to do when it is not ok.
-    """
-
-    name: str
     state: CheckState
-    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsCheck(Check):
+    """Whether an arm has calls."""
+
+    arm: ArmName
+    window: Window
+    calls: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdCheck(Check):
+    """Whether ids are unique; of many rows only `compared` are looked at."""
+
+    copies: int
+    rows: int
+    compared: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatencyCheck(Check):
+    """Whether every row has a latency of 0 ms or more; the numbers of the worst arm."""
+
+    arm: ArmName | None = None
+    missing: int = 0
+    negative: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusCheck(Check):
+    """Whether every status is success or error."""
+
+    unknown: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmptyHoursCheck(Check):
+    """Whether every hour after the deploy has calls where its baseline hours have some."""
+
+    empty: tuple[int, ...]
+    hours: int
+    cycle: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockCheck(Check):
+    """Whether an empty hour is next to one with twice its usual calls, as when a clock jumps."""
+
+    empty_hour: int | None = None
+    busy_hour: int | None = None
+    calls: int = 0
+    usual: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class InFlightCheck(Check):
+    """How many calls started before the deploy and were written after it."""
+
+    calls: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RightEdgeCheck(Check):
+    """Whether rows reach the end of the window, or some are still to be written."""
+
+    newest: datetime | None = None
+    silence: timedelta = timedelta(0)
+    usual: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeCheck(Check):
+    """Features that lost 90 % of their calls: name, expected calls, calls."""
+
+    stopped: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixCheck(Check):
+    """Share of calls that moved between features, sources and tenants."""
+
+    moved: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncidentCheck(Check):
+    """Baseline hours that look like an incident, and the line of rollout.toml that excludes them."""
+
+    hours: int
+    declared: int
+    line: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LengthCheck(Check):
+    """Whether the baseline is as long as asked, and every hour of the window has a match."""
+
+    days: float
+    asked_days: int | None
+    unmatched_hours: int
+    cycle: str
+    mixes_weekdays: bool
 
 
 def check_data(
     comparator: Comparator, *, hours: tuple[int, int], asked: Baseline
 ) -> tuple[Check, ...]:
-    """Every check over both arms, in the order they are shown; `asked` is the baseline that rollout.toml asks for."""
+    """Every check over both arms, in the order they are shown; `asked` is [baseline]."""
     arms = comparator.arms
     baseline, post = arms.baseline, arms.post
     return (
-        _check_rows("baseline has calls", baseline),
-        _check_rows("post window has calls", post),
+        _check_rows("baseline", baseline),
+        _check_rows("post", post),
         _check_ids(baseline, post),
         _check_latencies(baseline, post),
         _check_statuses(baseline, post),
         _check_hours(arms, hours),
         _check_clock(arms, hours),
-        _check_in_flight(post),
+        InFlightCheck(state="ok", calls=post.quality.started_before),
         _check_right_edge(arms, hours),
         _check_volume(comparator, hours),
         _check_mix(arms, hours),
         _check_incidents(baseline, asked),
-        _check_days(arms, hours, asked),
+        _check_length(arms, hours, asked),
     )
 
 
-def usual_calls(arms: Arms) -> np.ndarray:
-    """Calls of every baseline hour, (repeats, cycle hours); nan where an hour is excluded or not there."""
-    cycle = arms.cycle
-    calls = (
-        sum_by_hour(arms.baseline.hourly)["calls"]
-        .reindex(range(-cycle.span, 0), fill_value=0)
-        .to_numpy(dtype=float)
+def _check_rows(name: ArmName, arm: Arm) -> RowsCheck:
+    state: CheckState = "ok" if arm.calls else "error"
+    return RowsCheck(state=state, arm=name, window=arm.window, calls=arm.calls)
+
+
+def _check_ids(*arms: Arm) -> IdCheck:
+    rows = sum(arm.quality.written_rows for arm in arms)
+    compared = sum(arm.quality.ids_compared for arm in arms)
+    copies = rows - sum(arm.quality.distinct_ids for arm in arms)
+    return IdCheck(state="error" if copies else "ok", copies=copies, rows=rows, compared=compared)
+
+
+def _check_latencies(baseline: Arm, post: Arm) -> LatencyCheck:
+    worst = LatencyCheck(state="ok")
+    arms: tuple[tuple[ArmName, Arm], ...] = (("baseline", baseline), ("post", post))
+    for name, arm in arms:
+        rows = arm.quality.written_rows
+        missing, negative = arm.quality.null_latencies, arm.quality.negative_latencies
+        if not missing + negative:
+            continue
+        is_error = (missing + negative) / rows > BAD_LATENCY_SHARE
+        worst = LatencyCheck(
+            state="error" if is_error else "warning",
+            arm=name,
+            missing=missing,
+            negative=negative,
+            rows=rows,
+        )
+        if is_error:
+            return worst
+    return worst
+
+
+def _check_statuses(baseline: Arm, post: Arm) -> StatusCheck:
+    unknown = baseline.quality.unknown_statuses + post.quality.unknown_statuses
+    return StatusCheck(state="error" if unknown else "ok", unknown=unknown)
+
+
+def _check_hours(arms: Arms, hours: tuple[int, int]) -> EmptyHoursCheck:
+    empty, n_hours = _empty_hours(arms, hours), hours[1] - hours[0]
+    is_error = len(empty) > EMPTY_HOUR_SHARE * n_hours
+    state: CheckState = "error" if is_error else "warning" if empty else "ok"
+    return EmptyHoursCheck(state=state, empty=tuple(empty), hours=n_hours, cycle=arms.cycle.name)
+
+
+def _check_clock(arms: Arms, hours: tuple[int, int]) -> ClockCheck:
+    usual, came = _usual_by_hour(arms), _post_calls(arms, hours)
+    for empty in _empty_hours(arms, hours):
+        for near in (empty - 1, empty + 1):
+            expected = usual[near % arms.cycle.hours]
+            if hours[0] <= near < hours[1] and came[near - hours[0]] >= 2 * expected > 0:
+                return ClockCheck(
+                    state="warning",
+                    empty_hour=empty,
+                    busy_hour=near,
+                    calls=int(came[near - hours[0]]),
+                    usual=float(expected),
+                )
+    return ClockCheck(state="ok")
+
+
+def _check_right_edge(arms: Arms, hours: tuple[int, int]) -> RightEdgeCheck:
+    """Silence at the end of the window that the usual traffic does not explain."""
+    newest = arms.post.quality.last_written_at
+    if newest is None or not arms.baseline.calls:
+        return RightEdgeCheck(state="no_opinion")
+    silence = arms.post.window.end - newest
+    usual = float(_usual_by_hour(arms)[(hours[1] - 1) % arms.cycle.hours]) * (silence / HOUR)
+    is_odd = silence > SILENCE and usual >= SILENT_CALLS
+    return RightEdgeCheck(
+        state="warning" if is_odd else "ok", newest=newest, silence=silence, usual=usual
     )
-    return np.where(arms.usable_hours, calls.reshape(cycle.repeats, cycle.hours), np.nan)
 
 
-def empty_hours(arms: Arms, hours: tuple[int, int]) -> list[int]:
-    """Post hours without a call although the matched hours of the baseline all had some, and three at least together."""
-    usual, came = usual_calls(arms), _post_calls(arms, hours)
+def _check_volume(comparator: Comparator, hours: tuple[int, int]) -> VolumeCheck:
+    """A feature that lost most of its calls is a finding of its own: fewer errors are no fix."""
+    stopped, traffic = [], metric_named("calls_per_hour")
+    for feature in sorted(comparator.arms.baseline.hourly.rows["feature"].dropna().unique()):
+        expected, came = expected_calls(hours, comparator.compare(Scope(feature), traffic, hours))
+        if has_stopped(expected, came):
+            stopped.append((str(feature), expected, came))
+    return VolumeCheck(state="warning" if stopped else "ok", stopped=tuple(stopped))
+
+
+def _check_mix(arms: Arms, hours: tuple[int, int]) -> MixCheck:
+    keys = ["feature", "source", "tenant"]
+    before, after = _matched_rows(arms, hours), arms.post.hourly.rows
+    if before.empty or after.empty:
+        return MixCheck(state="no_opinion")
+    shares = [
+        rows.groupby(keys, dropna=False)["calls"].sum() / rows["calls"].sum()
+        for rows in (before, after)
+    ]
+    moved = float(shares[0].sub(shares[1], fill_value=0).abs().sum() / 2)
+    return MixCheck(state="warning" if moved > MIX_SHIFT else "ok", moved=moved)
+
+
+def _check_incidents(baseline: Arm, asked: Baseline) -> IncidentCheck:
+    hours, declared = propose_exclusions(baseline), len(asked.exclude)
+    if not hours:
+        return IncidentCheck(state="ok", hours=0, declared=declared)
+    deployed_at = baseline.window.start - baseline.hours[0] * HOUR
+    line = exclusion_line(asked.exclude, join_hours(hours, deployed_at))
+    return IncidentCheck(state="warning", hours=len(hours), declared=declared, line=line)
+
+
+def _check_length(arms: Arms, hours: tuple[int, int], asked: Baseline) -> LengthCheck:
+    days = arms.baseline.window.length / (HOURS_A_DAY * HOUR)
+    has_match = arms.usable_hours.any(axis=0)
+    unmatched = int((~has_match[np.arange(*hours) % arms.cycle.hours]).sum())
+    asked_days = asked.days if asked.start is None else None
+    is_short = asked_days is not None and days < asked_days
+    return LengthCheck(
+        state="warning" if unmatched or is_short else "ok",
+        days=days,
+        asked_days=asked_days,
+        unmatched_hours=unmatched,
+        cycle=arms.cycle.name,
+        mixes_weekdays=arms.cycle.hours != HOURS_A_WEEK,
+    )
+
+
+def _empty_hours(arms: Arms, hours: tuple[int, int]) -> list[int]:
+    """Post hours without calls whose baseline hours all have some, three at least together."""
+    usual, came = _usual_calls(arms), _post_calls(arms, hours)
     fewest, together = np.nanmin(np.nan_to_num(usual, nan=np.inf), axis=0), np.nansum(usual, axis=0)
     never_empty = (fewest >= 1) & np.isfinite(fewest) & (together >= FEWEST_USUAL_CALLS)
     return [
@@ -98,199 +307,20 @@ def empty_hours(arms: Arms, hours: tuple[int, int]) -> list[int]:
     ]
 
 
-def _check_rows(name: str, arm: Arm) -> Check:
-    if arm.calls == 0:
-        return Check(
-            name,
-            "error",
-            f"no call started in {arm.window}; check the table, the time zone and the deploy's time",
-        )
-    return Check(name, "ok", f"{count(arm.calls)} calls started in {arm.window}")
-
-
-def _check_ids(baseline: Arm, post: Arm) -> Check:
-    surplus = sum(arm.quality.written_rows - arm.quality.distinct_ids for arm in (baseline, post))
-    if surplus:
-        return Check(
-            "ids are unique",
-            "error",
-            f"{count(surplus)} rows repeat the id of another row; remove the copies",
-        )
-    rows = sum(arm.quality.written_rows for arm in (baseline, post))
-    looked_at = sum(arm.quality.ids_compared for arm in (baseline, post))
-    of = (
-        f" among the {count(looked_at)} of {count(rows)} rows, written in the first part of each hour"
-        if 0 < looked_at < rows
-        else ""
+def _usual_calls(arms: Arms) -> np.ndarray:
+    """Calls of each baseline hour, (repeats, cycle hours); nan where an hour is excluded."""
+    cycle = arms.cycle
+    calls = (
+        sum_by_hour(arms.baseline.hourly)["calls"]
+        .reindex(range(-cycle.span, 0), fill_value=0)
+        .to_numpy(dtype=float)
     )
-    return Check("ids are unique", "ok", f"no id occurs twice{of}")
-
-
-def _check_latencies(baseline: Arm, post: Arm) -> Check:
-    name, worst = "latencies are valid", ("ok", "every call has a latency of 0 ms or more")
-    for label, arm in (("baseline", baseline), ("post", post)):
-        rows = arm.quality.written_rows
-        missing, negative = arm.quality.null_latencies, arm.quality.negative_latencies
-        if not missing + negative:
-            continue
-        bad_share = (missing + negative) / rows
-        detail = f"{count(missing)} null and {count(negative)} negative latencies in {count(rows)} {label} rows ({share(bad_share)})"
-        if bad_share > BAD_LATENCY_SHARE:
-            return Check(name, "error", f"{detail}, more than 1 %; mend what writes them")
-        worst = ("warning", f"{detail}; they count in rates and are left out of latencies")
-    return Check(name, *worst)
-
-
-def _check_statuses(baseline: Arm, post: Arm) -> Check:
-    name, strange = (
-        "statuses are known",
-        baseline.quality.unknown_statuses + post.quality.unknown_statuses,
-    )
-    if strange:
-        return Check(
-            name,
-            "error",
-            f"{count(strange)} rows have a status that is neither success nor error; write a mapping",
-        )
-    return Check(name, "ok", "every status is success or error")
-
-
-def _check_hours(arms: Arms, hours: tuple[int, int]) -> Check:
-    name, empty, asked = "every hour has calls", empty_hours(arms, hours), hours[1] - hours[0]
-    if not empty:
-        return Check(
-            name,
-            "ok",
-            f"no post hour is empty whose matched baseline hours ({arms.cycle.name}) were not",
-        )
-    first = f"the first is hour {empty[0]} after the deploy"
-    detail = (
-        f"{len(empty)} of {asked} post hours have no call although their baseline hours do, {first}"
-    )
-    if len(empty) > EMPTY_HOUR_SHARE * asked:
-        return Check(
-            name,
-            "error",
-            f"{detail}; that is more than 20 %, find out whether calls or their rows are missing",
-        )
-    return Check(name, "warning", detail)
-
-
-def _check_clock(arms: Arms, hours: tuple[int, int]) -> Check:
-    """An empty hour beside one with twice its usual calls is what a clock that jumped leaves behind."""
-    name, usual, came = "the clock did not jump", _usual_by_hour(arms), _post_calls(arms, hours)
-    for hour in empty_hours(arms, hours):
-        for near in (hour - 1, hour + 1):
-            expected = usual[near % arms.cycle.hours]
-            if hours[0] <= near < hours[1] and came[near - hours[0]] >= 2 * expected > 0:
-                calls = f"{count(came[near - hours[0]])} calls instead of {count(expected)}"
-                found = f"hour {hour} after the deploy is empty and hour {near} has {calls}"
-                return Check(name, "warning", f"{found}; check the clock of what writes the rows")
-    return Check(name, "ok", "no empty hour lies beside one with twice its usual calls")
-
-
-def _check_in_flight(post: Arm) -> Check:
-    detail = f"{count(post.quality.started_before)} calls written in the post window started before it and belong to the old code"
-    return Check("calls in flight are told apart", "ok", detail)
-
-
-def _check_right_edge(arms: Arms, hours: tuple[int, int]) -> Check:
-    """Silence at the end of the window, longer than the usual traffic explains: rows may still be on their way."""
-    name, post = "rows reach the end of the window", arms.post
-    newest = post.quality.last_written_at
-    if newest is None or not arms.baseline.calls:
-        return Check(name, "no_opinion", "an arm has no rows")
-    silent = post.window.end - newest
-    expected = _usual_by_hour(arms)[(hours[1] - 1) % arms.cycle.hours] * (silent / HOUR)
-    if silent > SILENCE and expected >= SILENT_CALLS:
-        found = f"the newest row is of {iso(newest)}, {silent // (HOUR / 60)} min before the window's end"
-        return Check(
-            name,
-            "warning",
-            f"{found}, where about {count(expected)} calls are usual; rows may still be on their way",
-        )
-    return Check(name, "ok", f"the newest row is of {iso(newest)}")
-
-
-def _check_volume(comparator: Comparator, hours: tuple[int, int]) -> Check:
-    """A feature that fell to a tenth of its calls is a finding of its own, not an improvement of its errors."""
-    name, fallen = "no feature fell silent", []
-    for feature in sorted(comparator.arms.baseline.hourly.rows["feature"].dropna().unique()):
-        expected, came = expected_calls(
-            hours, comparator.compare(Scope(feature), metric_named("calls_per_hour"), hours)
-        )
-        if expected >= FEWEST_N and came <= TENTH * expected:
-            fallen.append(f"{feature} fell from {count(expected)} expected calls to {count(came)}")
-    if fallen:
-        return Check(
-            name, "warning", f"{'; '.join(fallen)}; is it still in use? That is no improvement"
-        )
-    return Check(name, "ok", "no feature fell to a tenth of its calls")
-
-
-def _check_mix(arms: Arms, hours: tuple[int, int]) -> Check:
-    name, keys = "the mix of calls is the same", ["feature", "source", "tenant"]
-    before, after = _matched_rows(arms, hours), arms.post.hourly.rows
-    if before.empty or after.empty:
-        return Check(name, "no_opinion", "an arm has no calls in these hours")
-    shares = [
-        rows.groupby(keys, dropna=False)["calls"].sum() / rows["calls"].sum()
-        for rows in (before, after)
-    ]
-    moved = float(shares[0].sub(shares[1], fill_value=0).abs().sum() / 2)
-    detail = f"{share(moved)} of the calls moved between features, sources and tenants"
-    if moved > MIX_SHIFT:
-        return Check(
-            name,
-            "warning",
-            f"{detail}; differences are standardised over sources and large tenants, the crude ones stand beside",
-        )
-    return Check(name, "ok", detail)
-
-
-def _check_incidents(baseline: Arm, asked: Baseline) -> Check:
-    name, hours = "the baseline is free of incidents", propose_exclusions(baseline)
-    if not hours:
-        declared = (
-            "1 declared incident is"
-            if len(asked.exclude) == 1
-            else f"{len(asked.exclude)} declared incidents are"
-        )
-        return Check(name, "ok", f"no hour's error rate stands out; {declared} left out")
-    deployed_at = baseline.window.start - baseline.hours[0] * HOUR
-    line = exclusion_line(asked.exclude, join_hours(hours, deployed_at))
-    found = f"{len(hours)} baseline {'hour has an error rate' if len(hours) == 1 else 'hours have error rates'} far above the usual"
-    return Check(
-        name, "warning", f"{found}; if you know of an incident then, write under [baseline]: {line}"
-    )
-
-
-def _check_days(arms: Arms, hours: tuple[int, int], asked: Baseline) -> Check:
-    name, days = (
-        "the baseline is as long as asked",
-        arms.baseline.window.length / (HOURS_A_DAY * HOUR),
-    )
-    alone = int((~arms.usable_hours.any(axis=0)[np.arange(*hours) % arms.cycle.hours]).sum())
-    if alone:
-        words = "hour of the window has" if alone == 1 else "hours of the window have"
-        return Check(
-            name,
-            "warning",
-            f"{count(alone)} {words} no like in the baseline and are compared with nothing; take whole days",
-        )
-    mixed = (
-        ""
-        if arms.cycle.hours == HOURS_A_WEEK
-        else "; weekdays are mixed (14 days or more match the hour of the week)"
-    )
-    if asked.start is None and days < asked.days:
-        return Check(name, "warning", f"{days:g} of {asked.days} days are there{mixed}")
-    return Check(name, "ok", f"{days:g} days, matched by {arms.cycle.name}{mixed}")
+    return np.where(arms.usable_hours, calls.reshape(cycle.repeats, cycle.hours), np.nan)
 
 
 def _usual_by_hour(arms: Arms) -> np.ndarray:
     """Mean calls of each hour of the cycle; 0 where no baseline hour is usable."""
-    usual = usual_calls(arms)
+    usual = _usual_calls(arms)
     return np.nansum(usual, axis=0) / np.maximum(np.isfinite(usual).sum(axis=0), 1)
 
 
@@ -299,7 +329,7 @@ def _post_calls(arms: Arms, hours: tuple[int, int]) -> np.ndarray:
 
 
 def _matched_rows(arms: Arms, hours: tuple[int, int]) -> pd.DataFrame:
-    """Baseline rows of the hours of the cycle that the look has."""
+    """Baseline rows of the clock hours that the look has."""
     rows = arms.baseline.hourly.rows
     return rows[
         (rows["hour"] % arms.cycle.hours).isin([hour % arms.cycle.hours for hour in range(*hours)])

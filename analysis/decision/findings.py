@@ -14,7 +14,7 @@ from analysis.counting.scope import Scope
 from analysis.decision.caveats import Caveat, find_caveat
 from analysis.decision.claims import ClaimEvaluation, evaluate_claim
 from analysis.decision.comparison import Comparator
-from analysis.decision.controls.selection import ControlSelection
+from analysis.decision.controls.summary import ControlSummary, summarise_controls
 from analysis.decision.plan import Plan
 from analysis.decision.power import (
     NOT_OPEN,
@@ -46,7 +46,6 @@ class Finding:
     state : met, not_met, worse, undecided or no_data.
     evaluation : the comparison behind it; None for `any_of`, whose `parts` have one each.
     calls : calls that started in the scope, baseline (matched hours) and post; of `any_of` those of its first part.
-    selection : the control features, or why there are none.
     interval : of post - baseline, at `level`; None when nothing can be compared.
     p_value : two-sided, unadjusted, of the claim's own null; of `any_of` the smallest that counts for it times its parts. None when
         nothing can be compared.
@@ -58,6 +57,7 @@ class Finding:
     began_hour : hour from the deploy at which a change that nobody asked for began.
     looks_share_alpha : the level is visibly above 1 - alpha, because several looks share the error.
     caveat : a remark that belongs to the sentence, such as errors that only changed their class.
+    controls : what the control features say of it, or why there are none; None for `any_of`.
     one_sided : error of a one-sided bound, shared among the parts of `any_of`.
     """
 
@@ -65,7 +65,6 @@ class Finding:
     state: State
     evaluation: ClaimEvaluation | None
     calls: tuple[int, int]
-    selection: ControlSelection
     interval: tuple[float, float] | None
     level: float
     p_value: float | None
@@ -77,6 +76,7 @@ class Finding:
     began_hour: int | None = None
     looks_share_alpha: bool = False
     caveat: Caveat | None = None
+    controls: ControlSummary | None = None
     parts: tuple[Finding, ...] = ()
     one_sided: float = ONE_SIDED
 
@@ -215,7 +215,6 @@ def _any_of(
         state,
         None,
         parts[0].calls,
-        parts[0].selection,
         None,
         level_of(plan.bound),
         p_value,
@@ -234,7 +233,10 @@ def _finding(
     *,
     useful: float,
 ) -> Finding:
-    level, caveat = level_of(plan.bound), find_caveat(evaluation, comparator, plan)
+    level = level_of(plan.bound)
+    selection = comparator.controls.groups.selection_of(evaluation.scope)
+    controls = summarise_controls(evaluation, selection, level)
+    caveat = find_caveat(evaluation, comparator, plan, controls)
     state = _state(evaluation, comparator, plan, ruling, useful=useful)
     if caveat and caveat.forbids and state in ("met", "undecided"):
         state = "not_met" if caveat.refutes else "undecided"
@@ -244,7 +246,6 @@ def _finding(
         state,
         evaluation,
         count_calls(evaluation, comparator.arms),
-        comparator.controls.groups.selection_of(evaluation.scope),
         finite_interval(evaluation.comparison, level),
         level,
         _p_value(evaluation),
@@ -261,6 +262,7 @@ def _finding(
         else None,
         looks_share_alpha=plan.looks_share_alpha,
         caveat=caveat,
+        controls=controls,
         one_sided=ruling.one_sided,
     )
 

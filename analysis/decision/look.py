@@ -1,37 +1,42 @@
-"""One look at a rollout, whole: what went in, what was found, and the verdict."""
+"""Everything that one look at a rollout found."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from analysis.config import Settings
 from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
+from analysis.decision.advice import Advice
 from analysis.decision.checks import Check
 from analysis.decision.comparison import Comparator
 from analysis.decision.findings import Finding
 from analysis.decision.plan import Plan
 from analysis.decision.sustained import SustainedDecision
 from analysis.decision.verdict import Verdict
-from analysis.decision.whatif import what_if
+from analysis.decision.whatif import CapPrediction, what_if
 from analysis.statistics.latency.cliff import Cliff
 from analysis.statistics.placebo_deploys import Replay
 from analysis.window import Window
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Look:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class LookFindings:
     """One look at a rollout: both arms, what was found, and the verdict.
 
     Attributes
     ----------
     label : the window's name in rollout.toml (``4h``), or ``<from>--<to>`` of an exploratory look.
     plan : its place among the planned looks, and the bound that a claim must cross.
-    result : the object of result.json.
+    exploratory : the search over all features.
+    cliffs : arm -> feature -> its timeout cliff.
+    replay, control_replay : placebo deploys of the claims, and of the control group's index.
     """
 
     settings: Settings
+    deployed_at: datetime
     label: str
     window: Window
     plan: Plan
@@ -39,16 +44,13 @@ class Look:
     expectations: tuple[Finding, ...]
     guardrails: tuple[Finding, ...]
     exploratory: tuple[Finding, ...]
-    cliffs: dict[str, dict[str, Cliff]]
+    cliffs: Mapping[str, Mapping[str, Cliff]]
     checks: tuple[Check, ...]
     sustained: SustainedDecision
-    replay: Replay
     verdict: Verdict
-    result: dict[str, Any] = field(default_factory=dict, repr=False)
-
-    def __repr__(self) -> str:
-        """One line: which look, the verdict, its reason. The numbers are in `result`."""
-        return f"<Look {self.label}: {self.verdict.name.replace('_', ' ')}. {self.verdict.reason}>"
+    advice: tuple[Advice, ...]
+    replay: Replay
+    control_replay: Replay
 
     @property
     def arms(self) -> Arms:
@@ -65,6 +67,6 @@ class Look:
         """The arm after the deploy."""
         return self.arms.post
 
-    def what_if(self, feature: str, cap_ms: float) -> dict[str, Any]:
-        """Share of this look's calls that a cap would cut off, and the time it would save, with intervals and a sentence."""
+    def what_if(self, feature: str, cap_ms: float) -> CapPrediction:
+        """Share of this look's calls that a cap would cut off, and the time it would save."""
         return what_if(self.arms, feature, cap_ms)

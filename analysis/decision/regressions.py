@@ -6,9 +6,10 @@ import numpy as np
 
 from analysis.config import Claim
 from analysis.counting.arms import Arms
-from analysis.decision.caveats import shared_with_controls
+from analysis.decision.caveats import find_shared_movement
 from analysis.decision.claims import ClaimEvaluation, evaluate_claim
 from analysis.decision.comparison import Comparator
+from analysis.decision.controls.summary import summarise_controls
 from analysis.decision.findings import Finding, count_calls, find_first_event_hour, finite_interval
 from analysis.decision.plan import Plan
 from analysis.decision.power import minimum_detectable_effect
@@ -67,6 +68,8 @@ def _make_finding(
     bound: float,
 ) -> Finding:
     arms, comparison, level = comparator.arms, evaluation.comparison, level_of(plan.bound)
+    selection = comparator.controls.groups.selection_of(evaluation.scope)
+    controls = summarise_controls(evaluation, selection, level)
     moved, is_new = comparison.difference or 0.0, _is_new(evaluation, arms)
     is_worse = (moved > 0 if evaluation.metric.worse == "up" else moved < 0) and (
         q_value <= plan.alpha
@@ -77,7 +80,6 @@ def _make_finding(
         state=state,
         evaluation=evaluation,
         calls=count_calls(evaluation, arms),
-        selection=comparator.controls.groups.selection_of(evaluation.scope),
         interval=finite_interval(comparison, level),
         level=level,
         p_value=p_value,
@@ -88,7 +90,8 @@ def _make_finding(
         looks_share_alpha=plan.looks_share_alpha,
         event_hour=find_first_event_hour(evaluation, arms) if is_new else None,
         began_hour=_began_hour(evaluation, arms, is_new=is_new) if state == "worse" else None,
-        caveat=shared_with_controls(evaluation, plan),
+        caveat=find_shared_movement(controls),
+        controls=controls,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Literal
 
 from analysis.counting.arms import Arms
 from analysis.decision.claims import FEWEST_N, ClaimEvaluation, evaluate_claim
@@ -12,15 +13,27 @@ from analysis.decision.comparison import Comparator
 from analysis.decision.findings import Finding
 from analysis.decision.plan import Plan
 from analysis.decision.power import ONE_SIDED
-from analysis.formatting import hours as hours_text
-from analysis.formatting import p_value as p_text
-from analysis.formatting import share
 from analysis.statistics.trailing_hours import (
     SMALLEST_EXPECTED,
     TrailingCheck,
     check_trailing_hours,
 )
 from analysis.window import HOUR
+
+SustainedReason = Literal[
+    "confirmed",
+    "exploratory",
+    "too_early",
+    "guardrail_open",
+    "not_met",
+    "no_calls",
+    "not_kept",
+    "few_hours",
+    "not_shown",
+]
+"""Why the effect counts as sustained, or why not: an exploratory look, fewer hours than asked, a
+critical guardrail that is not met; else the first expectation that fails: not met at all, no calls
+in the trailing hours, a limit not kept there, too few hours better, or no change shown there."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +42,26 @@ class SustainedDecision:
 
     Attributes
     ----------
-    holds : the rule of STATISTICS "Sustained" holds for every expectation.
-    remark : what was seen, or why it does not hold, as the end of a sentence.
+    reason : why it holds or not.
+    trailing_hours, seen_hours : hours that must confirm it, and hours of the look.
+    finding : the expectation, or the part of one, that does not hold in the trailing hours.
+    name : of that expectation.
+    p_value : one-sided, of the trailing hours.
+    share_of_hours : of the trailing hours in which it is better.
     """
 
-    holds: bool
-    remark: str
+    reason: SustainedReason
+    trailing_hours: int = 0
+    seen_hours: int = 0
+    finding: Finding | None = None
+    name: str = ""
+    p_value: float | None = None
+    share_of_hours: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the rule of STATISTICS "Sustained" holds for every expectation."""
+        return self.reason == "confirmed"
 
 
 def decide_sustained(
@@ -45,57 +72,59 @@ def decide_sustained(
     *,
     sustained_for: timedelta,
 ) -> SustainedDecision:
-    """The trailing `sustained_for` hours of the window, expectation by expectation; the first that fails is named."""
-    trailing = max(1, -(-sustained_for // HOUR))
-    seen = plan.hours[1] - plan.hours[0]
+    """The trailing `sustained_for` hours of the window, expectation by expectation."""
+    trailing, seen = max(1, -(-sustained_for // HOUR)), plan.hours[1] - plan.hours[0]
+    shared = SustainedDecision("confirmed", trailing, seen)
     if not plan.is_planned:
-        return SustainedDecision(False, "an exploratory look does not decide whether it lasts")
+        return replace(shared, reason="exploratory")
     if seen < trailing:
-        return SustainedDecision(
-            False,
-            f"whether it lasts is asked once {hours_text(trailing)} have passed, so far {hours_text(seen)} have",
-        )
+        return replace(shared, reason="too_early")
     if not all(found.state == "met" for found in guardrails if found.claim.critical):
-        return SustainedDecision(False, "it is not sustained while a critical guardrail is not met")
+        return replace(shared, reason="guardrail_open")
     for finding in expectations:
-        remark = _remark(finding, comparator, plan, trailing)
-        if remark:
-            return SustainedDecision(False, f"it is not sustained: {finding.claim.name!r} {remark}")
-    return SustainedDecision(True, f"the last {hours_text(trailing)} alone confirm it")
+        decided = _decide(finding, comparator, plan, shared)
+        if not decided.holds:
+            return replace(decided, name=finding.claim.name or "")
+    return shared
 
 
-def _remark(finding: Finding, comparator: Comparator, plan: Plan, trailing: int) -> str:
-    """Why an expectation does not last; empty when it does. Of `any_of` one part that is met must last."""
+def _decide(
+    finding: Finding, comparator: Comparator, plan: Plan, shared: SustainedDecision
+) -> SustainedDecision:
+    """Whether an expectation lasts. Of `any_of` one part that is met must last."""
     if finding.state != "met":
-        return "is not met"
+        return replace(shared, reason="not_met", finding=finding)
     met = [part for part in finding.parts if part.state == "met"] or [finding]
-    remarks = [_remark_on(part, comparator, plan, trailing) for part in met]
-    return "" if "" in remarks else remarks[0]
+    decided = [_decide_part(part, comparator, plan, shared) for part in met]
+    return next((one for one in decided if one.holds), decided[0])
 
 
-def _remark_on(finding: Finding, comparator: Comparator, plan: Plan, trailing: int) -> str:
-    evaluation, span = finding.evaluation, hours_text(trailing)
-    arms, late_hours = comparator.arms, (plan.hours[1] - trailing, plan.hours[1])
-    late = evaluate_claim(finding.claim, comparator, late_hours)
+def _decide_part(
+    finding: Finding, comparator: Comparator, plan: Plan, shared: SustainedDecision
+) -> SustainedDecision:
+    shared, arms = replace(shared, finding=finding), comparator.arms
+    hours = (plan.hours[1] - shared.trailing_hours, plan.hours[1])
+    late = evaluate_claim(finding.claim, comparator, hours)
     if late.decisive.post_n <= 0 and late.decisive.baseline_n / arms.cycle.repeats >= FEWEST_N:
-        return f"cannot be seen in the last {span}: they hold none of its {evaluation.metric.among}"
-    if evaluation.kind.rule == "no_event":
-        return ""  # no event at all, so none in the last hours
-    if evaluation.kind.rule == "one_sided":
+        return replace(shared, reason="no_calls")
+    if late.kind.rule == "no_event":
+        return shared  # no event at all, so none in the last hours
+    if late.kind.rule == "one_sided":
         lasts, p = _lasts(late, arms)
-        return "" if lasts else f"does not hold in the last {span} alone (one-sided p {p_text(p)})"
-    found = _trailing(late, arms, plan, trailing)
+        return shared if lasts else replace(shared, reason="not_kept", p_value=p)
+    found = _trailing(late, arms, plan, shared.trailing_hours)
     if found.holds:
-        return ""
+        return shared
     if found.share_of_hours_better is not None and found.trailing_better:
-        return (
-            f"holds in only {share(found.share_of_hours_better)} of the last {span}; 80 % are asked"
-        )
-    return f"is not shown by the last {span} alone (one-sided p {p_text(found.p_value)})"
+        return replace(shared, reason="few_hours", share_of_hours=found.share_of_hours_better)
+    return replace(shared, reason="not_shown", p_value=found.p_value)
 
 
 def _lasts(late: ClaimEvaluation, arms: Arms) -> tuple[bool, float]:
-    """The claim in the trailing hours, with its one-sided p; where events are rare, only that there is none against it."""
+    """The claim in the trailing hours, with its one-sided p.
+
+    Where events are rare, only that nothing speaks against it.
+    """
     found = late.decisive
     limit = (
         late.limit if late.limit is not None else late.scale * (found.crude_baseline_value or 0.0)
@@ -109,7 +138,7 @@ def _lasts(late: ClaimEvaluation, arms: Arms) -> tuple[bool, float]:
 
 
 def _trailing(late: ClaimEvaluation, arms: Arms, plan: Plan, trailing: int) -> TrailingCheck:
-    """The rule for what should change, with the provider's day taken out of the trailing hours as it is out of the window."""
+    """The rule for what should change, adjusted for the control features as the window is."""
     baseline, post = arms.totals(late.scope, late.metric, plan.hours)
     return check_trailing_hours(
         baseline,

@@ -1,8 +1,8 @@
-"""What if the cap were another one? Answered from the Kaplan-Meier curve of a look's own calls."""
+"""What would another cap do? Answered from the Kaplan-Meier curve of a look's own calls."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,91 +10,70 @@ from analysis.counting.arms import Arms
 from analysis.counting.caps import find_cliffs
 from analysis.counts import LatencyCounts
 from analysis.errors import WrongUse
-from analysis.formatting import count, milliseconds, share
-from analysis.statistics.latency.survival import Estimate, SurvivalCurve, kaplan_meier
-from analysis.statistics.latency.what_if import what_if_cap
+from analysis.statistics.latency.survival import SurvivalCurve, kaplan_meier
+from analysis.statistics.latency.what_if import WhatIf, what_if_cap
 from analysis.statistics.rates.overdispersion import overdispersion
 
 
+@dataclass(frozen=True)
+class CapPrediction:
+    """What a cap would do to the calls of one feature after the deploy.
+
+    Attributes
+    ----------
+    calls : calls of the feature that have a latency.
+    level : of the intervals.
+    effect : share cut off, time saved per call and per success, with intervals; nothing of it is
+        identifiable beyond the cap that the calls already had.
+    """
+
+    feature: str
+    cap_ms: float
+    calls: int
+    level: float
+    effect: WhatIf
+
+
 def feature_curve(latency: LatencyCounts, feature: str) -> SurvivalCurve:
-    """Time to answer of one feature's calls; a failed call is censored when it was cut off. WrongUse for a feature without calls."""
+    """Time to answer of one feature's calls; a failed call is censored when it was cut off.
+
+    WrongUse for a feature without calls.
+    """
     rows = latency.rows[latency.rows["feature"] == feature]
     if rows.empty:
-        known = sorted(latency.rows["feature"].dropna().unique())
-        raise WrongUse(
-            f"feature {feature!r} has no timed call in the window; it has {', '.join(known) or 'no calls at all'}"
-        )
+        known = ", ".join(sorted(latency.rows["feature"].dropna().unique())) or "no calls at all"
+        raise WrongUse(f"feature {feature!r} has no timed call in the window; it has {known}")
     latency_ms, place = np.unique(rows["latency_ms"].to_numpy(), return_inverse=True)
-    answered = np.bincount(
-        place, weights=rows["calls"].where(rows["outcome"] == 0, 0), minlength=latency_ms.size
-    )
-    failed = np.bincount(
-        place, weights=rows["calls"].where(rows["outcome"] != 0, 0), minlength=latency_ms.size
+    answered, failed = (
+        np.bincount(place, weights=rows["calls"].where(chosen, 0), minlength=latency_ms.size)
+        for chosen in (rows["outcome"] == 0, rows["outcome"] != 0)
     )
     return kaplan_meier(latency_ms, answered, failed)
 
 
-def what_if(arms: Arms, feature: str, cap_ms: float, *, level: float = 0.95) -> dict[str, Any]:
-    """Share of the post calls that a cap would cut off, and the time it would save per call and per success, with intervals.
+def what_if(arms: Arms, feature: str, cap_ms: float, *, level: float = 0.95) -> CapPrediction:
+    """Share of the post calls that a cap would cut off, and the time it would save.
 
-    The intervals are widened by how much more the window's own hours vary in the share beyond the cap than independent calls would:
-    before the deploy an old cap may have cut off all that moves.
+    Intervals are widened by the overdispersion of the window's own hours in the share beyond the
+    cap: before the deploy an old cap may have cut off the calls that vary.
     """
     curve = feature_curve(arms.post.latency, feature)
     cliff = find_cliffs(arms.post.latency).get(feature)
-    own_cap_ms = float(cliff.at_ms) if cliff else None
-    found = what_if_cap(
+    effect = what_if_cap(
         curve,
         cap_ms,
-        own_cap_ms=own_cap_ms,
+        own_cap_ms=float(cliff.at_ms) if cliff else None,
         level=level,
         overdispersion=overdispersion_at(arms, feature, cap_ms),
     )
-    answer = {
-        "feature": feature,
-        "cap_ms": cap_ms,
-        "own_cap_ms": found.own_cap_ms,
-        "calls": int(curve.n_calls),
-        "identifiable": found.identifiable,
-        "level": level,
-        "cut_off_share": _estimate(found.cut_off_share),
-        "saved_ms_per_call": _estimate(found.saved_ms_per_call),
-        "saved_ms_per_success": _estimate(found.saved_ms_per_success),
-    }
-    return answer | {"sentence": what_if_sentence(answer)}
-
-
-def what_if_sentence(answer: dict[str, Any]) -> str:
-    """The answer in words."""
-    subject = f"A cap of {milliseconds(answer['cap_ms'])} on {answer['feature']}"
-    if not answer["identifiable"]:
-        return f"{subject}: not identifiable; the window's own cap is {milliseconds(answer['own_cap_ms'])}, and nothing is known beyond it."
-    cut, saved, per_success = (
-        answer["cut_off_share"],
-        answer["saved_ms_per_call"],
-        answer["saved_ms_per_success"],
-    )
-    success = ""
-    if per_success["value"] is not None:
-        change, low, high = (_signed(-per_success[end]) for end in ("value", "high", "low"))
-        success = f"; the time spent per good answer would change by {change} ({low} to {high})"
-    return (
-        f"{subject} would cut off {share(cut['value'])} of the calls ({share(cut['low'])} to {share(cut['high'])}, "
-        f"n = {count(answer['calls'])}) and save {milliseconds(saved['value'])} per call "
-        f"({milliseconds(saved['low'])} to {milliseconds(saved['high'])}){success}."
-    )
-
-
-def _signed(value_ms: float) -> str:
-    return ("+" if value_ms > 0 else "") + milliseconds(value_ms)
+    return CapPrediction(feature, cap_ms, int(curve.n_calls), level, effect)
 
 
 def overdispersion_at(arms: Arms, feature: str, cap_ms: float) -> float:
-    """Overdispersion of the post hours in the share of calls not answered within the cap, of those whose time would show it."""
+    """Overdispersion of the post hours in the share of calls not answered within the cap."""
     rows = arms.post.bins.rows
-    rows = rows[
-        (rows["feature"] == feature) & ((rows["outcome"] == 0) | (rows["bin_ms"] >= cap_ms))
-    ]
+    shows_it = (rows["outcome"] == 0) | (rows["bin_ms"] >= cap_ms)
+    rows = rows[(rows["feature"] == feature) & shows_it]
     by_hour = (
         rows.assign(beyond=rows["calls"].where(rows["bin_ms"] >= cap_ms, 0))
         .groupby("hour")[["beyond", "calls"]]
@@ -102,7 +81,3 @@ def overdispersion_at(arms: Arms, feature: str, cap_ms: float) -> float:
     )
     beyond, calls = by_hour["beyond"].to_numpy(dtype=float), by_hour["calls"].to_numpy(dtype=float)
     return overdispersion(beyond, calls)
-
-
-def _estimate(estimate: Estimate) -> dict[str, float | None]:
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}

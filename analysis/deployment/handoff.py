@@ -22,7 +22,7 @@ from analysis.history.events import LookEvent, PreflightEvent
 from analysis.history.timeline import Mark, Timeline, read_timeline
 from analysis.results.model import LookResult
 from analysis.results.storage import read_result
-from analysis.text.thresholds import say_turning_points
+from analysis.text.thresholds import threshold_lines
 
 VALID_FOR = timedelta(days=7)
 """How long the last look is relied on: a whole week, weekdays and weekend."""
@@ -88,7 +88,7 @@ def find_handoff(settings: Settings) -> Handoff:
         exit_code=last.exit_code if last else NotYetDue.exit_code,
         is_complete=is_sustained and standing.is_over and not standing.due,
         missing=tuple(_find_missing(timeline, standing)),
-        would_change=tuple(say_turning_points(settings, result.as_json())) if result else (),
+        would_change=tuple(threshold_lines(result)) if result else (),
         steps_back=find_steps_back(settings, result, history) if result else (),
         not_checked=tuple(find_unchecked(settings, history, result)),
         evidence=tuple(find_evidence(settings, history)),

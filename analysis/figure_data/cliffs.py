@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.counting.arm import Arm
 from analysis.counting.scope import Scope
-from analysis.decision.look import Look
+from analysis.decision.look import LookFindings
 from analysis.decision.whatif import overdispersion_at
 from analysis.figure_data.latency import (
     LEVEL,
@@ -67,7 +67,7 @@ class CapCurve:
     n_calls: int
 
 
-def prepare_cliff(look: Look, scope: Scope) -> CliffHistogram:
+def prepare_cliff(look: LookFindings, scope: Scope) -> CliffHistogram:
     """Where calls fail, before and after."""
     return _histogram([look.baseline, look.post], scope, caps_of(look, scope))
 
@@ -78,7 +78,7 @@ def prepare_baseline_cliff(baseline: Arm, feature: str, *, at_ms: float) -> Clif
     return _histogram([baseline], Scope(feature), (mark,))
 
 
-def prepare_cap_curve(look: Look, scope: Scope) -> CapCurve | None:
+def prepare_cap_curve(look: LookFindings, scope: Scope) -> CapCurve | None:
     """What a cap would cut off, by the post window's own calls; None without calls."""
     curve = survival_of(look.post, scope)
     if not curve.n_calls:
@@ -106,7 +106,7 @@ def prepare_cap_curve(look: Look, scope: Scope) -> CapCurve | None:
     return CapCurve(caps, cut_off, low, high, own_cap_ms, knobs, at_knobs, curve.n_calls)
 
 
-def knobs_of(look: Look, scope: Scope) -> tuple[Mark, ...]:
+def knobs_of(look: LookFindings, scope: Scope) -> tuple[Mark, ...]:
     """The caps that a knob of this feature would set, from the shortest on."""
     names = {claim.name for claim in look.settings.claims if claim.feature == scope.feature}
     caps = {
@@ -117,7 +117,7 @@ def knobs_of(look: Look, scope: Scope) -> tuple[Mark, ...]:
     return tuple(Mark(cap_ms, f"knob {milliseconds(cap_ms)}") for cap_ms in sorted(caps))
 
 
-def overdispersion_beyond(look: Look, scope: Scope, cap_ms: float) -> float:
+def overdispersion_beyond(look: LookFindings, scope: Scope, cap_ms: float) -> float:
     """Overdispersion of the hours in their share of calls beyond a cap."""
     if scope.feature is None or scope.is_pattern:
         return overdispersion_of(look, scope)

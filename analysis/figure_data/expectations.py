@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from analysis.claim_kinds import claim_kind
 from analysis.formatting import level
 from analysis.metrics import recorded_metric
-
-Found = Mapping[str, Any]
+from analysis.results.model import FindingRecord, LookResult
 
 
 @dataclass(frozen=True)
@@ -71,84 +70,64 @@ class LookSeries:
     required: float | None
 
 
-def prepare_forest(result: Mapping[str, Any], *, too_small: float) -> Forest:
+def prepare_forest(result: LookResult, *, too_small: float) -> Forest:
     """Every expectation, an `any_of` by its parts."""
-    found = list(with_parts(result["expectations"]))
-    levels = sorted({item["level"] for item in found if item.get("level")})
+    found = [single for claim in result.expectations for single in claim.single_claims]
+    levels = sorted({item.level for item in found if item.level})
     text = f"intervals at level {level(levels[0])}" if levels else "no interval yet"
-    return Forest(tuple(_forest_row(item) for item in found), too_small, text)
+    return Forest(tuple(map(_forest_row, found)), too_small, text)
 
 
 def prepare_look_series(
-    results: Sequence[Mapping[str, Any] | None], windows: Sequence[str], name: str
+    results: Sequence[LookResult | None], windows: Sequence[str], name: str
 ) -> LookSeries:
     """One claim through every planned look; a result is None where no look was made."""
     points, required = [], None
     for window, result in zip(windows, results, strict=True):
-        found = next(
-            (
-                item
-                for item in with_parts(result["expectations"] if result else ())
-                if item["name"] == name
-            ),
-            None,
-        )
+        claims = result.expectations if result else ()
+        singles = (single for claim in claims for single in claim.single_claims)
+        found = next((single for single in singles if single.name == name), None)
         if found:
             required = required_change(found)[0]
         points.append(
             LookPoint(
                 window,
                 relative_change(found) if found else None,
-                result["look"]["bound"] if result else None,
-                result["verdict"].replace("_", " ") if result else "no look",
-                found["finding"] if found else "no_data",
+                result.look.bound if result else None,
+                result.verdict.replace("_", " ") if result else "no look",
+                found.finding if found else "no_data",
             )
         )
     return LookSeries(name, tuple(points), required)
 
 
-def with_parts(findings: Iterable[Found]) -> Iterable[Found]:
-    """Findings, an `any_of` replaced by its parts under its name."""
-    for found in findings:
-        parts = found.get("parts") or ()
-        for part in parts:
-            name = f"{found['name']}: {recorded_metric(part['metric']).words}"
-            yield {**part, "name": name}
-        if not parts:
-            yield found
-
-
-def relative_change(found: Found) -> RelativeChange | None:
+def relative_change(found: FindingRecord) -> RelativeChange | None:
     """Change as a share of the baseline's value at the same mix; None without such a share."""
-    difference, ratio, interval = found.get("difference"), found.get("ratio"), found.get("interval")
-    if difference is None or ratio is None or not interval or None in interval:
+    difference, ratio, interval = found.difference, found.ratio, found.interval
+    if difference is None or ratio is None or interval is None:
         return None
-    base = difference / (ratio - 1) if ratio != 1 else found["baseline"]["value"]
+    base = difference / (ratio - 1) if ratio != 1 else found.baseline.value
     if not base:
         return None
     low = max(interval[0] / base, -1.0)  # no metric falls below zero
     return RelativeChange(difference / base, low, interval[1] / base)
 
 
-def required_change(found: Found) -> tuple[float | None, bool]:
+def required_change(found: FindingRecord) -> tuple[float | None, bool]:
     """The relative change that the claim asks for, and whether it must fall to it."""
-    kind, before = found.get("claim"), found["baseline"]["value"]
-    if kind in ("falls", "rises"):
-        step = found.get("by") or 0.0
-        return (-step, True) if kind == "falls" else (step, False)
-    if kind == "no_worse":
-        margin = found.get("margin") or 0.0
-        is_worse_up = recorded_metric(found["metric"]).worse == "up"
-        return (margin, True) if is_worse_up else (-margin, False)
-    if kind == "below" and before:
-        return found["limit"] / before - 1, True
-    if kind == "stays_zero":  # so few that the rate lies below the limit, or below what it was
-        return (found["limit"] / before - 1 if found.get("limit") and before else 0.0), True
-    return None, True
+    if found.claim is None or found.metric is None:
+        return None, True
+    kind, worse = claim_kind(found.claim), recorded_metric(found.metric).worse
+    needs_fall = kind.good_side(worse) == "less"
+    if kind.null != "limit":
+        return kind.null_change(found.size, worse), needs_fall
+    if found.limit and found.baseline.value:
+        return found.limit / found.baseline.value - 1, needs_fall
+    return 0.0 if kind.rule == "no_event" else None, needs_fall
 
 
-def _forest_row(found: Found) -> ForestRow:
+def _forest_row(found: FindingRecord) -> ForestRow:
     change = relative_change(found)
-    calls = f"{found['baseline']['calls']} and {found['post']['calls']} calls"
+    calls = f"{found.baseline.calls} and {found.post.calls} calls"
     numbers = "nothing to compare" if change is None else calls
-    return ForestRow(found["name"], numbers, found["finding"], change, *required_change(found))
+    return ForestRow(found.name, numbers, found.finding, change, *required_change(found))

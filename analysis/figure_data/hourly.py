@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,9 +12,10 @@ from analysis.counting.arms import Arms
 from analysis.counting.scope import HOURS_A_DAY, Scope
 from analysis.decision.claims import ClaimEvaluation
 from analysis.decision.controls.slowness_series import slowness_series
-from analysis.decision.look import Look
+from analysis.decision.look import LookFindings
 from analysis.figure_data.latency import Mark
 from analysis.metrics import Metric
+from analysis.results.model import HourRow
 from analysis.statistics.totals import Floats
 
 HOURS_BEFORE = 48
@@ -90,7 +90,7 @@ class SourceLatency:
 
 
 def prepare_hourly_metric(
-    look: Look, scope: Scope, metric: Metric, *, marks: Sequence[Mark] = ()
+    look: LookFindings, scope: Scope, metric: Metric, *, marks: Sequence[Mark] = ()
 ) -> HourlyMetric:
     """The metric of each hour, from two days before the deploy to the end of the window."""
     first, last = look.plan.hours
@@ -138,14 +138,14 @@ def prepare_hourly_slowness(
 
 
 def prepare_hourly_traffic(
-    coverage: Sequence[Mapping[str, Any]], *, excluded: Collection[int]
+    coverage: Sequence[HourRow], *, excluded: Collection[int]
 ) -> HourlyTraffic:
     """Every hour of the baseline; hours without a call have zero calls."""
-    first = min((row["hour"] for row in coverage), default=-HOURS_A_DAY)
+    first = min((row.hour for row in coverage), default=-HOURS_A_DAY)
     hours = np.arange(first, 0, dtype=float)
     calls, failed = np.zeros(hours.size), np.zeros(hours.size)
     for row in coverage:
-        calls[row["hour"] - first], failed[row["hour"] - first] = row["calls"], row["failed"]
+        calls[row.hour - first], failed[row.hour - first] = row.calls, row.failed
     is_excluded = np.isin(hours, list(excluded))
     rate = np.where(is_excluded, np.nan, _ratio(failed, calls))
     calls = np.where(is_excluded, np.nan, calls)

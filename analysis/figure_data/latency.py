@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.counting.arm import Arm
 from analysis.counting.scope import Scope
-from analysis.decision.look import Look
+from analysis.decision.look import LookFindings
 from analysis.formatting import milliseconds
 from analysis.metrics import metric_named
 from analysis.statistics.latency.distribution import (
@@ -107,7 +107,7 @@ class QuantileShifts:
     level: float
 
 
-def prepare_latency_curves(look: Look, scope: Scope) -> LatencyCurves:
+def prepare_latency_curves(look: LookFindings, scope: Scope) -> LatencyCurves:
     """Share of calls that ended within a time, in both arms."""
 
     def curve(arm: Arm) -> Steps:
@@ -118,7 +118,7 @@ def prepare_latency_curves(look: Look, scope: Scope) -> LatencyCurves:
     return LatencyCurves(curve(look.baseline), curve(look.post), caps_of(look, scope))
 
 
-def prepare_answer_curves(look: Look, scope: Scope) -> AnswerCurves:
+def prepare_answer_curves(look: LookFindings, scope: Scope) -> AnswerCurves:
     """Kaplan-Meier curves of the time to an answer, with bands as wide as the hours vary."""
     overdispersion = overdispersion_of(look, scope)
 
@@ -137,7 +137,7 @@ def prepare_answer_curves(look: Look, scope: Scope) -> AnswerCurves:
     return AnswerCurves(curve(look.baseline), curve(look.post), caps_of(look, scope))
 
 
-def prepare_quantile_shifts(look: Look, scope: Scope) -> QuantileShifts:
+def prepare_quantile_shifts(look: LookFindings, scope: Scope) -> QuantileShifts:
     """How each quantile of the time to an answer moved.
 
     A failed call counts as slower than all others, so that a cap hides no quantile.
@@ -164,7 +164,7 @@ def prepare_quantile_shifts(look: Look, scope: Scope) -> QuantileShifts:
     return QuantileShifts(tuple(points), baseline.n_calls, post.n_calls, LEVEL)
 
 
-def caps_of(look: Look, scope: Scope) -> tuple[Mark, ...]:
+def caps_of(look: LookFindings, scope: Scope) -> tuple[Mark, ...]:
     """The caps that calls were cut off at, before and after."""
     marks = []
     for arm, name in (("baseline", "before"), ("post", "after")):
@@ -200,7 +200,7 @@ def rows_in_scope(rows: pd.DataFrame, scope: Scope) -> pd.DataFrame:
     return rows[chosen]
 
 
-def overdispersion_of(look: Look, scope: Scope, metric: str = "latency_mean") -> float:
+def overdispersion_of(look: LookFindings, scope: Scope, metric: str = "latency_mean") -> float:
     """Overdispersion: how much more the hours vary than independent calls would; at least 1."""
     return float(
         look.comparator.compare(scope, metric_named(metric), look.plan.hours).overdispersion

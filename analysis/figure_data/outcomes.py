@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.counting.scope import Scope
-from analysis.decision.look import Look
+from analysis.decision.look import LookFindings
 from analysis.figure_data.latency import LEVEL, overdispersion_of, rows_in_scope
 from analysis.outcomes import outcome_codes
 from analysis.statistics.rates.exact import rate_bounds
@@ -35,7 +35,7 @@ class OutcomeMix:
     n_post: int
 
 
-def prepare_outcome_mix(look: Look, scope: Scope) -> OutcomeMix:
+def prepare_outcome_mix(look: LookFindings, scope: Scope) -> OutcomeMix:
     """Share of calls by outcome class in both arms; small classes are one."""
     rows = [rows_in_scope(arm.hourly.rows, scope) for arm in (look.baseline, look.post)]
     before, after = (table.groupby("outcome")["calls"].sum() for table in rows)

@@ -9,7 +9,8 @@ from typing import Any
 
 from analysis import clock, files
 from analysis.config import Settings
-from analysis.figure_data.expectations import prepare_look_series, with_parts
+from analysis.figure_data.expectations import prepare_look_series
+from analysis.formatting import when
 from analysis.history.events import Event, LookEvent
 from analysis.history.ledger import Entry, History, open_ledger
 from analysis.history.timeline import PlannedLook, timeline_of, with_deploy
@@ -23,9 +24,11 @@ from analysis.report.stored_reports import (
     read_reports,
 )
 from analysis.results.model import LookResult
-from analysis.text import verdict as verdict_prose
 from analysis.text.captions import describe_look_series
-from analysis.text.prose import is_sample, when_text
+from analysis.text.headline import NOT_RANDOMISED, changed_lines, verdict_headline
+from analysis.text.next_steps import steps_of
+from analysis.text.records import is_sample
+from analysis.text.verdict import VERDICTS
 
 MOST_LEDGER_LINES, MOST_FACTS = 12, 5
 Link = tuple[str, str]
@@ -72,10 +75,10 @@ def rollout_index(settings: Settings) -> str:
         name=settings.rollout.name,
         title=settings.rollout.title,
         result=result,
-        headline=verdict_prose.headline(result) if result else NO_LOOK,
-        changed=verdict_prose.box_changed(result) if result else [],
-        steps=verdict_prose.steps_of(result, settings) if result else [],
-        not_randomised=verdict_prose.NOT_RANDOMISED,
+        headline=verdict_headline(result) if result else NO_LOOK,
+        changed=changed_lines(result) if result else [],
+        steps=steps_of(result, settings) if result else [],
+        not_randomised=NOT_RANDOMISED,
         is_sample=result is not None and is_sample(settings.source.path),
         rows=window_rows(settings, reports, history),
         charts=look_charts(settings, reports),
@@ -95,7 +98,7 @@ def all_rollouts_index(outputs: Path) -> str:
                 "name": folder.name,
                 "href": f"{folder.name}/{paths.index.name}",
                 "result": result,
-                "headline": verdict_prose.headline(result) if result else NO_LOOK,
+                "headline": verdict_headline(result) if result else NO_LOOK,
             }
             entries.append(entry)
     looked_at = [entry for entry in entries if entry["result"]]
@@ -131,11 +134,12 @@ def look_charts(settings: Settings, reports: Sequence[StoredReport]) -> list[Loo
         for report in reports
         if report.result and report.is_planned and report.folder.stage == stage
     }
-    findings = [found for result in planned.values() for found in with_parts(result.expectations)]
+    claims = (claim for result in planned.values() for claim in result.expectations)
+    names = [single.name for claim in claims for single in claim.single_claims]
     windows = settings.monitoring.windows
     results = [planned.get(label) for label in windows]
     charts = []
-    for name in dict.fromkeys(found["name"] for found in findings):
+    for name in dict.fromkeys(names):
         series = prepare_look_series(results, windows, name)
         charts.append(LookChart(series, describe_look_series(series)))
     return [chart for chart in charts if not chart.is_empty]
@@ -163,14 +167,14 @@ def _report_row(paths: OutputPaths, report: StoredReport) -> WindowRow:
         "; ".join(_report_words(report, result)),
         result.post.calls,
         result.look.bound,
-        when_text(result.look.end),
+        when(result.look.end),
         tuple(links),
     )
 
 
 def _report_words(report: StoredReport, result: LookResult) -> Iterator[str]:
     """What a verdict means, and what limits it."""
-    meaning = verdict_prose.VERDICTS[result.verdict].meaning
+    meaning = VERDICTS[result.verdict].meaning
     if result.expectations:
         met = sum(found.finding == "met" for found in result.expectations)
         meaning = f"{met} of {len(result.expectations)} expectations met: {meaning}"
@@ -182,7 +186,7 @@ def _report_words(report: StoredReport, result: LookResult) -> Iterator[str]:
 
 
 def _missing_row(planned: PlannedLook) -> WindowRow:
-    state, words = "not_due", f"due {when_text(planned.due_at)}"
+    state, words = "not_due", f"due {when(planned.due_at)}"
     if planned.due_at <= clock.now():
         state, words = "due", "no report yet: rollout report --due"
     return WindowRow(planned.label, planned.stage, state, words)

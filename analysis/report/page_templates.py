@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis import clock, formatting
+from analysis.metrics import recorded_metric
 from analysis.report.mime_types import FIGURES_MIME, RESULT_MIME
-from analysis.text import prose
+from analysis.results.model import BaselineResult, LookResult
+from analysis.text import records
 from analysis.text.verdict import VERDICTS
 
 if TYPE_CHECKING:
@@ -50,10 +52,10 @@ class Section:
 class PublishedResult:
     """The object of result.json; shown by the last cell, it says that the notebook is whole."""
 
-    content: dict[str, Any]
+    content: LookResult | BaselineResult
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {RESULT_MIME: self.content, "text/plain": "the result, as in result.json"}
+        return {RESULT_MIME: self.content.as_json(), "text/plain": "the result, as in result.json"}
 
 
 def make_section(
@@ -96,26 +98,24 @@ def _environment() -> Environment:
     environment.filters |= {
         "count": formatting.count,
         "p": formatting.p_value,
-        "when": prose.when_text,
-        "changed": prose.changed_text,
-        "interval": prose.interval_text,
-        "claim": prose.claim_text,
-        "visible": prose.visible_text,
-        "p_text": prose.p_text,
-        "calls_text": prose.calls_text,
-        "sentence": prose.own_sentence,
-        "deciding": prose.deciding_part,
-        "value_in": lambda value, unit: prose.value_text(unit, value),
-        "change_in": lambda value, unit: prose.change_text(unit, value),
-        "size_in": prose.size_text,
-        "words": prose.metric_words,
-        "in_utc": prose.in_utc,
+        "when": formatting.when,
+        "changed": records.changed_text,
+        "interval": records.interval_text,
+        "claim": records.asked_text,
+        "visible": records.detectable_text,
+        "p_text": records.p_text,
+        "calls_text": records.calls_text,
+        "deciding": records.deciding_part,
+        "value_in": formatting.value_in,
+        "change_in": formatting.change_in,
+        "size_in": formatting.size_in,
+        "words": lambda name: recorded_metric(name).words,
         "anchor": anchor_of,
         "md": lambda text: _MARKDOWN.sub(r"\\\1", text),
     }
     environment.globals |= {
         "VERDICTS": VERDICTS,
-        "FINDINGS": prose.FINDINGS,
+        "FINDINGS": records.FINDINGS,
         "now": lambda: clock.now().replace(microsecond=0),
     }
     return environment

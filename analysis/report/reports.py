@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from analysis import clock, files
 from analysis.config import Settings
@@ -22,6 +21,7 @@ from analysis.report.notebook.kernel_process import stopping_kernels
 from analysis.report.notebook.runner import ExecutedNotebook, run_notebook
 from analysis.report.page_templates import render
 from analysis.report.summary import append_to_step_summary, summary_of
+from analysis.results.model import BaselineResult, LookResult
 from analysis.window import Window
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -39,7 +39,7 @@ class WrittenReport:
     page : its report.html.
     """
 
-    result: dict[str, Any]
+    result: LookResult | BaselineResult
     page: Path
 
 
@@ -166,7 +166,7 @@ def _write(
     from analysis.report.notebook.page import export_page
 
     summary = summary_of(executed.result)
-    result = json.dumps(executed.result, indent=2, ensure_ascii=False, allow_nan=False)
+    result = json.dumps(executed.result.as_json(), indent=2, ensure_ascii=False, allow_nan=False)
     figures = {f"{name}.svg": svg + "\n" for name, svg in executed.figures.items()}
     texts = {f"{folder.figures.name}/{name}": svg for name, svg in figures.items()}
     texts |= {

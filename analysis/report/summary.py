@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from analysis import files
 from analysis.errors import WrongUse
 from analysis.report.page_templates import render
+from analysis.results.model import BaselineResult, LookResult
 from analysis.text.baseline import baseline_lines, cliff_lines
-from analysis.text.verdict import NOT_RANDOMISED, box_sure, headline
+from analysis.text.headline import NOT_RANDOMISED, confidence_lines, verdict_headline
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
-def summary_of(result: Mapping[str, Any]) -> str:
+def summary_of(result: LookResult | BaselineResult) -> str:
     """summary.md of a report."""
-    if "look" not in result:
-        lines = [*baseline_lines(result), *cliff_lines(result["cliffs"])]
-        return render("baseline_summary.md.j2", title=result["title"], lines=lines)
+    if isinstance(result, BaselineResult):
+        lines = [*baseline_lines(result), *cliff_lines(result.cliffs)]
+        return render("baseline_summary.md.j2", title=result.title, lines=lines)
     return render(
         "summary.md.j2",
         result=result,
-        headline=headline(result),
-        sure=box_sure(result),
+        headline=verdict_headline(result),
+        sure=confidence_lines(result),
         not_randomised=NOT_RANDOMISED,
     )
 

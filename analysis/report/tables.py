@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from analysis.errors import WrongUse
-from analysis.formatting import count
+from analysis.formatting import NONE, count, value_in, when
 from analysis.report.page_templates import render
-from analysis.text.prose import NONE, value_text, when_text
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ class Column:
         if self.kind == "count":
             return count(value)
         if self.kind == "when":
-            return when_text(value)
-        return str(value) if self.kind == "text" else value_text(self.kind, value)
+            return when(value)
+        return str(value) if self.kind == "text" else value_in(value, self.kind)
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,13 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic.json_schema import SkipJsonSchema
 
+from analysis.claim_kinds import CLAIM_KINDS, claim_kind
 from analysis.clock import iso, parse_instant
 from analysis.decision.checks import CheckState
 from analysis.decision.findings import State
 from analysis.decision.verdict import VerdictName
 from analysis.errors import WrongUse
-from analysis.metrics import known_metrics
+from analysis.metrics import known_metrics, recorded_metric
 
 SCHEMA = 1
 
@@ -59,6 +60,12 @@ def _known_metric(name: str) -> str:
     return name
 
 
+def _known_claim(name: str) -> str:
+    if name not in CLAIM_KINDS:
+        raise ValueError("not a kind of claim")
+    return name
+
+
 _TIME_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$"
 Instant = Annotated[
     datetime,
@@ -72,7 +79,9 @@ MaybeProbability = Annotated[Probability | None, BeforeValidator(_finite)]
 Interval = Annotated[tuple[float, float] | None, BeforeValidator(_whole_interval)]
 Count = Annotated[int, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]
-ClaimKind = Literal["falls", "rises", "stays_zero", "no_worse", "below"]
+ClaimName = Annotated[
+    str, AfterValidator(_known_claim), WithJsonSchema({"enum": list(CLAIM_KINDS), "type": "string"})
+]
 MetricName = Annotated[str, AfterValidator(_known_metric)]
 Absent = SkipJsonSchema[None]
 """A field that a file may lack but that is never null in what this version writes."""
@@ -96,7 +105,10 @@ class Record(BaseModel):
 
     # A view as a mapping, for callers that still read results as dictionaries.
     def __getitem__(self, key: str) -> Any:
-        names = {field.alias or name: name for name, field in type(self).model_fields.items()}
+        names = {
+            field.serialization_alias or name: name
+            for name, field in type(self).model_fields.items()
+        }
         if key not in names and key not in (self.model_extra or {}):
             raise KeyError(key)
         value = getattr(self, names.get(key, key))
@@ -107,7 +119,9 @@ class Record(BaseModel):
 
     def keys(self) -> list[str]:
         """The names in the file."""
-        fields = [field.alias or name for name, field in type(self).model_fields.items()]
+        fields = [
+            field.serialization_alias or name for name, field in type(self).model_fields.items()
+        ]
         return [*fields, *(self.model_extra or {})]
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -225,7 +239,7 @@ class FindingRecord(Record):
     feature: str | None = None
     source: str | None = None
     metric: MetricName | None = None
-    claim: ClaimKind | None = None
+    claim: ClaimName | None = None
     by: Number = None
     margin: Number = None
     limit: Number = None
@@ -256,8 +270,25 @@ class FindingRecord(Record):
     proportional: ProportionalRecord | None = None
     controls: ControlsRecord | None = None
     decided_by: str | None = None
-    sentence: Text | Absent = None
+    sentence: str = Field(default="", json_schema_extra={"minLength": 1})
     parts: tuple[FindingRecord, ...] = ()
+
+    @property
+    def single_claims(self) -> tuple[FindingRecord, ...]:
+        """The finding itself; of `any_of` its parts, each under the name of both."""
+        if not self.parts:
+            return (self,)
+        names = (f"{self.name}: {recorded_metric(part.metric or '').words}" for part in self.parts)
+        return tuple(
+            part.model_copy(update={"name": name})
+            for part, name in zip(self.parts, names, strict=True)
+        )
+
+    @property
+    def size(self) -> float | None:
+        """The claimed change, the allowed change or the limit, as the kind of claim has it."""
+        sizes = {"by": self.by, "margin": self.margin, "limit": self.limit}
+        return sizes[claim_kind(self.claim).size_key]
 
 
 # ---- the other parts -------------------------------------------------------------------------
@@ -305,13 +336,36 @@ class PredictionRecord(Record):
     sentence: str = ""
 
 
+class WhatIfEstimate(Record):
+    """A number with its interval."""
+
+    value: Number
+    low: Number
+    high: Number
+
+
+class WhatIfRecord(Record):
+    """What another cap would do: the object that `rollout whatif --json` prints."""
+
+    feature: Text
+    cap_ms: float
+    own_cap_ms: Number
+    calls: Count
+    identifiable: bool
+    level: Probability
+    cut_off_share: WhatIfEstimate
+    saved_ms_per_call: WhatIfEstimate
+    saved_ms_per_success: WhatIfEstimate
+    sentence: str
+
+
 class AdviceRecord(Record):
     """A knob to turn, and the finding that asks for it."""
 
     knob: Text
     kind: Literal["environment", "code"] | Absent = None
-    old: Any = Field(None, alias="from")
-    new: Any = Field(None, alias="to")
+    old: Any = Field(default=None, validation_alias="from", serialization_alias="from")
+    new: Any = Field(default=None, validation_alias="to", serialization_alias="to")
     because: str = ""
     claim: str | Absent = None
     predicted: PredictionRecord | None = None
@@ -350,7 +404,9 @@ class ProvenanceRecord(Record):
 class LookResult(Record):
     """result.json: what a look at a rollout found."""
 
-    schema_version: Literal[1] = Field(1, alias="schema")
+    schema_version: Literal[1] = Field(
+        default=1, validation_alias="schema", serialization_alias="schema"
+    )
     rollout: Text
     title: Text | Absent = None
     verdict: VerdictName
@@ -372,6 +428,11 @@ class LookResult(Record):
     def claims(self) -> tuple[FindingRecord, ...]:
         """Expectations, then guardrails."""
         return (*self.expectations, *self.guardrails)
+
+    @property
+    def single_claims(self) -> tuple[FindingRecord, ...]:
+        """The same, an `any_of` as its parts."""
+        return tuple(single for claim in self.claims for single in claim.single_claims)
 
 
 class SpanRecord(Record):
@@ -438,7 +499,7 @@ class ForecastRow(Record):
     feature: str | None
     source: str | None
     metric: MetricName
-    claim: ClaimKind | None
+    claim: ClaimName | None
     by: Number
     window: Text
     baseline: Number
@@ -449,7 +510,9 @@ class ForecastRow(Record):
 class BaselineResult(Record):
     """baseline/result.json: what the baseline is and what the planned looks will see."""
 
-    schema_version: Literal[1] = Field(1, alias="schema")
+    schema_version: Literal[1] = Field(
+        default=1, validation_alias="schema", serialization_alias="schema"
+    )
     rollout: Text
     title: Text
     deployed_at: Instant

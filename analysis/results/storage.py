@@ -1,12 +1,19 @@
-"""Reading a result.json from disk: perhaps of another version, perhaps edited by hand."""
+"""Reading results: a result.json on disk may be of another version or edited by hand."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.results.model import LookResult
+from analysis.results.model import BaselineResult, LookResult
+
+
+def parse_result(content: dict[str, Any]) -> LookResult | BaselineResult:
+    """The result that a notebook published."""
+    model = LookResult if "look" in content else BaselineResult
+    return model.model_validate(content)
 
 
 def read_result(path: Path) -> LookResult | None:

@@ -23,10 +23,9 @@ from analysis.figure_data.latency import (
     Steps,
 )
 from analysis.figure_data.outcomes import OutcomeMix
-from analysis.formatting import THIN, count, milliseconds, share, signed_percent
+from analysis.formatting import THIN, count, milliseconds, share, signed_percent, value_in
 from analysis.statistics.latency.survival import Estimate
 from analysis.statistics.totals import Floats
-from analysis.text.prose import value_text
 
 LEVEL = f"95{THIN}%"
 STATE_WORDS = {
@@ -324,7 +323,7 @@ def _range(values: Floats, unit: str) -> str:
     known = values[np.isfinite(values)]
     if not known.size:
         return "no calls"
-    return f"{value_text(unit, float(known.min()))} to {value_text(unit, float(known.max()))}"
+    return f"{value_in(float(known.min()), unit)} to {value_in(float(known.max()), unit)}"
 
 
 def _capital(text: str) -> str:

@@ -1,235 +1,150 @@
-"""What the untouched features say about a finding, in numbers and in words. Always both numbers, the plain one and the adjusted one."""
+"""What the control features say: one sentence a finding, and the section of the page about them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from analysis.decision.controls.selection import ControlSelection, Lack, Shared
-from analysis.formatting import change_of, interval_of, share
-from analysis.metrics import CLASS_RATE
-from analysis.statistics.comparison import Comparison
-from analysis.statistics.controls.comparison import (
-    ControlComparison,
-    ControlMovement,
-    ProportionalComparison,
-)
+from analysis.formatting import NONE, change_in, count, interval_in, share
+from analysis.results.model import EstimateRecord, FindingRecord, LookResult
 
 if TYPE_CHECKING:
-    from analysis.decision.claims import ClaimEvaluation
+    from analysis.decision.controls.selection import Lack, Shared
+    from analysis.decision.controls.summary import ControlSummary, Reading
+    from analysis.decision.findings import Finding
 
-ONE_SIDED_LEVEL = 0.9
-PROVIDER = "the provider, or something the deploy did to all"
-SHOWN = {
+SAME_PACE = 0.0005
+CAUSE = "the provider, or a change to every feature, may be the cause"
+WHAT_CONTROLS_ARE = (
+    "Control features are those that no rule names and that have enough calls: {names}. The deploy "
+    "did not change them, so what happens to them too comes from the provider or from a change to "
+    "every feature. Each change is shown plain and adjusted for them."
+)
+WHAT_SLOPE_IS = (
+    "The slope says how much of a slowdown of the control features a feature shared before the "
+    "deploy: 0 is none of it, 1 is all of it."
+)
+_READINGS: dict[str, tuple[str, str]] = {
     "change": ("better", "worse"),
-    "margin": ("within the margin", "beyond the margin"),
+    "margin": ("within the limit", "beyond the limit"),
     "limit": ("below the limit", "above the limit"),
 }
-"""What a comparison that is sure says of a claim with each null, for it and against it."""
+"""What a claim is compared with -> the words for it and against it."""
 SHARED_WORDS: dict[Shared, str] = {
     "model": "the same model",
     "provider": "the same provider",
     "declared": "[controls].use",
 }
-LACK_WORDS: dict[Lack, str] = {
+"""What control features share with the features of a claim."""
+_LACK_WORDS: dict[Lack, str] = {
     "not_asked_for": "none are asked for",
     "switched_off": '[controls].use is "off"',
-    "no_quiet_feature": "no untouched feature has enough calls",
-    "no_declared_feature": "none of [controls].use has enough calls",
+    "no_quiet_feature": "no control feature has enough calls",
+    "no_declared_feature": "no feature of [controls].use has enough calls",
     "too_few_declared": "[controls].use leaves fewer than two usable features",
-    "too_few_of_the_provider": "fewer than two untouched features of its provider have enough calls",
+    "too_few_of_the_provider": "fewer than two features of its provider have enough calls",
     "unknown_model": "its model is not known",
+    "unlike_each_other": "fewer than two control features move alike",
 }
-"""Why a claim has no controls, as the end of a sentence."""
-NOT_SHOWN = "not shown"
-SAME_PACE = 0.0005
+_NAMES = {"plain": "plain", "adjusted": "adjusted", "proportional": "at the provider's new pace"}
 
 
-def controls_object(
-    evaluation: ClaimEvaluation, selection: ControlSelection, level: float
-) -> dict[str, Any]:
-    """The keys of a finding in result.json: plain, adjusted, proportional, controls, decided_by; numbers are null where there is none."""
-    found = evaluation.decisive
-    if not isinstance(found, ControlComparison):
-        return {
-            "plain": None,
-            "adjusted": None,
-            "proportional": None,
-            "controls": None,
-            "decided_by": "plain",
-        }
-    untouched = found.controls
-    slope = found.adjusted.slope if found.adjusted else None
-    return {
-        "plain": _numbers(found.plain, evaluation, level),
-        "adjusted": slope
-        and _numbers(found.adjusted.comparison, evaluation, level)
-        | {"slope": slope.value, "slope_se": slope.se},
-        "proportional": found.proportional
-        and _numbers(found.proportional, evaluation, level) | {"factor": found.proportional.factor},
-        "controls": {
-            "features": list(untouched.index.names) if untouched else [],
-            "dropped": list(untouched.dropped) if untouched else [],
-            "moved": found.moved,
-            "movement": untouched.index.movement if untouched else None,
-            "class_movement": untouched.class_movement if untouched else None,
-            "share": SHARED_WORDS[selection.shared] if selection.shared else None,
-            "why_none": None
-            if untouched or not evaluation.metric.depends_on_provider
-            else LACK_WORDS[selection.lack]
-            if selection.lack
-            else "fewer than two move alike",
-            "sentence": controls_sentence(evaluation, selection, level),
-        },
-        "decided_by": found.decided_by,
-    }
+# ---- one finding -----------------------------------------------------------------------------
+def controls_sentence(finding: Finding) -> str | None:
+    """What the control features did, with the plain and the adjusted change.
 
-
-def controls_sentence(
-    evaluation: ClaimEvaluation, selection: ControlSelection, level: float
-) -> str | None:
-    """What the untouched features did, the plain change and the adjusted one; None for a metric that the provider's pace does not touch.
-
-    "Adjusted for provider slowdowns seen in 5 untouched features (slope 0.8; they were 2 % slower than at baseline). Plain +80 ms,
-    adjusted +120 ms, interval 40 to 200 ms."
+    None for a metric that the provider's pace does not change, and where nothing is compared.
     """
-    found = evaluation.decisive
-    if (
-        not isinstance(found, ControlComparison)
-        or found.difference is None
-        or not evaluation.metric.depends_on_provider
-    ):
+    found = finding.controls
+    if found is None or not found.matters or found.plain.difference is None:
         return None
-    if found.controls is None:
-        why = (
-            LACK_WORDS[selection.lack]
-            if selection.lack
-            else "fewer than two untouched features move alike"
+    if not found.features:
+        return f"Not adjusted for provider slowdowns: {lack_words(found.lack)}."
+    if found.moved:
+        sentence = _moved(finding, found)
+    elif found.is_class_rate:
+        sentence = (
+            f"The {_features(found)} show no such change; "
+            f"the plain change of {_change(finding, found.plain.difference)} counts."
         )
-        return f"Not adjusted for the provider's day: {why}."
-    told = (
-        _moved_sentence
-        if found.moved
-        else _class_sentence
-        if evaluation.metric.kind is CLASS_RATE
-        else _still_sentence
-    )
-    return told(found, evaluation, level) + _dropped(found.controls)
-
-
-def adjusted_words(comparison: Comparison) -> str:
-    """What belongs to a change that is not the plain one, after "with the same mix of calls"; empty for the plain one."""
-    was_adjusted = (
-        isinstance(comparison, ControlComparison)
-        and comparison.adjusted is not None
-        and comparison.adjusted.slope.value > 0
-    )
-    return " and the provider's day taken out" if was_adjusted else ""
-
-
-def shared_words(evaluation: ClaimEvaluation, level: float) -> str | None:
-    """Why a change that the plain comparison shows does not count, as the end of a sentence; None when it counts or is not shown anyway."""
-    found = evaluation.decisive
-    if not isinstance(found, ControlComparison) or not found.moved or found.difference is None:
-        return None
-    if (
-        _says(found.plain, evaluation, level) == NOT_SHOWN
-        or _says(found, evaluation, level) != NOT_SHOWN
-    ):
-        return None
-    return f"{_what_moved(found.controls)} too, so it may be {PROVIDER}"
-
-
-def _still_sentence(found: ControlComparison, evaluation: ClaimEvaluation, level: float) -> str:
-    slope, untouched = found.adjusted and found.adjusted.slope, found.controls
-    plain, n = change_of(evaluation.metric, found.plain.difference), _features(untouched)
-    if slope is None:
-        return f"Too few events to adjust; {n} were {_pace(untouched)} at baseline. Plain {plain}."
-    if slope.value == 0:
-        return f"It shares no slowdowns with {n} (they were {_pace(untouched)} at baseline). Plain and adjusted {plain}."
-    adjusted, steep = found.adjusted.comparison, f"{slope.value:.{1 if slope.value >= 0.1 else 2}f}"
-    return (
-        f"Adjusted for provider slowdowns seen in {n} (slope {steep}; they were {_pace(untouched)} at baseline). "
-        f"Plain {plain}, adjusted {change_of(evaluation.metric, adjusted.difference)}, "
-        f"interval {interval_of(evaluation.metric, adjusted.interval(level))}."
-    )
-
-
-def _class_sentence(found: ControlComparison, evaluation: ClaimEvaluation, level: float) -> str:
-    plain = change_of(evaluation.metric, found.plain.difference)
-    return f"{_capital(_features(found.controls))} show no such movement, so the plain change of {plain} stands."
-
-
-def _moved_sentence(found: ControlComparison, evaluation: ClaimEvaluation, level: float) -> str:
-    named = (
-        ("plain", found.plain),
-        ("adjusted", found.adjusted and found.adjusted.comparison),
-        ("in full proportion", found.proportional),
-    )
-    asked = [(name, one, _says(one, evaluation, level)) for name, one in named if one is not None]
-    told = [
-        f"{name} {change_of(evaluation.metric, one.difference)}, {says}"
-        for name, one, says in asked
-    ]
-    if _says(found, evaluation, level) != NOT_SHOWN:
-        verdict = "They agree"
     else:
-        verdict = (
-            "No change is shown" if all(says == NOT_SHOWN for _, _, says in asked) else "Undecided"
+        sentence = _steady(finding, found)
+    return sentence + _dropped(found)
+
+
+def lack_words(lack: Lack | None) -> str:
+    """Why a claim has no control features, as the end of a sentence."""
+    return _LACK_WORDS[lack or "not_asked_for"]
+
+
+def movement_clause(found: ControlSummary) -> str:
+    """What the control features did: their pace, or how often the same errors came."""
+    if found.class_movement is None:
+        return f"the {_features(found)} were {_slower(found.movement or 0.0)}"
+    verb = "rose" if found.class_movement > 0 else "fell"
+    moved = share(abs(found.class_movement))
+    return f"the same errors {verb} by {moved} in the {_features(found)}"
+
+
+def shared_clause(found: ControlSummary) -> str:
+    """Why a change does not count that the control features share."""
+    return f"{movement_clause(found)} too, so {CAUSE}"
+
+
+def _steady(finding: Finding, found: ControlSummary) -> str:
+    plain = _change(finding, found.plain.difference)
+    pace = f"they were {_pace(found)} the baseline"
+    if found.adjusted is None:
+        return f"Too few events to adjust for the {_features(found)} ({pace}). Plain {plain}."
+    if not found.slope:
+        return (
+            f"It shares no slowdowns with the {_features(found)} ({pace}). "
+            f"Plain and adjusted {plain}."
         )
-    return f"{_capital(_what_moved(found.controls))} after the deploy: {PROVIDER}. {_capital('; '.join(told))}. {verdict}."
-
-
-def _says(
-    comparison: Comparison | ProportionalComparison, evaluation: ClaimEvaluation, level: float
-) -> str:
-    """What a comparison alone would say of the claim at this look: for it, against it, or not shown."""
-    null, limit = evaluation.kind.null, evaluation.limit
-    scale = evaluation.scale if null == "margin" else 1.0
-    asked_level = level if null == "change" else ONE_SIDED_LEVEL
-    p = comparison.p_value(scale=scale) if limit is None else comparison.p_value_against(limit)
-    distance = comparison.distance(scale=scale, limit=limit)
-    if p >= 1.0 - asked_level or distance == 0:
-        return NOT_SHOWN
-    good, bad = SHOWN[null]
-    return bad if (distance > 0) == (evaluation.metric.worse == "up") else good
-
-
-def _numbers(
-    comparison: Comparison | ProportionalComparison, evaluation: ClaimEvaluation, level: float
-) -> dict[str, Any]:
-    """Difference, interval and the two-sided p of the claim's own null, by this comparison alone."""
-    if comparison.difference is None:
-        return {"difference": None, "interval": None, "p_value": None}
-    limit = evaluation.limit
-    p = (
-        comparison.p_value(scale=evaluation.scale)
-        if limit is None
-        else comparison.p_value_against(limit)
+    slope = f"{found.slope:.{1 if found.slope >= 0.1 else 2}f}"
+    interval = interval_in(found.adjusted.interval, _unit(finding))
+    return (
+        f"Adjusted for slowdowns of {_features(found)} (slope {slope}; {pace}). Plain {plain}, "
+        f"adjusted {_change(finding, found.adjusted.difference)} (interval {interval})."
     )
-    return {
-        "difference": comparison.difference,
-        "interval": list(comparison.interval(level)),
-        "p_value": p,
-    }
 
 
-def _what_moved(untouched: ControlMovement) -> str:
-    """What the untouched features did: "the 5 untouched features were 21 % slower", or how often the same errors came in them."""
-    n = _features(untouched, "the ")
-    if untouched.class_movement is not None:
-        verb = "rose" if untouched.class_movement > 0 else "fell"
-        return f"the same errors {verb} by {share(abs(untouched.class_movement))} in {n}"
-    return f"{n} were {_slower(untouched.index.movement)}"
+def _moved(finding: Finding, found: ControlSummary) -> str:
+    shown = [
+        f"{_NAMES[one.name]} {_change(finding, one.difference)}, {_reading(finding, one.reading)}"
+        for one in found.estimates
+    ]
+    if found.reading != "not_shown":
+        verdict = "They agree."
+    elif all(one.reading == "not_shown" for one in found.estimates):
+        verdict = "No change is shown."
+    else:
+        verdict = "They disagree, so it is undecided."
+    after = _capital(movement_clause(found))
+    return f"{after} after the deploy: {CAUSE}. {_capital('; '.join(shown))}. {verdict}"
 
 
-def _features(untouched: ControlMovement, article: str = "") -> str:
-    n = len(untouched.index.names)
-    return f"{article}{n} untouched features"
+def _reading(finding: Finding, reading: Reading) -> str:
+    if reading == "not_shown":
+        return "not shown"
+    good, bad = _READINGS[finding.claim.kind.null]
+    return good if reading == "for" else bad
 
 
-def _pace(untouched: ControlMovement) -> str:
-    """How fast they were, to be held against the baseline."""
-    movement = untouched.index.movement
+def _change(finding: Finding, change: float | None) -> str:
+    return change_in(change, _unit(finding))
+
+
+def _unit(finding: Finding) -> str | None:
+    return finding.evaluation.metric.unit if finding.evaluation else None
+
+
+def _features(found: ControlSummary) -> str:
+    return f"{len(found.features)} control features"
+
+
+def _pace(found: ControlSummary) -> str:
+    movement = found.movement or 0.0
     return "as fast as" if abs(movement) < SAME_PACE else f"{_slower(movement)} than"
 
 
@@ -237,12 +152,81 @@ def _slower(movement: float) -> str:
     return f"{share(abs(movement))} {'slower' if movement >= 0 else 'faster'}"
 
 
-def _dropped(untouched: ControlMovement) -> str:
-    if not untouched.dropped:
+def _dropped(found: ControlSummary) -> str:
+    if not found.dropped:
         return ""
-    verb = "was" if len(untouched.dropped) == 1 else "were"
-    return f" {' and '.join(untouched.dropped)} {verb} left out, moving unlike the others."
+    verb = "was" if len(found.dropped) == 1 else "were"
+    return f" {' and '.join(found.dropped)} {verb} left out for moving unlike the others."
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+# ---- the section of the page -----------------------------------------------------------------
+@dataclass(frozen=True)
+class ControlsRow:
+    """One finding: each change with its interval, and which comparison decided."""
+
+    name: str
+    plain: tuple[str, str]
+    adjusted: tuple[str, str]
+    proportional: tuple[str, str]
+    decided_by: str
+    sentence: str
+
+
+def controls_lines(result: LookResult) -> list[str]:
+    """What control features are, and how often their index moves where nothing was deployed."""
+    found = _with_controls(result)
+    used = sorted({name for one in found if one.controls for name in one.controls.features})
+    if not used:
+        return [_why_none(found)]
+    lines = [WHAT_CONTROLS_ARE.format(names=", ".join(used))]
+    if any(one.adjusted and one.adjusted.slope for one in found):
+        lines.append(WHAT_SLOPE_IS)
+    replay = result.calibration.controls
+    if replay.pretended_deploys:
+        alarms = replay.false_alarms
+        times = "once" if alarms == 1 else f"{count(alarms)} times"
+        lines.append(
+            f"Their pace seemed to change {times} on {count(replay.pretended_deploys)} placebo "
+            "deploys inside the baseline, where nothing had changed."
+        )
+    return lines
+
+
+def controls_rows(result: LookResult) -> list[ControlsRow]:
+    """A row for each finding whose metric the provider's pace can change."""
+    return [
+        ControlsRow(
+            found.name,
+            _numbers(found, found.plain),
+            _numbers(found, found.adjusted),
+            _numbers(found, found.proportional),
+            found.decided_by or "plain",
+            found.controls.sentence,
+        )
+        for found in _with_controls(result)
+        if found.controls and found.controls.sentence
+    ]
+
+
+def _with_controls(result: LookResult) -> list[FindingRecord]:
+    return [found for found in result.single_claims if found.controls]
+
+
+def _why_none(found: list[FindingRecord]) -> str:
+    reasons = (one.controls.why_none for one in found if one.controls and one.controls.why_none)
+    why = next(reasons, None)
+    if why is None:
+        return "No rule is about a metric that the provider's pace can change."
+    return f"Nothing is compared with control features: {why}."
+
+
+def _numbers(found: FindingRecord, estimate: EstimateRecord | None) -> tuple[str, str]:
+    """A change and its interval."""
+    if estimate is None or estimate.difference is None:
+        return NONE, ""
+    interval = interval_in(estimate.interval, found.unit) if estimate.interval else ""
+    return change_in(estimate.difference, found.unit), interval

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from analysis.formatting import count, level
+from analysis.formatting import change_in, count, level, value_in
 from analysis.metrics import Metric
 from analysis.statistics.controls.comparison import ControlComparison
-from analysis.text.prose import change_text, value_text
 
 NO_CONTROLS = (
     "There are no control features to compare with: fewer than two have enough calls, or the "
@@ -20,16 +19,16 @@ def comparison_sentence(
     metric: Metric, label: str, comparison: ControlComparison, *, at_level: float
 ) -> str:
     """A metric before and after, and its change at the same mix of calls."""
-    before = value_text(metric.unit, comparison.crude_baseline_value)
-    after = value_text(metric.unit, comparison.crude_post_value)
+    before = value_in(comparison.crude_baseline_value, metric.unit)
+    after = value_in(comparison.crude_post_value, metric.unit)
     name = f"{metric.name} of {label}"
     if comparison.difference is None:
         return f"{name}: {before} before, {after} after; there is nothing to compare."
-    low, high = (change_text(metric.unit, end) for end in comparison.interval(at_level))
+    low, high = (change_in(end, metric.unit) for end in comparison.interval(at_level))
     return (
         f"{name}: {before} before (n = {count(comparison.baseline_n)}), "
         f"{after} after (n = {count(comparison.post_n)}). "
-        f"At the same mix of calls {change_text(metric.unit, comparison.difference)}, "
+        f"At the same mix of calls {change_in(comparison.difference, metric.unit)}, "
         f"{level(at_level)} interval {low} to {high} ({comparison.method}). "
         "Exploratory: it decides nothing."
     )

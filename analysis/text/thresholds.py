@@ -1,40 +1,49 @@
-"""What would change our mind: for each claim, the number now and the number at which its finding turns."""
+"""Decision thresholds: for each claim its number now, and the number at which it stops holding."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from __future__ import annotations
 
-from analysis.config.settings import Settings
-from analysis.formatting import value_of
-from analysis.metrics import known_metrics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
-
-def say_turning_points(settings: Settings, result: Mapping[str, Any]) -> Iterator[str]:
-    """For each claim the number now, the baseline's, and the number at which the finding would turn."""
-    metrics = known_metrics(tuple(error_class.name for error_class in settings.error_classes))
-    for claim in (*result.get("expectations", ()), *result.get("guardrails", ())):
-        for part in claim.get("parts") or (claim,):
-            metric = metrics.get(part.get("metric"))
-            baseline, post = (part.get(arm, {}).get("value") for arm in ("baseline", "post"))
-            turn = _turning_point(part, baseline)
-            if metric is None or turn is None:
-                continue
-            side, value = turn
-            name = claim["name"] if part is claim else f"{claim['name']} ({part['metric']})"
-            numbers = f"{value_of(metric, post)} now, {value_of(metric, baseline)} before"
-            yield f"{name}: {numbers}; turns {side} {value_of(metric, value)}"
+from analysis.claim_kinds import claim_kind
+from analysis.formatting import value_in
+from analysis.metrics import recorded_metric
+from analysis.results.model import FindingRecord, LookResult
 
 
-def _turning_point(claim: Mapping[str, Any], baseline: float | None) -> tuple[str, float] | None:
-    """On which side of which value a claim stops holding."""
-    kind = claim.get("claim")
-    if kind == "below" and claim.get("limit") is not None:
-        return "above", float(claim["limit"])
-    if kind == "stays_zero":
-        return "above", 0.0
+@dataclass(frozen=True)
+class DecisionThreshold:
+    """The value at which a claim stops holding, and where the metric must stay."""
+
+    value: float
+    stay: Literal["below", "above", "at"]
+
+
+def threshold_lines(result: LookResult) -> Iterator[str]:
+    """For each claim its number now and before, and its decision threshold."""
+    for claim in result.single_claims:
+        threshold = decision_threshold(claim)
+        if threshold is not None:
+            post, baseline, limit = (
+                value_in(value, claim.unit)
+                for value in (claim.post.value, claim.baseline.value, threshold.value)
+            )
+            yield f"{claim.name}: {post} now, {baseline} before; must stay {threshold.stay} {limit}"
+
+
+def decision_threshold(found: FindingRecord) -> DecisionThreshold | None:
+    """The null value of a claim; None where it is not known."""
+    if found.claim is None or found.metric is None:
+        return None
+    kind, baseline = claim_kind(found.claim), found.baseline.value
+    worse = recorded_metric(found.metric).worse
+    stay: Literal["below", "above"] = "below" if kind.good_side(worse) == "less" else "above"
+    if kind.rule == "no_event":
+        return DecisionThreshold(0.0, "at")
+    if kind.null == "limit":
+        return None if found.limit is None else DecisionThreshold(found.limit, stay)
     if baseline is None:
         return None
-    if kind == "no_worse":
-        return "above", baseline * (1 + float(claim.get("margin") or 0))
-    if kind == "falls":
-        return "above", baseline * (1 - float(claim.get("by") or 0))
-    return ("below", baseline * (1 + float(claim.get("by") or 0))) if kind == "rises" else None
+    change = kind.null_change(found.size, worse)
+    return DecisionThreshold(baseline * (1 + change), stay)

@@ -97,5 +97,5 @@ def draw_rows(seed: int, *, target: float, others: float) -> pd.DataFrame:
 def _verdict(folder: Path, use: str) -> tuple[str, str]:
     write_text(folder / "rollout.toml", CONFIG.format(use=use))
     with analysis.open(folder / "rollout.toml") as rollout:
-        verdict = rollout.look("24h").verdict
-    return verdict.name, verdict.reason
+        result = rollout.look("24h").result
+    return result.verdict, result.reason

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from analysis.counts import HourlyCounts
 from analysis.decision.claims import evaluate_claim
 from analysis.decision.regressions import scan_features
-from analysis.results.serializer import finding_object
+from analysis.results.build import build_finding
+from analysis.text import RESULT_WORDS
 from tests.fixtures.comparators import (
     any_of,
     arm,
@@ -93,7 +94,7 @@ def objects(both, at):
         *(guardrail(both, said, at=at) for said in SAID[3:7]),
         *scan_features(both, at),
     ]
-    return [finding_object(item) for item in found]
+    return [build_finding(item, RESULT_WORDS).as_json() for item in found]
 
 
 def numbers_in(value):

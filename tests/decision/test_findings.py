@@ -7,6 +7,7 @@ import pytest
 
 from analysis.decision.plan import Plan
 from analysis.statistics.sequential import level_of
+from analysis.text.findings import caveat_clause
 from tests.fixtures.changed_features import (
     FALLS,
     FIRST,
@@ -222,8 +223,8 @@ def test_a_class_that_only_changed_its_name_is_not_met():
         found = expectation(both, FALLS, at=at)
         assert found.state == "not_met"
         assert found.caveat.refutes
-        assert found.caveat.words.startswith("connection errors rose from 0.0")
-        assert "all failed calls together rose from 20." in found.caveat.words
+        assert caveat_clause(found.caveat).startswith("connection errors rose from 0.0")
+        assert "all failed calls together rose from 20." in caveat_clause(found.caveat)
     early = expectation(
         week(before={"timeout": 20}, after={"timeout": 2, "connection": 60}, hours=4),
         FALLS,
@@ -237,8 +238,8 @@ def test_another_class_that_grows_is_shown_beside_a_fall_that_counts():
         week(before={"timeout": 30}, after={"timeout": 2, "connection": 8}), FALLS, at=LAST
     )
     assert found.state == "met"
-    assert found.caveat.words.startswith("connection errors rose from 0.0")
-    assert "all failed calls together fell from 30." in found.caveat.words
+    assert caveat_clause(found.caveat).startswith("connection errors rose from 0.0")
+    assert "all failed calls together fell from 30." in caveat_clause(found.caveat)
 
 
 def test_classes_that_stay_need_no_remark():
@@ -254,7 +255,7 @@ def test_a_class_of_the_user_is_looked_at_too():
     both = comparator(arm(-168, 0, before), arm(0, 24, after), user_classes=("quota_gone",))
     found = expectation(both, FALLS, at=LAST)
     assert found.state == "not_met"
-    assert found.caveat.words.startswith("quota gone errors rose from 0.0")
+    assert caveat_clause(found.caveat).startswith("quota gone errors rose from 0.0")
 
 
 def test_a_feature_that_fell_to_a_tenth_of_its_calls_is_no_improvement():
@@ -272,4 +273,4 @@ def test_a_feature_that_fell_to_a_tenth_of_its_calls_is_no_improvement():
         at=LAST,
     )
     assert found.state == "undecided"
-    assert "traffic fell from 100" in found.caveat.words
+    assert "traffic fell from 100" in caveat_clause(found.caveat)

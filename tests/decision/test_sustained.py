@@ -11,6 +11,7 @@ from analysis.decision.findings import find_guardrails
 from analysis.decision.plan import Plan
 from analysis.decision.sustained import decide_sustained
 from analysis.statistics.sequential import bounds
+from analysis.text.verdict import sustained_clause
 from tests.fixtures.comparators import (
     ONLY,
     any_of,
@@ -42,7 +43,7 @@ def sustained(both, *said, at=SINGLE, guardrails=(), hours=6):
     found = expectations(both, *said, at=at)
     guards = find_guardrails(guardrails, both, at, smallest_useful=0.1)
     decided = decide_sustained(found, guards, both, at, sustained_for=timedelta(hours=hours))
-    return decided.holds, spoken(decided.remark), [item.state for item in found]
+    return decided.holds, spoken(sustained_clause(decided)), [item.state for item in found]
 
 
 def test_a_fall_that_stays_lasts():
@@ -53,7 +54,7 @@ def test_a_fall_that_stays_lasts():
 def test_a_relapse_is_not_sustained_although_the_whole_window_is_better(relapse):
     holds, remark, states = sustained(series([1] * relapse + [20] * (24 - relapse)), FALLS)
     assert (holds, states) == (False, ["met"])
-    assert remark.startswith("it is not sustained: 'timeouts' ")
+    assert remark.startswith("not sustained: 'timeouts' ")
 
 
 def test_hours_that_are_not_better_are_counted():
@@ -62,7 +63,7 @@ def test_hours_that_are_not_better_are_counted():
     assert not holds
     assert (
         remark
-        == "it is not sustained: 'timeouts' holds in only 66.7 % of the last 6 h; 80 % are asked"
+        == "not sustained: 'timeouts' holds in only 66.7 % of the last 6 h; 80 % are required"
     )
     assert sustained(series([2] * 18 + [2, 2, 2, 2, 21, 2]), FALLS)[0]  # five of six
 
@@ -71,7 +72,7 @@ def test_it_is_asked_once_the_hours_have_passed():
     early = Plan((4 / 24, 1.0), 0, (0, 4), None, 0.05, bounds((4 / 24, 1.0), 0.05)[0])
     assert sustained(series([1] * 4, hours=4), FALLS, at=early)[:2] == (
         False,
-        "whether it lasts is asked once 6 h have passed, so far 4 h have",
+        "whether the effect lasts is decided after 6 h, 4 h have passed",
     )
     assert sustained(series([1] * 4, hours=4), FALLS, at=early, hours=4)[0]
 
@@ -80,7 +81,7 @@ def test_an_exploratory_look_does_not_decide_it():
     free = Plan((1.0,), 0, (0, 24), None, 0.05, 1.96, is_planned=False)
     assert sustained(series([4] * 24), FALLS, at=free)[:2] == (
         False,
-        "an exploratory look does not decide whether it lasts",
+        "an exploratory look does not decide whether the effect lasts",
     )
 
 
@@ -89,7 +90,7 @@ def test_every_critical_guardrail_must_be_met(limit, holds):
     guard = claim("below", limit=limit, critical=True)
     decided, remark, _ = sustained(series([4] * 24), FALLS, guardrails=[guard])
     assert decided is holds
-    assert holds or remark == "it is not sustained while a critical guardrail is not met"
+    assert holds or remark == "not sustained while a critical guardrail is not met"
     assert sustained(series([4] * 24), FALLS, guardrails=[claim("below", limit=0.05)])[
         0
     ]  # one that is not critical does not count
@@ -98,7 +99,7 @@ def test_every_critical_guardrail_must_be_met(limit, holds):
 def test_an_expectation_that_is_not_met_cannot_last():
     assert sustained(series([20] * 24), FALLS)[:2] == (
         False,
-        "it is not sustained: 'timeouts' is not met",
+        "not sustained: 'timeouts' is not met",
     )
 
 
@@ -116,7 +117,7 @@ def test_rare_events_that_come_back_are_evidence_against():
     )
     assert (holds, states) == (False, ["met"])
     assert remark.startswith(
-        "it is not sustained: 'timeouts' is not shown by the last 6 h alone (one-sided p "
+        "not sustained: 'timeouts' is not shown in the last 6 h alone (one-sided p "
     )
 
 
@@ -150,7 +151,7 @@ def test_a_limit_must_hold_in_the_last_hours_too(said):
     holds, remark, states = sustained(slow_end(3200), said)
     assert (holds, states) == (False, ["met"])
     assert remark.startswith(
-        "it is not sustained: 'limit' does not hold in the last 6 h alone (one-sided p "
+        "not sustained: 'limit' does not hold in the last 6 h alone (one-sided p "
     )
 
 
@@ -184,10 +185,7 @@ def test_silence_is_no_evidence_that_it_lasts(said):
     both = comparator(arm(-168, 0, calls(-168, 0, per_hour=50, timeout=drawn)), arm(0, 24, quiet))
     holds, remark, states = sustained(both, said)
     assert (holds, states) == (False, ["met"])
-    assert (
-        remark
-        == f"it is not sustained: {said.name!r} cannot be seen in the last 6 h: they hold none of its calls"
-    )
+    assert remark == f"not sustained: {said.name!r} has no calls in the last 6 h"
 
 
 # ---- alternatives ----------------------------------------------------------------------------------------------------

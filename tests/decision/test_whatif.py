@@ -9,8 +9,8 @@ import pytest
 
 from analysis.counting.arms import Arms
 from analysis.counts import HourlyBins
-from analysis.decision.whatif import what_if, what_if_sentence
-from tests.fixtures.comparators import arm, calls, spoken
+from analysis.decision.whatif import what_if
+from tests.fixtures.comparators import arm, calls
 
 
 def with_bins(one):
@@ -34,58 +34,24 @@ def day(slow_per_hour):
 
 
 def test_slow_calls_spread_evenly_are_known_as_well_as_independent_ones():
-    found = what_if(day([20] * 24), "f", 30_000)["cut_off_share"]
+    found = what_if(day([20] * 24), "f", 30_000).effect.cut_off_share
     half = 1.96 * np.sqrt(0.2 * 0.8 / 2400)
-    assert found["value"] == pytest.approx(0.2)
-    assert found["high"] - found["low"] == pytest.approx(2 * half, rel=0.05)
+    assert found.value == pytest.approx(0.2)
+    assert found.high - found.low == pytest.approx(2 * half, rel=0.05)
 
 
 def test_whole_slow_hours_are_known_as_hours():
     """The same 480 slow calls, all of them in five hours: 24 hours say no more than 24 throws of a coin do."""
-    found = what_if(day([96] * 5 + [0] * 19), "f", 30_000)["cut_off_share"]
-    assert found["value"] == pytest.approx(0.2)
-    assert found["low"] < 0.1
-    assert found["high"] > 0.33
+    found = what_if(day([96] * 5 + [0] * 19), "f", 30_000).effect.cut_off_share
+    assert found.value == pytest.approx(0.2)
+    assert found.low < 0.1
+    assert found.high > 0.33
 
 
 def test_everything_answered_within_the_cap():
     answer = what_if(day([0] * 24), "f", 9_000)
-    assert answer["cut_off_share"]["value"] == 1.0
+    assert answer.effect.cut_off_share.value == 1.0
     beyond = what_if(day([0] * 24), "f", 10_000)
-    assert spoken(beyond["sentence"]).startswith(
-        "A cap of 10.0 s on f would cut off 0.0 % of the calls (0.0 % to 0.15 %, n = 2 400)"
-    )
-
-
-# ---- the sentence, whole ---------------------------------------------------------------------------------------------
-ANSWER = {
-    "feature": "draft.verify",
-    "cap_ms": 30_000.0,
-    "own_cap_ms": 45_000.0,
-    "calls": 900,
-    "identifiable": True,
-    "level": 0.95,
-    "cut_off_share": {"value": 0.31, "low": 0.25, "high": 0.37},
-    "saved_ms_per_call": {"value": 4420.0, "low": -50.0, "high": 4800.0},
-    "saved_ms_per_success": {"value": -21_300.0, "low": -25_000.0, "high": -18_000.0},
-}
-
-
-def test_what_a_shorter_cap_would_do():
-    assert spoken(what_if_sentence(ANSWER)) == (
-        "A cap of 30.0 s on draft.verify would cut off 31.0 % of the calls (25.0 % to 37.0 %, n = 900) and save 4.42 s per call "
-        "(-50 ms to 4.80 s); the time spent per good answer would change by +21.3 s (+18.0 s to +25.0 s)."
-    )
-
-
-def test_without_a_success_no_time_per_good_answer_is_told():
-    nothing = {"value": None, "low": None, "high": None}
-    assert spoken(what_if_sentence(ANSWER | {"saved_ms_per_success": nothing})).endswith(
-        "save 4.42 s per call (-50 ms to 4.80 s)."
-    )
-
-
-def test_beyond_the_own_cap_nothing_is_known():
-    assert spoken(what_if_sentence(ANSWER | {"cap_ms": 60_000.0, "identifiable": False})) == (
-        "A cap of 60.0 s on draft.verify: not identifiable; the window's own cap is 45.0 s, and nothing is known beyond it."
-    )
+    assert beyond.calls == 2400
+    assert beyond.effect.cut_off_share.value == 0.0
+    assert beyond.effect.cut_off_share.high == pytest.approx(0.0015, rel=0.05)

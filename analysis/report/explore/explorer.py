@@ -12,10 +12,9 @@ from typing import Any
 
 from analysis.config import Settings, load_settings
 from analysis.counting.scope import Scope
-from analysis.decision.look import Look
 from analysis.errors import WrongUse
 from analysis.history.knobs import with_history
-from analysis.judge import Rollout
+from analysis.judge import Look, Rollout
 from analysis.leaks import quote
 from analysis.report.explore.feature_view import FeatureView, calls_by
 from analysis.report.sections.window import WindowSections

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import cached_property
 
 import numpy as np
@@ -12,12 +11,12 @@ import pandas as pd
 from analysis.config.settings import Claim
 from analysis.counting.scope import Scope
 from analysis.decision.claims import evaluate_claim
-from analysis.decision.look import Look
-from analysis.decision.whatif import what_if_sentence
+from analysis.decision.whatif import CapPrediction
 from analysis.figure_data.cliffs import overdispersion_beyond
 from analysis.figure_data.hourly import prepare_hourly_slowness
 from analysis.figure_data.latency import LEVEL, rows_in_scope, survival_of, timed_calls
-from analysis.formatting import milliseconds
+from analysis.formatting import change_in, milliseconds
+from analysis.judge import Look
 from analysis.metrics import known_metrics, metric_named
 from analysis.report.figures import catalog
 from analysis.report.figures.picture import Picture
@@ -33,7 +32,7 @@ from analysis.text.exploration import (
     NOT_IDENTIFIABLE,
     comparison_sentence,
 )
-from analysis.text.prose import change_text
+from analysis.text.next_steps import cap_sentence
 from analysis.window import parse_duration
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
@@ -75,7 +74,8 @@ class FeatureView(ScopeFigures):
             level=LEVEL,
             overdispersion=overdispersion_beyond(self.look, self.scope, cap_ms),
         )
-        return what_if_sentence(asdict(answer) | {"feature": self.label, "calls": curve.n_calls})
+        prediction = CapPrediction(self.label, cap_ms, int(curve.n_calls), LEVEL, answer)
+        return cap_sentence(prediction)
 
     def quantiles(self, q: float | Sequence[float] = QUANTILES) -> Table:
         """Times within which that share of the calls was answered; unknown beyond a cap."""
@@ -89,7 +89,7 @@ class FeatureView(ScopeFigures):
                 "q": f"p{100 * share:g}",
                 "before": NOT_IDENTIFIABLE if before is None else milliseconds(before),
                 "after": NOT_IDENTIFIABLE if after is None else milliseconds(after),
-                "change": change_text("ms", change),
+                "change": change_in(change, "ms"),
             }
             rows.append(row)
         columns = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analysis.counting.scope import Scope
-from analysis.decision.look import Look
 from analysis.figure_data.cliffs import prepare_cap_curve, prepare_cliff
 from analysis.figure_data.hourly import prepare_hourly_metric
 from analysis.figure_data.latency import (
@@ -15,6 +14,7 @@ from analysis.figure_data.latency import (
     prepare_quantile_shifts,
 )
 from analysis.figure_data.outcomes import prepare_outcome_mix
+from analysis.judge import Look
 from analysis.metrics import metric_named
 from analysis.report.figures import catalog
 from analysis.report.figures.picture import Picture

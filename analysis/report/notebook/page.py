@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,14 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from analysis.config import Settings
 from analysis.report.page_templates import anchor_of, render
+from analysis.results.model import BaselineResult, LookResult
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 
 def export_page(
-    notebook: NotebookNode, settings: Settings, result: Mapping[str, Any], folder: Path
+    notebook: NotebookNode, settings: Settings, result: LookResult | BaselineResult, folder: Path
 ) -> str:
     """The page of the report in `folder`; results and errors for the runner are not shown."""
     blocks: list[tuple[Markup, str]] = []

@@ -27,6 +27,8 @@ from analysis.report.notebook.failures import (
 from analysis.report.notebook.kernel_process import KernelProcess, is_stopping, start_kernel
 from analysis.report.notebook.log import log_of
 from analysis.report.notebook.parameters import Value, check_parameters
+from analysis.results.model import BaselineResult, LookResult
+from analysis.results.storage import parse_result
 from analysis.window import format_duration
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class ExecutedNotebook:
     """
 
     notebook: NotebookNode
-    result: dict[str, Any]
+    result: LookResult | BaselineResult
     figures: dict[str, str]
 
 
@@ -90,7 +92,7 @@ def run_notebook(
     notes = executed.metadata["papermill"]
     notes |= {"input_path": f"notebooks/{notebook.name}", "output_path": None}
     executed.metadata["rollout"] = {"status": "whole"}
-    return ExecutedNotebook(executed, dict(result), _take_figures(executed))
+    return ExecutedNotebook(executed, parse_result(result), _take_figures(executed))
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -12,8 +12,9 @@ from analysis.judge import Rollout
 from analysis.report.figures import catalog
 from analysis.report.page_templates import PublishedResult, Section, make_section, sentences
 from analysis.report.tables import Column, Table
+from analysis.results.model import BaselineResult
 from analysis.text import baseline as baseline_prose
-from analysis.text import prose
+from analysis.text import records
 
 _LATENCY = (
     Column("feature", "feature"),
@@ -49,7 +50,7 @@ class BaselineSections:
         self.rollout = rollout
 
     @cached_property
-    def content(self) -> dict[str, Any]:
+    def content(self) -> BaselineResult:
         """The object of baseline/result.json."""
         return self.rollout.baseline_result()
 
@@ -57,7 +58,7 @@ class BaselineSections:
     def summary(self) -> Section:
         """What the baseline is, in a few sentences."""
         lines = baseline_prose.baseline_lines(self.content)
-        is_sample = prose.is_sample(self.rollout.settings.source.path)
+        is_sample = records.is_sample(self.rollout.settings.source.path)
         return make_section("summary", "\n".join(lines), lines=lines, is_sample=is_sample)
 
     @cached_property
@@ -66,23 +67,23 @@ class BaselineSections:
         return _table(
             "Latency by feature, source and status",
             _LATENCY,
-            self.content["latency_distribution"],
+            [row.model_dump() for row in self.content.latency_distribution],
             intro=baseline_prose.LATENCY,
         )
 
     @cached_property
     def errors(self) -> Section:
         """The published table of errors."""
-        rows = self.content["errors_by_source"]
+        rows = [row.model_dump() for row in self.content.errors_by_source]
         return _table("Errors by feature, source and class", _ERRORS, rows)
 
     @cached_property
     def cliffs(self) -> Section:
         """Where calls were cut off, with the histogram that shows it."""
-        lines = baseline_prose.cliff_lines(self.content["cliffs"])
+        lines = baseline_prose.cliff_lines(self.content.cliffs)
         pictures = []
-        for cliff in self.content["cliffs"]:
-            feature, at_ms = cliff["feature"], cliff["at_ms"]
+        for cliff in self.content.cliffs:
+            feature, at_ms = cliff.feature, cliff.at_ms
             prepared = prepare_baseline_cliff(self.rollout.baseline, feature, at_ms=at_ms)
             pictures.append(catalog.CLIFF.picture(prepared, feature))
         return make_section("pictures", "\n".join(lines), lines=lines, pictures=pictures)
@@ -90,39 +91,39 @@ class BaselineSections:
     @cached_property
     def by_hour(self) -> Section:
         """Calls and failures by hour of the baseline."""
-        baseline, coverage = self.rollout.baseline, self.content["coverage"]
+        baseline, coverage = self.rollout.baseline, self.content.coverage
         traffic = catalog.TRAFFIC.picture(
             prepare_hourly_traffic(coverage, excluded=baseline.excluded_hours)
         )
         sources = catalog.SOURCES.picture(prepare_source_latency(baseline))
-        lines = baseline_prose.exclusion_lines(self.content)
+        lines = baseline_prose.exclusion_lines(self.content.proposed_exclusions)
         pictures = [traffic, sources]
         return make_section("pictures", traffic.text.alt, lines=lines, pictures=pictures)
 
     @cached_property
     def power(self) -> Section:
         """The minimum detectable effect of each planned look, and the calls that a claim needs."""
-        forecast = self.content["foresight"]
-        windows = dict.fromkeys(row["window"] for row in forecast)
+        forecast = self.content.foresight
+        windows = dict.fromkeys(row.window for row in forecast)
         columns = (
             Column("name", "claim"),
             Column("metric", "metric"),
             Column("now", "now"),
-            *(Column(window, f"seen after {window}") for window in windows),
+            *(Column(window, f"detectable after {window}") for window in windows),
             Column("needed", "calls needed"),
         )
-        title = "Smallest change that a look will detect (in 4 of 5 cases)"
-        rows = baseline_prose.power_rows(forecast)
-        return _table(title, columns, rows, intro=baseline_prose.POWER)
+        title = "Minimum detectable change of each look (detected in 4 of 5 cases)"
+        rows = baseline_prose.forecast_rows(forecast)
+        return _table(title, columns, rows, intro=baseline_prose.FORECAST)
 
     @cached_property
     def unknown(self) -> Section:
         """Errors of no known class, as signatures that hold no data."""
-        rows = self.content["unknown_errors"]
+        rows = self.content.unknown_errors
         if not rows:
             return sentences([baseline_prose.NO_UNKNOWN])
         title, intro = "Errors of no known class", baseline_prose.UNKNOWN
-        return _table(title, _UNKNOWN_ERRORS, rows, intro=intro)
+        return _table(title, _UNKNOWN_ERRORS, [row.model_dump() for row in rows], intro=intro)
 
     @property
     def result(self) -> PublishedResult:
@@ -131,7 +132,7 @@ class BaselineSections:
 
 
 def _table(
-    title: str, columns: tuple[Column, ...], rows: Sequence[dict[str, Any]], *, intro: str = ""
+    title: str, columns: tuple[Column, ...], rows: Iterable[Mapping[str, Any]], *, intro: str = ""
 ) -> Section:
     table = Table(title, columns, tuple(rows))
-    return make_section("table", f"{title}: {len(rows)} rows", table=table, intro=intro)
+    return make_section("table", f"{title}: {len(table.rows)} rows", table=table, intro=intro)

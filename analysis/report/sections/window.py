@@ -5,26 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from analysis import clock
 from analysis.counting.scope import Scope
-from analysis.decision.look import Look
 from analysis.errors import WrongUse
 from analysis.figure_data.cliffs import knobs_of
 from analysis.figure_data.expectations import prepare_forest
 from analysis.figure_data.hourly import prepare_hourly_slowness
 from analysis.figure_data.latency import Mark
 from analysis.history.timeline import read_timeline
-from analysis.judge import Rollout
+from analysis.judge import Look, Rollout
 from analysis.metrics import SLOW_SHARE, TIME, known_metrics
 from analysis.report.figures import catalog
 from analysis.report.figures.picture import Picture
 from analysis.report.figures.scope_figures import ScopeFigures
 from analysis.report.page_templates import PublishedResult, Section, anchor_of, make_section
-from analysis.text import controls_section as controls_prose
-from analysis.text import method, prose
-from analysis.text import verdict as verdict_prose
+from analysis.results.model import FindingRecord
+from analysis.text import method, records
+from analysis.text.checks import checks_summary
+from analysis.text.controls import controls_lines, controls_rows
+from analysis.text.headline import (
+    NO_FINDING,
+    NOT_RANDOMISED,
+    NOTHING_DECLARED,
+    changed_lines,
+    confidence_lines,
+    sort_exploratory,
+    verdict_headline,
+)
+from analysis.text.next_steps import NO_CAP, cap_sentences, steps_of
+from analysis.text.verdict import VERDICTS
 from analysis.window import HOUR, hour_from
 
 MOST_CONTROL_PICTURES = 3
@@ -36,7 +46,7 @@ class Card:
 
     feature: str
     anchor: str
-    findings: tuple[dict[str, Any], ...]
+    findings: tuple[FindingRecord, ...]
     pictures: tuple[Picture, ...]
 
 
@@ -69,20 +79,20 @@ class WindowSections:
     def verdict(self) -> Section:
         """The verdict in one sentence, and three boxes: what changed, how sure, what to do now."""
         result, settings = self.look.result, self.look.settings
-        is_untrusted = result["verdict"] == "untrusted"
-        headline = verdict_prose.headline(result)
-        word = verdict_prose.VERDICTS[result["verdict"]].word
+        is_untrusted = result.verdict == "untrusted"
+        headline = verdict_headline(result)
+        word = VERDICTS[result.verdict].word
         return make_section(
             "verdict",
             f"{word}. {headline}\n{result['reason']}",
             result=result,
             headline=headline,
-            changed=verdict_prose.box_changed(result),
-            sure=verdict_prose.box_sure(result),
-            steps=verdict_prose.steps_of(result, settings),
-            not_randomised=verdict_prose.NOT_RANDOMISED,
-            no_finding=verdict_prose.NO_FINDING if is_untrusted else verdict_prose.NOTHING_DECLARED,
-            is_sample=prose.is_sample(settings.source.path),
+            changed=changed_lines(result),
+            sure=confidence_lines(result),
+            steps=steps_of(result, settings),
+            not_randomised=NOT_RANDOMISED,
+            no_finding=NO_FINDING if is_untrusted else NOTHING_DECLARED,
+            is_sample=records.is_sample(settings.source.path),
         )
 
     @cached_property
@@ -90,7 +100,7 @@ class WindowSections:
         """Every expectation: the forest plot, then the numbers and a sentence each."""
         result, monitoring = self.look.result, self.look.settings.monitoring
         pictures = []
-        if result["expectations"]:
+        if result.expectations:
             forest = prepare_forest(result, too_small=monitoring.smallest_useful)
             pictures.append(catalog.EXPECTATIONS.picture(forest))
         return self._findings(
@@ -101,7 +111,7 @@ class WindowSections:
     def features(self) -> Section:
         """A card for each declared feature."""
         cards = [self._card(feature) for feature in self.declared_features]
-        text = "\n".join(found["sentence"] for card in cards for found in card.findings)
+        text = "\n".join(found.sentence for card in cards for found in card.findings)
         pictures = [picture for card in cards for picture in card.pictures]
         return make_section("cards", text, cards=cards, pictures=pictures)
 
@@ -113,8 +123,8 @@ class WindowSections:
     @cached_property
     def controls(self) -> Section:
         """What the control features did: plain and adjusted changes, and a figure for times."""
-        rows = controls_prose.controls_rows(self.look.result)
-        lines = controls_prose.controls_lines(self.look.result)
+        rows = controls_rows(self.look.result)
+        lines = controls_lines(self.look.result)
         text = "\n".join([*lines, *(row.sentence for row in rows)])
         return make_section(
             "controls", text, lines=lines, rows=rows, pictures=self.control_pictures
@@ -123,34 +133,34 @@ class WindowSections:
     @cached_property
     def what_if(self) -> Section:
         """What another cap would do, for the features that have a cap or a knob for one."""
-        lines = verdict_prose.what_if_lines(self.look, self._capped_features)
-        lines = lines or [verdict_prose.NO_CAP]
+        lines = cap_sentences(self.look, self._capped_features)
+        lines = lines or [NO_CAP]
         return make_section("pictures", "\n".join(lines), lines=lines, pictures=self.cap_pictures)
 
     @cached_property
     def scan(self) -> Section:
         """What changed although no rule covers it: exploratory."""
-        scanned = verdict_prose.sort_scan(self.look.result, alpha=self.look.plan.alpha)
-        return make_section("scan", scanned["intro"], **scanned)
+        scanned = sort_exploratory(self.look.result, alpha=self.look.plan.alpha)
+        return make_section("scan", scanned.intro, **vars(scanned))
 
     @cached_property
     def checks(self) -> Section:
         """Every check of the data and its answer."""
-        checks = self.look.result["checks"]
-        summary = verdict_prose.checks_text(checks)
+        checks = self.look.result.checks
+        summary = checks_summary(checks)
         return make_section("checks", summary, checks=checks, summary=summary)
 
     @cached_property
     def method(self) -> Section:
         """How it was computed."""
         lines = method.method_lines(self.look.result)
-        facts = method.method_facts(self.look)
+        facts = method.method_facts(self.look, self.look.result)
         return make_section("facts", "\n".join(lines), lines=lines, facts=facts)
 
     @cached_property
     def false_alarms(self) -> Section:
         """How often the same rules raise a false alarm inside the baseline."""
-        lines = method.false_alarm_lines(self.look.result["calibration"])
+        lines = method.false_alarm_lines(self.look.result.calibration)
         return make_section("facts", "\n".join(lines), lines=lines, facts=[])
 
     @property
@@ -210,10 +220,14 @@ class WindowSections:
     def _findings(
         self, family: str, nothing: str, note: str = "", pictures: Sequence[Picture] = ()
     ) -> Section:
-        findings = self.look.result[family]
+        findings = (
+            self.look.result.expectations
+            if family == "expectations"
+            else self.look.result.guardrails
+        )
         return make_section(
             "findings",
-            "\n".join(found["sentence"] for found in findings) or nothing,
+            "\n".join(found.sentence for found in findings) or nothing,
             findings=findings,
             title=f"{family.capitalize()}, before and after",
             nothing=nothing,
@@ -222,8 +236,8 @@ class WindowSections:
         )
 
     def _card(self, feature: str) -> Card:
-        findings = [*self.look.result["expectations"], *self.look.result["guardrails"]]
-        own = tuple(found for found in findings if found["feature"] == feature)
+        findings = [*self.look.result.expectations, *self.look.result.guardrails]
+        own = tuple(found for found in findings if found.feature == feature)
         anchor = f"feature-{anchor_of(feature)}"
         return Card(feature, anchor, own, tuple(self.card_pictures(feature)))
 
@@ -240,7 +254,7 @@ class WindowSections:
     @cached_property
     def _marks(self) -> tuple[Mark, ...]:
         """Later deployments and turned knobs, in hours from the deploy."""
-        deployed_at = clock.parse_instant(self.look.result["deployed_at"])
+        deployed_at = self.look.deployed_at
         return tuple(
             Mark((mark.at - deployed_at) / HOUR, mark.text)
             for mark in read_timeline(self.look.settings).marks

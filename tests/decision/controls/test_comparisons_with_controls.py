@@ -12,15 +12,17 @@ from analysis.decision.comparison import Comparator
 from analysis.decision.controls.selection import ControlCandidates
 from analysis.decision.controls.slowness_series import slowness_series
 from analysis.decision.placebo import replay_control_groups, replay_placebo_deploys
-from analysis.decision.sustained import decide_sustained
+from analysis.decision.sustained import SustainedDecision, decide_sustained
 from analysis.decision.verdict import decide_verdict
 from analysis.metrics import metric_named
-from analysis.results.serializer import finding_object
+from analysis.results.build import build_finding
 from analysis.statistics.comparison import compare
 from analysis.statistics.controls.comparison import (
     ProportionalComparison,
     combine_comparisons,
 )
+from analysis.text import RESULT_WORDS
+from analysis.text.verdict import verdict_reason
 from benchmarks.controls_parts.rollouts import SCENARIOS, judge_rollout
 from tests.fixtures import comparators
 from tests.fixtures.comparators import ONLY, arm, calls, claim, expectation, guardrail, plan, spoken
@@ -139,7 +141,7 @@ def test_errors_of_the_others_in_a_source_that_is_new_or_gone_are_counted_all_th
     candidates = ControlCandidates(("a", "b"), dict.fromkeys(("a", "b", "f"), "m"))
     found = expectation(replace(both, candidates=candidates), said, at=plan(**ONLY))
     assert found.evaluation.decisive.proportional.factor > 0
-    assert finding_object(found)["controls"]["class_movement"] is not None
+    assert build_finding(found, RESULT_WORDS).as_json()["controls"]["class_movement"] is not None
 
 
 def test_a_claim_must_hold_beside_every_correction_not_only_the_strongest():
@@ -210,9 +212,14 @@ def judged(both: Comparator, expected, guarded) -> tuple[str, str]:
         (expectation(both, expected, at=at),),
         (guardrail(both, guarded, at=at),),
     )
-    shared = {"checks": (), "moved_cliffs": (), "is_sustained": False, "is_last": True}
+    shared = {
+        "checks": (),
+        "moved_cliffs": (),
+        "sustained": SustainedDecision("exploratory"),
+        "is_last": True,
+    }
     verdict = decide_verdict(expectations=expectations, guardrails=guardrails, **shared)
-    return verdict.name, spoken(verdict.reason)
+    return verdict.name, spoken(verdict_reason(verdict))
 
 
 def test_a_slow_provider_is_no_roll_back_and_the_reason_says_why():
@@ -223,7 +230,7 @@ def test_a_slow_provider_is_no_roll_back_and_the_reason_says_why():
     name, reason = judged(both, *claims)
     assert name == "keep_watching"
     assert (
-        "is left open, because the 3 untouched features were 40.5 % slower too, so it may be the provider"
+        "stays undecided: the 3 control features were 40.5 % slower too, so the provider, or a"
         in reason
     )
 

@@ -1,14 +1,11 @@
 """Which features are controls, and what is said of them."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from analysis.config import load_settings
-from analysis.decision.claims import evaluate_claim
-from analysis.decision.comparison import Comparator
 from analysis.decision.controls.selection import (
     ControlCandidates,
     ControlSelection,
@@ -18,10 +15,8 @@ from analysis.decision.controls.selection import (
 )
 from analysis.errors import WrongUse
 from analysis.metrics import METRICS
-from analysis.results.serializer import finding_object
-from analysis.text.controls import controls_object, controls_sentence, shared_words
-from tests.fixtures.comparators import ONLY, arm, calls, claim, expectation, plan, spoken
-from tests.fixtures.provider_days import DAYS, HOURS, shared_day, with_errors
+from tests.fixtures.comparators import arm, calls
+from tests.fixtures.provider_days import DAYS, shared_day
 
 # ---- which ------------------------------------------------------------------------------------------------------------
 TOML = """
@@ -174,101 +169,3 @@ def test_every_metric_knows_what_the_provider_does_to_it():
         "recovered_rate",
         "cron_over_budget_rate",
     }
-
-
-# ---- words ------------------------------------------------------------------------------------------------------------
-def told(both: Comparator, metric: str, kind: str = "falls", **keys) -> tuple:
-    evaluation = evaluate_claim(claim(kind, metric, **keys), both, (0, HOURS))
-    selection = both.controls.groups.selection_of(evaluation.scope)
-    sentence = controls_sentence(evaluation, selection, 0.95)
-    return tuple(text and spoken(text) for text in (sentence, shared_words(evaluation, 0.95)))
-
-
-def test_adjusted_says_both_numbers():
-    sentence, shared = told(shared_day(effect=1.05), "latency_mean")
-    assert sentence.startswith(
-        "Adjusted for provider slowdowns seen in 3 untouched features (slope 1.0; they were 0.88 % slower than at baseline). Plain +"
-    )
-    assert "adjusted +" in sentence
-    assert ", interval +" in sentence
-    assert shared is None
-
-
-def test_moved_says_what_each_would_say():
-    sentence, shared = told(shared_day(provider=1.4, own=0.05), "latency_mean")
-    assert sentence.startswith(
-        "The 3 untouched features were 40.5 % slower after the deploy: the provider, or something the deploy did to all. Plain +"
-    )
-    assert ", worse; adjusted " in sentence
-    assert sentence.endswith("not shown. Undecided.")
-    assert (
-        shared
-        == "the 3 untouched features were 40.5 % slower too, so it may be the provider, or something the deploy did to all"
-    )
-
-
-def test_one_feature_that_gets_much_slower_on_a_slow_day_is_still_told():
-    sentence, shared = told(shared_day(provider=1.4, effect=2.0), "latency_mean")
-    assert sentence.endswith("They agree.")
-    assert shared is None
-
-
-def test_error_classes_say_what_the_same_errors_did_elsewhere():
-    sentence, shared = told(with_errors((1, 3), (1, 3)), "http_5xx_rate")
-    assert "in the 3 untouched features after the deploy: the provider" in sentence
-    assert sentence.startswith("The same errors rose by ")
-    assert shared.startswith("the same errors rose by ")
-    assert told(with_errors((1, 3), (1, 1)), "http_5xx_rate")[0].startswith(
-        "3 untouched features show no such movement, so the plain change of +"
-    )
-
-
-def test_without_controls_it_is_said_and_why():
-    off = replace(shared_day(), candidates=ControlCandidates(lack="switched_off"))
-    assert told(off, "latency_mean") == (
-        'Not adjusted for the provider\'s day: [controls].use is "off".',
-        None,
-    )
-    assert told(off, "total_tokens_mean") == (None, None)
-
-
-def test_numbers_of_result_json():
-    both = shared_day(effect=1.05)
-    finding = expectation(both, claim("falls", "latency_mean"), at=plan(**ONLY))
-    found, shown = finding.evaluation.comparison, finding_object(finding)
-    assert shown["decided_by"] == "adjusted"
-    assert shown["plain"] == {
-        "difference": found.plain.difference,
-        "interval": list(found.plain.interval(finding.level)),
-        "p_value": found.plain.p_value(),
-    }
-    assert {key: shown["adjusted"][key] for key in ("difference", "slope", "slope_se")} == {
-        "difference": found.difference,
-        "slope": found.adjusted.slope.value,
-        "slope_se": found.adjusted.slope.se,
-    }
-    assert shown["adjusted"]["p_value"] == shown["p_value"]
-    assert shown["proportional"] is None
-    assert {key: value for key, value in shown["controls"].items() if key != "sentence"} == {
-        "features": ["a", "b", "c"],
-        "dropped": [],
-        "moved": False,
-        "movement": found.controls.index.movement,
-        "class_movement": None,
-        "share": "the same model",
-        "why_none": None,
-    }
-
-
-def test_p_values_of_the_three_are_of_the_claims_own_null():
-    both = shared_day(provider=1.4)
-    evaluation = evaluate_claim(claim("no_worse", "latency_mean", margin=0.2), both, (0, HOURS))
-    shown = controls_object(evaluation, ControlSelection(), 0.95)
-    found = evaluation.comparison
-    assert shown["plain"]["p_value"] == found.plain.p_value(scale=1.2)
-    assert shown["proportional"]["p_value"] == found.proportional.p_value(scale=1.2)
-    largest = max(shown[name]["p_value"] for name in ("plain", "adjusted", "proportional"))
-    assert evaluation.p_value() == 1.0 > largest  # with the margin their signs differ
-    assert (
-        evaluation.p_value("less") == found.plain.p_value(scale=1.2, alternative="less") > largest
-    )

@@ -1,0 +1,380 @@
+"""From what a look found to its result: numbers are copied, sentences come from `words`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from analysis import __version__
+from analysis.counting.scope import HOURS_A_DAY, Cycle
+from analysis.results.model import (
+    AdjustedRecord,
+    AdviceRecord,
+    AmongRecord,
+    ArmRecord,
+    BaselineRecord,
+    BaselineResult,
+    CalibrationRecord,
+    CheckRecord,
+    CliffRecord,
+    ControlsRecord,
+    EstimateRecord,
+    FindingRecord,
+    ForecastRow,
+    LookRecord,
+    LookResult,
+    PostRecord,
+    PredictionRecord,
+    ProportionalRecord,
+    ProvenanceRecord,
+    ReplayRecord,
+    SpanRecord,
+    WhatIfEstimate,
+    WhatIfRecord,
+)
+from analysis.telemetry.sql_files import sql_sha256
+from analysis.window import HOUR
+
+if TYPE_CHECKING:
+    from analysis.config import Settings
+    from analysis.counting.arm import Arm
+    from analysis.counting.baseline_tables import BaselineTables
+    from analysis.decision.advice import Advice
+    from analysis.decision.caveats import Caveat
+    from analysis.decision.checks import Check
+    from analysis.decision.claims import ClaimEvaluation
+    from analysis.decision.controls.selection import Lack, Shared
+    from analysis.decision.controls.summary import ControlEstimate
+    from analysis.decision.findings import Finding
+    from analysis.decision.look import LookFindings
+    from analysis.decision.power_forecast import PowerForecast
+    from analysis.decision.verdict import Verdict
+    from analysis.decision.whatif import CapPrediction
+    from analysis.statistics.latency.cliff import Cliff
+    from analysis.statistics.latency.survival import Estimate
+    from analysis.statistics.placebo_deploys import Replay
+
+
+ARMS: tuple[Literal["baseline", "post"], ...] = ("baseline", "post")
+
+
+class Words(Protocol):
+    """The sentences that a result carries."""
+
+    def reason(self, verdict: Verdict) -> str:
+        """Why the verdict is what it is."""
+
+    def finding(self, finding: Finding) -> str:
+        """What was found of a claim."""
+
+    def caveat(self, caveat: Caveat) -> str:
+        """Why a change may not count."""
+
+    def controls(self, finding: Finding) -> str | None:
+        """What the control features did; None where they say nothing about the metric."""
+
+    def shared(self, shared: Shared) -> str:
+        """What control features share with a claim's features."""
+
+    def lack(self, lack: Lack) -> str:
+        """Why there are no control features."""
+
+    def check_name(self, check: Check) -> str:
+        """What a check asks."""
+
+    def check_detail(self, check: Check) -> str:
+        """Its answer."""
+
+    def prediction(self, prediction: CapPrediction) -> str:
+        """What a cap would do."""
+
+
+# ---- the whole results -----------------------------------------------------------------------
+def build_result(look: LookFindings, words: Words) -> LookResult:
+    """The content of result.json."""
+    plan, settings = look.plan, look.settings
+    return LookResult(
+        rollout=settings.rollout.name,
+        title=str(settings.rollout.title),
+        verdict=look.verdict.name,
+        reason=words.reason(look.verdict),
+        deployed_at=look.deployed_at,
+        look=LookRecord(
+            window=look.label,
+            start=look.window.start,
+            end=look.window.end,
+            bound=plan.bound,
+            number=plan.look + 1 if plan.is_planned else None,
+            planned=len(plan.times) if plan.is_planned else None,
+        ),
+        baseline=_baseline(look.baseline),
+        post=PostRecord(calls=look.post.calls),
+        expectations=_findings(look.expectations, words),
+        guardrails=_findings(look.guardrails, words),
+        exploratory=_findings(look.exploratory, words),
+        cliffs=_cliffs(look.cliffs),
+        advice=tuple(_advice(advice, words) for advice in look.advice),
+        checks=tuple(_check(check, words) for check in look.checks),
+        calibration=CalibrationRecord(
+            pretended_deploys=look.replay.placebo_deploys,
+            false_alarms=look.replay.false_alarms,
+            controls=_replay(look.control_replay),
+        ),
+        provenance=_provenance(settings),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineFindings:
+    """What the baseline report shows, beside the counts themselves.
+
+    Attributes
+    ----------
+    deployed_at : the deploy, or the present minute before it is known.
+    tables : the tables of the 24 hours before the deploy, coverage and unknown errors.
+    forecasts : what each planned look will detect of each claim.
+    exclusions : starts of hours that look like an incident.
+    """
+
+    settings: Settings
+    arm: Arm
+    deployed_at: datetime
+    tables: BaselineTables
+    cliffs: Mapping[str, Cliff]
+    forecasts: Sequence[PowerForecast]
+    exclusions: Sequence[datetime]
+
+
+def build_baseline_result(found: BaselineFindings) -> BaselineResult:
+    """The content of baseline/result.json."""
+    rollout, tables = found.settings.rollout, found.tables
+    return BaselineResult.model_validate(
+        {
+            "rollout": rollout.name,
+            "title": str(rollout.title),
+            "deployed_at": found.deployed_at,
+            "provisional": rollout.deployed_at is None,
+            "baseline": _baseline(found.arm),
+            "published": SpanRecord(start=tables.published.start, end=tables.published.end),
+            "latency_distribution": tables.latency,
+            "errors_by_source": tables.errors,
+            "coverage": tables.coverage,
+            "unknown_errors": tables.unknown_errors,
+            "cliffs": _cliffs({"baseline": found.cliffs}),
+            "foresight": tuple(map(_forecast, found.forecasts)),
+            "proposed_exclusions": tuple(found.exclusions),
+            "provenance": _provenance(found.settings),
+        }
+    )
+
+
+def build_what_if(prediction: CapPrediction, words: Words) -> WhatIfRecord:
+    """What `rollout whatif --json` prints."""
+    effect = prediction.effect
+    return WhatIfRecord(
+        feature=prediction.feature,
+        cap_ms=prediction.cap_ms,
+        own_cap_ms=effect.own_cap_ms,
+        calls=prediction.calls,
+        identifiable=effect.identifiable,
+        level=prediction.level,
+        cut_off_share=_what_if_estimate(effect.cut_off_share),
+        saved_ms_per_call=_what_if_estimate(effect.saved_ms_per_call),
+        saved_ms_per_success=_what_if_estimate(effect.saved_ms_per_success),
+        sentence=words.prediction(prediction),
+    )
+
+
+# ---- findings --------------------------------------------------------------------------------
+def _findings(findings: Iterable[Finding], words: Words) -> tuple[FindingRecord, ...]:
+    return tuple(build_finding(finding, words) for finding in findings)
+
+
+def build_finding(finding: Finding, words: Words) -> FindingRecord:
+    """A finding with its numbers; `any_of` has none of its own, its parts have."""
+    claim, evaluation = finding.claim, finding.evaluation
+    shared: dict[str, Any] = {
+        "name": claim.name,
+        "finding": finding.state,
+        "feature": claim.feature,
+        "source": claim.source,
+        "metric": claim.metric,
+        "claim": claim.claim,
+        "by": claim.by,
+        "margin": claim.margin,
+        "limit": claim.limit,
+        "critical": bool(claim.critical),
+        "level": finding.level,
+        "p_value": finding.p_value,
+        "p_adjusted": finding.p_adjusted,
+        "hours_needed": finding.time_to_decision.hours,
+        "longer_baseline_needed": finding.time_to_decision.longer_baseline,
+        "sentence": words.finding(finding),
+        "parts": _findings(finding.parts, words),
+    }
+    if evaluation is not None:
+        return FindingRecord(**shared, **_numbers(finding, evaluation, words))
+    baseline, post = (ArmRecord(calls=n) for n in finding.calls)
+    return FindingRecord(**shared, baseline=baseline, post=post)
+
+
+def _numbers(finding: Finding, evaluation: ClaimEvaluation, words: Words) -> dict[str, Any]:
+    comparison, decisive = evaluation.comparison, evaluation.decisive
+    calls, events = finding.calls, evaluation.events
+    values = (comparison.crude_baseline_value, comparison.crude_post_value)
+    baseline, post = (
+        ArmRecord(calls=n, events=y, value=value)
+        for n, y, value in zip(calls, events, values, strict=True)
+    )
+    is_compared = comparison.difference is not None
+    return {
+        "unit": evaluation.metric.unit,
+        "baseline": baseline,
+        "post": post,
+        "among": AmongRecord(
+            what=evaluation.metric.among,
+            baseline=round(decisive.baseline_n),
+            post=round(decisive.post_n),
+        ),
+        "difference": comparison.difference,
+        "ratio": comparison.ratio,
+        "interval": finding.interval,
+        "post_interval": None
+        if decisive.difference is None
+        else decisive.post_interval(finding.level),
+        "crude_difference": comparison.crude_difference,
+        "method": comparison.method,
+        "df": comparison.df if is_compared else None,
+        "coverage": comparison.coverage,
+        "smallest_visible_change": finding.minimum_detectable_effect,
+        "event_hour": finding.event_hour,
+        "began_hour": finding.began_hour,
+        "caveat": words.caveat(finding.caveat) if finding.caveat else None,
+        **_controls(finding, words),
+    }
+
+
+def _controls(finding: Finding, words: Words) -> dict[str, Any]:
+    """The fields plain, adjusted, proportional, controls and decided_by."""
+    found = finding.controls
+    if found is None:
+        return {"decided_by": "plain"}
+    adjusted, proportional = found.adjusted, found.proportional
+    return {
+        "plain": EstimateRecord(**_estimate(found.plain)),
+        "adjusted": AdjustedRecord(
+            **_estimate(adjusted), slope=found.slope, slope_se=found.slope_se
+        )
+        if adjusted
+        else None,
+        "proportional": ProportionalRecord(**_estimate(proportional), factor=found.factor)
+        if proportional
+        else None,
+        "controls": ControlsRecord(
+            features=found.features,
+            dropped=found.dropped,
+            moved=found.moved,
+            movement=found.movement,
+            class_movement=found.class_movement,
+            share=words.shared(found.shared) if found.shared else None,
+            why_none=words.lack(found.lack) if found.lack else None,
+            sentence=words.controls(finding),
+        ),
+        "decided_by": found.decided_by,
+    }
+
+
+def _estimate(found: ControlEstimate) -> dict[str, Any]:
+    return {
+        "difference": found.difference,
+        "interval": found.interval,
+        "p_value": found.p_value,
+    }
+
+
+# ---- the other parts -------------------------------------------------------------------------
+def _baseline(arm: Arm) -> BaselineRecord:
+    """The baseline; of two weeks or more only whole weeks are matched."""
+    matched = min(Cycle.of(*arm.hours).span * HOUR, arm.window.length)
+    return BaselineRecord(
+        start=arm.window.start,
+        end=arm.window.end,
+        days=max(1, matched // (HOURS_A_DAY * HOUR)),
+        calls=arm.calls,
+        excluded_hours=len(arm.excluded_hours),
+    )
+
+
+def _forecast(forecast: PowerForecast) -> ForecastRow:
+    claim = forecast.claim
+    return ForecastRow(
+        name=claim.name or "",
+        feature=claim.feature,
+        source=claim.source,
+        metric=claim.metric or "",
+        claim=claim.claim,
+        by=claim.by,
+        window=forecast.window,
+        baseline=forecast.baseline_value,
+        smallest_visible_change=forecast.minimum_detectable_effect,
+        calls_needed=forecast.calls_needed,
+    )
+
+
+def _cliffs(cliffs: Mapping[str, Mapping[str, Cliff]]) -> tuple[CliffRecord, ...]:
+    """The cliffs of each arm, by feature."""
+    return tuple(
+        CliffRecord(
+            feature=feature,
+            arm=arm,
+            at_ms=int(cliff.at_ms),
+            share_of_timeouts=float(cliff.share_of_errors),
+        )
+        for arm in ARMS
+        for feature, cliff in sorted(cliffs.get(arm, {}).items())
+    )
+
+
+def _advice(advice: Advice, words: Words) -> AdviceRecord:
+    knob, prediction = advice.knob, advice.prediction
+    return AdviceRecord(
+        knob=knob.title,
+        kind="environment" if knob.env else "code",
+        old=knob.old,
+        new=knob.new,
+        because=words.finding(advice.finding),
+        claim=advice.finding.claim.name,
+        predicted=_prediction(prediction, words) if prediction else None,
+    )
+
+
+def _prediction(prediction: CapPrediction, words: Words) -> PredictionRecord:
+    cut_off = prediction.effect.cut_off_share
+    known = tuple(end for end in (cut_off.low, cut_off.high) if end is not None)
+    return PredictionRecord(
+        cut_off_share=cut_off.value,
+        interval=(known[0], known[1]) if len(known) == 2 else None,
+        sentence=words.prediction(prediction),
+    )
+
+
+def _check(check: Check, words: Words) -> CheckRecord:
+    return CheckRecord(
+        name=words.check_name(check), state=check.state, detail=words.check_detail(check)
+    )
+
+
+def _replay(replay: Replay) -> ReplayRecord:
+    return ReplayRecord(pretended_deploys=replay.placebo_deploys, false_alarms=replay.false_alarms)
+
+
+def _provenance(settings: Settings) -> ProvenanceRecord:
+    return ProvenanceRecord(
+        version=__version__, sql_sha256=sql_sha256(), engine=settings.source.engine
+    )
+
+
+def _what_if_estimate(estimate: Estimate) -> WhatIfEstimate:
+    return WhatIfEstimate(value=estimate.value, low=estimate.low, high=estimate.high)

@@ -1,0 +1,135 @@
+"""What to do now: the steps that follow from a verdict, and what another cap would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from analysis.formatting import change_in, count, milliseconds, share, when
+from analysis.results.model import AdviceRecord, LookResult
+from analysis.window import format_duration
+
+if TYPE_CHECKING:
+    from analysis.config import Settings
+    from analysis.decision.look import LookFindings
+    from analysis.decision.whatif import CapPrediction
+    from analysis.statistics.latency.survival import Estimate
+
+NO_CAP = "No declared feature has a cap or a knob for one."
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do now, the command to copy (None when there is none), and why."""
+
+    words: str
+    command: str | None
+    why: str = ""
+
+
+def steps_of(result: LookResult, settings: Settings) -> list[NextStep]:
+    """What follows from a look of this rollout."""
+    monitoring = settings.monitoring
+    return next_steps(
+        result,
+        ingestion_delay=monitoring.ingestion_delay,
+        windows=list(zip(monitoring.windows, monitoring.lengths, strict=True)),
+        config=settings.path.name,
+    )
+
+
+def next_steps(
+    result: LookResult,
+    *,
+    ingestion_delay: timedelta,
+    windows: Sequence[tuple[str, timedelta]],
+    config: str = "rollout.toml",
+) -> list[NextStep]:
+    """What follows from a verdict: the knobs to turn, then one command."""
+    option = "" if config == "rollout.toml" else f" --config {config}"
+    advice = {(entry.knob, str(entry.new)): entry for entry in reversed(result.advice)}
+    steps = [advice_step(entry) for entry in reversed(advice.values())]
+    if result.verdict == "untrusted":
+        failed = "; ".join(check.name for check in result.checks if check.state == "error")
+        which = f" ({failed})" if failed else ""
+        words = f"Fix what the data checks report{which}, then look again."
+        return [NextStep(words, f"rollout doctor{option}")]
+    command = {"roll_back": "handoff", "not_fixed": "handoff", "sustained": "handoff"}
+    words = {
+        "roll_back": _way_back(steps),
+        "not_fixed": _way_back(steps),
+        "sustained": "Hand over. No planned look is left.",
+    }.get(result.verdict) or f"Keep watching. {_next_look(result, ingestion_delay, windows)}"
+    return [*steps, NextStep(words, f"rollout {command.get(result.verdict, 'watch')}{option}")]
+
+
+def advice_step(advice: AdviceRecord) -> NextStep:
+    """A knob to turn back, from which value to which, and why."""
+    is_known = advice.old is not None and advice.new is not None
+    values = f": {advice.old} → {advice.new}" if is_known else ""
+    effect = f" {advice.predicted.sentence}" if advice.predicted else ""
+    return NextStep(f"Turn back {advice.knob}{values}.", None, f"{advice.because}{effect}")
+
+
+def _way_back(steps: Sequence[NextStep]) -> str:
+    if steps:
+        return "If that is not enough, follow the hand-over page."
+    return "Undo the change or turn back a knob; the hand-over page has the commands."
+
+
+def _next_look(
+    result: LookResult, ingestion_delay: timedelta, windows: Sequence[tuple[str, timedelta]]
+) -> str:
+    for label, length in windows:
+        if result.deployed_at + length > result.look.end:
+            due_at = when(result.deployed_at + length + ingestion_delay)
+            return f"The next look is {label}, due at {due_at}."
+    if not windows:
+        return ""
+    last = format_duration(windows[-1][1])
+    return f"All planned looks are made and the last one ({last}) did not decide."
+
+
+# ---- another cap -----------------------------------------------------------------------------
+def cap_sentence(prediction: CapPrediction) -> str:
+    """What a cap would do, with 95 % confidence intervals."""
+    effect = prediction.effect
+    subject = f"A cap of {milliseconds(prediction.cap_ms)} on {prediction.feature}"
+    if not effect.identifiable:
+        own = milliseconds(effect.own_cap_ms)
+        return f"{subject}: not identifiable, because calls were cut off at {own} in this window."
+    cut_off, saved = effect.cut_off_share, effect.saved_ms_per_call
+    per_success = effect.saved_ms_per_success
+    success = ""
+    if per_success.value is not None:
+        change, low, high = (
+            change_in(-(end or 0.0), "ms")
+            for end in (per_success.value, per_success.high, per_success.low)
+        )
+        success = f" The time spent per good answer would change by {change} ({low} to {high})."
+    return (
+        f"{subject} would cut off {_estimate(cut_off, share)} of {count(prediction.calls)} calls "
+        f"and save {_estimate(saved, milliseconds)} per call.{success}"
+    )
+
+
+def cap_sentences(look: LookFindings, features: Sequence[str]) -> list[str]:
+    """What the cap of each knob would do to these features."""
+    sentences = []
+    for feature in features:
+        names = {claim.name for claim in look.settings.claims if claim.feature == feature}
+        caps = {
+            knob.new_cap_ms
+            for knob in look.settings.knobs
+            if knob.new_cap_ms and (knob.when.name in names or knob.when.feature == feature)
+        }
+        if (look.post.latency.rows["feature"] == feature).any():
+            sentences += [cap_sentence(look.what_if(feature, float(cap))) for cap in sorted(caps)]
+    return sentences
+
+
+def _estimate(estimate: Estimate, write: Callable[[float], str]) -> str:
+    value, low, high = (write(end or 0.0) for end in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})"
