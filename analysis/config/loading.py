@@ -1,24 +1,14 @@
 """From rollout.toml to frozen settings, or to one sentence with the line and the fix."""
 
-import re
-import tomllib
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from analysis.config.cross_key_rules import cross_key_mistakes
-from analysis.config.key_lines import KeyLines
-from analysis.config.mistake import Mistake, first_sentence
 from analysis.config.plain_text_secrets import secret_mistakes
 from analysis.config.settings import Claim, FileContents, Settings
-from analysis.config.validation_errors import validation_mistakes
+from analysis.config.toml_file import TomlFile
 from analysis.errors import WrongUse
 from analysis.leaks import find_leak, quote
 from analysis.metrics import known_metrics
-
-_LARGEST_FILE = 1_000_000
-_AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 def load_settings(path: Path | str) -> Settings:
@@ -27,10 +17,15 @@ def load_settings(path: Path | str) -> Settings:
     Raises WrongUse for the mistake that comes first in the file, and says how many more there are.
     """
     path = Path(path)
-    file = _quoted_name(path)
-    text = _read(path, file)
-    content = _parse(text, file)
-    contents = _validate(content, text, file)
+    name = _quoted_name(path)
+    try:
+        file = TomlFile.read(path, name, advice="name a rollout.toml with --config")
+    except FileNotFoundError:
+        raise WrongUse(
+            f"{name} does not exist; write one with 'rollout init', "
+            "or name yours with --config (config in a notebook)"
+        ) from None
+    contents = _validate(file)
     return Settings.model_construct(
         **{
             **dict(contents),
@@ -42,58 +37,13 @@ def load_settings(path: Path | str) -> Settings:
     )
 
 
-def _read(path: Path, file: str) -> str:
-    try:
-        with path.open("rb") as opened:
-            raw = opened.read(_LARGEST_FILE + 1)
-    except FileNotFoundError:
-        raise WrongUse(
-            f"{file} does not exist; write one with 'rollout init', "
-            "or name yours with --config (config in a notebook)"
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise WrongUse(
-            f"{file} cannot be read ({reason}); name a rollout.toml with --config"
-        ) from None
-    if len(raw) > _LARGEST_FILE:
-        raise WrongUse(
-            f"{file} is larger than {_LARGEST_FILE:,} bytes and cannot be a rollout.toml; "
-            "name yours with --config"
-        )
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise WrongUse(f"{file}, line {line}: is not UTF-8 text; save the file as UTF-8") from None
-
-
-def _parse(text: str, file: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise WrongUse(f"{file} is nested too deeply; write it as the example does") from None
-    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
-        where = _AT.search(str(error))
-        line = int(where[1]) if where and where[1] else text.count("\n") + 1
-        reason = str(error)[: where.start()] if where else "a value that cannot be read"
-        raise WrongUse(
-            f"{file}, line {line}: is not valid TOML ({reason}); fix that line"
-        ) from None
-
-
-def _validate(content: dict[str, Any], text: str, file: str) -> FileContents:
+def _validate(file: TomlFile) -> FileContents:
     """Check secrets, then keys and values, then rules across keys: each needs the one before."""
-    mistakes: list[Mistake] = list(secret_mistakes(content))
-    if not mistakes:
-        try:
-            contents = FileContents.model_validate(content)
-        except ValidationError as error:
-            mistakes = list(validation_mistakes(error, FileContents))
-        else:
-            mistakes = list(cross_key_mistakes(contents, known_metrics(contents.class_names)))
-    if mistakes:
-        raise WrongUse(first_sentence(mistakes, file=file, lines=KeyLines(text), content=content))
+    if mistakes := list(secret_mistakes(file.content)):
+        raise file.error(mistakes)
+    contents = file.validated(FileContents)
+    if mistakes := list(cross_key_mistakes(contents, known_metrics(contents.class_names))):
+        raise file.error(mistakes)
     return contents
 
 

@@ -54,7 +54,7 @@ def _mistake(details: ErrorDetails, schema: type[Table]) -> Mistake:
     if kind == "literal_error":
         known = _quoted(details["ctx"]["expected"])
         return Mistake(place, unknown_name(str(details["input"]), known))
-    if len(place) == 1:
+    if len(place) == 1 and _is_table(str(place[0]), schema):
         problem = f"must be written as {_heading(str(place[0]), schema)}"
         return Mistake(place, problem, shows_value=False)
     problem = _WORDS.get(kind) or details["msg"].replace("Input should be", "must be")
@@ -64,7 +64,7 @@ def _mistake(details: ErrorDetails, schema: type[Table]) -> Mistake:
 def _unknown_key(place: Place, schema: type[Table]) -> str:
     known = _fields(_table_at(place[:-1], schema))
     meant = meant_name(str(place[-1]), known)
-    if len(place) == 1:
+    if len(place) == 1 and all(_is_table(key, schema) for key in known):
         problem, meant = "is not a table of this file", meant and _heading(meant, schema)
     else:
         problem, meant = "is not a key of this table", meant and repr(meant)
@@ -78,6 +78,10 @@ def _missing_key(place: Place, schema: type[Table]) -> Mistake:
         return Mistake(place, f"is missing; add the table [{key}]", shows_value=False)
     problem = f"has no {key}; add {_example(place, schema)}"
     return Mistake(place[:-1], problem, shows_value=False)
+
+
+def _is_table(key: str, schema: type[Table]) -> bool:
+    return any(_tables_in(_fields(schema)[key].annotation))
 
 
 def _heading(key: str, schema: type[Table]) -> str:

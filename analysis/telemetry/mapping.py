@@ -72,9 +72,9 @@ class TableMapping:
     def expressions(self) -> Iterator[tuple[str, str]]:
         """Every SQL expression with its place in the file."""
         yield from self.columns
-        if self.where:
+        if self.where is not None:
             yield "where", self.where
-        if self.indexed:
+        if self.indexed is not None:
             yield "indexed", self.indexed
         yield from self.left_out
 
@@ -87,7 +87,7 @@ class TableMapping:
         if self.columns:
             select = exp.select(*(self._column(name, sql) for name, sql in self.columns))
             conditions = [self._parsed(self.where)] if self.where else []
-            if self.indexed:
+            if self.indexed is not None:
                 conditions += [self._bound_on_indexed(bound) for bound in bounds]
             relation = exp.Subquery(this=select.from_(relation).where(*conditions))
         relation.set("alias", exp.TableAlias(this=exp.to_identifier(CANONICAL_TABLE, quoted=True)))
