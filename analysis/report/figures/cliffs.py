@@ -15,7 +15,6 @@ def draw_cliff(axes: Axes, prepared: CliffHistogram) -> None:
     """Failed calls filled, all calls as a line; before upwards, after downwards."""
     edges, before, after = prepared.edges_ms, prepared.baseline, prepared.post
     style.use_time_axis(axes, edges[0], edges[-1])
-    style.draw_grid(axes)
     sides = [(1, before, style.BEFORE, "before")]
     if after is not None:
         sides.append((-1, after, style.AFTER, "after"))
@@ -25,10 +24,10 @@ def draw_cliff(axes: Axes, prepared: CliffHistogram) -> None:
         label, total = style.with_n(name, bars.n_calls), bars.failed + bars.answered
         axes.stairs(side * bars.failed, edges, fill=True, color=color)
         axes.stairs(side * total, edges, color=color, linewidth=1.1, label=label)
-    style.format_shares(axes)
+    axes.yaxis.set_major_formatter(style.SHARES)
     mark_caps(axes, prepared.caps)
     y = "share of calls" if after is None else "calls: after | before"
-    style.label_axes(axes, "time of the call (log scale)", y)
+    axes.set(xlabel="time of the call (log scale)", ylabel=y)
     style.draw_legend(axes)
 
 
@@ -37,12 +36,11 @@ def draw_cap_curve(axes: Axes, prepared: CapCurve) -> None:
     cap_ms, end_ms = prepared.cap_ms, prepared.own_cap_ms * 1.25
     style.use_time_axis(axes, cap_ms[0], end_ms)
     style.use_share_axis(axes, labels=len(prepared.knobs))
-    style.draw_grid(axes)
     band: dict[str, Any] = {"step": "post", "color": style.BAND, "linewidth": 0}
     axes.fill_between(cap_ms, prepared.low, prepared.high, **band)
     line: dict[str, Any] = {"label": style.with_n("after", prepared.n_calls), **style.AFTER_LINE}
     axes.plot(cap_ms, prepared.cut_off, drawstyle="steps-post", **line)
     axes.axvspan(prepared.own_cap_ms, end_ms, **style.HATCHED)
     mark_caps(axes, prepared.knobs)
-    style.label_axes(axes, "cap (log scale)", "calls cut off")
+    axes.set(xlabel="cap (log scale)", ylabel="calls cut off")
     style.draw_legend(axes)

@@ -23,23 +23,22 @@ def draw_forest(axes: Axes, prepared: Forest) -> None:
     """A row a claim: its name, its interval, and the required change as a bracket."""
     axes.axvspan(-prepared.too_small, prepared.too_small, color=style.BAND, linewidth=0)
     axes.axvline(0, color=style.MUTED, linewidth=0.9)
+    axes.grid(False)
     for number, row in enumerate(prepared.rows):
         _draw_row(axes, -number, row)
         axes.annotate(
             fill(row.name, NAME_LETTERS),
             (LOWEST, 0.27 - number),
             va="bottom",
-            fontsize=style.SMALL_PT,
-            color=style.INK,
-            bbox=style.label_box(),
+            bbox=style.LABEL_BOX,
         ).set_in_layout(False)
     axes.set_xlim(LOWEST, HIGHEST)
     axes.set_ylim(-len(prepared.rows) + 0.4, 0.75)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    style.format_changes(axes, axis="x")
+    axes.xaxis.set_major_formatter(style.CHANGES)
     axes.set_xticks([-1, -0.5, 0, 0.5, 1])
-    style.label_axes(axes, f"change from before to after ({prepared.level_text})", "")
+    axes.set_xlabel(f"change from before to after ({prepared.level_text})")
 
 
 def forest_height(prepared: Forest) -> float:
@@ -58,9 +57,7 @@ def _draw_row(axes: Axes, y: float, row: ForestRow) -> None:
         axes.plot([arm, x, x, arm], bracket_y, color=style.GOOD, linewidth=1.4)
     change = row.change
     if change is None:
-        axes.annotate(
-            row.numbers, (0.02, y), va="center", fontsize=style.SMALL_PT, color=style.MUTED
-        )
+        axes.annotate(row.numbers, (0.02, y), va="center", color=style.MUTED)
         return
     low, high = max(change.low, LOWEST), min(change.high, HIGHEST)
     axes.plot([low, high], [y, y], color=color, linewidth=1.8, solid_capstyle="butt")

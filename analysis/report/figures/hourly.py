@@ -20,7 +20,7 @@ from analysis.report.figures import style
 _SIZES_PT = (2.0, 3.5, 5.0)
 _SOURCE_LOOKS = (
     ("-", style.BEFORE, "o"),
-    ((0, (5, 2)), style.AFTER, "D"),
+    (style.DASHED, style.AFTER, "D"),
     (style.DOTTED, style.GOOD, "s"),
     (style.DASH_DOT, style.MUTED, "^"),
 )
@@ -31,7 +31,6 @@ def draw_hourly_metric(axes: Axes, prepared: HourlyMetric) -> None:
     rate, hours = prepared.rate, prepared.hours
     highest = float(np.nanmax(rate)) if np.isfinite(rate).any() else 1.0
     style.use_value_axis(axes, prepared.unit, highest * 1.15)
-    style.draw_grid(axes)
     most = max(float(prepared.calls.max(initial=1.0)), 1.0)
     size = np.clip(np.ceil(len(_SIZES_PT) * np.sqrt(prepared.calls / most)), 1, len(_SIZES_PT))
     for in_arm, line, marker, label in (
@@ -48,14 +47,13 @@ def draw_hourly_metric(axes: Axes, prepared: HourlyMetric) -> None:
     usual: dict[str, Any] = {"color": style.BEFORE, "linewidth": 1.0, "linestyle": style.DOTTED}
     axes.plot(hours[after] + 0.5, prepared.usual[after], **usual)
     _draw_hours(axes, hours[0], hours[-1] + 1, prepared.marks)
-    style.label_axes(axes, "hours from the deploy", prepared.axis)
+    axes.set(xlabel="hours from the deploy", ylabel=prepared.axis)
     style.draw_legend(axes)
 
 
 def draw_hourly_slowness(axes: Axes, prepared: HourlySlowness) -> None:
     """Three lines: the control features, the target, and the target adjusted by them."""
     hours = prepared.hours + 0.5
-    style.draw_grid(axes)
     axes.axhline(0, color=style.MUTED, linewidth=0.9)
     controls: dict[str, Any] = {"color": style.MUTED, "linewidth": 1.4, "linestyle": style.DASH_DOT}
     adjusted: dict[str, Any] = {"color": style.BEFORE, "linewidth": 1.4, "linestyle": style.DOTTED}
@@ -63,9 +61,9 @@ def draw_hourly_slowness(axes: Axes, prepared: HourlySlowness) -> None:
     axes.plot(hours, prepared.target, label="target", **style.AFTER_LINE)
     axes.plot(hours, prepared.adjusted, label="target, adjusted", **adjusted)
     axes.margins(y=0.12)
-    style.format_changes(axes, axis="y")
+    axes.yaxis.set_major_formatter(style.CHANGES)
     _draw_hours(axes, prepared.hours[0], prepared.hours[-1] + 1, prepared.marks)
-    style.label_axes(axes, "hours from the deploy", "over the baseline")
+    axes.set(xlabel="hours from the deploy", ylabel="over the baseline")
     style.draw_legend(axes, columns=3)
 
 
@@ -78,13 +76,14 @@ def draw_hourly_traffic(axes: Axes, prepared: HourlyTraffic) -> None:
     failing.plot(hours, prepared.error_rate, color=style.AFTER, linewidth=1.1)
     highest = float(np.nanmax(prepared.error_rate, initial=0.05))
     style.use_share_axis(failing, max(highest, 0.05))
-    failing.tick_params(colors=style.AFTER_TEXT, labelsize=style.SMALL_PT, length=3, width=0.7)
-    failing.spines[["top", "left", "bottom"]].set_visible(False)
-    failing.spines["right"].set_color(style.MUTED)
-    failing.set_ylabel("calls that fail", fontsize=style.FONT_PT, color=style.AFTER_TEXT)
+    failing.tick_params(colors=style.AFTER_TEXT)
+    failing.spines["right"].set_visible(True)
+    failing.set_ylabel("calls that fail", color=style.AFTER_TEXT)
+    for both in (axes, failing):
+        both.grid(False)
     axes.set_ylim(bottom=0)
     _draw_hours(axes, prepared.hours[0], 0)
-    style.label_axes(axes, "hours before the deploy", "calls per hour")
+    axes.set(xlabel="hours before the deploy", ylabel="calls per hour")
 
 
 def draw_source_latency(axes: Axes, prepared: SourceLatency) -> None:
@@ -97,10 +96,9 @@ def draw_source_latency(axes: Axes, prepared: SourceLatency) -> None:
         label = style.with_n(source, calls)
         axes.plot(hours, means / 1000, marker=marker, markersize=2.5, label=label, **line)
     axes.set_ylim(bottom=0)
-    style.draw_grid(axes)
     _draw_hours(axes, 0, hours.size)
-    style.label_axes(axes, "hours after the deploy's time of day", "mean time of a call (s)")
-    style.draw_legend(axes, columns=1, x=-0.1)
+    axes.set(xlabel="hours after the deploy's time of day", ylabel="mean time of a call (s)")
+    style.draw_legend(axes, columns=1)
 
 
 def _draw_hours(axes: Axes, first: float, last: float, marks: Sequence[Mark] = ()) -> None:

@@ -28,7 +28,7 @@ def draw_latency_curves(axes: Axes, prepared: LatencyCurves) -> None:
         x, y = np.append(steps.x, high), np.append(steps.y, 1.0)
         axes.plot(x, y, drawstyle="steps-post", **line)
     mark_caps(axes, prepared.caps)
-    style.label_axes(axes, "time of the call (log scale)", "calls ended")
+    axes.set(xlabel="time of the call (log scale)", ylabel="calls ended")
     style.draw_legend(axes)
 
 
@@ -46,7 +46,7 @@ def draw_answer_curves(axes: Axes, prepared: AnswerCurves) -> None:
             end: dict[str, Any] = {"color": line["color"], "marker": "|", "markersize": 9}
             axes.plot(x[-1:], y[-1:], linestyle="none", **end)
     mark_caps(axes, prepared.caps)
-    style.label_axes(axes, "time to answer (log scale)", "not answered yet")
+    axes.set(xlabel="time to answer (log scale)", ylabel="not answered yet")
     style.draw_legend(axes)
 
 
@@ -55,7 +55,6 @@ def draw_quantile_shifts(axes: Axes, prepared: QuantileShifts) -> None:
     points = prepared.points
     change = np.array([(p.change_ms, p.low_ms, p.high_ms) for p in points], dtype=float) / 1000
     is_known = np.isfinite(change[:, 0])
-    style.draw_grid(axes)
     axes.axhline(0, color=style.MUTED, linewidth=0.9)
     if is_known.any():
         x, (middle, low, high) = np.flatnonzero(is_known), change[is_known].T
@@ -76,13 +75,11 @@ def draw_quantile_shifts(axes: Axes, prepared: QuantileShifts) -> None:
             xycoords=("data", "axes fraction"),
             ha="center",
             va="center",
-            fontsize=style.SMALL_PT,
-            color=style.INK,
-            bbox=style.label_box(),
+            bbox=style.LABEL_BOX,
         )
     axes.set_xlim(-0.5, len(points) - 0.5)
     axes.set_xticks(range(len(points)), [f"p{100 * point.q:g}" for point in points])
-    style.label_axes(axes, "quantile of time to answer", "after minus before (s)")
+    axes.set(xlabel="quantile of time to answer", ylabel="after minus before (s)")
 
 
 def mark_caps(axes: Axes, caps: Sequence[Mark]) -> None:
@@ -100,7 +97,6 @@ def _use_axes(axes: Axes, arms: Sequence[Steps], caps: Sequence[Mark]) -> tuple[
         high = max([*(last for _, last in ends), *(cap.at for cap in caps)]) * 1.15
     style.use_time_axis(axes, low, high)
     style.use_share_axis(axes, labels=len(caps))
-    style.draw_grid(axes)
     return low, high
 
 

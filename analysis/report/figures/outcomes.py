@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from analysis.figure_data.outcomes import OutcomeMix
 from analysis.report.figures import style
@@ -37,13 +36,12 @@ def draw_outcome_mix(axes: Axes, prepared: OutcomeMix) -> None:
                 xytext=(3, 0),
                 textcoords="offset points",
                 va="center",
-                fontsize=style.SMALL_PT,
-                color=style.INK,
             )
+    axes.grid(False)
     axes.set_xlim(0, 1.12)
     axes.set_yticks(row, prepared.classes)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
-    style.label_axes(axes, "share of calls", "")
+    axes.xaxis.set_major_formatter(style.SHARES)
+    axes.set_xlabel("share of calls")
     style.draw_legend(axes)
 
 

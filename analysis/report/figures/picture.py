@@ -12,6 +12,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import TightLayoutEngine
 
 from analysis.report.figures import style
 from analysis.report.mime_types import FIGURES_MIME
@@ -39,7 +41,6 @@ _SHORTER = (  # what matplotlib writes -> what a page needs
     (re.compile(r" transform=\"rotate\(-?0(?:\.0+)? [^\"]*\""), ""),
     (re.compile(r"\s*\n\s*"), "\n"),
 )
-_RC: Any = {"svg.fonttype": "none", "path.simplify_threshold": 0.2}
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 _FONT = "system-ui,-apple-system,Segoe UI,Roboto,Helvetica Neue,Arial,DejaVu Sans,sans-serif"
 
@@ -84,11 +85,12 @@ def draw_picture(
     name: str,
     height_in: float = style.HEIGHT_IN,
 ) -> Picture:
-    """Draw on fresh axes and keep the SVG with its text."""
-    figure, axes = style.new_axes(height_in)
-    draw(axes, prepared)
+    """Draw in our style on new axes and keep the SVG with its text."""
     stream = io.StringIO()
-    with mpl.rc_context({**_RC, "svg.hashsalt": name}):
+    with mpl.rc_context({**style.RC, "svg.hashsalt": name}):
+        layout = TightLayoutEngine(pad=0.4)  # one pass; "constrained" takes two
+        figure = Figure(figsize=(style.WIDTH_IN, height_in), layout=layout)
+        draw(figure.add_subplot(), prepared)
         FigureCanvasSVG(figure).print_svg(stream, metadata=_NO_METADATA)
     return Picture(name, text, _page_svg(stream.getvalue(), name, text))
 

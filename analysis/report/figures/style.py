@@ -1,12 +1,10 @@
-"""How figures look: sizes, named colours, axes without clutter, times on a log axis."""
+"""How figures look: sizes, named colours, axes in the unit of a metric, times on a log axis."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import TightLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.formatting import MINUS, count
@@ -14,46 +12,57 @@ from analysis.formatting import MINUS, count
 BEFORE, AFTER, AFTER_TEXT = "#0072b2", "#d55e00", "#b34700"
 INK, MUTED, GRID, BAND, PAPER = "#1b1d20", "#5b6168", "#dfe2e6", "#eceef1", "#ffffff"
 GOOD, WARN = "#00664b", "#8a5a00"
+WIDTH_IN, HEIGHT_IN = 4.5, 2.7
+FONT_PT, SMALL_PT = 9.5, 8.5
+RC: dict[Any, Any] = {
+    "font.size": SMALL_PT,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.labelsize": FONT_PT,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.frameon": False,
+    "legend.handlelength": 2.4,
+    "legend.borderaxespad": 0.1,
+    "legend.columnspacing": 1.2,
+    "path.simplify_threshold": 0.2,
+    "svg.fonttype": "none",
+}
+"""The settings of matplotlib while a figure is drawn."""
+
+DOTTED, DASHED, DASH_DOT = (0, (1, 1)), (0, (5, 2)), (0, (4, 1, 1, 1))
 BEFORE_LINE: dict[str, Any] = {"color": BEFORE, "linestyle": "-", "linewidth": 1.6}
-AFTER_LINE: dict[str, Any] = {"color": AFTER, "linestyle": (0, (5, 2)), "linewidth": 1.8}
-DOTTED, DASH_DOT = (0, (1, 1)), (0, (4, 1, 1, 1))
+AFTER_LINE: dict[str, Any] = {"color": AFTER, "linestyle": DASHED, "linewidth": 1.8}
 HATCHED: dict[str, Any] = {
     "facecolor": "none",
     "edgecolor": GRID,
     "hatch": "////",
     "linewidth": 0,
 }
+LABEL_BOX = {"boxstyle": "square,pad=0.15", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.85}
+"""Paper behind a label, so that lines do not cross it."""
 
-WIDTH_IN, HEIGHT_IN = 4.5, 2.7
-FONT_PT, SMALL_PT = 9.5, 8.5
 MOST_TICKS = 6
 _TICKS_MS = (
     *(1, 2, 5, 10, 20, 50, 100, 200, 500),
     *(1000 * s for s in (1, 2, 5, 10, 20, 30, 45, 60, 120, 300, 600, 1800, 3600)),
 )
-
-
-def new_axes(height_in: float = HEIGHT_IN) -> tuple[Figure, Axes]:
-    """An empty figure of our size."""
-    layout = TightLayoutEngine(pad=0.4)  # one pass; "constrained" takes two
-    figure = Figure(figsize=(WIDTH_IN, height_in), layout=layout)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set(color=MUTED, linewidth=0.7)
-    axes.tick_params(colors=MUTED, labelsize=SMALL_PT, length=3, width=0.7)
-    axes.set_axisbelow(True)
-    return figure, axes
-
-
-def label_axes(axes: Axes, x: str, y: str) -> None:
-    """Name both axes, with units."""
-    axes.set_xlabel(x, fontsize=FONT_PT, color=INK)
-    axes.set_ylabel(y, fontsize=FONT_PT, color=INK)
-
-
-def draw_grid(axes: Axes) -> None:
-    """Faint lines across, behind everything."""
-    axes.grid(axis="y", color=GRID, linewidth=0.6)
+SHARES = FuncFormatter(lambda value, _: f"{100 * abs(value):g} %")
+CHANGES = FuncFormatter(lambda value, _: signed_share(value))
+TIMES = FuncFormatter(lambda value, _: short_time(value))
 
 
 def use_time_axis(axes: Axes, low_ms: float, high_ms: float) -> None:
@@ -65,7 +74,7 @@ def use_time_axis(axes: Axes, low_ms: float, high_ms: float) -> None:
     step = -(-len(inside) // MOST_TICKS) or 1
     axes.xaxis.set_major_locator(FixedLocator(inside[::step]))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_time(value)))
+    axes.xaxis.set_major_formatter(TIMES)
 
 
 def use_share_axis(axes: Axes, highest: float = 1.0, *, labels: int = 0) -> None:
@@ -73,7 +82,7 @@ def use_share_axis(axes: Axes, highest: float = 1.0, *, labels: int = 0) -> None
     axes.set_ylim(0, highest * (1.04 + 0.09 * labels))
     if highest == 1.0:
         axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    format_shares(axes)
+    axes.yaxis.set_major_formatter(SHARES)
 
 
 def use_value_axis(axes: Axes, unit: str, highest: float) -> None:
@@ -83,18 +92,7 @@ def use_value_axis(axes: Axes, unit: str, highest: float) -> None:
         return
     axes.set_ylim(0, max(highest, 1.0))
     if unit == "ms":
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_time(value)))
-
-
-def format_shares(axes: Axes) -> None:
-    """Ticks of the y axis in per cent, without a sign."""
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * abs(value):g} %"))
-
-
-def format_changes(axes: Axes, *, axis: str) -> None:
-    """Ticks of an axis as changes in per cent."""
-    ticks = axes.xaxis if axis == "x" else axes.yaxis
-    ticks.set_major_formatter(FuncFormatter(lambda value, _: signed_share(value)))
+        axes.yaxis.set_major_formatter(TIMES)
 
 
 def short_time(value_ms: float) -> str:
@@ -130,30 +128,14 @@ def mark_x(axes: Axes, x: float, text: str, *, color: str = INK, row: int = 0) -
         textcoords="offset points",
         ha="right",
         va="top",
-        fontsize=SMALL_PT,
         color=color,
-        bbox=label_box(),
+        bbox=LABEL_BOX,
     )
 
 
-def label_box() -> dict[str, Any]:
-    """Paper behind a label, so that lines do not cross it."""
-    return {"boxstyle": "square,pad=0.15", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.85}
-
-
-def draw_legend(axes: Axes, *, columns: int = 2, x: float = 0.0) -> None:
-    """A legend without a frame above the axes, where no curve goes."""
-    axes.legend(
-        frameon=False,
-        fontsize=SMALL_PT if columns > 1 else SMALL_PT - 1,
-        labelcolor=INK,
-        handlelength=2.4,
-        loc="lower left",
-        bbox_to_anchor=(x, 1.0),
-        ncols=columns,
-        borderaxespad=0.1,
-        columnspacing=1.2,
-    )
+def draw_legend(axes: Axes, *, columns: int = 2) -> None:
+    """A legend above the axes, where no curve goes."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
 
 
 def with_n(name: str, n: int) -> str:
