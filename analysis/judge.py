@@ -17,12 +17,12 @@ from analysis.config import Settings
 from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
 from analysis.counting.baseline import load_baseline
-from analysis.counting.baseline_tables import load_baseline_tables
 from analysis.counting.caps import find_cliffs
 from analysis.counting.grid import Grid
 from analysis.counting.incidents import propose_exclusions
 from analysis.counting.name_validation import check_names
 from analysis.counting.post import PostCounter
+from analysis.counting.scans.baseline_tables import load_baseline_tables
 from analysis.decision.advice import advise
 from analysis.decision.checks import check_data
 from analysis.decision.cliffs import moved_cliffs

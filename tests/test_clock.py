@@ -50,7 +50,7 @@ def test_a_clock_file_without_an_instant_is_an_error(clock_file):
         now()
 
 
-def test_waiting_ends_when_the_clock_file_says_so(clock_file):
+def test_waiting_ends_at_the_instant_in_the_clock_file(clock_file):
     threading.Timer(0.05, clock_file.write_text, ["2026-02-03T13:00:00Z"]).start()
     started = time.monotonic()
     assert wait_until(NOON + timedelta(hours=1))

@@ -198,9 +198,7 @@ def test_an_outage_in_the_baseline_is_no_improvement_and_is_proposed_for_exclusi
         look = rollout.look(label)
         assert "met" not in states(look)
         check = next(
-            check
-            for check in look.result["checks"]
-            if check["name"] == "incidents in the baseline"
+            check for check in look.result["checks"] if check["name"] == "incidents in the baseline"
         )
         assert check["state"] == "warning"
         assert (
@@ -298,7 +296,11 @@ def test_a_deploy_without_baseline_is_untrusted_before_it_is_early(judge, tmp_pa
     assert look.result.reason.startswith(
         "The data quality is too poor for a verdict: no call started from 2026-01-26 23:10:16 UTC"
     )
-    assert look.result.expectations[0].baseline.as_json() == {"calls": 0, "events": 0, "value": None}
+    assert look.result.expectations[0].baseline.as_json() == {
+        "calls": 0,
+        "events": 0,
+        "value": None,
+    }
 
 
 def test_the_checks_of_a_look_are_those_of_its_arms(judge):

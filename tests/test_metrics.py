@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.counting.grid import Grid
-from analysis.counting.scanning.count_tables import load_hourly_counts
+from analysis.counting.scans.count_tables import load_hourly_counts
 from analysis.counts import EventCounts, HourlyCounts
 from analysis.errors import WrongUse
 from analysis.metrics import METRICS, Metric, class_rates, known_metrics, metric_named

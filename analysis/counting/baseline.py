@@ -12,7 +12,6 @@ from analysis.clock import iso
 from analysis.config import Settings
 from analysis.counting.arm import Arm
 from analysis.counting.caps import find_limits
-from analysis.counting.frozen import FrozenCounts, write_frozen
 from analysis.counting.grid import Grid
 from analysis.counting.inputs import (
     Inputs,
@@ -24,20 +23,21 @@ from analysis.counting.inputs import (
     only_files_added,
     single_claims,
 )
-from analysis.counting.scanning.chunk_cache import ChunkCache
-from analysis.counting.scanning.chunks import ChunkPolicy, OnProgress, ignore_progress
-from analysis.counting.scanning.count_tables import (
+from analysis.counting.scans.chunks import ChunkPolicy, OnProgress, ignore_progress
+from analysis.counting.scans.count_tables import (
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
 )
-from analysis.counting.scanning.events import load_events
-from analysis.counting.scanning.written_rows import (
+from analysis.counting.scans.events import load_events
+from analysis.counting.scans.written_rows import (
     WrittenRows,
     load_row_quality,
     load_written_rows,
     rows_fingerprint,
 )
+from analysis.counting.storage.chunk_cache import ChunkCache
+from analysis.counting.storage.frozen import FrozenCounts, write_frozen
 from analysis.counts import CountTable
 from analysis.errors import DataNotTrusted
 from analysis.telemetry.engines import Engine, source_origin
@@ -63,12 +63,12 @@ def load_baseline(
     *,
     on_progress: OnProgress = ignore_progress,
 ) -> Arm:
-    """The baseline's counts: the frozen ones while their inputs are the same, else counted anew.
+    """The baseline's counts: the frozen ones while their inputs are the same, else counted again.
 
     `open_engine` is called only when rows are needed. When export files were added, the rows of
     the baseline are compared first; while they are the same, the frozen counts stay.
 
-    Raises DataNotTrusted when the frozen file is damaged, or when the counts must be made anew
+    Raises DataNotTrusted when the frozen file is damaged, or when the counts must be made again
     and rows that they hold have been deleted.
     """
     path = settings.paths.baseline_counts

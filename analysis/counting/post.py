@@ -8,23 +8,23 @@ from datetime import datetime
 
 from analysis.config import Settings
 from analysis.counting.arm import Arm
-from analysis.counting.frozen import FrozenCounts, write_frozen
 from analysis.counting.grid import Grid
 from analysis.counting.inputs import find_inputs, names_a_source, only_files_added, single_claims
-from analysis.counting.scanning.chunks import OnProgress, ignore_progress
-from analysis.counting.scanning.count_tables import (
+from analysis.counting.scans.chunks import OnProgress, ignore_progress
+from analysis.counting.scans.count_tables import (
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
 )
-from analysis.counting.scanning.events import load_events
-from analysis.counting.scanning.name_codes import NameCodes
-from analysis.counting.scanning.written_rows import (
+from analysis.counting.scans.events import load_events
+from analysis.counting.scans.name_codes import NameCodes
+from analysis.counting.scans.written_rows import (
     WrittenRows,
     load_row_quality,
     load_written_rows,
     rows_fingerprint,
 )
+from analysis.counting.storage.frozen import FrozenCounts, write_frozen
 from analysis.errors import RolloutError
 from analysis.telemetry.engines import Engine, source_origin
 from analysis.window import Window, hours_between

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from analysis.config import Settings
 from analysis.counting.baseline import asked_window
-from analysis.counting.baseline_tables import published_window
 from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.grid import Grid
+from analysis.counting.scans.baseline_tables import published_window
 from analysis.errors import WrongUse
 from analysis.telemetry.mapping_file import load_mapping
 from analysis.telemetry.queries import Queries

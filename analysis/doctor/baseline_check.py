@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from analysis.clock import iso, now
-from analysis.counting.frozen import read_facts
+from analysis.counting.storage.frozen import read_facts
 from analysis.doctor.source_check import SourceCheck, failed, passed, warned
 from analysis.errors import RolloutError
 from analysis.window import DAY, HOUR

@@ -40,7 +40,7 @@ from analysis.window import HOUR
 if TYPE_CHECKING:
     from analysis.config import Settings
     from analysis.counting.arm import Arm
-    from analysis.counting.baseline_tables import BaselineTables
+    from analysis.counting.scans.baseline_tables import BaselineTables
     from analysis.decision.advice import Advice
     from analysis.decision.caveats import Caveat
     from analysis.decision.checks import Check

@@ -71,7 +71,7 @@ from analysis.config import load_settings
 from analysis.counting.baseline import asked_window
 from analysis.counting.grid import Grid
 from analysis.telemetry.engines import open_engine
-from analysis.counting.scanning.count_tables import load_latency_counts
+from analysis.counting.scans.count_tables import load_latency_counts
 settings = load_settings(Path("rollout.toml"))
 deployed_at = settings.rollout.deployed_at
 window = asked_window(settings, deployed_at)

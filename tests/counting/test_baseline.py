@@ -7,7 +7,7 @@ import pytest
 
 from analysis.config import load_settings
 from analysis.counting.baseline import load_baseline
-from analysis.counting.frozen import FrozenCounts
+from analysis.counting.storage.frozen import FrozenCounts
 from analysis.errors import DataNotTrusted
 from analysis.telemetry.engines import open_engine, source_origin
 from analysis.telemetry.mapping import CANONICAL_COLUMNS

@@ -9,16 +9,16 @@ import pytest
 
 from analysis.counting.baseline import load_baseline
 from analysis.counting.grid import Grid
-from analysis.counting.scanning.chunk_cache import ChunkCache
-from analysis.counting.scanning.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
-from analysis.counting.scanning.count_tables import (
+from analysis.counting.scans.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
+from analysis.counting.scans.count_tables import (
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
 )
-from analysis.counting.scanning.events import CronBudget, load_cron_minutes, load_recovered
-from analysis.counting.scanning.written_rows import load_row_quality, load_written_rows
+from analysis.counting.scans.events import CronBudget, load_cron_minutes, load_recovered
+from analysis.counting.scans.written_rows import load_row_quality, load_written_rows
 from analysis.counting.scope import Scope
+from analysis.counting.storage.chunk_cache import ChunkCache
 from analysis.errors import RolloutError, TookTooLong
 from analysis.files import LeakRefused
 from analysis.telemetry.engines import open_engine

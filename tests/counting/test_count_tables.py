@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 
 from analysis.counting.baseline import without_hours
-from analysis.counting.baseline_tables import coverage, errors_by_source
 from analysis.counting.grid import Grid
-from analysis.counting.scanning.count_tables import (
+from analysis.counting.scans.baseline_tables import coverage, errors_by_source
+from analysis.counting.scans.count_tables import (
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
 )
-from analysis.counting.scanning.events import CronBudget, load_cron_minutes, load_recovered
-from analysis.counting.scanning.name_codes import MOST_NAMES
-from analysis.counting.scanning.written_rows import load_row_quality, load_written_rows
+from analysis.counting.scans.events import CronBudget, load_cron_minutes, load_recovered
+from analysis.counting.scans.name_codes import MOST_NAMES
+from analysis.counting.scans.written_rows import load_row_quality, load_written_rows
 from analysis.counting.scope import Scope
 from analysis.counts import LatencyCounts
 from analysis.outcomes import OUTCOME_CODES

@@ -8,8 +8,8 @@ import pytest
 
 from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.grid import Grid
-from analysis.counting.scanning.count_tables import load_hourly_counts
-from analysis.counting.scanning.events import CronBudget, load_cron_minutes, load_recovered
+from analysis.counting.scans.count_tables import load_hourly_counts
+from analysis.counting.scans.events import CronBudget, load_cron_minutes, load_recovered
 from analysis.counting.scope import Scope
 from analysis.window import HOUR, window_after
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, typed

@@ -12,8 +12,8 @@ import pytest
 from analysis.counting.arm import Arm, RowQuality
 from analysis.counting.baseline import load_baseline
 from analysis.counting.caps import LIMIT_COLUMNS
-from analysis.counting.frozen import FrozenCounts, read_facts, write_frozen
 from analysis.counting.inputs import fingerprint
+from analysis.counting.storage.frozen import FrozenCounts, read_facts, write_frozen
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.errors import DataNotTrusted
 from analysis.files import LeakRefused

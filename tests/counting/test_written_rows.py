@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from analysis.counting.grid import Grid
-from analysis.counting.scanning import written_rows
-from analysis.counting.scanning.written_rows import load_row_quality, load_written_rows
+from analysis.counting.scans import written_rows
+from analysis.counting.scans.written_rows import load_row_quality, load_written_rows
 from analysis.telemetry.engines import open_engine
 from analysis.window import DAY, Window
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, typed

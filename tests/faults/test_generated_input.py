@@ -17,8 +17,8 @@ from analysis.cli.app import instant
 from analysis.clock import CLOCK_VARIABLE, iso, parse_instant
 from analysis.config import load_settings
 from analysis.counting.grid import Grid
-from analysis.counting.scanning.count_tables import load_latency_counts
-from analysis.counting.scanning.written_rows import load_row_quality, load_written_rows
+from analysis.counting.scans.count_tables import load_latency_counts
+from analysis.counting.scans.written_rows import load_row_quality, load_written_rows
 from analysis.deployment.handoff import find_handoff
 from analysis.deployment.vercel_api import find_newest
 from analysis.deployment.vercel_list import read_vercel_list

@@ -114,7 +114,7 @@ MUTATIONS = {
         f"{FILES}::test_a_secret_in_a_file_name_is_refused",
     ),
     "names in frozen counts are not scanned": (
-        "analysis/counting/frozen.py",
+        "analysis/counting/storage/frozen.py",
         "    refuse_leaks(path, (*arm.models.values(), *_find_names(tables)))\n",
         "",
         f"{LEAKS}::test_a_name_that_breaks_a_rule_is_refused[featureId-mail]",

@@ -289,7 +289,7 @@ READS = """
 import os, resource
 from pathlib import Path
 import analysis.counting.baseline
-from analysis.counting.frozen import FrozenCounts
+from analysis.counting.storage.frozen import FrozenCounts
 in_use = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 for more in range(0, 240, 4):
     if os.fork():

@@ -11,8 +11,8 @@ import pytest
 
 from analysis.config import load_settings
 from analysis.counting.grid import Grid
-from analysis.counting.scanning.count_tables import load_hourly_counts
-from analysis.counting.scanning.events import CronBudget, load_cron_minutes, load_recovered
+from analysis.counting.scans.count_tables import load_hourly_counts
+from analysis.counting.scans.events import CronBudget, load_cron_minutes, load_recovered
 from analysis.counting.scope import Scope
 from analysis.doctor.source_checks import check_source
 from analysis.errors import RolloutError, WrongUse
@@ -315,7 +315,9 @@ def test_the_grant_that_doctor_prints_makes_a_reader(database, postgres_server, 
             VALUES ('1', 't', 'alpha', 'm', 'responses', 'success', 5, '2026-02-02')"""
         )
         line = next(
-            line for line in check_source(load_settings(workspace.config)) if line.name == "read only"
+            line
+            for line in check_source(load_settings(workspace.config))
+            if line.name == "read only"
         )
         assert line.state == "warning"
         grant = line.detail.partition("create a reader: ")[2]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.counting.scanning.count_tables import load_latency_counts
+from analysis.counting.scans.count_tables import load_latency_counts
 from analysis.errors import WrongUse
 from analysis.sample.simulate import simulate_phase_94
 from analysis.telemetry.engines import open_engine

@@ -10,15 +10,15 @@ import psycopg2
 import pytest
 
 from analysis.config.settings import ErrorClass
-from analysis.counting.baseline_tables import (
+from analysis.counting.caps import LIMIT_COLUMNS
+from analysis.counting.grid import Grid
+from analysis.counting.query_text import NOT_ALONE, query_text
+from analysis.counting.scans.baseline_tables import (
     errors_by_source,
     latency_distribution,
     published_window,
 )
-from analysis.counting.caps import LIMIT_COLUMNS
-from analysis.counting.grid import Grid
-from analysis.counting.query_text import NOT_ALONE, query_text
-from analysis.counting.scanning.count_tables import load_hourly_counts
+from analysis.counting.scans.count_tables import load_hourly_counts
 from analysis.errors import WrongUse
 from analysis.sample.simulate import simulate_phase_94
 from analysis.telemetry.engines import open_engine

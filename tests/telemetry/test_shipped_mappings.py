@@ -12,12 +12,12 @@ import pytest
 import analysis
 from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.grid import Grid
-from analysis.counting.scanning.count_tables import (
+from analysis.counting.scans.count_tables import (
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
 )
-from analysis.counting.scanning.written_rows import load_row_quality
+from analysis.counting.scans.written_rows import load_row_quality
 from analysis.doctor.source_checks import check_source
 from analysis.sample.features import DEPLOYED_AT
 from analysis.sample.simulate import simulate_phase_94

@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from analysis.counting.scanning.count_tables import load_latency_counts
+from analysis.counting.scans.count_tables import load_latency_counts
 from analysis.errors import DataNotTrusted, WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS

@@ -18,7 +18,7 @@ from sqlglot import parse_one
 import analysis
 from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.grid import Grid
-from analysis.counting.scanning.written_rows import load_row_quality
+from analysis.counting.scans.written_rows import load_row_quality
 from analysis.errors import WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.engines.spark import session as connecting

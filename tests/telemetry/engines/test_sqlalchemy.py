@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy
 from sqlalchemy.engine import make_url
 
-from analysis.counting.scanning.count_tables import load_latency_counts
-from analysis.counting.scanning.written_rows import load_row_quality
+from analysis.counting.scans.count_tables import load_latency_counts
+from analysis.counting.scans.written_rows import load_row_quality
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.engines.sqlalchemy import transactions

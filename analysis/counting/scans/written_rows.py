@@ -11,8 +11,8 @@ import pandas as pd
 
 from analysis.counting.arm import RowQuality
 from analysis.counting.grid import Grid, read_time
-from analysis.counting.scanning.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
-from analysis.counting.scanning.name_codes import NameCodes
+from analysis.counting.scans.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
+from analysis.counting.scans.name_codes import NameCodes
 from analysis.telemetry.engines import Engine
 from analysis.window import Window
 

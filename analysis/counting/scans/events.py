@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.config.settings import Claim
 from analysis.counting.grid import Grid
-from analysis.counting.scanning.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
+from analysis.counting.scans.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
 from analysis.counting.scope import Scope, event_kind
 from analysis.counts import EventCounts, HourlyCounts
 from analysis.telemetry.engines import Engine

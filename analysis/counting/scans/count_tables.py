@@ -10,8 +10,8 @@ import pandas as pd
 
 from analysis.counting.caps import limits_relation
 from analysis.counting.grid import Grid
-from analysis.counting.scanning.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
-from analysis.counting.scanning.name_codes import NO_CODES, NameCodes, UnknownName
+from analysis.counting.scans.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
+from analysis.counting.scans.name_codes import NO_CODES, NameCodes, UnknownName
 from analysis.counts import CountTable, HourlyBins, HourlyCounts, LatencyCounts
 from analysis.telemetry.engines import Engine
 from analysis.window import Window

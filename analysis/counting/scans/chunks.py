@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.counting.scanning.chunk_cache import ChunkCache
+from analysis.counting.storage.chunk_cache import ChunkCache
 from analysis.errors import TookTooLong
 from analysis.telemetry.engines import Engine
 from analysis.telemetry.queries import FEATURES
