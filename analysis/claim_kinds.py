@@ -1,4 +1,4 @@
-"""Every kind of claim is one record: its good side, what it is compared with, and which rule decides.
+"""Every kind of claim is one record: its good side, its null, and the rule that decides it.
 
 To add a kind, add a record to `CLAIM_KINDS`, and its words to text/. Code that treats kinds
 differently asks the record, never its name. `any_of` is not a kind: its parts are claims of these
@@ -66,8 +66,8 @@ class ClaimKind:
     def null_change(self, size: float | None, worse: Literal["up", "down"]) -> float:
         """The null value relative to the baseline: -0.5 for a fall by half, 0 for a limit.
 
-        >>> CLAIM_KINDS["falls"].null_change(0.5, "up"), CLAIM_KINDS["no_worse"].null_change(0.2, "down")
-        (-0.5, -0.2)
+        >>> [CLAIM_KINDS[name].null_change(0.5, "up") for name in ("falls", "no_worse", "below")]
+        [-0.5, 0.5, 0.0]
         """
         if self.null == "limit" or not size:
             return 0.0

@@ -44,7 +44,7 @@ class MetricKind:
     Attributes
     ----------
     unit : ``share`` (0 to 1), ``ms``, ``tokens`` or ``calls/h``.
-    table : ``hourly`` (HourlyCounts), ``events`` (EventCounts) or ``hours`` (calls of an hour, n = 1).
+    table : ``hourly`` (HourlyCounts), ``events`` (EventCounts) or ``hours`` (n is 1 an hour).
     counts_events : y is 0 or 1 for one call (or failure, or minute), so its sum counts events.
     """
 
@@ -281,7 +281,7 @@ def metric_named(name: str, user_classes: tuple[str, ...] = ()) -> Metric:
 
 
 def recorded_metric(name: str) -> Metric:
-    """The metric that a result names; the class of a user that is not configured here goes by its own name.
+    """The metric that a result names; a class that is not configured here goes by its own name.
 
     >>> recorded_metric("http_5xx_rate").words, recorded_metric("tool_loop_rate").words
     ('server errors (5xx)', 'tool loop errors')

@@ -208,8 +208,8 @@ def _hour_sums(
         calls = np.bincount(hour, weights=numbers["calls"][at], minlength=shape[1])
         return metric.sums({"calls": calls}.__getitem__) | {"nn": np.zeros(shape[1])}
     place, size = scoped.stratum * shape[1] + hour, shape[0] * shape[1]
-    sums = {
-        key: np.bincount(place, weights=values, minlength=size)
+    sums: dict[str, Floats] = {
+        key: np.bincount(place, weights=values, minlength=size).astype(float)
         for key, values in metric.sums(lambda name: numbers[name][at]).items()
     }
     return sums | {"nn": sums["n"]}

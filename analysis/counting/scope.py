@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Cycle:
 
     @classmethod
     def of(cls, first: int, last: int = 0) -> Cycle:
-        """The cycle of a baseline from hour `first` to `last`: weeks where it holds two whole ones."""
+        """The cycle of a baseline from hour `first` to `last`: weeks if it holds two of them."""
         days = -(first // HOURS_A_DAY)
         weeks = sum(
             -HOURS_A_WEEK * week <= last and first <= -HOURS_A_WEEK * (week + 1)
@@ -105,6 +105,12 @@ def matches_pattern(pattern: str | None, name: str | None) -> bool:
     if "*" not in pattern:
         return name == pattern
     return fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]"))
+
+
+def feature_and_source(key: object) -> tuple[str, str | None]:
+    """A pandas group of feature and source as a pair; NULL is None."""
+    feature, source = cast("tuple[object, object]", key)
+    return str(feature), source if isinstance(source, str) else None
 
 
 def event_of(claim: Claim) -> Literal["recovered", "cron_over"] | None:

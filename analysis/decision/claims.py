@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from analysis.claim_kinds import ClaimKind, Side
+from analysis.config import Claim
+from analysis.counting.arms import Arms
 from analysis.counting.scope import Hours, Scope, scope_of
 from analysis.decision.comparison import Comparator
 from analysis.metrics import TRAFFIC, Metric, metric_named
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.placebo_deploys import PlaceboDeploy
 from analysis.statistics.rates.exact import Alternative
-
-if TYPE_CHECKING:
-    from analysis.config import Claim
 
 FEWEST_N = 30
 FEWEST_EVENTS = 5
@@ -30,7 +28,8 @@ class ClaimEvaluation:
     metric : the metric that it names.
     scope, hours : which calls, and which post hours.
     comparison : post against baseline, at the same mix of calls.
-    decisive : what decides the claim: the comparison, or for a claim against a fixed limit the calls as they came.
+    decisive : what decides the claim: the comparison, or against a fixed limit the calls as they
+        came.
     """
 
     claim: Claim
@@ -62,7 +61,7 @@ class ClaimEvaluation:
 
     @property
     def limit(self) -> float | None:
-        """Fixed number that the post value is compared with: declared, else the baseline's value. None for other claims."""
+        """The fixed number of a claim with a limit: declared, else the baseline's value."""
         if self.kind.null != "limit":
             return None
         declared = self.claim.limit
@@ -76,7 +75,7 @@ class ClaimEvaluation:
         return round(self.decisive.baseline_y), round(self.decisive.post_y)
 
     def p_value(self, alternative: Alternative = "two-sided") -> float:
-        """p of the claim's own null: the moved baseline, the margin, or the limit. 1 where there is no null value."""
+        """p of the claim's own null: the moved baseline, the margin or the limit; 1 without one."""
         if self.kind.null != "limit":
             return self.comparison.p_value(scale=self.scale, alternative=alternative)
         if self.limit is None:
@@ -89,9 +88,7 @@ class ClaimEvaluation:
         found = self.decisive
         if found.difference is None:
             return 0.0
-        if self.limit is not None:
-            return found.post_value - self.limit
-        return found.post_value - self.scale * found.baseline_value
+        return found.distance(scale=self.scale, limit=self.limit)
 
     @property
     def p_met(self) -> float:
@@ -100,7 +97,11 @@ class ClaimEvaluation:
 
     @property
     def p_harm(self) -> float:
-        """Two-sided p of harm: beyond the margin or limit of a one-sided claim, else against the baseline; 1 on the good side."""
+        """Two-sided p of harm; 1 where the estimate lies on the good side.
+
+        Harm is beyond the margin or limit of a one-sided claim, for others a move against the
+        baseline.
+        """
         if self.kind.rule == "one_sided":
             return self.p_value() if _is_on(self.harm_side, self.distance) else 1.0
         moved = self.comparison.difference
@@ -115,7 +116,10 @@ class ClaimEvaluation:
 
     @property
     def enough_calls(self) -> bool:
-        """At least 30 of the metric's n in each arm, among those compared; of traffic 30 calls in one of them."""
+        """At least 30 of the metric's n in each arm, among those compared.
+
+        For traffic, whose n are hours, 30 calls in one of them.
+        """
         baseline, post = self.decisive.common_baseline, self.decisive.common_post
         if self.metric.kind is TRAFFIC:
             return max(baseline.y, post.y) >= FEWEST_N
@@ -131,16 +135,20 @@ class ClaimEvaluation:
 
     @property
     def has_data(self) -> bool:
-        """Whether anything can be decided: enough calls, enough events, and calls that can be compared."""
+        """Whether anything can be decided: calls that can be compared, and enough of them."""
         return self.decisive.difference is not None and self.enough_calls and self.enough_events
+
+
+def metric_of(claim: Claim, arms: Arms) -> Metric:
+    """The metric that a single claim names; WrongUse for an unknown one."""
+    return metric_named(claim.metric or "", arms.user_classes)
 
 
 def evaluate_claim(
     claim: Claim, comparator: Comparator, hours: Hours, *, placebo: PlaceboDeploy | None = None
 ) -> ClaimEvaluation:
     """A single claim over these post hours, or at a placebo deploy inside the baseline."""
-    metric = metric_named(claim.metric, comparator.arms.user_classes)
-    scope = scope_of(claim)
+    metric, scope = metric_of(claim, comparator.arms), scope_of(claim)
     comparison = comparator.compare(scope, metric, hours, placebo=placebo)
     decisive = (
         comparator.compare(scope, metric, hours, post_alone=True, placebo=placebo)

@@ -1,4 +1,4 @@
-"""Post hours compared with the matched hours of the baseline, and with what the control features did."""
+"""Post hours compared with the matched hours of the baseline, and with the control features."""
 
 from __future__ import annotations
 
@@ -51,9 +51,10 @@ class Comparator:
         Parameters
         ----------
         scope, metric, hours : what is compared; `hours` are post hours, counted from the deploy.
-        post_alone : for a claim about the post value alone: every post hour, with or without a matching baseline hour,
-            and the calls as they came, not at the mix that both arms share.
-        placebo : a placebo deploy inside the baseline of this scope and metric; its two sides are compared instead.
+        post_alone : for a claim about the post value alone: every post hour, with or without a
+            matching baseline hour, and the calls as they came, not at the mix of both arms.
+        placebo : a placebo deploy inside the baseline of this scope and metric, whose two sides
+            are compared instead.
         """
         if placebo is not None:
             return self._compare(scope, metric, hours, post_alone=post_alone, placebo=placebo)
@@ -65,7 +66,7 @@ class Comparator:
     def with_controls(
         self, *, use: Sequence[str] | None = None, leave_out: Sequence[str] = ()
     ) -> Comparator:
-        """The same arms with other control features: none for `use` = (), the present ones for None."""
+        """The same arms with other controls: `use` = () for none, None for the present ones."""
         features = self.candidates.features if use is None else sorted(use)
         kept = tuple(feature for feature in features if feature not in leave_out)
         are_declared = self.candidates.are_declared or use is not None

@@ -1,4 +1,4 @@
-"""The judge on placebo deploys inside the baseline: how often it raises a false alarm where nothing was deployed."""
+"""The judge on placebo deploys inside the baseline: how often it raises a false alarm."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from analysis.config import Claim
 from analysis.counting.scope import Hours, Scope, scope_of
-from analysis.decision.claims import ClaimEvaluation, evaluate_claim
+from analysis.decision.claims import ClaimEvaluation, evaluate_claim, metric_of
 from analysis.decision.comparison import Comparator
 from analysis.decision.plan import Plan
 from analysis.decision.power import ONE_SIDED
-from analysis.metrics import metric_named
 from analysis.statistics.comparison import compare
 from analysis.statistics.controls.index import SlownessIndex
 from analysis.statistics.multiplicity import holm
@@ -27,10 +26,10 @@ def replay_placebo_deploys(
     *,
     guardrails: Sequence[Claim] = (),
 ) -> Replay:
-    """Placebo deploys inside the baseline, each judged like a single look of this length at the whole alpha.
+    """Placebo deploys, each judged like a single look of this length at the whole alpha.
 
-    A false alarm: an expectation of a change would have been met, or any expectation or guardrail called worse, or a critical
-    guardrail not met, which rolls back too.
+    A false alarm: an expectation of a change would have been met, or any expectation or guardrail
+    called worse, or a critical guardrail not met, which rolls back too.
     """
     families = [family for family in (expectations, *([claim] for claim in guardrails)) if family]
     members = [_evaluate(claim, comparator, plan) for family in families for claim in family]
@@ -45,7 +44,7 @@ def replay_placebo_deploys(
 def replay_control_groups(
     comparator: Comparator, scopes: Iterable[Scope], *, hours: Hours, alpha: float
 ) -> Replay:
-    """The control groups of these scopes at placebo deploys: an alarm is a group that seems to move."""
+    """The control groups of these scopes: an alarm is a group that seems to move."""
     indexes: dict[tuple[str, ...], SlownessIndex] = {}
     for scope in scopes:
         group = comparator.controls.groups.group_of(scope, hours)
@@ -71,7 +70,7 @@ def _evaluate(claim: Claim, comparator: Comparator, plan: Plan) -> Iterator[Memb
     hours = min(plan.n_hours, comparator.arms.cycle.hours)
     deploys = []
     for part in claim.parts:
-        metric = metric_named(part.metric, comparator.arms.user_classes)
+        metric = metric_of(part, comparator.arms)
         baseline = comparator.arms.totals(scope_of(part), metric, plan.hours)[0]
         deploys.append(placebo_deploys(baseline, hours=hours))
     for of_parts in zip(*deploys, strict=True):

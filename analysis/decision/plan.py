@@ -25,7 +25,7 @@ class Plan:
     previous_last : last + 1 post hour of the look before; None at the first.
     alpha : error of the family of expectations over all looks.
     bound : |z| that a single claim must cross at this look.
-    is_planned : False for an exploratory look, which decides nothing for good.
+    is_planned : False for an exploratory look, which decides nothing.
     """
 
     times: tuple[float, ...]

@@ -25,8 +25,9 @@ class TimeToDecision:
 
     Attributes
     ----------
-    hours : from the deploy; None when the claim is decided, or when no number of hours within a year is enough.
-    longer_baseline : the baseline is too short for so small a change; it would have to be as long as `hours`.
+    hours : from the deploy; None when the claim is decided, or when even a year is not enough.
+    longer_baseline : the baseline is too short for so small a change; it would have to be as long
+        as `hours`.
     """
 
     hours: float | None = None
@@ -38,7 +39,7 @@ NOT_OPEN = TimeToDecision()
 
 @dataclass(frozen=True)
 class UsualRates:
-    """A rate over the whole baseline and after the deploy, both at the mix of calls after the deploy."""
+    """A rate over the whole baseline and after the deploy, both at the mix of post calls."""
 
     baseline: float
     post: float
@@ -85,9 +86,10 @@ class Projection:
 
 
 def minimum_detectable_effect(evaluation: ClaimEvaluation, *, bound: float) -> float | None:
-    """Change of the metric, in its unit, that this look would have detected with 80 % power; None when unknown.
+    """Change of the metric, in its unit, that this look would have detected with 80 % power.
 
-    `bound` is what the claim had to cross. For a margin or a limit it is the distance from it, at the one-sided bound.
+    None when nothing is known of the variance. `bound` is what the claim had to cross. For a margin
+    or a limit it is the distance from it, at the one-sided bound.
     """
     is_change = evaluation.kind.null == "change"
     post, baseline = _variance_parts(evaluation, scale=1.0 if is_change else evaluation.scale)
@@ -102,8 +104,9 @@ def estimate_time_to_decision(
 ) -> TimeToDecision:
     """Hours from the deploy until the claim is decided.
 
-    The true change is taken to be the smallest useful one, or the observed one when that is larger or when a useful one would
-    have been detected already. `n_open` claims of the family are still open, so each must cross a bound of alpha / n_open.
+    The true change is taken to be the smallest useful one, or the observed one when that is larger
+    or when a useful one would have been detected already. `n_open` claims of the family are still
+    open, so each must cross a bound of alpha / n_open.
     """
     passed = plan.n_hours
     enough = _hours_to_enough_data(evaluation, passed)
@@ -119,7 +122,7 @@ def estimate_time_to_decision(
 
 
 def _hours_to_enough_data(evaluation: ClaimEvaluation, passed: int) -> float | None:
-    """Hours until there are 30 calls in each arm and 5 events in one; None when time does not bring them."""
+    """Hours until each arm has 30 calls and one has 5 events; None when time does not help."""
     baseline, post = evaluation.decisive.common_baseline, evaluation.decisive.common_post
     hours = 0.0
     if evaluation.decisive.difference is None and evaluation.enough_calls:
@@ -137,7 +140,10 @@ def _hours_to_enough_data(evaluation: ClaimEvaluation, passed: int) -> float | N
 
 
 def _hours_without_event(evaluation: ClaimEvaluation, passed: int) -> float | None:
-    """Hours until calls without an event bring the upper bound below the limit: n = phi ln(.05) / ln(1 - limit)."""
+    """Hours until calls without an event bring the upper bound below the limit.
+
+    n = phi ln(.05) / ln(1 - limit).
+    """
     found, limit = evaluation.decisive, evaluation.limit
     if not limit or found.difference is None or found.post_n <= 0 or limit >= 1:
         return None
@@ -148,7 +154,7 @@ def _hours_without_event(evaluation: ClaimEvaluation, passed: int) -> float | No
 def _time_to_change(
     evaluation: ClaimEvaluation, arms: Arms, plan: Plan, *, smallest_useful: float, n_open: int
 ) -> TimeToDecision:
-    """Time until the change is detected with 80 % power: at a planned look where one is enough, else after the last."""
+    """Time until the change is detected with 80 % power, at a planned look where one is enough."""
     is_change = evaluation.kind.null == "change"
     look_bounds = bounds(plan.times, plan.alpha / max(n_open, 1))
     last_bound = look_bounds[-1] if is_change else ONE_SIDED_BOUND
@@ -174,8 +180,8 @@ def _variance_parts(
 ) -> tuple[float, float]:
     """Variance of the post value and of what it is compared with.
 
-    For few events, at a rate that has one event of the baseline more: none in 30 calls does not make a rate of 1 in 32 where
-    1 in 100 is usual.
+    For few events, at a rate with one event of the baseline more: none in 30 calls does not make
+    a rate of 1 in 32 where 1 in 100 is usual.
     """
     found = evaluation.decisive
     post, baseline = found.variance_parts()
@@ -191,9 +197,10 @@ def _variance_parts(
 
 
 def _usual_rates(evaluation: ClaimEvaluation, arms: Arms) -> UsualRates | None:
-    """For a claim of a change whose compared hours hold fewer than 5 events of the baseline; None for others, and without any event.
+    """For a claim whose compared baseline hours hold fewer than 5 events; None for others.
 
-    2 events in those hours say little where 80 in the other hours say a lot. A rate with a daily cycle is estimated roughly.
+    2 events in those hours say little where 80 in the other hours say a lot. A rate with a daily
+    cycle is estimated roughly.
     """
     found = evaluation.decisive
     few = found.counts is not None and found.common_baseline.y < FEWEST_EVENTS

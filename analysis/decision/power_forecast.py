@@ -10,7 +10,7 @@ from analysis.config import Claim
 from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
 from analysis.counting.scope import scope_of
-from analysis.metrics import metric_named
+from analysis.decision.claims import metric_of
 from analysis.statistics.comparison import compare
 from analysis.statistics.detectable_effect import (
     calls_needed,
@@ -31,7 +31,8 @@ class PowerForecast:
     window : the look's name.
     baseline_value : of the metric, over the whole baseline.
     minimum_detectable_effect : the smallest change that the look detects, in the metric's unit.
-    calls_needed : the metric's n (calls, for most) after the deploy that detect a change of the size that the claim is about.
+    calls_needed : the metric's n (calls, for most) after the deploy that detect a change of the
+        claim's size.
     """
 
     claim: Claim
@@ -52,9 +53,9 @@ def forecast_looks(
 ) -> list[PowerForecast]:
     """What each planned look (name, hours) will detect of each single claim.
 
-    The claim's size is `by`, the margin, the distance to the limit, the whole rate where it shall stay zero, else
-    `smallest_useful`. The spread is that of a placebo deploy in the last hours of the baseline; a baseline too short for one
-    leaves the forecast open.
+    The claim's size is `by`, the margin, the distance to the limit, the whole rate where it shall
+    stay zero, else `smallest_useful`. The variance is that of a placebo deploy in the last hours of
+    the baseline; a baseline too short for one leaves the forecast open.
     """
     nothing = Arm.empty(baseline.window, (0, 0), limits=baseline.limits)
     arms = Arms(baseline, nothing, user_classes)
@@ -70,7 +71,7 @@ def forecast_looks(
 def _forecast(
     claim: Claim, arms: Arms, window: str, hours: int, *, bound: float, smallest_useful: float
 ) -> PowerForecast:
-    metric = metric_named(claim.metric, arms.user_classes)
+    metric = metric_of(claim, arms)
     totals = arms.totals(scope_of(claim), metric, (0, hours))[0]
     y, n = (float((sums * totals.usable).sum()) for sums in (totals.y, totals.n))
     value = y / n if n else None
@@ -98,6 +99,6 @@ def _size_of(claim: Claim, value: float, smallest_useful: float) -> float:
     """The change that a claim is about, in the metric's unit."""
     if claim.kind.rule == "no_event":
         return value
-    if claim.kind.null == "limit":
+    if claim.limit is not None:
         return abs(claim.limit - value)
     return (claim.size or claim.smallest_useful or smallest_useful) * value

@@ -48,6 +48,9 @@ class Compared:
     post_value = crude_post_value
     overdispersion = 1.0
 
+    def distance(self, *, scale=1.0, limit=None):
+        return self.post_value - (scale * self.baseline_value if limit is None else limit)
+
     def interval(self, level, *, scale=1.0):
         return tuple(end - (scale - 1.0) * self.baseline_value for end in self.ends)
 

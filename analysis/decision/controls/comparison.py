@@ -1,4 +1,4 @@
-"""A comparison beside what the control features did: adjusted, and in full proportion (CONTROLS)."""
+"""A comparison beside what the control features did: adjusted, and in full proportion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analysis.counting.scope import Hours, Scope
 from analysis.decision.controls.groups import ControlGroups
 from analysis.decision.controls.latency_bins import CallsByLatency
 from analysis.decision.controls.selection import ControlCandidates
-from analysis.metrics import CLASS_RATE, Metric
+from analysis.metrics import CLASS_RATE, Metric, ProviderEffect
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.controls.adjustment import compare_adjusted
 from analysis.statistics.controls.comparison import (
@@ -55,9 +55,10 @@ class ControlComparator:
     ) -> ControlComparison:
         """The plain comparison of two sides, with the adjusted and the proportional one.
 
-        A metric of time: the adjusted comparison decides while the controls stand still. A rate of an error class: the
-        plain one decides; where the controls' pace or the same class in them moved, it must hold beside that too. At a
-        placebo deploy the class is not looked up in the controls: it could only silence an alarm.
+        A metric of time: the adjusted comparison decides while the controls stand still. A rate of
+        an error class: the plain one decides; where the controls' pace or the same class in them
+        moved, it must hold beside that too. At a placebo deploy the class is not looked up in the
+        controls: it could only silence an alarm.
         """
         if plain.difference is None or not metric.depends_on_provider:
             return combine_comparisons(plain)
@@ -74,9 +75,12 @@ class ControlComparator:
             corrections.append(ProportionalComparison(plain, factor))
         if metric.provider_effect and group.index.moved:
             pace = group.index.pace_change(target)
-            baseline, post = self._timed_calls(scope, metric, hours)
-            post = baseline if placebo else post
-            corrections.append(_at_pace(plain, metric, baseline, post, pace))
+            baseline, post = (arm.timed_calls(scope, metric, hours) for arm in self._bins)
+            corrections.append(
+                _slow_down(
+                    plain, metric.provider_effect, baseline, baseline if placebo else post, pace
+                )
+            )
         corrections.sort(key=lambda correction: -abs(log(correction.factor)))
         return combine_comparisons(
             plain,
@@ -87,7 +91,10 @@ class ControlComparator:
         )
 
     def _class_factor(self, group: ControlMovement, metric: Metric, hours: Hours) -> float | None:
-        """Ratio of the same class in the controls, post over baseline; None where it did not move or has too few events."""
+        """Ratio of the same class in the controls, post over baseline.
+
+        None where it did not move, or has too few events.
+        """
         totals = [self._arms.totals(Scope(name), metric, hours) for name in group.index.names]
         found = compare(
             *(_stack(arms) for arms in zip(*totals, strict=True)),
@@ -98,11 +105,8 @@ class ControlComparator:
             return None
         if found.ratio:
             return found.ratio
-        # one arm has none among the calls that can be compared: half an event in both, over all calls
+        # no event among the calls of one arm that can be compared: half an event in both
         return (found.post_y + 0.5) / found.post_n / ((found.baseline_y + 0.5) / found.baseline_n)
-
-    def _timed_calls(self, scope: Scope, metric: Metric, hours: Hours) -> list[list[TimedCalls]]:
-        return [arm.timed_calls(scope, metric, hours) for arm in self._bins]
 
     @cached_property
     def _bins(self) -> tuple[CallsByLatency, CallsByLatency]:
@@ -110,16 +114,15 @@ class ControlComparator:
         return CallsByLatency(arms.baseline, arms.cycle), CallsByLatency(arms.post, arms.cycle)
 
 
-def _at_pace(
+def _slow_down(
     plain: Comparison,
-    metric: Metric,
+    effect: ProviderEffect,
     baseline: Sequence[TimedCalls],
     post: Sequence[TimedCalls],
     pace: float,
 ) -> ProportionalComparison:
     """The full proportional correction: the baseline's calls at the provider's new pace."""
-    effect = metric.provider_effect
-    from_zero = proportional_share(effect, baseline, movement=pace) if metric.indicator else 0.0
+    from_zero = proportional_share(effect, baseline, movement=pace) if plain.indicator else 0.0
     factor = proportional_factor(effect, baseline, post, movement=pace)
     return ProportionalComparison(plain, factor, from_zero)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from analysis.counting.arms import Arms
-from analysis.counting.scope import Hours, Scope
+from analysis.counting.scope import Hours, Scope, feature_and_source
 from analysis.decision.controls.selection import ControlCandidates, ControlSelection
 from analysis.metrics import TIME, Metric
 from analysis.statistics.controls.comparison import ControlMovement
@@ -27,7 +27,7 @@ SLOWNESS = Metric(
     n=lambda column: column("timed_calls") * (column("outcome") <= 1),
     yy=lambda column: column("capped_ms_2") * (column("outcome") <= 1),
 )
-"""What the index is made of: time of answers (outcome 0) and timeouts (1), cut at the feature's tau."""
+"""What the index is made of: time of answers (outcome 0) and timeouts (1), cut at tau."""
 
 Screened = tuple[tuple[ControlFeature, ...], tuple[str, ...]]
 
@@ -61,9 +61,10 @@ class ControlGroups:
     def group_of(
         self, scope: Scope, hours: Hours, placebo: PlaceboDeploy | None = None
     ) -> ControlMovement | None:
-        """The control group of a scope over these hours, or around a placebo deploy; None with fewer than two features.
+        """The control group of a scope over these hours, or around a placebo deploy.
 
-        A control feature that is itself the scope is screened with the others and then left out.
+        None with fewer than two features. A control feature that is itself the scope is screened
+        with the others and then left out.
         """
         target = set(self._calls_by_feature(scope))
         selected = set(self.selection_of(scope).features)
@@ -75,12 +76,11 @@ class ControlGroups:
         key = (tuple(control.name for control in others), hours)
         if key not in self._indexes:
             self._indexes[key] = slowness_index(others)
-        index = self._indexes[key]
+        index: SlownessIndex | None = self._indexes[key]
         if placebo is not None:
-            index = self._placebo_indexes(index, hours).get(placebo.start_hour)
-        if index is None:
-            return None
-        return ControlMovement(index, tuple(name for name in dropped if name not in itself))
+            index = self._placebo_indexes(self._indexes[key], hours).get(placebo.start_hour)
+        others_dropped = tuple(name for name in dropped if name not in itself)
+        return ControlMovement(index, others_dropped) if index else None
 
     def _screen(self, features: tuple[str, ...], hours: Hours) -> Screened:
         if (features, hours) not in self._screened:
@@ -118,10 +118,7 @@ class ControlGroups:
         """Calls of the baseline per feature and source."""
         rows = self.arms.baseline.hourly.rows
         calls = rows.groupby(["feature", "source"], dropna=False)["calls"].sum()
-        return {
-            (str(feature), source if isinstance(source, str) else None): float(n)
-            for (feature, source), n in calls.items()
-        }
+        return {feature_and_source(key): float(n) for key, n in calls.items()}
 
 
 def _placebo_index(index: SlownessIndex, deploy: PlaceboDeploy) -> SlownessIndex:

@@ -1,4 +1,4 @@
-"""Which features are controls: not touched by the deploy, of the same model or provider, and busy enough."""
+"""Which features are controls: in no claim, of the same provider, and busy enough."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from analysis.counting.scope import Cycle, Scope
+from analysis.counting.scope import Cycle, Scope, feature_and_source
 from analysis.errors import WrongUse
 from analysis.leaks import quote
 from analysis.statistics.controls.screening import FEWEST_CONTROLS
@@ -51,7 +51,8 @@ class ControlSelection:
     Attributes
     ----------
     features : at least two, in alphabetical order; empty when there are none.
-    shared : what they share with the target: its model, its provider, or that `[controls].use` names them.
+    shared : what they share with the target: its model, its provider, or `declared` where
+        `[controls].use` names them.
     lack : why there are none.
     """
 
@@ -80,8 +81,9 @@ class ControlCandidates:
     def select(self, target: Mapping[str, float]) -> ControlSelection:
         """The controls of a target, given as its features with their calls.
 
-        Those of the model of most of its calls; with fewer than two, all of the same provider. Never a mixture: the
-        screen would drop the features of the target's own model. A single feature is never its own control.
+        Those of the model of most of its calls; with fewer than two, all of the same provider.
+        Never a mixture: the screen would drop the features of the target's own model. A single
+        feature is never its own control.
         """
         if not self.features:
             return ControlSelection(lack=self.lack)
@@ -120,7 +122,7 @@ def find_controls(settings: Settings, baseline: Arm) -> ControlCandidates:
 
 
 def find_busy_features(baseline: Arm) -> tuple[str, ...]:
-    """Features with at least 5 calls an hour, and calls in at least 80 % of the baseline's hours."""
+    """Features with at least 5 calls an hour, and calls in 80 % of the baseline's hours."""
     cycle = Cycle.of(*baseline.hours)
     usable = cycle.usable_hours(baseline).ravel()
     rows = baseline.hourly.rows
@@ -137,12 +139,9 @@ def find_busy_features(baseline: Arm) -> tuple[str, ...]:
 def find_touched_features(
     expectations: Sequence[Claim], guardrails: Sequence[Claim], baseline: Arm
 ) -> set[str]:
-    """Features named in a claim. A pattern names all that fit in an expectation, none in a guardrail."""
+    """Features named in a claim. A pattern names all that fit it in an expectation only."""
     pairs = baseline.hourly.rows[["feature", "source"]].drop_duplicates()
-    known = [
-        (str(feature), source if isinstance(source, str) else None)
-        for feature, source in pairs.itertuples(index=False)
-    ]
+    known = [feature_and_source(pair) for pair in pairs.itertuples(index=False)]
     touched: set[str] = set()
     for part in (part for claim in expectations for part in claim.parts):
         scope = Scope(part.feature, part.source)

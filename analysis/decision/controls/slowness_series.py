@@ -1,4 +1,4 @@
-"""Slowness hour by hour around the deploy: of the control features, of a claim's metric, and what is left of it."""
+"""Slowness hour by hour around the deploy: of the control features and of a claim's metric."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class SlownessSeries:
-    """Slowness per hour, as a share: 0.25 is a quarter slower than over the baseline. nan in hours without calls.
+    """Slowness per hour: 0.25 is a quarter slower than over the baseline; nan without calls.
 
     Attributes
     ----------
     hours : int64 (hours,); hour from the deploy, negative before it.
     controls : float64 (hours,); the slowness index.
     target : float64 (hours,); the claim's metric over its own baseline ratio, minus 1.
-    adjusted : float64 (hours,); the target without what follows the index. Equal to `target` where the slope is 0.
+    adjusted : float64 (hours,); the target without what follows the index.
     names : the control features.
     slope : of the target on the index; 0 where nothing is adjusted.
     """
