@@ -1,0 +1,198 @@
+"""Equal placebo windows: the usual value of a window, and its variance from windows of the baseline.
+
+Every window counts alike, however many calls it holds: pooled by calls, busy days decide the
+variance by which quiet days are judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.statistics.baseline.moderation import fit_prior
+from analysis.statistics.standardisation import StandardisedArms
+from analysis.statistics.totals import Floats, RatioTotal
+
+RECENCY = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class WindowValues:
+    """Values of the metric in windows of the baseline.
+
+    Attributes
+    ----------
+    start : int64 (windows,)
+        Hours from the start of the baseline to the window.
+    value : float64 (windows,)
+        The metric; on the log scale for typical latency.
+    independent : float64 (windows,)
+        Its variance if every call were independent; inf for a single call.
+    """
+
+    start: NDArray[np.int64]
+    value: Floats
+    independent: Floats
+
+
+@dataclass(frozen=True)
+class PlaceboVariance:
+    """The usual value, and the variance of post - scale * usual.
+
+    Attributes
+    ----------
+    usual : float
+        Weighted mean of the matched days, the newest first in weight.
+    post, baseline : float
+        Variance over windows of the post value and of the usual value.
+    thinner : float
+        What a post window with fewer calls than the baseline's adds to the variance, at least 0.
+    independent_post, independent_baseline : float
+        Variances if every call were independent.
+    window_df : float
+        Degrees of freedom of the variance over windows.
+    """
+
+    usual: float
+    post: float
+    baseline: float
+    thinner: float
+    independent_post: float
+    independent_baseline: float
+    window_df: float
+
+    def variance(self, scale: float = 1.0) -> float:
+        """V = max(S + thinner, variance of independent calls)."""
+        independent = self.independent_post + self.independent_baseline * scale**2
+        return max(self._over_windows(scale) + self.thinner, independent)
+
+    def df(self, scale: float = 1.0) -> float:
+        """d (V / S)^2, at least 1: normal where independent calls are the larger part."""
+        over_windows = self._over_windows(scale)
+        if over_windows <= 0:
+            return np.inf
+        return max(1.0, self.window_df * (self.variance(scale) / over_windows) ** 2)
+
+    def _over_windows(self, scale: float) -> float:
+        """S: above a scale of 1 the post part grows with the baseline's values."""
+        return self.post * max(1.0, scale) ** 2 + self.baseline * scale**2
+
+
+def recency_weights(age: NDArray[np.int64] | Floats) -> Floats:
+    """Weights proportional to .7^age, normalised; age in repeats of the cycle (days, weeks).
+
+    Examples
+    --------
+    >>> recency_weights(np.array([1, 0])).round(4).tolist()
+    [0.4118, 0.5882]
+    """
+    weights = RECENCY ** (age - np.min(age)).astype(np.float64)
+    return weights / weights.sum()
+
+
+def ratio_windows(arms: StandardisedArms, *, hours: int) -> WindowValues:
+    """sum(y) / sum(n) of every window of `hours` usable hours of the baseline that holds calls."""
+    stacked = arms.baseline.stacked.reshape(5, -1)
+    whole = _moving(arms.baseline_usable.ravel().astype(np.float64), hours) > hours - 0.5
+    sums = np.stack([_moving(moment, hours) for moment in stacked])
+    start = np.flatnonzero(whole & (sums[1] > 0))
+    totals = [RatioTotal(*sums[:, window].tolist()) for window in start]
+    return _window_values(start, totals)
+
+
+def matched_days(arms: StandardisedArms) -> WindowValues:
+    """sum(y) / sum(n) over the matched hours of every day (week) of the baseline that holds calls.
+
+    `start` is the first hour of the day's row.
+    """
+    weight = arms.matches * arms.baseline_usable
+    weighted = arms.baseline.weighted(weight).sum(axis=2)
+    repeats = np.flatnonzero(weighted[1] > 0)
+    totals = [RatioTotal(*weighted[:, repeat].tolist()) for repeat in repeats]
+    return _window_values(repeats * arms.matches.size, totals)
+
+
+def placebo_variance(
+    days: WindowValues,
+    windows: WindowValues,
+    *,
+    hours: int,
+    window_hours: int,
+    cycle: int,
+    first_hour: int = 0,
+    independent_post: float,
+) -> PlaceboVariance | None:
+    """Usual value and variance of a post window, from placebo windows of the baseline.
+
+    s_k^2 is the variance of the windows within clock phase k, moderated over phases by
+    `moderation.fit_prior`. S = s^2 (1 + sum w_d^2), w_d the recency weights of the days. A post
+    window with fewer calls than the baseline's is noisier than those were: v_post - v_base is
+    added where positive, v the variances of independent calls, v_base their mean over the days.
+    Windows shorter than the post window give s^2 * l / L. df: min(floor(C / l) (D - 1), d0 + d_k).
+
+    Parameters
+    ----------
+    days : WindowValues
+        One per matched day (week), see `matched_days`.
+    windows : WindowValues
+        Of `window_hours` hours, see `ratio_windows`.
+    hours, window_hours, cycle : int
+        Length of the post window, of the placebo windows, and of the cycle.
+    first_hour : int
+        Hour of the cycle at which the post window starts.
+    independent_post : float
+        Variance of the post value if every call were independent.
+
+    Returns
+    -------
+    PlaceboVariance or None
+        None when no two windows have the same clock phase: nothing is known of how they move.
+
+    Notes
+    -----
+    Not for a baseline of one or two days, which do not say how days differ: see `between_days`.
+    """
+    phase = windows.start % cycle
+    count = np.bincount(phase, minlength=cycle)
+    if days.value.size == 0 or count.max(initial=0) < 2:
+        return None
+    mean = np.bincount(phase, windows.value, minlength=cycle) / np.maximum(count, 1)
+    squares = np.bincount(phase, (windows.value - mean[phase]) ** 2, minlength=cycle)
+    phase_df = np.maximum(count - 1, 0)
+    variances = squares / np.maximum(phase_df, 1)
+    prior = fit_prior(variances, phase_df)
+    own = first_hour % cycle
+    of_window = prior.moderate(float(variances[own]), float(phase_df[own]))
+    weights = recency_weights(-days.start / cycle)
+    share = float(weights @ weights)
+    matched_hours = min(hours, cycle)
+    free = float((cycle // window_hours) * (days.value.size - 1))
+    return PlaceboVariance(
+        usual=float(weights @ days.value),
+        post=of_window * window_hours / hours,
+        baseline=of_window * share * window_hours / matched_hours,
+        thinner=_thinner(independent_post, days.independent),
+        independent_post=independent_post,
+        independent_baseline=float(weights**2 @ days.independent),
+        window_df=max(1.0, min(free, prior.df + float(phase_df[own]))),
+    )
+
+
+def _thinner(independent_post: float, independent_days: Floats) -> float:
+    usual = float(independent_days.mean())
+    return max(0.0, independent_post - usual) if np.isfinite(usual) else 0.0
+
+
+def _moving(values: Floats, hours: int) -> Floats:
+    total = np.concatenate(([0.0], np.cumsum(values)))
+    return total[hours:] - total[:-hours]
+
+
+def _window_values(start: NDArray[np.int64], totals: list[RatioTotal]) -> WindowValues:
+    return WindowValues(
+        start.astype(np.int64),
+        np.array([total.ratio for total in totals]),
+        np.array([total.independent_variance for total in totals]),
+    )
