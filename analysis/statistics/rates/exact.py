@@ -51,7 +51,7 @@ def rate_counts(arms: StandardisedArms) -> RateCounts:
     return RateCounts(
         *effective_counts(arms.baseline_total),
         *effective_counts(arms.post_total),
-        phi=block_overdispersion(arms),
+        phi=block_overdispersion(arms.baseline),
     )
 
 

@@ -5,19 +5,37 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.statistics.standardisation import StandardisedArms
-from analysis.statistics.totals import Floats
+from analysis.statistics.totals import CallSums, Floats
 
 BLOCK_HOURS = 4
 
 
-def block_overdispersion(arms: StandardisedArms) -> float:
-    """Overdispersion of the baseline's events over blocks of 4 hours."""
+def block_overdispersion(sums: CallSums, *, hours: int = BLOCK_HOURS) -> float:
+    """Overdispersion of one arm's events over blocks of consecutive hours."""
 
-    def blocks(hours: Floats) -> Floats:
-        return np.add.reduceat(hours.ravel(), np.arange(0, hours.size, BLOCK_HOURS))
+    def blocks(values: Floats) -> Floats:
+        return np.add.reduceat(values.ravel(), np.arange(0, values.size, hours))
 
-    sums = arms.baseline
     return overdispersion(blocks(sums.y), blocks(sums.n), blocks(sums.nn))
+
+
+def worst_overdispersion(arms: StandardisedArms, *, with_post: bool) -> float:
+    """The largest overdispersion over the baseline's 4-hour blocks and its window-long blocks.
+
+    An outage of an hour shows in the former, a bad day only in the latter. A baseline of one or two
+    days may have had neither: then the post arm's own 4-hour blocks count too.
+
+    Parameters
+    ----------
+    arms : StandardisedArms
+    with_post : bool
+        True with fewer than 3 days of baseline.
+    """
+    found = [
+        block_overdispersion(arms.baseline),
+        block_overdispersion(arms.baseline, hours=arms.post_usable.size),
+    ]
+    return max(*found, block_overdispersion(arms.post) if with_post else 1.0)
 
 
 def overdispersion(events: Floats, trials: Floats, squared_weights: Floats | None = None) -> float:
