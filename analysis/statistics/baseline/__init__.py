@@ -1,1 +1,1 @@
-"""What the baseline's days say: the usual value, how much a window moves, and what they cannot say."""
+"""What the days of the baseline say: the usual value, its variance, and what they cannot say."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 DAY_TO_DAY = 0.10
 BETWEEN_DF = 10.0
+"""Degrees of freedom of the declared part."""
 
 
 def between_day_variance(
     baseline: float, post: float, *, is_rate: bool, day_to_day: float = DAY_TO_DAY
 ) -> float:
     """Variance that two different days add to a difference, in the metric's squared unit.
+
+    Add it by `t_test.add_variances` with `BETWEEN_DF`.
 
     Times: 2 (.10 m)^2, m the baseline value. Rates: 2 (.08 * 3 r (1 - r))^2, r the rate of the arm
     that is nearer to one half; a rate near 0 or 1 can hardly move.
@@ -33,27 +36,6 @@ def between_day_variance(
         nearest = min(baseline, post, key=lambda rate: abs(rate - 0.5))
         return 2.0 * (0.8 * day_to_day * 3.0 * nearest * (1.0 - nearest)) ** 2
     return 2.0 * (day_to_day * baseline) ** 2
-
-
-def add_between_days(variance: float, df: float, between: float) -> tuple[float, float]:
-    """V = Vc + A and its df, V^2 / (Vc^2 / df_c + A^2 / 10) (Satterthwaite 1946).
-
-    Parameters
-    ----------
-    variance, df : float
-        Vc and df_c: inside the window, e.g. of the cosine rule.
-    between : float
-        A, from `between_day_variance`.
-
-    Examples
-    --------
-    >>> add_between_days(3.0, 6.0, 1.0)
-    (4.0, 10.0)
-    """
-    total = variance + between
-    if total <= 0:
-        return total, df
-    return total, 1.0 / ((variance / total) ** 2 / df + (between / total) ** 2 / BETWEEN_DF)
 
 
 def between_day_phi(

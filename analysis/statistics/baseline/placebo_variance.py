@@ -1,4 +1,4 @@
-"""Equal placebo windows: the usual value of a window, and its variance from windows of the baseline.
+"""Equal placebo windows: the usual value of a window, and its variance over the baseline.
 
 Every window counts alike, however many calls it holds: pooled by calls, busy days decide the
 variance by which quiet days are judged.
@@ -28,11 +28,27 @@ class WindowValues:
         Hours from the start of the baseline to the window.
     value : float64 (windows,)
         The metric; on the log scale for typical latency.
-    independent : float64 (windows,)
-        Its variance if every call were independent; inf for a single call.
     """
 
     start: NDArray[np.int64]
+    value: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class DayValues:
+    """Values of the metric over the matched hours of each day (week) of the baseline.
+
+    Attributes
+    ----------
+    day : int64 (days,)
+        Number of the repeat of the cycle, from the start of the baseline.
+    value : float64 (days,)
+        As in `WindowValues`.
+    independent : float64 (days,)
+        Its variance if every call were independent; inf for a single call.
+    """
+
+    day: NDArray[np.int64]
     value: Floats
     independent: Floats
 
@@ -94,28 +110,50 @@ def recency_weights(age: NDArray[np.int64] | Floats) -> Floats:
 
 def ratio_windows(arms: StandardisedArms, *, hours: int) -> WindowValues:
     """sum(y) / sum(n) of every window of `hours` usable hours of the baseline that holds calls."""
-    stacked = arms.baseline.stacked.reshape(5, -1)
     whole = _moving(arms.baseline_usable.ravel().astype(np.float64), hours) > hours - 0.5
-    sums = np.stack([_moving(moment, hours) for moment in stacked])
-    start = np.flatnonzero(whole & (sums[1] > 0))
-    totals = [RatioTotal(*sums[:, window].tolist()) for window in start]
-    return _window_values(start, totals)
+    y, n = (_moving(sums.ravel(), hours) for sums in (arms.baseline.y, arms.baseline.n))
+    start = np.flatnonzero(whole & (n > 0))
+    return WindowValues(start.astype(np.int64), y[start] / n[start])
 
 
-def matched_days(arms: StandardisedArms) -> WindowValues:
-    """sum(y) / sum(n) over the matched hours of every day (week) of the baseline that holds calls.
+def matched_days(arms: StandardisedArms) -> DayValues:
+    """sum(y) / sum(n) over the matched hours of every day (week) of the baseline with calls."""
+    sums = arms.baseline.weighted(arms.matches * arms.baseline_usable).sum(axis=2)
+    day = np.flatnonzero(sums[1] > 0)
+    totals = [RatioTotal(*column) for column in sums[:, day].T.tolist()]
+    return DayValues(
+        day.astype(np.int64),
+        np.array([total.ratio for total in totals]),
+        np.array([total.independent_variance for total in totals]),
+    )
 
-    `start` is the first hour of the day's row.
+
+def ratio_placebo_variance(
+    arms: StandardisedArms, *, window_hours: int | None = None
+) -> PlaceboVariance | None:
+    """`placebo_variance` of a ratio of totals.
+
+    Parameters
+    ----------
+    arms : StandardisedArms
+    window_hours : int, optional
+        Length of the placebo windows; that of the post window, at most a cycle, if left out.
     """
-    weight = arms.matches * arms.baseline_usable
-    weighted = arms.baseline.weighted(weight).sum(axis=2)
-    repeats = np.flatnonzero(weighted[1] > 0)
-    totals = [RatioTotal(*weighted[:, repeat].tolist()) for repeat in repeats]
-    return _window_values(repeats * arms.matches.size, totals)
+    hours, cycle = arms.post_usable.size, arms.matches.size
+    length = window_hours or min(hours, cycle)
+    return placebo_variance(
+        matched_days(arms),
+        ratio_windows(arms, hours=length),
+        hours=hours,
+        window_hours=length,
+        cycle=cycle,
+        first_hour=arms.first_hour,
+        independent_post=arms.post_total.independent_variance,
+    )
 
 
 def placebo_variance(
-    days: WindowValues,
+    days: DayValues,
     windows: WindowValues,
     *,
     hours: int,
@@ -134,8 +172,8 @@ def placebo_variance(
 
     Parameters
     ----------
-    days : WindowValues
-        One per matched day (week), see `matched_days`.
+    days : DayValues
+        See `matched_days`.
     windows : WindowValues
         Of `window_hours` hours, see `ratio_windows`.
     hours, window_hours, cycle : int
@@ -165,7 +203,7 @@ def placebo_variance(
     prior = fit_prior(variances, phase_df)
     own = first_hour % cycle
     of_window = prior.moderate(float(variances[own]), float(phase_df[own]))
-    weights = recency_weights(-days.start / cycle)
+    weights = recency_weights(-days.day)
     share = float(weights @ weights)
     matched_hours = min(hours, cycle)
     free = float((cycle // window_hours) * (days.value.size - 1))
@@ -188,11 +226,3 @@ def _thinner(independent_post: float, independent_days: Floats) -> float:
 def _moving(values: Floats, hours: int) -> Floats:
     total = np.concatenate(([0.0], np.cumsum(values)))
     return total[hours:] - total[:-hours]
-
-
-def _window_values(start: NDArray[np.int64], totals: list[RatioTotal]) -> WindowValues:
-    return WindowValues(
-        start.astype(np.int64),
-        np.array([total.ratio for total in totals]),
-        np.array([total.independent_variance for total in totals]),
-    )

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from analysis.statistics.baseline.between_days import (
-    add_between_days,
+    BETWEEN_DF,
     between_day_phi,
     between_day_variance,
 )
+from analysis.statistics.t_test import add_variances
 
 
 @pytest.mark.parametrize(
@@ -29,17 +30,6 @@ def test_it_follows_what_is_declared():
     assert half == pytest.approx(between_day_variance(1000.0, 900.0, is_rate=False) / 4)
 
 
-@pytest.mark.parametrize(
-    ("variance", "df", "between", "expected"),
-    [(3.0, 6.0, 1.0, 16 / (9 / 6 + 1 / 10)), (3.0, 6.0, 0.0, 6.0), (0.0, 6.0, 2.0, 10.0)],
-)
-def test_satterthwaite(variance, df, between, expected):
-    assert add_between_days(variance, df, between) == (
-        variance + between,
-        pytest.approx(expected),
-    )
-
-
 @pytest.mark.parametrize(("rate", "n"), [(0.01, 2400), (0.5, 100), (0.004, 700)])
 def test_phi_is_the_between_day_variance_over_that_of_independent_calls(rate, n):
     independent = rate * (1 - rate) * (1 / n + 1 / 300)
@@ -59,7 +49,7 @@ def test_days_that_differ_by_eight_percent_raise_few_false_alarms():
     days = 1000 * (1 + 0.08 * rng.standard_normal((4000, 2)))
     values = days + 10 * rng.standard_normal(days.shape)
     between = between_day_variance(1000.0, 1000.0, is_rate=False)
-    variance, df = add_between_days(200.0, 12.0, between)
+    variance, df = add_variances((200.0, 12.0), (between, BETWEEN_DF))
     t = (values[:, 1] - values[:, 0]) / np.sqrt(variance)
     assert df == pytest.approx(10.2, abs=0.1)
     assert np.mean(np.abs(t) > 2.22) < 0.06

@@ -5,11 +5,12 @@ import pytest
 
 from analysis.statistics.baseline.moderation import fit_prior
 from analysis.statistics.baseline.placebo_variance import (
+    DayValues,
     PlaceboVariance,
     WindowValues,
     matched_days,
     placebo_variance,
-    ratio_windows,
+    ratio_placebo_variance,
     recency_weights,
 )
 from analysis.statistics.comparison import compare
@@ -18,23 +19,18 @@ from analysis.statistics.t_test import t_p_value
 from analysis.statistics.totals import ArmTotals
 
 
-def estimate(arms, *, hours, window_hours=None):
-    window_hours = window_hours or min(hours, arms.matches.size)
-    return placebo_variance(
-        matched_days(arms),
-        ratio_windows(arms, hours=window_hours),
-        hours=hours,
-        window_hours=window_hours,
-        cycle=arms.matches.size,
-        first_hour=arms.first_hour,
-        independent_post=arms.post_total.independent_variance,
-    )
-
-
-def windows_of(values, *, independent=0.0, cycle=24, phase=0):
+def daily(values, *, independent=0.0, independent_post=0.0):
+    """From the values of whole days."""
     values = np.asarray(values, dtype=float)
-    start = np.arange(values.size) * cycle + phase
-    return WindowValues(start, values, np.full(values.size, independent))
+    day = np.arange(values.size)
+    return placebo_variance(
+        DayValues(day, values, np.full(values.size, independent)),
+        WindowValues(24 * day, values),
+        hours=24,
+        window_hours=24,
+        cycle=24,
+        independent_post=independent_post,
+    )
 
 
 # ---- by hand -------------------------------------------------------------------------------------
@@ -42,8 +38,7 @@ def windows_of(values, *, independent=0.0, cycle=24, phase=0):
 
 def test_four_days_by_hand():
     """Values 10, 14, 10, 14: s^2 = 16/3; weights 1, .7, .49, .343 from the newest back, / 2.533."""
-    days = windows_of([10, 14, 10, 14])
-    found = placebo_variance(days, days, hours=24, window_hours=24, cycle=24, independent_post=0.0)
+    found = daily([10, 14, 10, 14])
     w = np.array([0.343, 0.49, 0.7, 1.0]) / 2.533
     assert found.usual == pytest.approx(float(w @ [10, 14, 10, 14]))
     assert found.post == pytest.approx(16 / 3)
@@ -56,10 +51,7 @@ def test_four_days_by_hand():
 )
 def test_a_thinner_post_window_adds_the_difference(independent_post, added):
     """v_base is 2 on each day."""
-    days = windows_of([10, 14, 10, 14], independent=2.0)
-    found = placebo_variance(
-        days, days, hours=24, window_hours=24, cycle=24, independent_post=independent_post
-    )
+    found = daily([10, 14, 10, 14], independent=2.0, independent_post=independent_post)
     assert found.thinner == added
     assert found.variance() == pytest.approx(found.post + found.baseline + added)
 
@@ -126,7 +118,7 @@ def test_equals_the_slow_double(noisy_arms, days, hours, window_hours, first_hou
     excluded = np.zeros((days, 24), dtype=bool)
     excluded[1, 3:5] = True
     arms = standardise(before.without(excluded), after, first_hour=first_hour)
-    found = estimate(arms, hours=hours, window_hours=window_hours)
+    found = ratio_placebo_variance(arms, window_hours=window_hours)
     expected = by_hours(arms, hours=hours, window_hours=window_hours)
     assert (found.usual, found.post, found.baseline) == pytest.approx(expected, rel=1e-9)
 
@@ -139,9 +131,9 @@ def test_ten_times_the_calls_of_one_day_leave_the_value_alone(noisy_arms):
     before, after = noisy_arms(7, 24)
     busy = np.ones((7, 1))
     busy[3] = 10.0
-    first = estimate(standardise(before, after), hours=24)
+    first = ratio_placebo_variance(standardise(before, after))
     busier = ArmTotals(before.stacked * busy, before.usable)
-    other = estimate(standardise(busier, after), hours=24)
+    other = ratio_placebo_variance(standardise(busier, after))
     assert other.usual == pytest.approx(first.usual, rel=1e-9)
     assert other.independent_baseline < first.independent_baseline
 
@@ -149,9 +141,9 @@ def test_ten_times_the_calls_of_one_day_leave_the_value_alone(noisy_arms):
 def test_the_unit_of_the_metric_does_not_matter(noisy_arms):
     before, after = noisy_arms(7, 4)
     unit = np.array([1e-3, 1, 1e-6, 1e-3, 1]).reshape(5, 1, 1, 1)
-    one = estimate(standardise(before, after), hours=4)
+    one = ratio_placebo_variance(standardise(before, after))
     arms = [ArmTotals(arm.stacked * unit, arm.usable) for arm in (before, after)]
-    other = estimate(standardise(*arms), hours=4)
+    other = ratio_placebo_variance(standardise(*arms))
     assert other.variance() == pytest.approx(one.variance() / 1e6, rel=1e-9)
     assert other.df() == pytest.approx(one.df(), rel=1e-9)
 
@@ -181,7 +173,7 @@ def test_a_quiet_weekend_day_is_not_judged_by_busy_days():
         arms = saturday_after_a_week(seed)
         pooled += compare(*arms, indicator=False).p_value() < 0.05
         pair = standardise(*arms)
-        found = estimate(pair, hours=24)
+        found = ratio_placebo_variance(pair)
         p = t_p_value(pair.post_total.ratio - found.usual, found.variance(), found.df())
         equal += p < 0.05
     assert pooled >= 60
@@ -192,7 +184,7 @@ def test_a_quiet_weekend_day_is_not_judged_by_busy_days():
 
 
 def test_one_day_knows_nothing(noisy_arms):
-    assert estimate(standardise(*noisy_arms(1, 4)), hours=4) is None
+    assert ratio_placebo_variance(standardise(*noisy_arms(1, 4))) is None
 
 
 def test_days_without_calls_drop_out(noisy_arms):
@@ -200,13 +192,13 @@ def test_days_without_calls_drop_out(noisy_arms):
     silent = np.ones((7, 1))
     silent[2] = 0.0
     arms = standardise(ArmTotals(before.stacked * silent, before.usable), after)
-    assert matched_days(arms).start.tolist() == [0, 24, 72, 96, 120, 144]
-    assert estimate(arms, hours=24).window_df == 5.0
+    assert matched_days(arms).day.tolist() == [0, 1, 3, 4, 5, 6]
+    assert ratio_placebo_variance(arms).window_df == 5.0
 
 
 def test_calls_that_never_vary():
     n = np.full((1, 7, 24), 50.0)
     before = ArmTotals.of_events(np.zeros_like(n), n)
     arms = standardise(before, ArmTotals.of_events(np.zeros((1, 1, 4)), np.full((1, 1, 4), 50.0)))
-    found = estimate(arms, hours=4)
+    found = ratio_placebo_variance(arms)
     assert (found.usual, found.variance(), found.df()) == (0.0, 0.0, np.inf)
