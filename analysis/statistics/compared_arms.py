@@ -21,7 +21,7 @@ class ComparedArms:
 
     @property
     def baseline_y(self) -> float:
-        """Plain sum of y over the matched baseline hours, whatever the mix; of a rate its events."""
+        """Plain sum of y over the matched baseline hours; of a rate its events."""
         return self.arms.crude_baseline.y
 
     @property

@@ -41,13 +41,12 @@ class Replay:
 
 
 def placebo_deploys(
-    baseline: ArmTotals, *, hours: int, step: int = STEP_HOURS
+    baseline: ArmTotals, *, hours: int, step: int = STEP_HOURS, past_only: bool = False
 ) -> Iterator[PlaceboDeploy]:
     """A placebo deploy every `step` hours of the baseline, each with a window of `hours` hours.
 
     A window that touches an excluded hour is skipped, and so is one whose clock hours no other
-    repeat of the baseline has: a baseline of one day allows none. Days after the placebo deploy
-    serve as its baseline too.
+    repeat of the baseline has: a baseline of one day allows none.
 
     Parameters
     ----------
@@ -56,18 +55,22 @@ def placebo_deploys(
         Length of the placebo window.
     step : int
         Hours between two placebo deploys; below `hours` windows overlap.
+    past_only : bool
+        Only the hours before a placebo deploy are its baseline, as for a real one. With later days
+        too the judge interpolates, and alarms less than it will.
     """
     strata, repeats, cycle = baseline.y.shape
     usable = baseline.usable.ravel()
     flat = baseline.stacked.reshape(5, strata, 1, repeats * cycle)
     for start in range(0, repeats * cycle - hours + 1, step):
-        inside = np.zeros(usable.size, dtype=np.bool_)
-        inside[start : start + hours] = True
-        others = np.any((usable & ~inside).reshape(repeats, cycle), axis=0)
+        end = start + hours
+        taken = np.zeros(usable.size, dtype=np.bool_)
+        taken[start : None if past_only else end] = True
+        others = np.any((usable & ~taken).reshape(repeats, cycle), axis=0)
         is_matched = others[(start + np.arange(hours)) % cycle].all()
-        if usable[inside].all() and is_matched:
-            rest = baseline.without(inside.reshape(repeats, cycle))
-            window = ArmTotals(flat[..., start : start + hours], np.ones((1, hours), np.bool_))
+        if usable[start:end].all() and is_matched:
+            rest = baseline.without(taken.reshape(repeats, cycle))
+            window = ArmTotals(flat[..., start:end], np.ones((1, hours), np.bool_))
             yield PlaceboDeploy(start, start % cycle, rest, window)
 
 

@@ -92,6 +92,24 @@ def rate_interval(
     return _rate_interval(model, post, t, scale=0.0, null=0.0, rise=lambda _: ratio)
 
 
+def add_variances(*parts: tuple[float, float]) -> tuple[float, float]:
+    """Sum of independent variances and its degrees of freedom; each part is (variance, df).
+
+    V^2 / sum (v_i^2 / df_i) (Satterthwaite 1946, Biometrics 2, 110-114). For a comparison whose
+    correction is an estimate too, e.g. (scale r)^2 Var(dx) of the control features' movement.
+
+    Examples
+    --------
+    >>> add_variances((3.0, 6.0), (1.0, 10.0))
+    (4.0, 10.0)
+    """
+    total = sum(variance for variance, _ in parts)
+    if not 0 < total < np.inf:
+        return total, min(df for _, df in parts)
+    # shares of the total, so that tiny variances do not underflow when squared
+    return total, 1.0 / sum((variance / total) ** 2 / df for variance, df in parts)
+
+
 def critical_t(df: float, level: float) -> float:
     """Upper quantile of t at a two-sided level; finite even where the level rounds to 1."""
     return float(-stdtrit(df, max((1 - level) / 2, 1e-16)))

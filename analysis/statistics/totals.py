@@ -40,7 +40,7 @@ class CallSums:
         return self.stacked[4]
 
     def weighted(self, weight: Floats) -> Floats:
-        """Stacked sums of weighted calls: the weight on first moments, its square on second ones."""
+        """Stacked sums of weighted calls: second moments get the squared weight."""
         return np.concatenate((self.stacked[:2] * weight, self.stacked[2:] * (weight * weight)))
 
     def total(self, weight: Floats) -> RatioTotal:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from analysis.statistics.comparison import Comparison, compare
-from analysis.statistics.standardisation import count_repeats, standardise
+from analysis.statistics.standardisation import StandardisedArms, count_repeats, standardise
 from analysis.statistics.totals import ArmTotals
 
 Side = Literal["less", "greater"]
@@ -90,6 +90,42 @@ def check_trailing_hours(
     share = _share_better(baseline, late, first_hour=first_hour, better=better)
     is_better = p_value <= ONE_SIDED
     return TrailingCheck(is_better and share >= SHARE_OF_HOURS, is_better, share, p_value)
+
+
+def share_better_than_own_hours(arms: StandardisedArms, *, better: Side) -> float | None:
+    """Share of the post hours that are better than their own clock hours in the baseline.
+
+    Hours without calls in an arm, and hours without events in both, do not count; None when none
+    counts.
+
+    Parameters
+    ----------
+    arms : StandardisedArms
+        Of the trailing hours.
+    better : {"less", "greater"}
+        The direction that is better.
+
+    Examples
+    --------
+    Two hours with 5 and 1 events of 10 before; 3 of 10 in both after: one of two is better.
+
+    >>> from analysis.statistics.totals import ArmTotals
+    >>> n = np.full((1, 1, 2), 10.0)
+    >>> arms = standardise(ArmTotals.of_events([[[5, 1]]], n), ArmTotals.of_events([[[3, 3]]], n))
+    >>> share_better_than_own_hours(arms, better="less")
+    0.5
+    """
+    clock_hour = (arms.first_hour + np.arange(arms.post_usable.size)) % arms.matches.size
+    before_y, before_n = (
+        (sums * arms.baseline_usable).sum(axis=0)[clock_hour]
+        for sums in (arms.baseline.y, arms.baseline.n)
+    )
+    counts = arms.post_usable & (arms.post.n > 0) & (before_n > 0)
+    counts &= (arms.post.y != 0) | (before_y != 0)
+    if not counts.any():
+        return None
+    change = arms.post.y[counts] / arms.post.n[counts] - before_y[counts] / before_n[counts]
+    return float(np.mean(change < 0 if better == "less" else change > 0))
 
 
 def _expected_events(trailing: Comparison, baseline: ArmTotals) -> float:

@@ -48,6 +48,15 @@ def test_a_window_across_midnight_of_the_cycle():
     assert found.baseline_y == sum([*range(44, 48), *range(68, 72), 0, 1, 48, 49])
 
 
+def test_only_the_past_is_the_baseline_when_asked_for():
+    """Three days, 6 h: a placebo deploy needs a day before it, so the first day has none."""
+    found = list(placebo_deploys(numbered(3), hours=6, past_only=True))
+    assert [deploy.start_hour for deploy in found] == list(range(24, 67, 4))
+    for deploy in found:
+        assert deploy.baseline.usable.sum() == deploy.start_hour
+        assert not deploy.baseline.usable.ravel()[deploy.start_hour :].any()
+
+
 # ---- laws ----------------------------------------------------------------------------------------
 def test_the_baseline_itself_is_not_touched():
     before = numbered(2)

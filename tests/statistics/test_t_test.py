@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.statistics.t_test import difference_interval, rate_interval, t_interval, t_p_value
+from analysis.statistics.t_test import (
+    add_variances,
+    difference_interval,
+    rate_interval,
+    t_interval,
+    t_p_value,
+)
 from analysis.statistics.variance import VarianceModel
 from analysis.statistics.variance_rules import PLACEBO, ArmVariances
 
@@ -57,3 +63,28 @@ def test_interval_of_a_rate_of_no_event_has_a_width():
     low, high = rate_interval(one, 0.2, 0.0, level=0.95)
     wilson = stats.binomtest(0, 40).proportion_ci(0.95, method="wilson")
     assert (low, high) == (pytest.approx(0.0), pytest.approx(wilson.high, rel=1e-9))
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([(3.0, 6.0), (1.0, 10.0)], (4.0, 16 / (9 / 6 + 1 / 10))),
+        ([(3.0, 6.0), (0.0, 10.0)], (3.0, 6.0)),
+        ([(2.0, 5.0), (2.0, 5.0)], (4.0, 10.0)),
+        ([(0.0, 6.0), (0.0, 3.0)], (0.0, 3.0)),
+        ([(np.inf, 1.0), (2.0, 9.0)], (np.inf, 1.0)),
+        ([(4.0, np.inf), (4.0, 8.0)], (8.0, 32.0)),
+    ],
+)
+def test_satterthwaite(parts, expected):
+    assert add_variances(*parts) == pytest.approx(expected)
+
+
+def test_satterthwaite_is_welch():
+    """Two samples: df of Welch's test."""
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(0, 3, 9), rng.normal(0, 1, 14)
+    variance, df = add_variances((stats.sem(one) ** 2, 8), (stats.sem(other) ** 2, 13))
+    welch = stats.ttest_ind(one, other, equal_var=False)
+    assert df == pytest.approx(welch.df)
+    assert (one.mean() - other.mean()) / np.sqrt(variance) == pytest.approx(welch.statistic)

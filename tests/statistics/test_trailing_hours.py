@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from analysis.statistics.comparison import compare
+from analysis.statistics.standardisation import standardise
 from analysis.statistics.totals import ArmTotals
-from analysis.statistics.trailing_hours import check_trailing_hours
+from analysis.statistics.trailing_hours import check_trailing_hours, share_better_than_own_hours
 
 
 def rate_arms(post_rates, *, before=0.9, calls=40, days=3, seed=0):
@@ -71,6 +72,32 @@ def test_a_better_comparison_of_the_trailing_hours_is_used_where_there_is_one():
     arms = rate_arms([0.2] * 12)
     no_change = compare(*rate_arms([0.9] * 6), indicator=True)
     assert not check(arms, trailing=no_change).holds
+
+
+def test_hours_meet_their_own_clock_hours_and_hours_without_events_do_not_count():
+    """Before 0, 6, 2, 4 of 10 on both days; after, from hour 1: 3, 3, no call, none of 10."""
+    before = np.tile([0.0, 6.0, 2.0, 4.0], (2, 1))[None]
+    baseline = ArmTotals.of_events(before, np.full(before.shape, 10.0))
+    post = ArmTotals.of_events([[[3, 3, 0, 0]]], [[[10, 10, 0, 10]]])
+    arms = standardise(baseline, post, first_hour=1)
+    assert share_better_than_own_hours(arms, better="less") == 0.5
+    assert share_better_than_own_hours(arms, better="greater") == 0.5
+    quiet = standardise(
+        ArmTotals.of_events(0 * before, before + 1),
+        ArmTotals.of_events(0 * before[:, :1], before[:, :1]),
+    )
+    assert share_better_than_own_hours(quiet, better="less") is None
+
+
+def test_a_daily_cycle_makes_no_hour_better():
+    """Hours with 10 % and 50 % before, the same after: against the day's mean half are better."""
+    rates = np.array([1.0, 5.0])
+    before = np.tile(rates, (7, 12))[None] * 10
+    baseline = ArmTotals.of_events(before, np.full(before.shape, 100.0))
+    post = ArmTotals.of_events(before[:, :1], np.full((1, 1, 24), 100.0))
+    assert share_better_than_own_hours(standardise(baseline, post), better="less") == 0.0
+    found = check_trailing_hours(baseline, post, hours=24, indicator=True, better="less")
+    assert found.share_of_hours_better == 0.5
 
 
 # ---- edges ---------------------------------------------------------------------------------------

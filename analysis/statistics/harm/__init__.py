@@ -1,0 +1,1 @@
+"""When a deploy did harm: several guardrails at several looks, and single bursts."""
