@@ -13,7 +13,8 @@ from pandas.api.types import union_categoricals
 
 from analysis.counting.scope import HOURS_A_DAY, Cycle, Hours, Scope, matches_pattern
 from analysis.counts import TEXT_KEYS, sort_categories
-from analysis.metrics import TRAFFIC, Metric
+from analysis.metric_kinds import TRAFFIC
+from analysis.metrics import Metric
 from analysis.statistics.totals import ArmTotals, Bools, Floats
 
 MISSING = 0

@@ -9,7 +9,8 @@ from analysis.counting.scope import Scope
 from analysis.decision.claims import FEWEST_N, ClaimEvaluation
 from analysis.decision.comparison import Comparator
 from analysis.decision.plan import Plan
-from analysis.metrics import TRAFFIC, Metric, class_rates, metric_named
+from analysis.metric_kinds import TRAFFIC
+from analysis.metrics import Metric, class_rates, metric_named
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.sequential import z_value
 

@@ -9,7 +9,8 @@ from analysis.config import Claim
 from analysis.counting.arms import Arms
 from analysis.counting.scope import Hours, Scope, scope_of
 from analysis.decision.comparison import Comparator
-from analysis.metrics import TRAFFIC, Metric, metric_named
+from analysis.metric_kinds import TRAFFIC
+from analysis.metrics import Metric, metric_named
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.placebo_deploys import PlaceboDeploy
 from analysis.statistics.rates.exact import Alternative

@@ -23,7 +23,8 @@ from analysis.decision.power import (
     estimate_time_to_decision,
     minimum_detectable_effect,
 )
-from analysis.metrics import CLASS_RATE, metric_named
+from analysis.metric_kinds import CLASS_RATE
+from analysis.metrics import metric_named
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.multiplicity import HolmResult, holm
 from analysis.statistics.rates.exact import rate_bounds

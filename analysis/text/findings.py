@@ -20,7 +20,7 @@ from analysis.formatting import (
     size_in,
     value_in,
 )
-from analysis.metrics import TRAFFIC
+from analysis.metric_kinds import TRAFFIC
 from analysis.text.controls import shared_clause
 from analysis.text.records import CLAIM_WORDS, claim_noun, place_of
 

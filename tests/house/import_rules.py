@@ -13,7 +13,7 @@ from tests.house.source_tree import parsed
 FLOORS = (  # from the ground up
     ("errors", "leaks"),
     ("clock",),
-    ("files", "paths", "window", "outcomes", "claim_kinds"),
+    ("files", "paths", "window", "outcomes", "claim_kinds", "metric_kinds"),
     ("metrics",),
     ("formatting",),
     ("counts",),

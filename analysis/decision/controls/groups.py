@@ -8,7 +8,8 @@ from functools import cached_property
 from analysis.counting.arms import Arms
 from analysis.counting.scope import Hours, Scope, feature_and_source
 from analysis.decision.controls.selection import ControlCandidates, ControlSelection
-from analysis.metrics import TIME, Metric
+from analysis.metric_kinds import TIME
+from analysis.metrics import Metric
 from analysis.statistics.controls.comparison import ControlMovement
 from analysis.statistics.controls.index import (
     ControlFeature,

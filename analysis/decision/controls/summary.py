@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from analysis.metrics import CLASS_RATE
+from analysis.metric_kinds import CLASS_RATE
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.controls.comparison import ControlComparison, ProportionalComparison
 

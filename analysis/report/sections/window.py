@@ -15,7 +15,8 @@ from analysis.figure_data.hourly import prepare_hourly_slowness
 from analysis.figure_data.latency import Mark
 from analysis.history.timeline import read_timeline
 from analysis.judge import Look, Rollout
-from analysis.metrics import SLOW_SHARE, TIME, known_metrics
+from analysis.metric_kinds import SLOW_SHARE, TIME
+from analysis.metrics import known_metrics
 from analysis.report.figures import catalog
 from analysis.report.figures.picture import Picture
 from analysis.report.figures.scope_figures import ScopeFigures
