@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -10,8 +9,6 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from analysis.clock import iso
-from analysis.config.settings import Exclusion
 from analysis.counting.arm import Arm
 from analysis.counts import HourlyCounts
 from analysis.window import Window, window_of_hours
@@ -54,18 +51,6 @@ def join_hours(hours: Sequence[int], deployed_at: datetime) -> tuple[Window, ...
     return tuple(
         window_of_hours(deployed_at, first, end) for first, end in zip(starts, ends, strict=True)
     )
-
-
-def exclusion_line(declared: Sequence[Exclusion], proposed: Sequence[Window]) -> str:
-    """The line of rollout.toml that leaves out what is declared already and what is proposed."""
-    entries = [(item.start, item.end, item.why) for item in declared] + [
-        (window.start, window.end, "incident") for window in proposed
-    ]
-    written = ", ".join(
-        f"{{from = {iso(start)}, to = {iso(end)}, why = {json.dumps(why)}}}"
-        for start, end, why in entries
-    )
-    return f"exclude = [{written}]"
 
 
 def _find_outliers(hourly: pd.DataFrame) -> list[int]:

@@ -12,11 +12,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis.config.settings import Baseline
+from analysis.config.settings import Baseline, Exclusion
 from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
 from analysis.counting.incidents import (
-    exclusion_line,
     join_hours,
     propose_exclusions,
     sum_by_hour,
@@ -132,11 +131,18 @@ class MixCheck(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentCheck(Check):
-    """Baseline hours that look like an incident, and the line of rollout.toml that excludes them."""
+    """Baseline hours that look like an incident, and the incidents that are declared.
+
+    Attributes
+    ----------
+    hours : how many hours look like one.
+    proposed : these hours as windows, adjacent hours in one.
+    declared : the exclusions of rollout.toml.
+    """
 
     hours: int
-    declared: int
-    line: str | None = None
+    proposed: tuple[Window, ...]
+    declared: tuple[Exclusion, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,12 +277,14 @@ def _check_mix(arms: Arms, hours: tuple[int, int]) -> MixCheck:
 
 
 def _check_incidents(baseline: Arm, asked: Baseline) -> IncidentCheck:
-    hours, declared = propose_exclusions(baseline), len(asked.exclude)
-    if not hours:
-        return IncidentCheck(state="ok", hours=0, declared=declared)
+    hours = propose_exclusions(baseline)
     deployed_at = baseline.window.start - baseline.hours[0] * HOUR
-    line = exclusion_line(asked.exclude, join_hours(hours, deployed_at))
-    return IncidentCheck(state="warning", hours=len(hours), declared=declared, line=line)
+    return IncidentCheck(
+        state="warning" if hours else "ok",
+        hours=len(hours),
+        proposed=join_hours(hours, deployed_at),
+        declared=asked.exclude,
+    )
 
 
 def _check_length(arms: Arms, hours: tuple[int, int], asked: Baseline) -> LengthCheck:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from analysis.clock import iso
 from analysis.decision import checks
 from analysis.decision.checks import Check
 from analysis.formatting import count, share, when
@@ -140,13 +142,25 @@ def _mix(check: checks.MixCheck) -> str:
 
 def _incidents(check: checks.IncidentCheck) -> str:
     if not check.hours:
-        noun = "incident is" if check.declared == 1 else "incidents are"
-        return f"no hour's error rate is unusual; {check.declared} declared {noun} excluded"
+        n_declared = len(check.declared)
+        noun = "incident is" if n_declared == 1 else "incidents are"
+        return f"no hour's error rate is unusual; {n_declared} declared {noun} excluded"
     noun = "hour has an error rate" if check.hours == 1 else "hours have error rates"
     return (
         f"{check.hours} baseline {noun} far above the usual; "
-        f"if that was an incident, write under [baseline]: {check.line}"
+        f"if that was an incident, write under [baseline]: {_exclusion_line(check)}"
     )
+
+
+def _exclusion_line(check: checks.IncidentCheck) -> str:
+    """The line of rollout.toml that excludes what is declared already and what is proposed."""
+    entries = [(item.start, item.end, item.why) for item in check.declared]
+    entries += [(window.start, window.end, "incident") for window in check.proposed]
+    written = ", ".join(
+        f"{{from = {iso(start)}, to = {iso(end)}, why = {json.dumps(why)}}}"
+        for start, end, why in entries
+    )
+    return f"exclude = [{written}]"
 
 
 def _length(check: checks.LengthCheck) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from analysis.config.settings import Baseline, Exclusion
-from analysis.counting.incidents import exclusion_line, join_hours, propose_exclusions
 from analysis.decision.checks import check_data
 from analysis.window import HOUR
 from tests.fixtures.comparators import DEPLOYED_AT, arm, calls, comparator, spoken
@@ -328,46 +327,6 @@ def test_an_outage_is_proposed_with_a_line_that_loads():
         (-40.0, -38.0, "incident"),
         (-12.0, -11.0, "incident"),
     ]
-
-
-def test_an_outage_of_a_small_feature_is_seen_among_large_ones():
-    steady = calls(-168, 0, per_hour=500, feature="large", timeout=450)
-    assert propose_exclusions(arm(-168, 0, steady, outage([-30], feature="small"))) == (-30,)
-
-
-@pytest.mark.parametrize("usual", [0, 0.05, 0.5, 4])
-def test_ordinary_hours_are_not_proposed(usual):
-    for per_hour in (6, 20, 200):
-        assert (
-            propose_exclusions(
-                arm(-168, 0, outage([], per_hour=per_hour, usual=usual * per_hour / 20))
-            )
-            == ()
-        )
-
-
-def test_ordinary_slowdowns_are_no_incident():
-    """Every fourth hour has three times the failures of the others: that is what this provider does."""
-    often = np.where(np.arange(168) % 4 == 0, 12, 4)
-    assert propose_exclusions(arm(-168, 0, calls(-168, 0, per_hour=40, http_5xx=often))) == ()
-
-
-def test_an_excluded_incident_is_not_proposed_again():
-    assert propose_exclusions(arm(-168, 0, outage([-40, -39]), excluded=[-40, -39])) == ()
-
-
-def test_hours_with_few_calls_prove_nothing():
-    assert propose_exclusions(arm(-168, 0, outage([-40], per_hour=4, failed=4, usual=0))) == ()
-    assert propose_exclusions(arm(-168, 0, outage([-40], per_hour=6, failed=4, usual=0))) == ()
-
-
-def test_neighbouring_hours_are_one_stretch():
-    windows = join_hours((-5, -4, -1), DEPLOYED_AT)
-    assert [
-        ((window.start - DEPLOYED_AT) / HOUR, (window.end - DEPLOYED_AT) / HOUR)
-        for window in windows
-    ] == [(-5.0, -3.0), (-1.0, 0.0)]
-    assert tomllib.loads(exclusion_line((), windows))["exclude"][0]["why"] == "incident"
 
 
 def test_hours_of_the_window_that_have_no_like_are_told():
