@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from analysis import clock
@@ -23,6 +23,7 @@ from analysis.counting.incidents import propose_exclusions
 from analysis.counting.name_validation import check_names
 from analysis.counting.post import PostCounter
 from analysis.counting.scans.baseline_tables import load_baseline_tables
+from analysis.counting.scope import Scope
 from analysis.decision.advice import advise
 from analysis.decision.checks import check_data
 from analysis.decision.cliffs import moved_cliffs
@@ -242,7 +243,7 @@ class Rollout:
             advice=advise(
                 settings,
                 (*expectations, *guardrails, *exploratory),
-                predict=partial(what_if, comparator.arms),
+                predict=lambda feature, cap_ms: what_if(comparator.arms, Scope(feature), cap_ms),
             ),
             replay=replay_placebo_deploys(
                 settings.expectations, comparator, plan, guardrails=settings.guardrails

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
+import pandas as pd
 
 from analysis.metrics import known_metrics
 from analysis.statistics.totals import Bools
@@ -85,6 +86,16 @@ class Scope:
         A call without a source belongs only where the source is left open.
         """
         return matches_pattern(self.feature, feature) and matches_pattern(self.source, source)
+
+    def select(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a table of counts whose feature and source belong to it."""
+        chosen = np.ones(len(rows), dtype=bool)
+        for column, pattern in (("feature", self.feature), ("source", self.source)):
+            if pattern is not None:
+                names = rows[column].dropna().unique()
+                fitting = [name for name in names if matches_pattern(pattern, name)]
+                chosen &= rows[column].isin(fitting).to_numpy(dtype=bool)
+        return rows[chosen]
 
     @property
     def is_pattern(self) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 from analysis.config import Settings
 from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
+from analysis.counting.scope import Scope
 from analysis.decision.advice import Advice
 from analysis.decision.checks import Check
 from analysis.decision.comparison import Comparator
@@ -69,4 +70,4 @@ class LookFindings:
 
     def what_if(self, feature: str, cap_ms: float) -> CapPrediction:
         """Share of this look's calls that a cap would cut off, and the time it would save."""
-        return what_if(self.arms, feature, cap_ms)
+        return what_if(self.arms, Scope(feature), cap_ms)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from analysis.counting.arms import Arms
 from analysis.counting.caps import find_cliffs
+from analysis.counting.scope import Scope
 from analysis.counts import LatencyCounts
 from analysis.errors import WrongUse
 from analysis.statistics.latency.survival import SurvivalCurve, kaplan_meier
@@ -34,46 +33,44 @@ class CapPrediction:
     effect: WhatIf
 
 
-def feature_curve(latency: LatencyCounts, feature: str) -> SurvivalCurve:
-    """Time to answer of one feature's calls; a failed call is censored when it was cut off.
-
-    WrongUse for a feature without calls.
-    """
-    rows = latency.rows[latency.rows["feature"] == feature]
-    if rows.empty:
-        known = ", ".join(sorted(latency.rows["feature"].dropna().unique())) or "no calls at all"
-        raise WrongUse(f"feature {feature!r} has no timed call in the window; it has {known}")
-    latency_ms, place = np.unique(rows["latency_ms"].to_numpy(), return_inverse=True)
-    answered, failed = (
-        np.bincount(place, weights=rows["calls"].where(chosen, 0), minlength=latency_ms.size)
-        for chosen in (rows["outcome"] == 0, rows["outcome"] != 0)
-    )
-    return kaplan_meier(latency_ms, answered, failed)
+def time_to_answer(latency: LatencyCounts, scope: Scope) -> SurvivalCurve:
+    """Kaplan-Meier curve of a scope's calls; a failed call is censored when it was cut off."""
+    rows = scope.select(latency.rows)
+    answered = rows["calls"].where(rows["outcome"] == 0, 0)
+    failed = rows["calls"] - answered
+    return kaplan_meier(rows["latency_ms"].to_numpy(), answered.to_numpy(), failed.to_numpy())
 
 
-def what_if(arms: Arms, feature: str, cap_ms: float, *, level: float = 0.95) -> CapPrediction:
+def what_if(arms: Arms, scope: Scope, cap_ms: float, *, level: float = 0.95) -> CapPrediction:
     """Share of the post calls that a cap would cut off, and the time it would save.
 
     Intervals are widened by the overdispersion of the window's own hours in the share beyond the
-    cap: before the deploy an old cap may have cut off the calls that vary.
+    cap: before the deploy an old cap may have cut off the calls that vary. WrongUse without calls.
     """
-    curve = feature_curve(arms.post.latency, feature)
+    curve = time_to_answer(arms.post.latency, scope)
+    feature = scope.feature or "*"
+    if not curve.n_calls:
+        names = sorted(arms.post.latency.rows["feature"].dropna().unique())
+        known = ", ".join(names) or "no calls at all"
+        raise WrongUse(f"feature {feature!r} has no timed call in the window; it has {known}")
     cliff = find_cliffs(arms.post.latency).get(feature)
     effect = what_if_cap(
         curve,
         cap_ms,
         own_cap_ms=float(cliff.at_ms) if cliff else None,
         level=level,
-        overdispersion=overdispersion_at(arms, feature, cap_ms),
+        overdispersion=overdispersion_beyond(arms, scope, cap_ms),
     )
     return CapPrediction(feature, cap_ms, int(curve.n_calls), level, effect)
 
 
-def overdispersion_at(arms: Arms, feature: str, cap_ms: float) -> float:
-    """Overdispersion of the post hours in the share of calls not answered within the cap."""
-    rows = arms.post.bins.rows
-    shows_it = (rows["outcome"] == 0) | (rows["bin_ms"] >= cap_ms)
-    rows = rows[(rows["feature"] == feature) & shows_it]
+def overdispersion_beyond(arms: Arms, scope: Scope, cap_ms: float) -> float:
+    """Overdispersion of the post hours in the share of calls that the cap would cut off.
+
+    It is that of the scope's features, all sources together: bins may not know the source.
+    """
+    rows = Scope(scope.feature).select(arms.post.bins.rows)
+    rows = rows[(rows["outcome"] == 0) | (rows["bin_ms"] >= cap_ms)]
     by_hour = (
         rows.assign(beyond=rows["calls"].where(rows["bin_ms"] >= cap_ms, 0))
         .groupby("hour")[["beyond", "calls"]]

@@ -10,15 +10,8 @@ import numpy as np
 from analysis.counting.arm import Arm
 from analysis.counting.scope import Scope
 from analysis.decision.look import LookFindings
-from analysis.decision.whatif import overdispersion_at
-from analysis.figure_data.latency import (
-    LEVEL,
-    Mark,
-    caps_of,
-    overdispersion_of,
-    survival_of,
-    timed_calls,
-)
+from analysis.decision.whatif import overdispersion_beyond, time_to_answer
+from analysis.figure_data.latency import LEVEL, Mark, caps_of, timed_calls
 from analysis.formatting import milliseconds
 from analysis.statistics.latency.survival import Estimate, survival_at
 from analysis.statistics.totals import Floats
@@ -80,7 +73,7 @@ def prepare_baseline_cliff(baseline: Arm, feature: str, *, at_ms: float) -> Clif
 
 def prepare_cap_curve(look: LookFindings, scope: Scope) -> CapCurve | None:
     """What a cap would cut off, by the post window's own calls; None without calls."""
-    curve = survival_of(look.post, scope)
+    curve = time_to_answer(look.post.latency, scope)
     if not curve.n_calls:
         return None
     cliff = look.cliffs["post"].get(scope.feature or "")
@@ -89,7 +82,7 @@ def prepare_cap_curve(look: LookFindings, scope: Scope) -> CapCurve | None:
     first = curve.time_ms[np.searchsorted(1 - curve.survival, 0.01) if has_one_percent else 0]
     caps = np.geomspace(max(first, 1.0), max(own_cap_ms, first * 1.01), CAP_STEPS)
     few = caps[:: CAP_STEPS // CAP_SPREADS]  # overdispersion changes slowly along the curve
-    spread = np.interp(caps, few, [overdispersion_beyond(look, scope, cap) for cap in few])
+    spread = np.interp(caps, few, [overdispersion_beyond(look.arms, scope, cap) for cap in few])
     estimates = [
         survival_at(curve, cap, level=LEVEL, overdispersion=overdispersion)
         for cap, overdispersion in zip(caps, spread, strict=True)
@@ -99,7 +92,10 @@ def prepare_cap_curve(look: LookFindings, scope: Scope) -> CapCurve | None:
     knobs = knobs_of(look, scope)
     at_knobs = tuple(
         survival_at(
-            curve, knob.at, level=LEVEL, overdispersion=overdispersion_beyond(look, scope, knob.at)
+            curve,
+            knob.at,
+            level=LEVEL,
+            overdispersion=overdispersion_beyond(look.arms, scope, knob.at),
         )
         for knob in knobs
     )
@@ -115,13 +111,6 @@ def knobs_of(look: LookFindings, scope: Scope) -> tuple[Mark, ...]:
         if knob.new_cap_ms and (knob.when.name in names or knob.when.feature == scope.feature)
     }
     return tuple(Mark(cap_ms, f"knob {milliseconds(cap_ms)}") for cap_ms in sorted(caps))
-
-
-def overdispersion_beyond(look: LookFindings, scope: Scope, cap_ms: float) -> float:
-    """Overdispersion of the hours in their share of calls beyond a cap."""
-    if scope.feature is None or scope.is_pattern:
-        return overdispersion_of(look, scope)
-    return overdispersion_at(look.arms, scope.feature, cap_ms)
 
 
 def _histogram(arms: Sequence[Arm], scope: Scope, caps: tuple[Mark, ...]) -> CliffHistogram:

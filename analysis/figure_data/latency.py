@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.counting.arm import Arm
 from analysis.counting.scope import Scope
 from analysis.decision.look import LookFindings
+from analysis.decision.whatif import time_to_answer
 from analysis.formatting import milliseconds
 from analysis.metrics import metric_named
 from analysis.statistics.latency.distribution import (
@@ -18,7 +19,7 @@ from analysis.statistics.latency.distribution import (
     latency_sample,
     shift_function,
 )
-from analysis.statistics.latency.survival import SurvivalCurve, kaplan_meier, survival_at
+from analysis.statistics.latency.survival import survival_at
 from analysis.statistics.totals import Floats
 
 LEVEL = 0.95
@@ -123,7 +124,7 @@ def prepare_answer_curves(look: LookFindings, scope: Scope) -> AnswerCurves:
     overdispersion = overdispersion_of(look, scope)
 
     def curve(arm: Arm) -> AnswerCurve:
-        found = survival_of(arm, scope)
+        found = time_to_answer(arm.latency, scope)
         band_x = thin_out(found.time_ms, found.survival, BAND_STEPS)[0]
         band = [survival_at(found, x, level=LEVEL, overdispersion=overdispersion) for x in band_x]
         return AnswerCurve(
@@ -174,30 +175,11 @@ def caps_of(look: LookFindings, scope: Scope) -> tuple[Mark, ...]:
     return tuple(marks)
 
 
-def survival_of(arm: Arm, scope: Scope) -> SurvivalCurve:
-    """Kaplan-Meier curve of the scope's calls in one arm."""
-    rows = timed_calls(arm, scope)
-    return kaplan_meier(
-        rows["latency_ms"].to_numpy(), rows["answered"].to_numpy(), rows["failed"].to_numpy()
-    )
-
-
 def timed_calls(arm: Arm, scope: Scope) -> pd.DataFrame:
     """The scope's calls with a latency: latency_ms, calls, answered, failed."""
-    rows = rows_in_scope(arm.latency.rows, scope)[["latency_ms", "calls", "outcome"]]
+    rows = scope.select(arm.latency.rows)[["latency_ms", "calls", "outcome"]]
     answered = rows["calls"].where(rows["outcome"] == 0, 0)
     return rows.assign(answered=answered, failed=rows["calls"] - answered)
-
-
-def rows_in_scope(rows: pd.DataFrame, scope: Scope) -> pd.DataFrame:
-    """The rows of a table of counts whose feature and source belong to the scope."""
-    chosen = np.ones(len(rows), dtype=bool)
-    for column, pattern in (("feature", scope.feature), ("source", scope.source)):
-        if pattern is not None:
-            names = rows[column].dropna().unique()
-            fitting = [name for name in names if Scope(pattern).matches(name, None)]
-            chosen &= rows[column].isin(fitting).to_numpy(dtype=bool)
-    return rows[chosen]
 
 
 def overdispersion_of(look: LookFindings, scope: Scope, metric: str = "latency_mean") -> float:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.counting.scope import Scope
 from analysis.decision.look import LookFindings
-from analysis.figure_data.latency import LEVEL, overdispersion_of, rows_in_scope
+from analysis.figure_data.latency import LEVEL, overdispersion_of
 from analysis.outcomes import outcome_codes
 from analysis.statistics.rates.exact import rate_bounds
 
@@ -37,7 +37,7 @@ class OutcomeMix:
 
 def prepare_outcome_mix(look: LookFindings, scope: Scope) -> OutcomeMix:
     """Share of calls by outcome class in both arms; small classes are one."""
-    rows = [rows_in_scope(arm.hourly.rows, scope) for arm in (look.baseline, look.post)]
+    rows = [scope.select(arm.hourly.rows) for arm in (look.baseline, look.post)]
     before, after = (table.groupby("outcome")["calls"].sum() for table in rows)
     calls = pd.DataFrame({"baseline": before, "post": after}).fillna(0).astype(int)
     calls = calls[calls.sum(axis=1) > 0]

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from analysis.counting.arms import Arms
+from analysis.counting.scope import Scope
 from analysis.counts import HourlyBins
 from analysis.decision.whatif import what_if
 from tests.fixtures.comparators import arm, calls
+
+SCOPE = Scope("f")
 
 
 def with_bins(one):
@@ -34,7 +37,7 @@ def day(slow_per_hour):
 
 
 def test_slow_calls_spread_evenly_are_known_as_well_as_independent_ones():
-    found = what_if(day([20] * 24), "f", 30_000).effect.cut_off_share
+    found = what_if(day([20] * 24), SCOPE, 30_000).effect.cut_off_share
     half = 1.96 * np.sqrt(0.2 * 0.8 / 2400)
     assert found.value == pytest.approx(0.2)
     assert found.high - found.low == pytest.approx(2 * half, rel=0.05)
@@ -42,16 +45,16 @@ def test_slow_calls_spread_evenly_are_known_as_well_as_independent_ones():
 
 def test_whole_slow_hours_are_known_as_hours():
     """The same 480 slow calls, all of them in five hours: 24 hours say no more than 24 throws of a coin do."""
-    found = what_if(day([96] * 5 + [0] * 19), "f", 30_000).effect.cut_off_share
+    found = what_if(day([96] * 5 + [0] * 19), SCOPE, 30_000).effect.cut_off_share
     assert found.value == pytest.approx(0.2)
     assert found.low < 0.1
     assert found.high > 0.33
 
 
 def test_everything_answered_within_the_cap():
-    answer = what_if(day([0] * 24), "f", 9_000)
+    answer = what_if(day([0] * 24), SCOPE, 9_000)
     assert answer.effect.cut_off_share.value == 1.0
-    beyond = what_if(day([0] * 24), "f", 10_000)
+    beyond = what_if(day([0] * 24), SCOPE, 10_000)
     assert beyond.calls == 2400
     assert beyond.effect.cut_off_share.value == 0.0
     assert beyond.effect.cut_off_share.high == pytest.approx(0.0015, rel=0.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -11,10 +12,9 @@ import pandas as pd
 from analysis.config.settings import Claim
 from analysis.counting.scope import Scope
 from analysis.decision.claims import evaluate_claim
-from analysis.decision.whatif import CapPrediction
-from analysis.figure_data.cliffs import overdispersion_beyond
+from analysis.decision.whatif import time_to_answer, what_if
 from analysis.figure_data.hourly import prepare_hourly_slowness
-from analysis.figure_data.latency import LEVEL, rows_in_scope, survival_of, timed_calls
+from analysis.figure_data.latency import LEVEL, timed_calls
 from analysis.formatting import change_in, milliseconds
 from analysis.judge import Look
 from analysis.metrics import known_metrics, metric_named
@@ -24,7 +24,6 @@ from analysis.report.figures.scope_figures import ScopeFigures
 from analysis.report.page_templates import Section, make_section, sentences
 from analysis.report.tables import Column, Table
 from analysis.statistics.latency.survival import SurvivalCurve
-from analysis.statistics.latency.what_if import what_if_cap
 from analysis.text.exploration import (
     NO_CALLS,
     NO_CONTROLS,
@@ -63,24 +62,15 @@ class FeatureView(ScopeFigures):
     def what_if(self, cap: str) -> str:
         """What a cap such as "30s" would cut off and save, in one sentence."""
         cap_ms = parse_duration(cap).total_seconds() * 1000
-        cliff = self.look.cliffs["post"].get(self.scope.feature or "")
-        curve = survival_of(self.look.post, self.scope)
-        if not curve.n_calls:
+        if not self.n_calls[1]:
             return NO_TIMED_CALL.format(label=self.label)
-        answer = what_if_cap(
-            curve,
-            cap_ms,
-            own_cap_ms=float(cliff.at_ms) if cliff else None,
-            level=LEVEL,
-            overdispersion=overdispersion_beyond(self.look, self.scope, cap_ms),
-        )
-        prediction = CapPrediction(self.label, cap_ms, int(curve.n_calls), LEVEL, answer)
-        return cap_sentence(prediction)
+        prediction = what_if(self.look.arms, self.scope, cap_ms, level=LEVEL)
+        return cap_sentence(replace(prediction, feature=self.label))
 
     def quantiles(self, q: float | Sequence[float] = QUANTILES) -> Table:
         """Times within which that share of the calls was answered; unknown beyond a cap."""
         arms = (self.look.baseline, self.look.post)
-        baseline, post = (survival_of(arm, self.scope) for arm in arms)
+        baseline, post = (time_to_answer(arm.latency, self.scope) for arm in arms)
         rows = []
         for share in np.atleast_1d(q):
             before, after = _answer_time(baseline, share), _answer_time(post, share)
@@ -149,7 +139,7 @@ def calls_by(look: Look, column: str, scope: Scope, *, title: str) -> Table:
     """Calls and share of failures by feature or source, before and after."""
     sums: dict[str, pd.Series] = {}
     for name, arm in (("baseline", look.baseline), ("post", look.post)):
-        counts = rows_in_scope(arm.hourly.rows, scope)
+        counts = scope.select(arm.hourly.rows)
         counts = counts.assign(failed=counts["calls"].where(counts["outcome"] != 0, 0))
         label = counts[column].astype("str").fillna("no source")
         totals = counts.groupby(label)[["calls", "failed"]].sum()

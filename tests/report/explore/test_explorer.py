@@ -20,6 +20,7 @@ from analysis.report.explore.feature_view import QUESTIONS, FeatureView
 from analysis.report.explore.lab import copy_notebook, lab_command
 from analysis.report.explore.widgets import VIEWS, FigureChooser, page_style, sortable
 from analysis.report.tables import Column, Table
+from analysis.text.next_steps import cap_sentence
 from tests.fixtures.example_results import THIN
 
 ROOT = Path(__file__).parents[3]
@@ -72,7 +73,7 @@ def test_every_question_has_an_answer(rollout):
 
 def test_the_same_numbers_as_the_judge(rollout, look):
     feature = rollout.feature(STEP_3)
-    assert feature.what_if("30s") == look.what_if(STEP_3, 30_000.0)["sentence"]
+    assert feature.what_if("30s") == cap_sentence(look.what_if(STEP_3, 30_000.0))
     text = feature.compare("timeout_rate").text.replace(THIN, " ")
     found = look.result["expectations"][0]
     assert f"{found['baseline']['value']:.1%}".replace("%", " %") in text
