@@ -10,7 +10,9 @@ from analysis.config.claim_rules import claim_mistakes
 from analysis.config.engines import ENGINES
 from analysis.config.mistake import Mistake
 from analysis.config.owned_keys import KeyOwner, Need, owned_key_mistakes
-from analysis.config.settings import FileContents, Source
+from analysis.config.settings import FileContents
+from analysis.config.starter import read_starter
+from analysis.config.validation_errors import example_of
 from analysis.config.value_types import meant_name, unknown_name
 from analysis.errors import WrongUse
 from analysis.metrics import METRICS, Metric
@@ -21,7 +23,7 @@ SOURCE_OWNERS = tuple(
     for key in ("path", "url_env", "remote", "master")
 )
 SOURCE_NEEDS = tuple(
-    Need("engine", name, entry.needs, Source.example(entry.needs[0]))
+    Need("engine", name, entry.needs, example_of(read_starter(), "source", entry.needs[0]))
     for name, entry in ENGINES.items()
 )
 

@@ -30,16 +30,48 @@ def first_sentence(
     mistakes: Sequence[Mistake], *, file: str, lines: KeyLines, content: Mapping[str, Any]
 ) -> str:
     """Describe the mistake that comes first in the file, and how many more there are."""
-    line, first = min(
-        ((lines.line_of(_written_place(one.place, content)[0]), one) for one in mistakes),
-        key=lambda located: located[0],
-    )
+    first = min(mistakes, key=lambda mistake: lines.line_of(mistake.place))
     sentence = f"{_subject(first, content)} {first.problem}".strip()
     more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-    return f"{file}, line {line}: {sentence}{more}"
+    return f"{file}, line {lines.line_of(first.place)}: {sentence}{more}"
 
 
-def as_toml(value: Any) -> str:
+def written_place(place: Place, content: Any) -> tuple[Place, Any]:
+    """The part of a place that the file has, and the value there.
+
+    pydantic adds names for the members of a union, and items of values that are no list.
+    """
+    written: Place = ()
+    for part in place:
+        is_index = isinstance(content, list) and isinstance(part, int) and part < len(content)
+        if is_index or (isinstance(content, dict) and part in content):
+            written, content = (*written, part), content[part]
+    return written, content
+
+
+def _subject(mistake: Mistake, content: Mapping[str, Any]) -> str:
+    """Name the table (with its own name where it has one), the key inside it and the value."""
+    place, value = written_place(mistake.place, content)
+    if not place:
+        return _bare(mistake.place[0]) if mistake.place else ""
+    entry, inner, table = content[str(place[0])], place[1:], f"[{_bare(place[0])}]"
+    if not isinstance(entry, dict | list):
+        table, inner = "", place
+    elif inner and isinstance(inner[0], int):
+        table = f"[{table}] {_title(entry[inner[0]], inner[0])}"
+    key = ".".join(_bare(part) for part in inner if isinstance(part, str))
+    if key and mistake.shows_value and not isinstance(value, dict):
+        key = f"{key} = {_as_toml(value)}"
+    return ": ".join(filter(None, (table, key)))
+
+
+def _title(entry: Any, index: int) -> str:
+    """Name one of several [[tables]]: by its name, its variable, or its number."""
+    names = [entry.get(key) for key in ("name", "env")] if isinstance(entry, dict) else []
+    return next((quote(name) for name in names if isinstance(name, str)), f"number {index + 1}")
+
+
+def _as_toml(value: Any) -> str:
     """Write a value as the file would, shortened; one that looks like a secret is hidden."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -50,50 +82,9 @@ def as_toml(value: Any) -> str:
     if isinstance(value, dict):
         return "{...}"
     if isinstance(value, list):
-        text = ", ".join(as_toml(item) for item in value)
+        text = ", ".join(_as_toml(item) for item in value)
         return f"[{text}]" if len(text) <= 80 else "[...]"
     return quote(value)
-
-
-def _subject(mistake: Mistake, content: Mapping[str, Any]) -> str:
-    """Name the table (with its own name where it has one), the key inside it and the value."""
-    place, value = _written_place(mistake.place, content)
-    if not place:
-        return _bare(mistake.place[0]) if mistake.place else ""
-    entry, inner = content[str(place[0])], place[1:]
-    if not isinstance(entry, dict | list):
-        table, inner = "", place
-    elif inner and isinstance(inner[0], int):
-        table = f"[[{_bare(place[0])}]] {_title(entry[inner[0]], inner[0])}"
-        inner = inner[1:]
-    else:
-        table = f"[{_bare(place[0])}]"
-    key = ".".join(_bare(part) for part in inner if isinstance(part, str))
-    if key and mistake.shows_value and not isinstance(value, dict):
-        key = f"{key} = {as_toml(value)}"
-    return ": ".join(filter(None, (table, key)))
-
-
-def _title(entry: Any, index: int) -> str:
-    """Name one of several [[tables]]: by its name, its variable, or its number."""
-    if isinstance(entry, dict):
-        for key in ("name", "env"):
-            if isinstance(entry.get(key), str):
-                return quote(entry[key])
-    return f"number {index + 1}"
-
-
-def _written_place(place: Place, content: Any) -> tuple[Place, Any]:
-    """Drop what a file does not have: pydantic's names for members of a union, items of defaults."""
-    written: Place = ()
-    for part in place:
-        if isinstance(part, int):
-            is_there = isinstance(content, list) and part < len(content)
-        else:
-            is_there = isinstance(content, dict) and part in content
-        if is_there:
-            written, content = (*written, part), content[part]
-    return written, content
 
 
 def _bare(key: object) -> str:

@@ -17,6 +17,7 @@ from analysis.config.deployment_settings import (
     Smoke,
 )
 from analysis.config.engines import ENGINES
+from analysis.config.starter import read_starter
 from analysis.config.value_types import (
     ClassName,
     ControlChoice,
@@ -49,10 +50,10 @@ def _title(given: dict[str, Any]) -> str:
 class Rollout(Table):
     """[rollout]: which change is judged. The title is the name where none is given."""
 
-    name: FolderName = Field(examples=["phase-94"])
-    title: Text = Field(default_factory=_title, examples=["AI timeouts"])
-    deployed_at: Instant | None = Field(None, examples=["2026-02-02T23:10:16Z"])
-    warm_up: Duration = Field(timedelta(0), examples=["5m"])
+    name: FolderName
+    title: Text = Field(default_factory=_title)
+    deployed_at: Instant | None = None
+    warm_up: Duration = timedelta(0)
 
 
 class Source(Table):
@@ -61,47 +62,41 @@ class Source(Table):
     `path` may contain * and is relative to the folder of rollout.toml.
     """
 
-    engine: Annotated[Text, one_of(ENGINES)] = Field(examples=["postgres"])
-    path: Text | None = Field(None, examples=["calls/*.parquet"])
-    url_env: VariableName | None = Field(None, examples=["DATABASE_URL"])
-    table: Text | None = Field(None, examples=["AIInteraction"])
-    mapping: Text | None = Field(None, examples=["litellm"])
-    remote: Text | None = Field(None, examples=["sc://localhost:15002"])
-    master: Text | None = Field(None, examples=["local[2]"])
-    timeout: PositiveDuration = Field(timedelta(minutes=2), examples=["2m"])
-
-    @classmethod
-    def example(cls, key: str) -> str:
-        """A line of rollout.toml that sets the key."""
-        examples = cls.model_fields[key].examples or [""]
-        return f'{key} = "{examples[0]}"'
+    engine: Annotated[Text, one_of(ENGINES)]
+    path: Text | None = None
+    url_env: VariableName | None = None
+    table: Text | None = None
+    mapping: Text | None = None
+    remote: Text | None = None
+    master: Text | None = None
+    timeout: PositiveDuration = timedelta(minutes=2)
 
 
 class Exclusion(Table):
     """A part of the baseline that is left out, and why."""
 
-    start: Instant = Field(alias="from", examples=["2026-01-30T08:00:00Z"])
-    end: Instant = Field(alias="to", examples=["2026-01-30T09:30:00Z"])
-    why: Text = Field(examples=["provider incident"])
+    start: Instant = Field(alias="from")
+    end: Instant = Field(alias="to")
+    why: Text
 
 
 class Baseline(Table):
     """[baseline]: whole days before the deploy, or a start and an end."""
 
-    days: Annotated[Whole, Ge(1), Le(90)] = Field(7, examples=[7])
-    start: Instant | None = Field(None, examples=["2026-01-26T00:00:00Z"])
-    end: Instant | None = Field(None, examples=["2026-02-02T00:00:00Z"])
+    days: Annotated[Whole, Ge(1), Le(90)] = 7
+    start: Instant | None = None
+    end: Instant | None = None
     exclude: tuple[Exclusion, ...] = ()
 
 
 class Monitoring(Table):
     """[monitoring]: the planned looks, counted from the deploy, and their error probabilities."""
 
-    windows: tuple[Text, ...] = Field(("1h", "4h", "24h"), examples=[["1h", "4h", "24h"]])
-    ingestion_delay: Duration = Field(timedelta(seconds=90), alias="settle", examples=["90s"])
-    sustained_for: PositiveDuration = Field(timedelta(hours=6), examples=["6h"])
-    alpha: Annotated[Number, Gt(0), Le(0.5)] = Field(0.05, examples=[0.05])
-    smallest_useful: Share = Field(0.1, examples=[0.1])
+    windows: tuple[Text, ...] = ("1h", "4h", "24h")
+    ingestion_delay: Duration = Field(timedelta(seconds=90), alias="settle")
+    sustained_for: PositiveDuration = timedelta(hours=6)
+    alpha: Annotated[Number, Gt(0), Le(0.5)] = 0.05
+    smallest_useful: Share = 0.1
 
     @property
     def lengths(self) -> tuple[timedelta, ...]:
@@ -112,8 +107,8 @@ class Monitoring(Table):
 class Controls(Table):
     """[controls]: control features, which separate the provider's changes from the deploy's."""
 
-    use: ControlChoice = Field("auto", examples=["auto"])
-    never: Annotated[tuple[Text, ...], OneOrMore] = Field((), examples=[["chat.reply"]])
+    use: ControlChoice = "auto"
+    never: Annotated[tuple[Text, ...], OneOrMore] = ()
 
 
 class Claim(Table):
@@ -122,18 +117,18 @@ class Claim(Table):
     A part has the name, the feature and the source of its claim where it says none itself.
     """
 
-    name: Text | None = Field(None, examples=["timeouts drop"])
-    feature: Text | None = Field(None, examples=["signature.context"])
-    source: Text | None = Field(None, examples=["background-job/*"])
-    metric: Text | None = Field(None, examples=["timeout_rate"])
-    claim: Annotated[Text, one_of(CLAIM_KINDS)] | None = Field(None, examples=["falls"])
-    by: Share | None = Field(None, examples=[0.5])
-    margin: Annotated[Number, Gt(0), Le(10)] | None = Field(None, examples=[0.1])
-    limit: Annotated[Number, Gt(0)] | None = Field(None, examples=[30000])
-    budget_ms: Milliseconds = Field(CRON_BUDGET_MS, examples=[CRON_BUDGET_MS])
-    tau_ms: Milliseconds | None = Field(None, examples=[20000])
-    smallest_useful: Share | None = Field(None, examples=[0.1])
-    critical: Flag = Field(False, examples=[True])
+    name: Text | None = None
+    feature: Text | None = None
+    source: Text | None = None
+    metric: Text | None = None
+    claim: Annotated[Text, one_of(CLAIM_KINDS)] | None = None
+    by: Share | None = None
+    margin: Annotated[Number, Gt(0), Le(10)] | None = None
+    limit: Annotated[Number, Gt(0)] | None = None
+    budget_ms: Milliseconds = CRON_BUDGET_MS
+    tau_ms: Milliseconds | None = None
+    smallest_useful: Share | None = None
+    critical: Flag = False
     any_of: tuple["Claim", ...] = ()
 
     @property
@@ -158,28 +153,33 @@ class ErrorClass(Table):
     It is compared with the message in lower case.
     """
 
-    name: ClassName = Field(examples=["quota"])
-    contains: Annotated[tuple[Text, ...], OneOrMore] = Field((), examples=[["quota exceeded"]])
-    pattern: Text | None = Field(None, examples=["^quota (hard|soft)"])
+    name: ClassName
+    contains: Annotated[tuple[Text, ...], OneOrMore] = ()
+    pattern: Text | None = None
 
 
 class FileContents(Table):
     """The whole file."""
 
-    rollout: Rollout = Field(examples=[{"name": "phase-94"}])
-    source: Source = Field(examples=[{"engine": "postgres", "url_env": "DATABASE_URL"}])
-    baseline: Baseline = Field(default_factory=Baseline)
-    monitoring: Monitoring = Field(default_factory=Monitoring)
+    rollout: Rollout
+    source: Source
+    baseline: Baseline = Baseline()
+    monitoring: Monitoring = Monitoring()
     expectations: tuple[Claim, ...] = Field((), alias="expectation")
     guardrails: tuple[Claim, ...] = Field((), alias="guardrail")
     error_classes: tuple[ErrorClass, ...] = Field((), alias="error_class")
-    application: Application = Field(default_factory=Application)
+    application: Application = Application()
     preflights: tuple[Preflight, ...] = Field((), alias="preflight")
     smokes: tuple[Annotated[Smoke, Field(discriminator="kind")], ...] = Field((), alias="smoke")
     knobs: tuple[Knob, ...] = Field((), alias="knob")
-    controls: Controls = Field(default_factory=Controls)
-    deployment: Deployment = Field(default_factory=Deployment)
-    ledger: Ledger = Field(default_factory=Ledger)
+    controls: Controls = Controls()
+    deployment: Deployment = Deployment()
+    ledger: Ledger = Ledger()
+
+    @classmethod
+    def example(cls) -> str:
+        """The file that `rollout init` writes."""
+        return read_starter()
 
     @property
     def claims(self) -> tuple[Claim, ...]:

@@ -1,8 +1,9 @@
-"""The rollout.toml that `rollout init` writes: commented, for a PostgreSQL of one's own."""
+"""starter.toml: what `rollout init` writes, and where error messages find their examples."""
 
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from analysis.errors import WrongUse
@@ -25,13 +26,19 @@ def write_starter(path: Path, *, force: bool = False) -> None:
 
 def starter_text(folder: str, environment: Mapping[str, str]) -> str:
     """Fill in the folder's name, and the NAME of a variable that holds a PostgreSQL URL."""
-    text = STARTER_FILE.read_text(encoding="utf-8")
+    text = read_starter()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder).strip("-._")[:64]
     if name and not find_leak(name):
         text = _replace_value(text, "name", "my-rollout", name)
     if variable := _url_variable(environment):
         text = _replace_value(text, "url_env", "DATABASE_URL", variable)
     return text
+
+
+@cache
+def read_starter() -> str:
+    """The text of starter.toml."""
+    return STARTER_FILE.read_text(encoding="utf-8")
 
 
 def _url_variable(environment: Mapping[str, str]) -> str | None:

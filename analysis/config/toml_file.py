@@ -66,7 +66,7 @@ class TomlFile:
         try:
             return schema.model_validate(self.content)
         except ValidationError as error:
-            raise self.error(list(validation_mistakes(error, schema))) from None
+            raise self.error(validation_mistakes(error, self.content, schema)) from None
 
     def error(self, mistakes: Sequence[Mistake]) -> WrongUse:
         """The error for the mistake that comes first in the file."""

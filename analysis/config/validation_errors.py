@@ -1,7 +1,7 @@
 """What pydantic found wrong in rollout.toml, as mistakes with their fix."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from analysis.config.key_lines import Place
-from analysis.config.mistake import Mistake, as_toml
+from analysis.config.mistake import Mistake, written_place
 from analysis.config.value_types import (
     BROKEN_RULE,
     BROKEN_SECRET_RULE,
@@ -29,25 +29,33 @@ _WORDS = {  # where pydantic speaks of Python rather than of TOML
     "model_attributes_type": "must be a table",
     "invalid-json-value": "must be a JSON value",
 }
+_VALUE = r'(?:"[^"]*"|\[.*\]|\{.*\}|[^\s,}]+)'
+_NO_MISTAKE = "default_factory_not_called"
 
 
-def validation_mistakes(error: ValidationError, schema: type[Table]) -> Iterator[Mistake]:
-    """Translate each error of pydantic; a default that could not be made is no mistake."""
+def validation_mistakes(
+    error: ValidationError, content: Mapping[str, Any], schema: type[Table]
+) -> list[Mistake]:
+    """Translate the errors of pydantic, the first of each place."""
+    mistakes: dict[Place, Mistake] = {}
     for details in error.errors(include_url=False):
-        if details["type"] != "default_factory_not_called":
-            yield _mistake(details, schema)
+        if details["type"] != _NO_MISTAKE:
+            mistake = _mistake(details, content, schema)
+            mistakes.setdefault(mistake.place, mistake)
+    return list(mistakes.values())
 
 
-def _mistake(details: ErrorDetails, schema: type[Table]) -> Mistake:
-    kind, place = details["type"], details["loc"]
+def _mistake(details: ErrorDetails, content: Mapping[str, Any], schema: type[Table]) -> Mistake:
+    kind, loc = details["type"], details["loc"]
+    place, _ = written_place(loc, content)
     if kind in (BROKEN_RULE, BROKEN_SECRET_RULE):
         return Mistake(place, details["msg"], shows_value=kind == BROKEN_RULE)
     if kind == "extra_forbidden":
-        return Mistake(place, _unknown_key(place, schema), shows_value=False)
-    if kind == "missing":
-        return _missing_key(place, schema)
-    if kind == "union_tag_not_found":
-        return _missing_key((*place, "kind"), schema)
+        return Mistake(place, _unknown_key(loc, schema), shows_value=False)
+    if kind in ("missing", "union_tag_not_found"):
+        return _missing_key(
+            place, "kind" if kind == "union_tag_not_found" else str(loc[-1]), schema
+        )
     if kind == "union_tag_invalid":
         known = _quoted(details["ctx"]["expected_tags"])
         return Mistake((*place, "kind"), unknown_name(details["ctx"]["tag"], known))
@@ -58,26 +66,26 @@ def _mistake(details: ErrorDetails, schema: type[Table]) -> Mistake:
         problem = f"must be written as {_heading(str(place[0]), schema)}"
         return Mistake(place, problem, shows_value=False)
     problem = _WORDS.get(kind) or details["msg"].replace("Input should be", "must be")
-    return Mistake(place, f"{problem}; write {_example(place, schema)}")
+    key = next(part for part in reversed(place) if isinstance(part, str))
+    return Mistake(place, f"{problem}; write {example_of(schema.example(), str(place[0]), key)}")
 
 
-def _unknown_key(place: Place, schema: type[Table]) -> str:
-    known = _fields(_table_at(place[:-1], schema))
-    meant = meant_name(str(place[-1]), known)
-    if len(place) == 1 and all(_is_table(key, schema) for key in known):
-        problem, meant = "is not a table of this file", meant and _heading(meant, schema)
-    else:
-        problem, meant = "is not a key of this table", meant and repr(meant)
-    question = f"; did you mean {meant}?" if meant else ""
-    return f"{problem}{question} (known: {', '.join(known)})"
+def _unknown_key(loc: Place, schema: type[Table]) -> str:
+    known = _fields(_table_at(loc[:-1], schema))
+    meant = meant_name(str(loc[-1]), known)
+    is_table = len(loc) == 1 and all(_is_table(key, schema) for key in known)
+    kind, question = "table of this file" if is_table else "key of this table", ""
+    if meant:
+        shown = _heading(meant, schema) if is_table else repr(meant)
+        question = f"; did you mean {shown}?"
+    return f"is not a {kind}{question} (known: {', '.join(known)})"
 
 
-def _missing_key(place: Place, schema: type[Table]) -> Mistake:
-    key = str(place[-1])
-    if len(place) == 1:
-        return Mistake(place, f"is missing; add the table [{key}]", shows_value=False)
-    problem = f"has no {key}; add {_example(place, schema)}"
-    return Mistake(place[:-1], problem, shows_value=False)
+def _missing_key(place: Place, key: str, schema: type[Table]) -> Mistake:
+    if not place:
+        return Mistake((key,), f"is missing; add the table [{key}]", shows_value=False)
+    problem = f"has no {key}; add {example_of(schema.example(), str(place[0]), key)}"
+    return Mistake(place, problem, shows_value=False)
 
 
 def _is_table(key: str, schema: type[Table]) -> bool:
@@ -89,22 +97,14 @@ def _heading(key: str, schema: type[Table]) -> str:
     return f"[[{key}]]" if get_origin(_fields(schema)[key].annotation) is tuple else f"[{key}]"
 
 
-def _example(place: Place, schema: type[Table]) -> str:
-    """Show how a key is written, from the example beside its definition."""
-    keys = [index for index, part in enumerate(place) if isinstance(part, str)]
-    key = str(place[keys[-1]])
-    field = _fields(_table_at(place[: keys[-1]], schema)).get(key)
-    return f"{key} = {_written(field.examples[0])}" if field and field.examples else "another value"
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, str):
-        return value if value[:4].isdigit() and value.endswith("Z") else f'"{value}"'
-    if isinstance(value, list):
-        return f"[{', '.join(_written(item) for item in value)}]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_written(item)}" for key, item in value.items()) + "}"
-    return as_toml(value)
+def example_of(example: str, table: str, key: str) -> str:
+    """How a TOML text writes a key of a table, or the same key of another table."""
+    parts = re.split(r"^(?:# )?\[+(\w+)\]+", example, flags=re.MULTILINE)
+    sections = zip(["", *parts[1::2]], parts[::2], strict=True)
+    for _, section in sorted(sections, key=lambda section: section[0] != table):
+        if found := re.search(rf"(?<!\w){key} = {_VALUE}", section):
+            return found[0]
+    return "another value"
 
 
 def _quoted(text: str) -> list[str]:
@@ -117,10 +117,10 @@ def _fields(table: type[Table]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in table.model_fields.items()}
 
 
-def _table_at(place: Place, schema: type[Table]) -> type[Table]:
+def _table_at(loc: Place, schema: type[Table]) -> type[Table]:
     """The innermost table that a place lies in; in a union, a part of it names the kind."""
     tables = [schema]
-    for part in (part for part in place if isinstance(part, str)):
+    for part in (part for part in loc if isinstance(part, str)):
         if len(tables) > 1:
             tables = [one for one in tables if part in get_args(_fields(one)["kind"].annotation)]
         elif field := _fields(tables[0]).get(part):

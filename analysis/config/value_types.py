@@ -1,10 +1,10 @@
-"""Types of the values in rollout.toml. A broken rule is an error whose text follows `key = value`."""
+"""Types of the values in rollout.toml. The text of a broken rule follows `key = value`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue, Strict
@@ -34,6 +34,11 @@ class Table(BaseModel):
         defer_build=True,
     )
 
+    @classmethod
+    def example(cls) -> str:
+        """A TOML file with every key of this table, of which error messages show one."""
+        return ""
+
 
 def meant_name(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that was probably meant; case does not matter, None if none is near."""
@@ -42,99 +47,67 @@ def meant_name(name: str, known: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def unknown_name(name: str, known: Iterable[str], *, more: str = "") -> str:
+def unknown_name(name: str, known: Iterable[str]) -> str:
     """Say that a name is not among the known ones, and which of them was probably meant."""
     known = tuple(known)
     meant = meant_name(name, known)
     question = f"; did you mean {meant!r}?" if meant else ""
-    return f"is not known{question} (known: {', '.join(known)}{more})"
+    return f"is not known{question} (known: {', '.join(known)})"
 
 
 def one_of(known: Iterable[str]) -> AfterValidator:
     """Check that a text is a known name."""
     known = tuple(known)
+    return _rule(lambda text: None if text in known else unknown_name(text, known))
+
+
+def _rule(problem: Callable[[str], str | None], *, is_secret: bool = False) -> AfterValidator:
+    """Check that a text has no problem; `is_secret` hides the text when it has one."""
 
     def check(text: str) -> str:
-        if text not in known:
-            raise _broken(unknown_name(text, known))
+        if found := problem(text):
+            raise PydanticCustomError(BROKEN_SECRET_RULE if is_secret else BROKEN_RULE, found)
         return text
 
     return AfterValidator(check)
-
-
-def _broken(problem: str, *, is_secret: bool = False) -> PydanticCustomError:
-    return PydanticCustomError(BROKEN_SECRET_RULE if is_secret else BROKEN_RULE, problem)
 
 
 def _matching(pattern: str, problem: str, *, is_secret: bool = False) -> AfterValidator:
     compiled = re.compile(pattern)
-
-    def check(text: str) -> str:
-        if not compiled.fullmatch(text):
-            raise _broken(problem, is_secret=is_secret)
-        return text
-
-    return AfterValidator(check)
+    return _rule(lambda text: None if compiled.fullmatch(text) else problem, is_secret=is_secret)
 
 
-def _check_text(text: str) -> str:
+def _text_problem(text: str) -> str | None:
     if not text.strip():
-        raise _broken("is empty; write some text or remove the key")
+        return "is empty; write some text or remove the key"
     if _CONTROL.search(text):
-        raise _broken("contains a line break or a control character; write it on one line")
-    if len(text) > 2000:
-        raise _broken("is longer than 2000 characters; shorten it")
-    return text
-
-
-def _check_variables(text: str) -> str:
-    if "$" in VARIABLE.sub("", text):
-        raise _broken("contains a '$' that is not a variable; write ${NAME}", is_secret=True)
-    return text
+        return "contains a line break or a control character; write it on one line"
+    return "is longer than 2000 characters; shorten it" if len(text) > 2000 else None
 
 
 def _read_duration(value: Any) -> timedelta:
     if not isinstance(value, str):
-        raise _broken(f"has no unit; {_DURATION_FIX}")
+        raise PydanticCustomError(BROKEN_RULE, f"has no unit; {_DURATION_FIX}")
     try:
         return parse_duration(value)
     except WrongUse:
-        raise _broken(f"must be a duration from 0s to ten years; {_DURATION_FIX}") from None
+        problem = "must be a duration from 0s to ten years"
+        raise PydanticCustomError(BROKEN_RULE, f"{problem}; {_DURATION_FIX}") from None
 
 
 def _check_positive(duration: timedelta) -> timedelta:
     if not duration:
-        raise _broken(f"must be longer than 0s; {_DURATION_FIX}")
+        raise PydanticCustomError(BROKEN_RULE, f"must be longer than 0s; {_DURATION_FIX}")
     return duration
 
 
 def _read_instant(value: Any) -> datetime:
-    if not isinstance(value, datetime | str):
-        raise _broken(f"is not a time; {_INSTANT_FIX}")
     try:
-        return in_utc(value) if isinstance(value, datetime) else parse_instant(value)
+        return in_utc(value) if isinstance(value, datetime) else parse_instant(str(value))
     except WrongUse as error:
         has_no_zone = "no time zone" in str(error)
         problem = "has no time zone" if has_no_zone else "is not a valid time"
-        raise _broken(f"{problem}; {_INSTANT_FIX}") from None
-
-
-def _read_control_choice(value: Any) -> str | tuple[str, ...]:
-    if isinstance(value, str):
-        if value not in ("auto", "off"):
-            raise _broken(unknown_name(value, ("auto", "off"), more=", or a list of features"))
-        return value
-    if not isinstance(value, list) or not all(isinstance(feature, str) for feature in value):
-        raise _broken('is neither "auto", "off" nor a list of features; write use = "auto"')
-    return tuple(_check_text(feature) for feature in value)
-
-
-def _read_knob_value(value: Any) -> int | float | str:
-    if isinstance(value, str):
-        return _check_text(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e15:
-        raise _broken("is neither a number nor text; write the value as the variable has it")
-    return value
+        raise PydanticCustomError(BROKEN_RULE, f"{problem}; {_INSTANT_FIX}") from None
 
 
 def _as_list(value: Any) -> Any:
@@ -143,8 +116,18 @@ def _as_list(value: Any) -> Any:
 
 OneOrMore = BeforeValidator(_as_list)
 """Takes a single value as a list of one."""
-Text = Annotated[str, Strict(), AfterValidator(_check_text)]
-Template = Annotated[Text, AfterValidator(_check_variables)]
+Text = Annotated[str, Strict(), _rule(_text_problem)]
+Template = Annotated[
+    Text,
+    _rule(
+        lambda text: (
+            "contains a '$' that is not a variable; write ${NAME}"
+            if "$" in VARIABLE.sub("", text)
+            else None
+        ),
+        is_secret=True,
+    ),
+]
 """Text with ${VARIABLES}, still unexpanded."""
 RequestUrl = Annotated[
     Template,
@@ -185,9 +168,9 @@ Instant = Annotated[datetime, BeforeValidator(_read_instant)]
 Number = Annotated[float, Strict()]
 Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
-Milliseconds = Annotated[int, Strict(), Gt(0), Le(86_400_000)]
-Share = Annotated[float, Strict(), Gt(0), Lt(1)]
-HttpStatus = Annotated[int, Strict(), Ge(100), Le(599)]
+Milliseconds = Annotated[Whole, Gt(0), Le(86_400_000)]
+Share = Annotated[Number, Gt(0), Lt(1)]
+HttpStatus = Annotated[Whole, Ge(100), Le(599)]
 JsonObject = dict[str, JsonValue]
-ControlChoice = Annotated[str | tuple[str, ...], BeforeValidator(_read_control_choice)]
-KnobValue = Annotated[int | float | str, BeforeValidator(_read_knob_value)]
+ControlChoice = Literal["auto", "off"] | tuple[Text, ...]
+KnobValue = Whole | Number | Text

@@ -26,7 +26,16 @@ from analysis.telemetry.mapping import (
 
 SHIPPED = Path(__file__).parent / "mappings"
 _DIALECT_NAME = re.compile("[a-z0-9]{1,30}")  # sqlglot imports a dialect by its name
-_EXAMPLE = {"what": "calls without an end", "where": "ended IS NULL"}
+_EXAMPLE = """
+table = "llm_calls"
+dialect = "duckdb"
+latency_unit = "s"
+indexed = "started"
+where = "kind = 'chat'"
+left_out = [{what = "calls without an end", where = "ended IS NULL"}]
+notes = ["seconds is wall time"]
+columns = {id = "call_id"}
+"""
 _Sql = Annotated[str, Strict()]
 
 
@@ -40,14 +49,19 @@ class LeftOutRows(Table):
 class MappingFile(Table):
     """The keys of a mapping file; `TableMapping` says what each means."""
 
-    table: Text = Field(CANONICAL_TABLE, examples=["llm_calls"])
-    dialect: Text = Field("postgres", examples=["duckdb"])
-    latency_unit: Annotated[Text, one_of(MS_PER_UNIT)] = Field("ms", examples=["s"])
-    indexed: _Sql | None = Field(None, examples=["started"])
-    where: _Sql | None = Field(None, examples=["kind = 'chat'"])
-    left_out: tuple[LeftOutRows, ...] = Field((), examples=[[_EXAMPLE]])
-    notes: tuple[Text, ...] = Field((), examples=[["seconds is wall time"]])
-    columns: dict[str, _Sql] = Field({}, examples=[{"id": "call_id"}])
+    table: Text = CANONICAL_TABLE
+    dialect: Text = "postgres"
+    latency_unit: Annotated[Text, one_of(MS_PER_UNIT)] = "ms"
+    indexed: _Sql | None = None
+    where: _Sql | None = None
+    left_out: tuple[LeftOutRows, ...] = ()
+    notes: tuple[Text, ...] = ()
+    columns: dict[str, _Sql] = Field({})
+
+    @classmethod
+    def example(cls) -> str:
+        """A file with every key."""
+        return _EXAMPLE
 
 
 def load_mapping(name: str | None, *, folder: Path, table: str | None) -> TableMapping:

@@ -2,15 +2,12 @@
 
 import random
 from pathlib import Path
-from typing import Annotated
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
 from analysis.config import Settings, load_settings
-from analysis.config.value_types import Table
 from analysis.errors import WrongUse
 from tests.config.mistakes import BASE, KNOB, MISTAKES, SMOKE
 
@@ -101,23 +98,6 @@ def test_headers_without_a_secret_are_valid(load, header):
 def test_a_cookie_may_hold_a_secret_beside_its_variable(load):
     with pytest.raises(WrongUse, match=r"headers\.Cookie contains a secret in plain text"):
         load(BASE + SMOKE + "headers = {Cookie = 'session=${SESSION}'}\n")
-
-
-def tables(parent: type[Table]) -> list[type[Table]]:
-    return [
-        table
-        for child in parent.__subclasses__()
-        for table in (child, *tables(child))
-        if table.__module__.startswith("analysis.config.")
-    ]
-
-
-@pytest.mark.parametrize("table", tables(Table), ids=lambda table: table.__name__)
-def test_every_example_that_a_sentence_offers_is_valid(table):
-    for field in table.model_fields.values():
-        annotated = Annotated[(field.annotation, "as written", *field.metadata)]
-        for example in field.examples or ():
-            TypeAdapter(annotated).validate_python(example)
 
 
 # ---- random files ----------------------------------------------------------------------------
