@@ -56,7 +56,7 @@ def test_add_a_metric(source, project):
     finding = finding_named("failures stay fast", printed)
     assert finding["metric"] == "time_to_failure"
     assert finding["baseline"]["value"] > 1000
-    assert "mean time until a call fails" in finding["sentence"]
+    assert "ean time until a call fails of alpha" in finding["sentence"]
     assert len(edited) == 1
 
 
@@ -68,8 +68,35 @@ def test_add_an_error_class(source, project):
     edited, printed = carry_out("Add an error class", source, project)
     finding = finding_named("nothing more is filtered", printed)
     assert finding["baseline"]["events"] > 10
-    assert "filtered answers" in finding["sentence"]
+    assert "iltered answers of alpha" in finding["sentence"]
     assert len(edited) == 2
+
+
+def test_add_a_claim_kind(source, project):
+    edited, printed = carry_out("Add a claim kind", source, project)
+    finding = finding_named("traffic stays up", printed)
+    assert (finding["claim"], finding["limit"], finding["finding"]) == ("above", 5, "met")
+    assert finding["post"]["value"] > 5
+    schema = (source / "analysis/results/result.schema.json").read_text(encoding="utf-8")
+    assert '"above"' in schema
+    assert len(edited) == 2
+
+
+def test_add_a_section_of_the_window_report(source, project):
+    edited, _ = carry_out("Add a section of the window report", source, project)
+    page = (project / "outputs/small/windows/4h/report.html").read_text(encoding="utf-8")
+    assert "How many calls were there?" in page
+    assert "calls before the deploy." in page
+    assert len(edited) == 3
+
+
+def test_add_a_figure(source, project):
+    edited, printed = carry_out("Add a figure", source, project)
+    figures = project / "outputs/small/windows/4h/figures"
+    assert (figures / "hours-calls-per-hour-alpha.svg").is_file()
+    assert "before" in printed
+    assert "after" in printed
+    assert len(edited) == 6
 
 
 def test_add_an_engine(source, project):
