@@ -68,7 +68,7 @@ def report_due_looks(settings: Settings, *, say: Say, github: bool = False) -> W
             result = find_result(settings, look)
             if result is not None:
                 page = settings.paths.window(look.label, stage=look.stage).page
-                return WrittenReport(result.as_json(), page)
+                return WrittenReport(result, page)
     raise NotYetDue(
         f"no window of {settings.rollout.name} is due yet; 'rollout watch' waits for them"
     )

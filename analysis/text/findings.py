@@ -206,7 +206,7 @@ def _change_decided(finding: Finding, noun: str) -> str:
     opposite = CLAIM_WORDS[finding.claim.claim or ""].opposite
     return {
         "met": f"{noun} is shown.",
-        "not_met": f"{noun} does not count." if is_refuted else f"{noun}{size} is ruled out.",
+        "not_met": f"{noun} is not shown." if is_refuted else f"{noun}{size} is ruled out.",
         "worse": f"{noun} was expected, {opposite} is shown.",
     }[finding.state]
 

@@ -12,7 +12,6 @@ from analysis.figure_data.expectations import (
     prepare_look_series,
     relative_change,
     required_change,
-    with_parts,
 )
 from analysis.figure_data.hourly import (
     prepare_hourly_metric,
@@ -29,6 +28,7 @@ from analysis.figure_data.latency import (
 )
 from analysis.figure_data.outcomes import prepare_outcome_mix
 from analysis.metrics import metric_named
+from analysis.results.model import HourRow
 from tests.fixtures.example_results import finding, guardrail, no_data, result
 
 STEP_3 = Scope("draft.verify.email.step3")
@@ -75,7 +75,7 @@ def test_the_required_change(found, required):
 def test_an_any_of_has_a_row_for_each_part():
     either = finding(name="either", parts=[finding(), no_data(metric="recovered_rate")])
     found = result(expectations=[finding(), either])
-    names = [row["name"] for row in with_parts(found["expectations"])]
+    names = [single.name for claim in found.expectations for single in claim.single_claims]
     assert names[:2] == ["timeouts drop", "either: timeouts"]
     assert names[2].startswith("either: failures")
     forest = prepare_forest(found, too_small=0.1)
@@ -141,9 +141,9 @@ def test_the_cliff_holds_every_call_but_the_fastest(look):
 
 def test_the_cap_curve_agrees_with_whatif(look):
     curve = prepare_cap_curve(look, STEP_3)
-    answer = look.what_if(STEP_3.feature, curve.knobs[0].at)["cut_off_share"]
+    answer = look.what_if(STEP_3.feature, curve.knobs[0].at).effect.cut_off_share
     at_knob = curve.at_knobs[0]
-    assert (at_knob.value, at_knob.low, at_knob.high) == tuple(answer.values())
+    assert at_knob == answer
     for line, value in ((curve.cut_off, at_knob.value), (curve.low, at_knob.low)):
         assert np.interp(curve.knobs[0].at, curve.cap_ms, line) == pytest.approx(value, abs=0.03)
     assert (np.diff(curve.cut_off) <= 1e-12).all()
@@ -154,10 +154,10 @@ def test_the_cap_curve_agrees_with_whatif(look):
 def test_an_hourly_rate_adds_up_to_the_finding_and_has_gaps(look, monkeypatch):
     monkeypatch.setattr(hourly, "HOURS_BEFORE", 168)
     prepared = prepare_hourly_metric(look, STEP_3, metric_named("timeout_rate"))
-    found, after = look.result["expectations"][0], prepared.hours >= 0
+    found, after = look.result.expectations[0], prepared.hours >= 0
     events = np.nansum(prepared.rate[after] * prepared.calls[after])
-    assert events == pytest.approx(found["post"]["events"])
-    assert prepared.n_post == found["post"]["calls"]
+    assert events == pytest.approx(found.post.events)
+    assert prepared.n_post == found.post.calls
     assert prepared.marks[0].at == 0.0
     assert prepared.usual.size == prepared.hours.size
     excluded = np.isin(prepared.hours, list(look.baseline.excluded_hours))
@@ -170,7 +170,7 @@ def test_slowness_beside_the_control_features(look):
     assert len(prepared.names) >= 2
     assert (prepared.hours[0], prepared.hours[-1]) == (-48, 23)
     after = prepared.hours >= 0
-    ratio = look.result["guardrails"][0]["ratio"]
+    ratio = look.result.guardrails[0].ratio
     assert np.nanmean(prepared.target[after]) == pytest.approx(ratio - 1, abs=0.08)
     assert np.isfinite(prepared.controls[after]).all()
     without_calls = look.expectations[3].parts[1].evaluation
@@ -178,7 +178,10 @@ def test_slowness_beside_the_control_features(look):
 
 
 def test_traffic_and_sources_of_the_baseline(look):
-    coverage = [{"hour": -3, "calls": 8, "failed": 2}, {"hour": -1, "calls": 4, "failed": 4}]
+    coverage = [
+        HourRow(hour=-3, calls=8, failed=2, bad_latencies=0),
+        HourRow(hour=-1, calls=4, failed=4, bad_latencies=0),
+    ]
     traffic = prepare_hourly_traffic(coverage, excluded={-1})
     assert traffic.hours.tolist() == [-3, -2, -1]
     assert traffic.calls.tolist()[:2] == [8, 0]

@@ -9,14 +9,15 @@ from analysis import clock
 from analysis.errors import WrongUse
 from analysis.report.index import all_rollouts_index, rollout_index, write_index
 from analysis.report.summary import STEP_SUMMARY, append_to_step_summary, summary_of
-from tests.fixtures.example_results import finding, result
+from tests.fixtures.example_results import LOOK, finding, result
 from tests.fixtures.page_elements import Page, text_of
 
 
 def put(settings, label, **changes):
     folder = settings.paths.window(label)
     folder.path.mkdir(parents=True, exist_ok=True)
-    folder.result.write_text(json.dumps(result(**changes)))
+    content = result().as_json() | changes
+    folder.result.write_text(json.dumps(content, default=lambda record: record.as_json()))
     folder.page.write_text("<!doctype html>")
 
 
@@ -44,14 +45,14 @@ def test_the_index_has_a_row_for_every_window(rollout, monkeypatch, tmp_path):
 
 def test_the_verdict_now_is_that_of_the_last_planned_look(rollout):
     settings = rollout()
-    early = result()["look"] | {"window": "1h", "end": "2026-02-03T00:10:16Z", "number": 1}
+    early = LOOK | {"window": "1h", "end": "2026-02-03T00:10:16Z", "number": 1}
     put(settings, "1h", verdict="roll_back", look=early)
     put(settings, "4h", verdict="improved")
     put(
         settings,
         "odd",
         verdict="not_fixed",
-        look=result()["look"] | {"end": "2026-02-05T00:10:16Z", "planned": None, "number": None},
+        look=LOOK | {"end": "2026-02-05T00:10:16Z", "planned": None, "number": None},
     )
     assert "<title>Improved · phase-94</title>" in rollout_index(settings)
     write_index(settings)
@@ -123,7 +124,7 @@ def test_a_result_that_cannot_be_read_is_a_row(rollout, changed):
 
 def test_a_guardrail_that_does_not_say_whether_it_is_critical_is_not(rollout):
     settings = rollout()
-    guardrail = {key: value for key, value in finding().items() if key != "critical"}
+    guardrail = {key: value for key, value in finding().as_json().items() if key != "critical"}
     put(settings, "4h", guardrails=[guardrail])
     assert "its result cannot be read" not in rollout_index(settings)
 
@@ -149,14 +150,14 @@ def test_an_index_of_200_windows_and_50_rollouts_is_quick(rollout, tmp_path):
         put(
             settings,
             f"{hour + 1}h",
-            look=result()["look"]
+            look=LOOK
             | {"window": f"{hour + 1}h", "end": end, "number": hour + 1, "planned": 200},
             exploratory=large,
         )
     for number in range(50):
         other = settings.outputs.parent / f"rollout-{number}" / "windows" / "4h"
         other.mkdir(parents=True)
-        (other / "result.json").write_text(json.dumps(result()))
+        (other / "result.json").write_text(json.dumps(result().as_json()))
         (other.parents[1] / "index.html").write_text("x")
     started = time.process_time()
     write_index(settings)
