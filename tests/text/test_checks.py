@@ -94,10 +94,11 @@ LENGTH = {"days": 7.0, "asked_days": 7, "unmatched_hours": 0, "cycle": "hour of 
             "changes are computed at the same mix of sources and large tenants",
         ),
         (
-            checks.IncidentCheck(state="warning", hours=3, declared=1, line="exclude = []"),
+            checks.IncidentCheck(state="warning", hours=3, proposed=(WINDOW,), declared=()),
             "incidents in the baseline",
             "3 baseline hours have error rates far above the usual; "
-            "if that was an incident, write under [baseline]: exclude = []",
+            "if that was an incident, write under [baseline]: exclude = "
+            '[{from = 2026-02-02T23:10:16Z, to = 2026-02-03T00:10:16Z, why = "incident"}]',
         ),
         (
             checks.LengthCheck(state="warning", **LENGTH | {"days": 3.0}, mixes_weekdays=False),
@@ -134,7 +135,7 @@ def test_every_check_has_words_when_it_passes_and_without_an_opinion():
         checks.RightEdgeCheck(state="no_opinion"),
         checks.VolumeCheck(state="ok", stopped=()),
         checks.MixCheck(state="no_opinion"),
-        checks.IncidentCheck(state="ok", hours=0, declared=0),
+        checks.IncidentCheck(state="ok", hours=0, proposed=(), declared=()),
     )
     assert all(check_name(check) and check_detail(check) for check in plain)
     tested = {type(check) for check in plain}
