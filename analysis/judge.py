@@ -26,17 +26,16 @@ from analysis.counting.scans.baseline_tables import load_baseline_tables
 from analysis.counting.scope import Scope
 from analysis.decision.advice import advise
 from analysis.decision.checks import check_data
-from analysis.decision.cliffs import moved_cliffs
+from analysis.decision.claims.families import find_expectations, find_guardrails
+from analysis.decision.claims.sustained import decide_sustained
 from analysis.decision.comparison import Comparator
 from analysis.decision.controls.selection import find_controls
-from analysis.decision.findings import find_expectations, find_guardrails
 from analysis.decision.look import LookFindings
 from analysis.decision.placebo import replay_control_groups, replay_placebo_deploys
 from analysis.decision.plan import Plan, plan_exploratory, plan_look, planned_window
 from analysis.decision.power_forecast import forecast_looks
 from analysis.decision.regressions import scan_features
-from analysis.decision.sustained import decide_sustained
-from analysis.decision.verdict import decide_verdict
+from analysis.decision.verdict import decide_verdict, find_moved_cliffs
 from analysis.decision.whatif import what_if
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
 from analysis.history.timeline import NoDeployError
@@ -222,7 +221,7 @@ class Rollout:
             expectations=expectations,
             guardrails=guardrails,
             checks=checks,
-            moved_cliffs=moved_cliffs(cliffs, expectations),
+            moved_cliffs=find_moved_cliffs(cliffs, expectations),
             sustained=sustained,
             is_last=plan.is_last,
         )
@@ -253,7 +252,7 @@ class Rollout:
                 [
                     part.evaluation.scope
                     for found in (*expectations, *guardrails)
-                    for part in (found.parts or (found,))
+                    for part in found.singles
                     if part.evaluation
                 ],
                 hours=plan.hours,

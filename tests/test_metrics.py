@@ -1,6 +1,5 @@
 """Metrics are data: each row of the table means what its words say, over single calls and over their sums."""
 
-import re
 import subprocess
 import sys
 from datetime import UTC, timedelta
@@ -16,7 +15,6 @@ from analysis.errors import WrongUse
 from analysis.metrics import METRICS, Metric, class_rates, known_metrics, metric_named
 from analysis.outcomes import OUTCOME_CODES, outcome_codes
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.sql_files import SQL_FOLDER
 from analysis.window import Window
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls
 from tests.fixtures.plain_counts import Calls, plain_rows
@@ -141,16 +139,6 @@ def test_class_rates_are_found_by_their_outcome():
     assert {code: metric.name for code, metric in rates.items()} == {
         code: f"{name}_rate" for name, code in outcome_codes(("mine",)).items() if code
     }
-
-
-def test_the_codes_are_those_of_the_query():
-    header = (
-        (SQL_FOLDER / "calls.sql")
-        .read_text(encoding="utf-8")
-        .split("-- Outcomes:")[1]
-        .split(";")[0]
-    )
-    assert {name: int(code) for code, name in re.findall(r"(\d) (\w+)", header)} == OUTCOME_CODES
 
 
 def test_the_user_s_classes_follow():

@@ -81,7 +81,7 @@ def changed_settings(before: Inputs, now: Inputs) -> list[str]:
 
 def single_claims(settings: Settings) -> list[Claim]:
     """All claims, with the parts of an any_of in its place."""
-    return [part for claim in settings.claims for part in (claim.any_of or (claim,))]
+    return [part for claim in settings.claims for part in claim.parts]
 
 
 def names_a_source(settings: Settings) -> bool:

@@ -36,7 +36,7 @@ def check_names(claims: Iterable[Claim], arms: Sequence[Arm], engine: Engine) ->
 def _claimed_names(claims: Iterable[Claim]) -> Iterator[tuple[str | None, str, str]]:
     """The claim, ``feature`` or ``source``, and the name, for each name that is not a pattern."""
     for claim in claims:
-        for part in claim.any_of or (claim,):
+        for part in claim.parts:
             for key, name in (("feature", part.feature), ("source", part.source)):
                 if name is not None and "*" not in name:
                     yield claim.name, key, name

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from analysis.config import Settings
 from analysis.config.deployment_settings import Knob
 from analysis.counting.scope import Scope
-from analysis.decision.findings import Finding
+from analysis.decision.claims.findings import Finding
 from analysis.decision.whatif import CapPrediction
 
 FAILING = ("not_met", "worse")

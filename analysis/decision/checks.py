@@ -21,7 +21,7 @@ from analysis.counting.incidents import (
     sum_by_hour,
 )
 from analysis.counting.scope import HOURS_A_DAY, HOURS_A_WEEK, Scope
-from analysis.decision.caveats import expected_calls, has_stopped
+from analysis.decision.claims.caveats import expected_calls, has_stopped
 from analysis.decision.comparison import Comparator
 from analysis.metrics import metric_named
 from analysis.window import HOUR, Window
@@ -289,7 +289,7 @@ def _check_incidents(baseline: Arm, asked: Baseline) -> IncidentCheck:
 
 def _check_length(arms: Arms, hours: tuple[int, int], asked: Baseline) -> LengthCheck:
     days = arms.baseline.window.length / (HOURS_A_DAY * HOUR)
-    has_match = arms.usable_hours.any(axis=0)
+    has_match = np.any(arms.usable_hours, axis=0)
     unmatched = int((~has_match[np.arange(*hours) % arms.cycle.hours]).sum())
     asked_days = asked.days if asked.start is None else None
     is_short = asked_days is not None and days < asked_days

@@ -12,10 +12,10 @@ from analysis.counting.arms import Arms
 from analysis.counting.scope import Scope
 from analysis.decision.advice import Advice
 from analysis.decision.checks import Check
+from analysis.decision.claims.findings import Finding
+from analysis.decision.claims.sustained import SustainedDecision
 from analysis.decision.comparison import Comparator
-from analysis.decision.findings import Finding
 from analysis.decision.plan import Plan
-from analysis.decision.sustained import SustainedDecision
 from analysis.decision.verdict import Verdict
 from analysis.decision.whatif import CapPrediction, what_if
 from analysis.statistics.latency.cliff import Cliff

@@ -6,17 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from analysis.config import Claim
 from analysis.counting.scope import Hours, Scope, scope_of
-from analysis.decision.claims import ClaimEvaluation, evaluate_claim, metric_of
+from analysis.decision.claims.evaluation import evaluate_claim, metric_of
+from analysis.decision.claims.families import Member, gain_p, harm_p
+from analysis.decision.claims.power import ONE_SIDED
 from analysis.decision.comparison import Comparator
 from analysis.decision.plan import Plan
-from analysis.decision.power import ONE_SIDED
 from analysis.statistics.comparison import compare
 from analysis.statistics.controls.index import SlownessIndex
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.placebo_deploys import PlaceboDeploy, Replay, placebo_deploys, replay
-
-Member = tuple[ClaimEvaluation, ...]
-"""A declared claim: the evaluations of its parts."""
 
 
 def replay_placebo_deploys(
@@ -81,19 +79,16 @@ def _evaluate(claim: Claim, comparator: Comparator, plan: Plan) -> Iterator[Memb
 
 
 def _is_alarm(family: Sequence[Member], alpha: float) -> bool:
-    gains = holm([_gain_p(member) for member in family], alpha=alpha)
-    harms = holm([_harm_p(member) for member in family], alpha=alpha)
+    gains = holm([_change_p(member) for member in family], alpha=alpha)
+    harms = holm([harm_p(member) for member in family], alpha=alpha)
     is_shown = any(result.crossed for result in (*gains, *harms))
     return is_shown or any(_breaks_guardrail(member) for member in family)
 
 
-def _gain_p(member: Member) -> float:
-    changes = [part.p_met for part in member if part.kind.rule == "look_bound" and part.has_data]
-    return min(1.0, min(changes, default=1.0) * len(member))
-
-
-def _harm_p(member: Member) -> float:
-    return max(part.p_harm if part.has_data else 1.0 for part in member)
+def _change_p(member: Member) -> float:
+    """The smallest p of a part that claims a change."""
+    parts = zip(member, gain_p(member), strict=True)
+    return min((p for part, p in parts if part.kind.rule == "look_bound"), default=1.0)
 
 
 def _breaks_guardrail(member: Member) -> bool:

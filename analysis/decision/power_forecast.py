@@ -10,7 +10,7 @@ from analysis.config import Claim
 from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
 from analysis.counting.scope import scope_of
-from analysis.decision.claims import metric_of
+from analysis.decision.claims.evaluation import metric_of
 from analysis.statistics.comparison import compare
 from analysis.statistics.detectable_effect import (
     calls_needed,

@@ -1,4 +1,4 @@
-"""The search over all features for changes that no claim covers. It is exploratory and decides nothing."""
+"""The search over all features for changes that no claim covers. It decides nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import numpy as np
 
 from analysis.config import Claim
 from analysis.counting.arms import Arms
-from analysis.decision.caveats import find_shared_movement
-from analysis.decision.claims import ClaimEvaluation, evaluate_claim
+from analysis.decision.claims.caveats import find_shared_movement
+from analysis.decision.claims.evaluation import (
+    ClaimEvaluation,
+    count_calls,
+    evaluate_claim,
+    find_first_event_hour,
+)
+from analysis.decision.claims.findings import Finding, State
+from analysis.decision.claims.power import minimum_detectable_effect
 from analysis.decision.comparison import Comparator
 from analysis.decision.controls.summary import summarise_controls
-from analysis.decision.findings import Finding, count_calls, find_first_event_hour, finite_interval
 from analysis.decision.plan import Plan
-from analysis.decision.power import minimum_detectable_effect
 from analysis.metrics import class_rates
 from analysis.statistics.multiplicity import benjamini_hochberg
 from analysis.statistics.sequential import level_of, z_value
@@ -23,9 +28,9 @@ SCANNED = ("error_rate", "slower_than_p95", "latency_mean", "total_tokens_mean",
 def scan_features(comparator: Comparator, plan: Plan) -> tuple[Finding, ...]:
     """What moved in any feature, smallest p first.
 
-    `worse` where a metric moved the wrong way beyond chance, by Benjamini-Hochberg over all numbers scanned; else
-    `undecided` or `no_data`. Besides SCANNED the rate of each error class that a feature has in either arm, so that a
-    class that is new since the deploy is found with the hour it began.
+    `worse` where a metric moved the wrong way beyond chance, by Benjamini-Hochberg over all numbers
+    scanned; else `undecided` or `no_data`. Besides SCANNED the rate of each error class that a
+    feature has in either arm, so that a new class is found with the hour it began.
     """
     evaluations = [
         evaluate_claim(claim, comparator, plan.hours) for claim in _scanned_claims(comparator.arms)
@@ -67,32 +72,35 @@ def _make_finding(
     q_value: float,
     bound: float,
 ) -> Finding:
-    arms, comparison, level = comparator.arms, evaluation.comparison, level_of(plan.bound)
+    arms, level = comparator.arms, level_of(plan.bound)
     selection = comparator.controls.groups.selection_of(evaluation.scope)
     controls = summarise_controls(evaluation, selection, level)
-    moved, is_new = comparison.difference or 0.0, _is_new(evaluation, arms)
-    is_worse = (moved > 0 if evaluation.metric.worse == "up" else moved < 0) and (
-        q_value <= plan.alpha
-    )
-    state = "no_data" if not evaluation.has_data else "worse" if is_worse else "undecided"
+    is_worse = q_value <= plan.alpha and _moved_wrong_way(evaluation)
+    state: State = "worse" if is_worse else "undecided"
+    first_hour = find_first_event_hour(evaluation, arms) if _is_new(evaluation, arms) else None
+    effect = minimum_detectable_effect(evaluation, bound=bound)
+    began_hour = _find_start(evaluation, arms) if first_hour is None else first_hour
     return Finding(
         claim=evaluation.claim,
-        state=state,
+        state=state if evaluation.has_data else "no_data",
         evaluation=evaluation,
         calls=count_calls(evaluation, arms),
-        interval=finite_interval(comparison, level),
         level=level,
+        interval=evaluation.finite_interval(level),
         p_value=p_value,
         p_adjusted=q_value,
-        minimum_detectable_effect=minimum_detectable_effect(evaluation, bound=bound)
-        if evaluation.has_data
-        else None,
+        minimum_detectable_effect=effect if evaluation.has_data else None,
         looks_share_alpha=plan.looks_share_alpha,
-        event_hour=find_first_event_hour(evaluation, arms) if is_new else None,
-        began_hour=_began_hour(evaluation, arms, is_new=is_new) if state == "worse" else None,
+        event_hour=first_hour,
+        began_hour=began_hour if is_worse and evaluation.has_data else None,
         caveat=find_shared_movement(controls),
         controls=controls,
     )
+
+
+def _moved_wrong_way(evaluation: ClaimEvaluation) -> bool:
+    moved = evaluation.comparison.difference or 0.0
+    return moved > 0 if evaluation.metric.worse == "up" else moved < 0
 
 
 def _is_new(evaluation: ClaimEvaluation, arms: Arms) -> bool:
@@ -103,13 +111,14 @@ def _is_new(evaluation: ClaimEvaluation, arms: Arms) -> bool:
     return not (baseline.y * baseline.usable).any()
 
 
-def _began_hour(evaluation: ClaimEvaluation, arms: Arms, *, is_new: bool) -> int | None:
-    """Hour from the deploy at which the change began: after the lowest point of the summed excess over half the change."""
-    if is_new:
-        return find_first_event_hour(evaluation, arms)
+def _find_start(evaluation: ClaimEvaluation, arms: Arms) -> int:
+    """Hour from the deploy at which a change began.
+
+    After the lowest point of the summed excess over half the change.
+    """
     comparison = evaluation.comparison
+    before, after = comparison.crude_baseline_value or 0.0, comparison.crude_post_value or 0.0
     post = arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)[1]
-    between = (comparison.crude_baseline_value + comparison.crude_post_value) / 2
-    excess = np.cumsum(post.y.sum(axis=(0, 1)) - between * post.n.sum(axis=(0, 1)))
-    sign = 1.0 if comparison.crude_post_value >= comparison.crude_baseline_value else -1.0
-    return int(np.argmin(np.concatenate(([0.0], sign * excess[:-1])))) + evaluation.hours[0]
+    y, n = post.y.sum(axis=(0, 1)), post.n.sum(axis=(0, 1))
+    excess = np.cumsum(y - (before + after) / 2 * n) * (1.0 if after >= before else -1.0)
+    return int(np.argmin(np.concatenate(([0.0], excess[:-1])))) + evaluation.hours[0]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from analysis.counting.scope import Scope
 from analysis.decision.checks import Check
-from analysis.decision.findings import Finding
-from analysis.decision.sustained import SustainedDecision
+from analysis.decision.claims.findings import Finding
+from analysis.decision.claims.sustained import SustainedDecision
+from analysis.statistics.latency.cliff import Cliff
 
 VerdictName = Literal[
     "sustained", "improved", "keep_watching", "not_fixed", "roll_back", "untrusted"
@@ -22,6 +24,8 @@ EXIT_CODES: dict[VerdictName, int] = {
     "untrusted": 5,
 }
 BROKEN = ("not_met", "worse")
+LATER = 1.02
+"""A cliff this much later than before has moved."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,29 @@ class Verdict:
     def broken(self) -> tuple[Finding, ...]:
         """Guardrails that are not met or worse."""
         return tuple(found for found in self.guardrails if found.state in BROKEN)
+
+
+def find_moved_cliffs(
+    cliffs: Mapping[str, Mapping[str, Cliff]], expectations: Iterable[Finding]
+) -> tuple[MovedCliff, ...]:
+    """Features with a cliff in both arms, the post one later, whose timeout claim failed.
+
+    With a claim met, undecided or without data a later cliff is only a remark: a fix that works
+    leaves some calls at the new cap.
+    """
+    failed = [
+        Scope(part.claim.feature)
+        for found in expectations
+        for part in found.singles
+        if part.is_about_timeouts and part.state in BROKEN
+    ]
+    moved = []
+    for feature, before in sorted(cliffs["baseline"].items()):
+        after = cliffs["post"].get(feature)
+        is_later = after is not None and after.at_ms > LATER * before.at_ms
+        if after and is_later and any(scope.matches(feature, None) for scope in failed):
+            moved.append(MovedCliff(feature, int(before.at_ms), int(after.at_ms)))
+    return tuple(moved)
 
 
 def decide_verdict(

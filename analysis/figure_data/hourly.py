@@ -10,7 +10,7 @@ import numpy as np
 from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
 from analysis.counting.scope import HOURS_A_DAY, Scope
-from analysis.decision.claims import ClaimEvaluation
+from analysis.decision.claims.evaluation import ClaimEvaluation
 from analysis.decision.controls.slowness_series import slowness_series
 from analysis.decision.look import LookFindings
 from analysis.figure_data.latency import Mark

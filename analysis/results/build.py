@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from analysis.counting.arm import Arm
     from analysis.counting.scans.baseline_tables import BaselineTables
     from analysis.decision.advice import Advice
-    from analysis.decision.caveats import Caveat
     from analysis.decision.checks import Check
-    from analysis.decision.claims import ClaimEvaluation
+    from analysis.decision.claims.caveats import Caveat
+    from analysis.decision.claims.evaluation import ClaimEvaluation
+    from analysis.decision.claims.findings import Finding
     from analysis.decision.controls.selection import Lack, Shared
     from analysis.decision.controls.summary import ControlEstimate
-    from analysis.decision.findings import Finding
     from analysis.decision.look import LookFindings
     from analysis.decision.power_forecast import PowerForecast
     from analysis.decision.verdict import Verdict

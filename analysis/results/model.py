@@ -25,7 +25,7 @@ from pydantic.json_schema import SkipJsonSchema
 from analysis.claim_kinds import CLAIM_KINDS, claim_kind
 from analysis.clock import iso, parse_instant
 from analysis.decision.checks import CheckState
-from analysis.decision.findings import State
+from analysis.decision.claims.findings import State
 from analysis.decision.verdict import VerdictName
 from analysis.errors import WrongUse
 from analysis.metrics import known_metrics, recorded_metric

@@ -9,9 +9,9 @@ from analysis.formatting import NONE, change_in, count, interval_in, share
 from analysis.results.model import EstimateRecord, FindingRecord, LookResult
 
 if TYPE_CHECKING:
+    from analysis.decision.claims.findings import Finding
     from analysis.decision.controls.selection import Lack, Shared
     from analysis.decision.controls.summary import ControlSummary, Reading
-    from analysis.decision.findings import Finding
 
 SAME_PACE = 0.0005
 CAUSE = "the provider, or a change to every feature, may be the cause"

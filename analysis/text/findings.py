@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from analysis.decision.caveats import Caveat, ErrorClassShift, SharedMovement, StoppedTraffic
-from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N
-from analysis.decision.findings import highest_rate
-from analysis.decision.power import ONE_SIDED_LEVEL
+from analysis.decision.claims.caveats import Caveat, ErrorClassShift, SharedMovement, StoppedTraffic
+from analysis.decision.claims.evaluation import FEWEST_EVENTS, FEWEST_N
+from analysis.decision.claims.power import ONE_SIDED_LEVEL
+from analysis.decision.claims.rules import highest_rate
 from analysis.formatting import (
     change_in,
     claimed_share,
@@ -25,9 +25,9 @@ from analysis.text.controls import shared_clause
 from analysis.text.records import CLAIM_WORDS, claim_noun, place_of
 
 if TYPE_CHECKING:
-    from analysis.decision.claims import ClaimEvaluation
-    from analysis.decision.findings import Finding
-    from analysis.decision.power import TimeToDecision
+    from analysis.decision.claims.evaluation import ClaimEvaluation
+    from analysis.decision.claims.findings import Finding
+    from analysis.decision.claims.power import TimeToDecision
 
 SCAN_ALPHA = 0.05
 FULL_COVERAGE = 0.95
@@ -201,7 +201,7 @@ def _meaning(finding: Finding, evaluation: ClaimEvaluation) -> str:
 
 
 def _change_decided(finding: Finding, noun: str) -> str:
-    size = "" if finding.claim.by else f" of {claimed_share(finding.useful or 0)} or more"
+    size = "" if finding.claim.by else f" of {claimed_share(finding.smallest_useful or 0)} or more"
     is_refuted = finding.caveat is not None and finding.caveat.refutes
     opposite = CLAIM_WORDS[finding.claim.claim or ""].opposite
     return {

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.formatting import hours, milliseconds, p_value, share
-from analysis.outcomes import OUTCOME_CODES, TIMEOUT
 from analysis.text.checks import check_detail
 from analysis.text.findings import (
     NO_TIME_IN_SIGHT,
@@ -17,8 +16,8 @@ from analysis.text.findings import (
 )
 
 if TYPE_CHECKING:
-    from analysis.decision.findings import Finding
-    from analysis.decision.sustained import SustainedDecision
+    from analysis.decision.claims.findings import Finding
+    from analysis.decision.claims.sustained import SustainedDecision
     from analysis.decision.verdict import MovedCliff, Verdict
 
 
@@ -202,7 +201,7 @@ def _shared(findings: Sequence[Finding]) -> str:
     shared = [
         (found, part.caveat)
         for found in findings
-        for part in (found.parts or (found,))
+        for part in found.singles
         if part.caveat is not None and part.controls and part.controls.is_shared_movement
     ]
     if not shared:
@@ -224,10 +223,7 @@ def _moved_cliff(cliff: MovedCliff) -> str:
 
 def _is_about(found: Finding, cliff: MovedCliff) -> bool:
     return any(
-        part.claim.feature == cliff.feature
-        and part.evaluation is not None
-        and part.evaluation.metric.outcome == OUTCOME_CODES[TIMEOUT]
-        for part in (found.parts or (found,))
+        part.claim.feature == cliff.feature and part.is_about_timeouts for part in found.singles
     )
 
 

@@ -24,11 +24,12 @@ from analysis.config import Claim
 from analysis.counting.arm import Arm, RowQuality
 from analysis.counting.arms import Arms
 from analysis.counts import EventCounts, HourlyBins, HourlyCounts, LatencyCounts, set_types
-from analysis.decision.claims import ClaimEvaluation, evaluate_claim
+from analysis.decision.claims.evaluation import ClaimEvaluation, evaluate_claim
+from analysis.decision.claims.families import find_expectations
+from analysis.decision.claims.findings import Finding
+from analysis.decision.claims.sustained import decide_sustained
 from analysis.decision.comparison import Comparator
-from analysis.decision.findings import Finding, find_expectations
 from analysis.decision.plan import Plan
-from analysis.decision.sustained import decide_sustained
 from analysis.outcomes import OUTCOME_CODES
 from analysis.sample.features import DEPLOYED_AT
 from analysis.statistics.sequential import bounds, level_of, z_value

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.counting.scope import Cycle, Scope
-from analysis.decision.claims import evaluate_claim
-from analysis.decision.findings import count_calls
+from analysis.decision.claims.evaluation import count_calls, evaluate_claim
 from analysis.metrics import metric_named
 from tests.fixtures.comparators import arm, calls, claim, comparator
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.counting.scope import Scope
-from analysis.decision.claims import evaluate_claim
+from analysis.decision.claims.evaluation import evaluate_claim
 from analysis.decision.placebo import replay_placebo_deploys
 from analysis.metrics import metric_named
 from analysis.statistics.comparison import compare

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.decision.given import Compared, any_of_finding, finding
 
 from analysis.decision.checks import Check
-from analysis.decision.cliffs import moved_cliffs
-from analysis.decision.power import TimeToDecision
-from analysis.decision.verdict import EXIT_CODES, MovedCliff, Verdict, decide_verdict
+from analysis.decision.claims.power import TimeToDecision
+from analysis.decision.verdict import (
+    EXIT_CODES,
+    MovedCliff,
+    Verdict,
+    decide_verdict,
+    find_moved_cliffs,
+)
 from analysis.statistics.latency.cliff import Cliff
-from tests.decision.given import Compared, any_of_finding, finding
 from tests.fixtures.comparators import claim, spoken
 
 FELL = Compared((798, 888), (23, 160), difference=-0.755)
@@ -284,11 +289,11 @@ def test_a_cliff_has_moved_when_it_is_later_and_its_claim_failed(state, before, 
         arm: {"step3": cliff(at_ms)} if at_ms else {}
         for arm, at_ms in (("baseline", before), ("post", after))
     }
-    assert moved_cliffs(cliffs, [step3(state)]) == (
+    assert find_moved_cliffs(cliffs, [step3(state)]) == (
         (MovedCliff("step3", before, after),) if moves else ()
     )
     of_all_errors = finding(state, claim("falls", "error_rate", feature="step3"), FELL)
-    assert moved_cliffs(cliffs, [of_all_errors]) == ()
+    assert find_moved_cliffs(cliffs, [of_all_errors]) == ()
 
 
 def test_a_cliff_is_looked_for_in_parts_and_patterns_too_and_named_once():
@@ -298,4 +303,4 @@ def test_a_cliff_is_looked_for_in_parts_and_patterns_too_and_named_once():
     }
     part = replace(step3("not_met"), claim=claim("falls", feature="step*"))
     whole = any_of_finding("not_met", (part, part))
-    assert moved_cliffs(cliffs, [whole, part]) == (MovedCliff("step3", 20_000, 45_000),)
+    assert find_moved_cliffs(cliffs, [whole, part]) == (MovedCliff("step3", 20_000, 45_000),)

@@ -150,8 +150,7 @@ def test_an_index_of_200_windows_and_50_rollouts_is_quick(rollout, tmp_path):
         put(
             settings,
             f"{hour + 1}h",
-            look=LOOK
-            | {"window": f"{hour + 1}h", "end": end, "number": hour + 1, "planned": 200},
+            look=LOOK | {"window": f"{hour + 1}h", "end": end, "number": hour + 1, "planned": 200},
             exploratory=large,
         )
     for number in range(50):

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.decision.caveats import ErrorClassShift, RateChange, StoppedTraffic
-from analysis.decision.power import TimeToDecision
+from analysis.decision.claims.caveats import ErrorClassShift, RateChange, StoppedTraffic
+from analysis.decision.claims.power import TimeToDecision
 from analysis.metrics import known_metrics, metric_named
 from analysis.text.findings import finding_sentence, short_clause
 from tests.fixtures.comparators import claim, spoken
@@ -251,8 +251,7 @@ def test_below(state, end):
         (
             claim("no_worse", "calls_per_hour", feature="step3", margin=0.5),
             FixedComparison((12, 168), (1, 24)),
-            "Traffic of step3: not enough data "
-            "(30 calls needed on each side; 12 before, 1 after).",
+            "Traffic of step3: not enough data (30 calls needed on each side; 12 before, 1 after).",
         ),
     ],
 )
@@ -287,8 +286,9 @@ def test_any_of(state, heading):
 
 # ---- the search over all features ------------------------------------------------------------
 def test_the_search():
-    asked, new = claim(None, "connection_rate", feature="step3"), FixedComparison(
-        (0, 900), (25, 160), 0.156
+    asked, new = (
+        claim(None, "connection_rate", feature="step3"),
+        FixedComparison((0, 900), (25, 160), 0.156),
     )
     assert sentence("worse", asked, new, event_hour=5, began_hour=5).endswith(
         "Worse than chance explains among all metrics searched, from hour 5 after the deploy on."

@@ -66,7 +66,9 @@ def test_advice_comes_first_once_a_knob_and_another_file_is_named():
     again = advice | {"because": "Something else got slower too."}
     assert steps("other.toml", verdict="roll_back", advice=[advice, again]) == [
         NextStep(
-            "Turn back X_MS_CAP: 45000 → 30000.", None, "It got slower. A cap of 30 s cuts off 31 %."
+            "Turn back X_MS_CAP: 45000 → 30000.",
+            None,
+            "It got slower. A cap of 30 s cuts off 31 %.",
         ),
         NextStep(
             "If that is not enough, follow the hand-over page.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from analysis.decision.checks import IdCheck, StatusCheck
-from analysis.decision.power import TimeToDecision
-from analysis.decision.sustained import SustainedDecision
+from analysis.decision.claims.power import TimeToDecision
+from analysis.decision.claims.sustained import SustainedDecision
 from analysis.decision.verdict import MovedCliff, decide_verdict
 from analysis.text.verdict import VERDICTS, sustained_clause, verdict_reason
 from tests.fixtures.comparators import claim, spoken
@@ -66,7 +66,9 @@ def test_untrusted_names_the_first_check_that_fails():
 
 
 def test_roll_back_names_what_is_broken():
-    assert reason([step3("met")], [cron("worse")]) == f"Critical guardrail 'cron' got worse: {OVER}."
+    assert (
+        reason([step3("met")], [cron("worse")]) == f"Critical guardrail 'cron' got worse: {OVER}."
+    )
     assert reason([step3("worse")], [cost("worse"), cron("not_met")]) == (
         f"Critical guardrail 'cron' is broken: {OVER}; also 'step 3'."
     )

@@ -14,7 +14,7 @@ from analysis.statistics.totals import Bools, CallSums, Floats
 
 if TYPE_CHECKING:
     from analysis.counting.arms import Arms
-    from analysis.decision.claims import ClaimEvaluation
+    from analysis.decision.claims.evaluation import ClaimEvaluation
 
 
 @dataclass(frozen=True, eq=False)

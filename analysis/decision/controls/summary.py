@@ -10,7 +10,7 @@ from analysis.statistics.comparison import Comparison
 from analysis.statistics.controls.comparison import ControlComparison, ProportionalComparison
 
 if TYPE_CHECKING:
-    from analysis.decision.claims import ClaimEvaluation
+    from analysis.decision.claims.evaluation import ClaimEvaluation
     from analysis.decision.controls.selection import ControlSelection, Lack, Shared
 
 ONE_SIDED_LEVEL = 0.9
@@ -154,7 +154,7 @@ def _reading(
     kind = evaluation.kind
     limit = evaluation.limit if kind.null == "limit" else None
     scale = evaluation.scale if kind.null == "margin" else 1.0
-    asked_level = level if kind.rule == "look_bound" else ONE_SIDED_LEVEL
+    asked_level = level if kind.null == "change" else ONE_SIDED_LEVEL
     p = comparison.p_value(scale=scale) if limit is None else comparison.p_value_against(limit)
     distance = comparison.distance(scale=scale, limit=limit)
     if p >= 1.0 - asked_level or distance == 0:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.config.settings import Claim
 from analysis.counting.scope import Scope
-from analysis.decision.claims import evaluate_claim
+from analysis.decision.claims.evaluation import evaluate_claim
 from analysis.decision.whatif import time_to_answer, what_if
 from analysis.figure_data.hourly import prepare_hourly_slowness
 from analysis.figure_data.latency import LEVEL, timed_calls

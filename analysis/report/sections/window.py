@@ -175,7 +175,7 @@ class WindowSections:
         findings = [
             part
             for finding in (*self.look.expectations, *self.look.guardrails)
-            for part in (finding.parts or (finding,))
+            for part in finding.singles
         ]
         evaluations = [
             part.evaluation
@@ -200,11 +200,7 @@ class WindowSections:
     @cached_property
     def declared_features(self) -> list[str]:
         """The features that expectations and guardrails name, in the file's order."""
-        named = (
-            part.feature
-            for claim in self.look.settings.claims
-            for part in (claim.any_of or (claim,))
-        )
+        named = (part.feature for claim in self.look.settings.claims for part in claim.parts)
         return list(dict.fromkeys(feature for feature in named if feature and "*" not in feature))
 
     def card_pictures(self, feature: str) -> list[Picture]:
@@ -245,7 +241,7 @@ class WindowSections:
     def _card_metric(self, feature: str) -> str:
         """The first rate of calls that a claim of the feature is about, else its error rate."""
         metrics = known_metrics(self.look.arms.user_classes)
-        claims = [part for claim in self.look.settings.claims for part in claim.any_of or (claim,)]
+        claims = [part for claim in self.look.settings.claims for part in claim.parts]
         for claim in claims:
             metric = metrics.get(claim.metric or "") if claim.feature == feature else None
             if metric and metric.unit == "share" and metric.table == "hourly":

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from analysis.counting.scope import Scope
-from analysis.decision.claims import evaluate_claim
+from analysis.decision.claims.evaluation import evaluate_claim
+from analysis.decision.claims.sustained import SustainedDecision, decide_sustained
 from analysis.decision.comparison import Comparator
 from analysis.decision.controls.selection import ControlCandidates
 from analysis.decision.controls.slowness_series import slowness_series
 from analysis.decision.placebo import replay_control_groups, replay_placebo_deploys
-from analysis.decision.sustained import SustainedDecision, decide_sustained
 from analysis.decision.verdict import decide_verdict
 from analysis.metrics import metric_named
 from analysis.results.build import build_finding

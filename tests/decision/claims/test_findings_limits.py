@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.decision.claims import evaluate_claim
+from analysis.decision.claims.evaluation import evaluate_claim
 from analysis.statistics.multiplicity import holm
 from tests.fixtures.changed_features import FIRST, LAST, LIMIT, SECOND, latency, recovered, state_of
 from tests.fixtures.comparators import arm, calls, claim, comparator, expectation, guardrail, plan

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Literal
 
 from analysis.counting.arms import Arms
-from analysis.decision.claims import FEWEST_N, ClaimEvaluation, evaluate_claim
+from analysis.decision.claims.evaluation import FEWEST_N, ClaimEvaluation, evaluate_claim
+from analysis.decision.claims.findings import Finding
+from analysis.decision.claims.power import ONE_SIDED
 from analysis.decision.comparison import Comparator
-from analysis.decision.findings import Finding
 from analysis.decision.plan import Plan
-from analysis.decision.power import ONE_SIDED
 from analysis.statistics.trailing_hours import (
     SMALLEST_EXPECTED,
     TrailingCheck,

@@ -7,9 +7,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from analysis.decision.findings import find_guardrails
+from analysis.decision.claims.families import find_guardrails
+from analysis.decision.claims.sustained import decide_sustained
 from analysis.decision.plan import Plan
-from analysis.decision.sustained import decide_sustained
 from analysis.statistics.sequential import bounds
 from analysis.text.verdict import sustained_clause
 from tests.fixtures.comparators import (

@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from analysis.counts import HourlyCounts
-from analysis.decision.claims import evaluate_claim
+from analysis.decision.claims.evaluation import evaluate_claim
 from analysis.decision.regressions import scan_features
 from analysis.results.build import build_finding
 from analysis.text import RESULT_WORDS
@@ -125,7 +125,7 @@ def test_every_number_is_finite_and_every_interval_holds_its_estimate(drawn):
 @given(rollouts())
 def test_a_value_lies_in_its_own_interval_and_a_one_sided_p_agrees_with_its_bound(drawn):
     both, at = drawn
-    for said in (part for whole in SAID for part in (whole.any_of or (whole,))):
+    for said in (part for whole in SAID for part in whole.parts):
         found = evaluate_claim(said, both, at.hours).comparison
         if found.difference is None:
             continue
@@ -182,7 +182,7 @@ def test_an_hour_without_calls_changes_no_value(drawn):
         user_classes=arms.user_classes,
     )
     for said in SAID:
-        for part in said.any_of or (said,):
+        for part in said.parts:
             if part.metric == "calls_per_hour":
                 continue  # its hours are its calls
             one, other = (
@@ -207,7 +207,7 @@ def test_swapping_the_arms_turns_every_difference_round(data, strata):
         arm(-24, 0, second.assign(hour=second["hour"] - 24)),
         arm(0, 24, first.assign(hour=first["hour"] + 24)),
     )
-    for said in (part for whole in SAID for part in (whole.any_of or (whole,))):
+    for said in (part for whole in SAID for part in whole.parts):
         there, back = (
             evaluate_claim(said, either, (0, 24)).comparison for either in (both, swapped)
         )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+import numpy as np
 
 from analysis.claim_kinds import ClaimKind, Side
 from analysis.config import Claim
 from analysis.counting.arms import Arms
 from analysis.counting.scope import Hours, Scope, scope_of
 from analysis.decision.comparison import Comparator
-from analysis.metric_kinds import TRAFFIC
+from analysis.metric_kinds import CLASS_RATE, TRAFFIC
 from analysis.metrics import Metric, metric_named
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.placebo_deploys import PlaceboDeploy
 from analysis.statistics.rates.exact import Alternative
+from analysis.statistics.standardisation import standardise
 
 FEWEST_N = 30
 FEWEST_EVENTS = 5
@@ -135,6 +139,19 @@ class ClaimEvaluation:
         return max(baseline.y, post.y) >= FEWEST_EVENTS
 
     @property
+    def has_null(self) -> bool:
+        """Whether there is a value to compare the post value with."""
+        is_compared = self.decisive.difference is not None
+        return is_compared and (self.kind.null != "limit" or self.limit is not None)
+
+    def finite_interval(self, level: float) -> tuple[float, float] | None:
+        """Interval of post - baseline; None when nothing is known of one of its ends."""
+        if self.comparison.difference is None:
+            return None
+        low, high = self.comparison.interval(level)
+        return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+    @property
     def has_data(self) -> bool:
         """Whether anything can be decided: calls that can be compared, and enough of them."""
         return self.decisive.difference is not None and self.enough_calls and self.enough_events
@@ -157,6 +174,23 @@ def evaluate_claim(
         else comparison
     )
     return ClaimEvaluation(claim, metric, scope, hours, comparison, decisive)
+
+
+def count_calls(evaluation: ClaimEvaluation, arms: Arms) -> tuple[int, int]:
+    """Calls that started in a claim's scope, in the matched baseline hours and after the deploy."""
+    if evaluation.metric.kind is CLASS_RATE:
+        return round(evaluation.decisive.baseline_n), round(evaluation.decisive.post_n)
+    scope = Scope(evaluation.claim.feature, evaluation.claim.source)
+    totals = arms.totals(scope, metric_named("error_rate"), evaluation.hours)
+    both = standardise(*totals, first_hour=arms.hour_of_cycle(evaluation.hours[0]))
+    return round(both.crude_baseline.n), round(both.crude_post.n)
+
+
+def find_first_event_hour(evaluation: ClaimEvaluation, arms: Arms) -> int | None:
+    """Hour from the deploy of the first event; None when there is none."""
+    post = arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)[1]
+    hours = np.flatnonzero(post.y.sum(axis=(0, 1)) > 0)
+    return int(hours[0]) + evaluation.hours[0] if hours.size else None
 
 
 def _is_on(side: Side, distance: float) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.counting.scope import Scope
-from analysis.decision.claims import FEWEST_N, ClaimEvaluation
+from analysis.decision.claims.evaluation import FEWEST_N, ClaimEvaluation
 from analysis.decision.comparison import Comparator
 from analysis.decision.plan import Plan
 from analysis.metric_kinds import TRAFFIC

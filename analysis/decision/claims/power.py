@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.counting.arms import Arms
 from analysis.counting.scope import Cycle
-from analysis.decision.claims import FEWEST_EVENTS, FEWEST_N, ClaimEvaluation
+from analysis.decision.claims.evaluation import FEWEST_EVENTS, FEWEST_N, ClaimEvaluation
 from analysis.decision.plan import Plan
 from analysis.statistics.detectable_effect import detectable_difference, hours_needed
 from analysis.statistics.sequential import bounds, z_value
