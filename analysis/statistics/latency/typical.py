@@ -6,15 +6,21 @@ it. Failed calls count with their time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analysis.statistics.baseline.between_days import (
+    BETWEEN_DF,
+    DAY_TO_DAY,
+    between_day_variance,
+)
 from analysis.statistics.baseline.placebo_variance import DayValues, WindowValues, placebo_variance
 from analysis.statistics.rates.exact import Alternative
 from analysis.statistics.standardisation import StandardisedArms
-from analysis.statistics.t_test import t_interval, t_p_value
+from analysis.statistics.t_test import add_variances, t_interval, t_p_value
 from analysis.statistics.totals import Bools, CallSums, Floats
+from analysis.statistics.variance import model_variance
 
 FEWEST_DF = 10.0
 
@@ -120,6 +126,10 @@ def compare_typical(
     -------
     TypicalComparison or None
         None without calls in an arm, and when no two baseline windows have the same clock phase.
+
+    Notes
+    -----
+    Not for a baseline of one or two days: see `compare_typical_of_short_baseline`.
     """
     hours, cycle = arms.post_usable.size, arms.matches.size
     length = window_hours or min(hours, cycle)
@@ -145,6 +155,45 @@ def compare_typical(
         variance=found.variance(),
         df=found.df(),
     )
+
+
+def compare_typical_of_short_baseline(
+    arms: StandardisedArms, *, day_to_day: float = DAY_TO_DAY
+) -> TypicalComparison | None:
+    """The same with one or two days of baseline: hours inside the windows, and declared days.
+
+    Each hour's mean log time is one observation; their variance is measured by the rules of
+    `variance_rules` (windows of one day, or cosines), never below that of independent calls, and
+    the declared between-day part is added to it.
+
+    Parameters
+    ----------
+    arms : StandardisedArms
+        As in `compare_typical`.
+    day_to_day : float
+        Standard deviation between days, as a share of the latency.
+    """
+    baseline = log_hours(arms.baseline, arms.baseline_usable)
+    post = log_hours(arms.post, arms.post_usable)
+    hourly = replace(arms, baseline=_one_per_hour(baseline), post=_one_per_hour(post))
+    before, after = hourly.baseline_total, hourly.post_total
+    if min(before.n, after.n) <= 0:
+        return None
+    model = model_variance(hourly)
+    of_post = _call_variance(post, baseline) * float(post.per_call.sum()) / after.n**2
+    weight = (arms.matches * baseline.counts) ** 2
+    of_baseline = float((weight * baseline.per_call).sum()) / before.n**2
+    independent = of_post + _call_variance(baseline, post) * of_baseline
+    inside = max(model.by_hours.post + model.by_hours.baseline, independent)
+    between = between_day_variance(1.0, 1.0, is_rate=False, day_to_day=day_to_day)
+    variance, df = add_variances((inside, model.df()), (between, BETWEEN_DF))
+    return TypicalComparison(float(np.exp(before.ratio)), float(np.exp(after.ratio)), variance, df)
+
+
+def _one_per_hour(hours: LogHours) -> CallSums:
+    """Sums in which every hour with calls counts as one call."""
+    counts = hours.counts.astype(np.float64)
+    return CallSums(np.stack([hours.value, counts, hours.value**2, hours.value, counts]))
 
 
 def _call_variance(own: LogHours, other: LogHours) -> float:

@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
-from analysis.statistics.latency.typical import compare_typical, log_hours
+from analysis.statistics.latency.typical import (
+    compare_typical,
+    compare_typical_of_short_baseline,
+    log_hours,
+)
 from analysis.statistics.standardisation import standardise
 from analysis.statistics.totals import ArmTotals
+from analysis.statistics.variance_rules import cosine_variance
 
 
 def arm_of(calls, shape):
@@ -119,6 +124,35 @@ def test_a_fifth_faster_is_found_in_a_day():
     assert np.mean(hits) >= 0.85
 
 
+@pytest.mark.parametrize("days", [1, 2])
+@pytest.mark.parametrize("hours", [4, 24])
+def test_a_short_baseline_knows_no_more_than_is_declared(days, hours):
+    """Ten per cent between days: an interval of at least -+ 30 %, whatever the hours say."""
+    found = compare_typical_of_short_baseline(standardise(*draw(2, days=days, hours=hours)))
+    low, high = found.ratio_interval()
+    assert found.variance > 2 * 0.1**2
+    assert low < found.ratio < high
+    assert low / found.ratio < np.exp(-1.96 * 0.1 * np.sqrt(2))
+
+
+def test_the_short_rule_without_declared_days_is_that_of_the_hours():
+    """Every hour one observation: the cosine variance of the hourly means."""
+    before, after = draw(6, days=1)
+    found = compare_typical_of_short_baseline(standardise(before, after), day_to_day=0.0)
+    means = [arm.y.ravel() / arm.n.ravel() for arm in (before, after)]
+    expected = sum(cosine_variance(mean - mean.mean()) for mean in means) / 24**2
+    assert found.variance == pytest.approx(expected)
+    assert found.ratio == pytest.approx(np.exp(means[1].mean() - means[0].mean()))
+
+
+def test_days_that_differ_by_eight_percent_raise_few_false_alarms_after_one_day():
+    rng, alarms = np.random.default_rng(0), []
+    for seed in range(200):
+        arms = draw(seed, days=1, factor=float(np.exp(0.08 * np.sqrt(2) * rng.standard_normal())))
+        alarms.append(compare_typical_of_short_baseline(standardise(*arms)).p_value() < 0.05)
+    assert np.mean(alarms) <= 0.08
+
+
 # ---- edges ---------------------------------------------------------------------------------------
 
 
@@ -126,6 +160,7 @@ def test_nothing_to_compare():
     before, after = draw(0)
     silent = ArmTotals(0 * after.stacked, after.usable)
     assert compare_typical(standardise(before, silent)) is None
+    assert compare_typical_of_short_baseline(standardise(before, silent)) is None
     assert (
         compare_typical(standardise(before.hours(0, 24), draw(0, days=1, hours=4)[1])) is not None
     )
