@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -12,11 +14,10 @@ from tests.house.source_tree import ROOT
 
 @pytest.fixture
 def source(tmp_path):
-    """A copy of the source."""
+    """A copy of the source, with its bytecode."""
     folder = tmp_path / "source"
     for name in ("analysis", "sql", "notebooks"):
-        ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        shutil.copytree(ROOT / name, folder / name)
     return folder
 
 
@@ -42,7 +43,17 @@ def carry_out(recipe, source, project):
         else:
             apply_step(step, source)
             edited.add(step.path)
+    check_style([source / path for path in edited if path.endswith(".py")])
     return edited, printed
+
+
+def check_style(files):
+    """The edited files pass the linter."""
+    for command in (("check", "--quiet"), ("format", "--check", "--quiet")):
+        config = ("--config", str(ROOT / "pyproject.toml"))
+        ruff = [sys.executable, "-m", "ruff", *command, *config, *map(str, files)]
+        done = subprocess.run(ruff, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def finding_named(name, printed):
