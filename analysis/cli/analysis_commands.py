@@ -1,4 +1,4 @@
-"""The commands that lead to a verdict: init, demo, doctor, baseline, compare, report, whatif, sql."""
+"""The commands that lead to a verdict: from init and doctor to compare and report."""
 
 from __future__ import annotations
 
@@ -51,8 +51,7 @@ def demo(
     from analysis.cli.demo import run_demo
 
     result, page = run_demo(out, say=say)
-    typer.echo(f"verdict: {result['verdict']} - {result['reason']}")
-    typer.echo(f"page: {page}")
+    typer.echo(f"verdict: {result.verdict} - {result.reason}\npage: {page}")
     return 0
 
 
@@ -89,14 +88,14 @@ def compare(
     as_json: AsJson = False,
 ) -> int:
     """Print the verdict alone, without a notebook."""
-    from analysis.cli.result_output import print_result
+    from analysis.cli.result_output import result_lines
     from analysis.decision.verdict import EXIT_CODES
     from analysis.judge import Rollout
 
     with Rollout(recorded_settings(config), tell=say) as rollout:
         result = _look(rollout, window, start, end).result
-    print_json(result) if as_json else print_result(result)
-    return EXIT_CODES[result["verdict"]]
+    print_json(result) if as_json else typer.echo("\n".join(result_lines(result)))
+    return EXIT_CODES[result.verdict]
 
 
 @app.command()
@@ -125,12 +124,12 @@ def report(
     else:
         label = window or settings.monitoring.windows[-1]
         (written,) = report_planned_looks(settings, [label], github=github)
+    result = written.result
     if as_json:
-        print_json(written.result)
+        print_json(result)
     else:
-        typer.echo(f"verdict: {written.result['verdict']} - {written.result['reason']}")
-        typer.echo(f"page: {written.page}")
-    return EXIT_CODES[written.result["verdict"]]
+        typer.echo(f"verdict: {result.verdict} - {result.reason}\npage: {written.page}")
+    return EXIT_CODES[result.verdict]
 
 
 @app.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from analysis.config import load_settings
 from analysis.deployment.handoff import find_handoff
@@ -13,12 +12,13 @@ from analysis.files import write_text
 from analysis.report.handoff import write_handoff
 from analysis.report.index import write_index
 from analysis.report.reports import run_baseline_report
+from analysis.results.model import LookResult
 from analysis.sample.simulate import simulate_phase_94, write_sample
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "rollout.toml"
 
 
-def run_demo(out: Path | None, *, say: Callable[[str], None]) -> tuple[dict[str, Any], Path]:
+def run_demo(out: Path | None, *, say: Callable[[str], None]) -> tuple[LookResult, Path]:
     """Make the example beside rollout.toml, or in a folder `out` with a copy of the file.
 
     Returns the last look's result and the index page.

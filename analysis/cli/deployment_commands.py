@@ -108,14 +108,14 @@ def watch(config: Config = CONFIG, github: Github = False) -> int:
 @app.command()
 def handoff(config: Config = CONFIG, as_json: AsJson = False) -> int:
     """Say where the rollout stands, and write the hand-over page."""
-    from analysis.cli.handoff_output import print_handoff
+    from analysis.cli.handoff_output import handoff_lines
     from analysis.deployment.handoff import find_handoff
     from analysis.report.handoff import write_handoff
 
     settings = file_settings(config)
     found = find_handoff(settings)
     page = write_handoff(settings, found.as_json())
-    print_json(found.as_json()) if as_json else print_handoff(found)
+    print_json(found.as_json()) if as_json else typer.echo("\n".join(handoff_lines(found)))
     say(f"page: {page}")
     return found.exit_code
 

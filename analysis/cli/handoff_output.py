@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console
-from rich.text import Text
-
 from analysis.clock import iso
 from analysis.deployment.evidence import Evidence
 from analysis.deployment.handoff import Handoff
@@ -28,21 +25,17 @@ MARKS = {
 LONGEST_DETAIL = 110
 
 
-def print_handoff(handoff: Handoff, console: Console | None = None) -> None:
-    """Print the hand-over; of a long list the newest lines, with how many more there are."""
-    console = console or Console(highlight=False, soft_wrap=True)
-    for line in (f"{handoff.title} ({handoff.rollout})", handoff.state):
-        console.print(Text(line, style="bold"))
-    for line in _dates(handoff):
-        console.print(Text(line))
+def handoff_lines(handoff: Handoff) -> Iterator[str]:
+    """The hand-over; of a long list the newest lines, with how many more there are."""
+    yield f"{handoff.title} ({handoff.rollout})"
+    yield handoff.state
+    yield from _dates(handoff)
     for title, lines, most in _parts(handoff):
-        if not lines:
-            continue
-        console.print(Text(title, style="bold"))
+        if lines:
+            yield title
         if len(lines) > most:
-            console.print(Text(f"  ({len(lines) - most} more, on the page)"))
-        for line in lines[-most:]:
-            console.print(Text(f"  {line}"))
+            yield f"  ({len(lines) - most} more, on the page)"
+        yield from (f"  {line}" for line in lines[-most:])
 
 
 def _dates(handoff: Handoff) -> Iterator[str]:

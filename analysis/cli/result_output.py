@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
-from rich.console import Console
-from rich.text import Text
+from analysis.clock import iso
+from analysis.results.model import LookResult
 
 MARKS = {"met": "ok", "not_met": "no", "worse": "WORSE", "undecided": "?", "no_data": "few"}
 
 
-def print_result(result: dict[str, Any], console: Console | None = None) -> None:
-    """Print the verdict, its reason, and every finding with its sentence."""
-    console = console or Console(highlight=False, soft_wrap=True)
-    look = result["look"]
-    number = f"look {look['number']} of {look['planned']}" if look["number"] else "exploratory look"
-    lines = [
-        f"{result['rollout']}, window {look['window']} ({number}), "
-        f"{look['start']} to {look['end']}; before/after, not randomised"
-    ]
-    for finding in (*result["expectations"], *result["guardrails"]):
-        mark = MARKS[finding["finding"]]
-        lines.append(f"  {mark:5} {finding['name']}: {finding['sentence']}")
-    for check in result["checks"]:
-        if check["state"] in ("warning", "error"):
-            lines.append(f"  {check['state']}: {check['name']}: {check['detail']}")
-    console.print(Text(f"{result['verdict']}: {result['reason']}", style="bold"))
-    for line in lines:
-        console.print(Text(line))
+def result_lines(result: LookResult) -> Iterator[str]:
+    """The verdict with its reason, and every finding with its sentence."""
+    look = result.look
+    yield f"{result.verdict}: {result.reason}"
+    number = f"look {look.number} of {look.planned}" if look.number else "exploratory look"
+    window = f"window {look.window} ({number}), {iso(look.start)} to {iso(look.end)}"
+    yield f"{result.rollout}, {window}; before/after, not randomised"
+    for claim in result.claims:
+        yield f"  {MARKS[claim.finding]:5} {claim.name}: {claim.sentence}"
+    for check in result.checks:
+        if check.state in ("warning", "error"):
+            yield f"  {check.state}: {check.name}: {check.detail}"

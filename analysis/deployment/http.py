@@ -24,7 +24,6 @@ from analysis.errors import WrongUse
 
 MOST_BYTES = 2_000_000
 _BASE_OF_URL = re.compile(rf"\A(?:{VARIABLE.pattern}|https?://[^/?#]*)")
-_LOGGERS = ("httpx", "httpcore")
 _PROBLEMS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((httpx.TimeoutException, TimeoutError), "did not answer in time"),
     ((ssl.SSLError,), "could not be reached: TLS failed (certificate?)"),
@@ -51,7 +50,7 @@ class PreparedRequest:
     method: str
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
-    content: bytes | None = field(repr=False)
+    content: bytes | None = field(repr=False, default=None)
 
 
 def public_url(request: Request) -> str:
@@ -74,7 +73,7 @@ def missing_variables(request: Request, environ: Mapping[str, str]) -> tuple[str
 def prepare(request: Request, environ: Mapping[str, str]) -> PreparedRequest:
     """Fill in the variables and check that the request can be sent; errors show no values."""
     url, shown = _expand(request.url, environ), public_url(request)
-    if not _is_http_url(url):
+    if not is_http_url(url):
         raise WrongUse(
             f"url {shown!r} is not an http(s) URL once its variables are filled in; "
             "check their values"
@@ -93,7 +92,8 @@ def prepare(request: Request, environ: Mapping[str, str]) -> PreparedRequest:
     return PreparedRequest(request.method, url, headers, content)
 
 
-def _is_http_url(url: str) -> bool:
+def is_http_url(url: str) -> bool:
+    """Whether a URL can be asked: http or https, with a host and without a user."""
     try:
         parts = urlsplit(url)
         has_port = parts.port != 0
@@ -129,6 +129,7 @@ class Answer:
     sent_s, ended_s : seconds since the check began.
     n_bytes : length of the body.
     content : the body, parsed from JSON; None when it is not JSON. Never shown, never stored.
+    retry_after : the header of that name.
     """
 
     status: int | None
@@ -137,6 +138,7 @@ class Answer:
     ended_s: float
     n_bytes: int = 0
     content: Any = field(repr=False, default=None)
+    retry_after: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -146,31 +148,8 @@ class Answer:
 
 def send_together(request: PreparedRequest, *, calls: int, seconds: float) -> tuple[Answer, ...]:
     """Send a request several times at once; the limit covers each up to its last byte."""
-    with quiet_logs():
+    with _quiet_logs():
         return asyncio.run(_send_together(request, calls, seconds))
-
-
-@contextlib.contextmanager
-def quiet_logs() -> Iterator[None]:
-    """Keep the HTTP library from logging URLs and headers, whatever the level of logging."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-def explain(reason: BaseException) -> str:
-    """Say what broke, without addresses, headers or bodies."""
-    causes = list(_causes(reason))
-    for kinds, problem in _PROBLEMS:
-        if any(isinstance(cause, kinds) for cause in causes):
-            return problem
-    return f"could not be asked ({type(reason).__name__})"
 
 
 async def _send_together(
@@ -187,34 +166,39 @@ async def _send(
     client: httpx.AsyncClient, request: PreparedRequest, began: float, seconds: float
 ) -> Answer:
     sent_s = time.monotonic() - began
-    status, body, problem = None, b"", None
+    headers, body, problem, status, retry_after = (
+        dict(request.headers),
+        bytearray(),
+        None,
+        None,
+        None,
+    )
+    sending = client.stream(request.method, request.url, headers=headers, content=request.content)
     try:
-        async with asyncio.timeout(seconds):
-            status, body = await _receive(client, request)
+        async with asyncio.timeout(seconds), sending as response:
+            status, retry_after = response.status_code, response.headers.get("Retry-After")
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    problem = f"sent more than {MOST_BYTES:,} bytes"
+                    break
     except (TimeoutError, httpx.TimeoutException):
         problem = f"gave no whole answer within its limit of {seconds:g} s"
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as reason:
-        problem = explain(reason)
-    if len(body) > MOST_BYTES:
-        problem = f"sent more than {MOST_BYTES:,} bytes"
+        problem = _explain(reason)
     ended_s = time.monotonic() - began
     if problem is not None:
         return Answer(None, problem, sent_s, ended_s)
-    return Answer(status, None, sent_s, ended_s, len(body), _parse(body))
+    return Answer(status, None, sent_s, ended_s, len(body), _parse(body), retry_after)
 
 
-async def _receive(client: httpx.AsyncClient, request: PreparedRequest) -> tuple[int, bytes]:
-    """Read the answer, but not much beyond the largest one that is accepted."""
-    body = bytearray()
-    sending = client.stream(
-        request.method, request.url, headers=dict(request.headers), content=request.content
-    )
-    async with sending as response:
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                break
-        return response.status_code, bytes(body)
+def _explain(reason: BaseException) -> str:
+    """What broke, without addresses, headers or bodies."""
+    causes = list(_causes(reason))
+    for kinds, problem in _PROBLEMS:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return problem
+    return f"could not be asked ({type(reason).__name__})"
 
 
 def _causes(reason: BaseException) -> Iterator[BaseException]:
@@ -231,7 +215,21 @@ def _causes(reason: BaseException) -> Iterator[BaseException]:
         waiting += [cause.__cause__, cause.__context__, *members]
 
 
-def _parse(body: bytes) -> Any:
+@contextlib.contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Keep the HTTP library from logging URLs and headers, whatever the level of logging."""
+    loggers = [logging.getLogger(name) for name in ("httpx", "httpcore")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _parse(body: bytearray) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

@@ -24,21 +24,20 @@ def look_reporter(settings: Settings, *, github: bool = False) -> RunLook:
     """What `watch` and `report --due` run for each look: its report, in the folder of its stage."""
 
     def report(look: PlannedLook) -> LookResult:
-        written = run_window_report(
+        return run_window_report(
             with_recorded_deploy(settings),
             look.label,
             start=look.window.start if look.stage > 1 else None,
             stage=look.stage,
             github=github,
-        )
-        return LookResult.model_validate(written.result)
+        ).result
 
     return report
 
 
 def report_planned_looks(
     settings: Settings, labels: Sequence[str], *, github: bool = False
-) -> list[WrittenReport]:
+) -> list[WrittenReport[LookResult]]:
     """Report planned windows of the newest stage, two at a time, and record them in this order."""
     looks = [_newest_look(settings, label) for label in labels]
     first = looks[0]
@@ -50,11 +49,13 @@ def report_planned_looks(
         github=github,
     )
     for look, report in zip(looks, written, strict=True):
-        record_look(settings, look, LookResult.model_validate(report.result))
+        record_look(settings, look, report.result)
     return written
 
 
-def report_due_looks(settings: Settings, *, say: Say, github: bool = False) -> WrittenReport:
+def report_due_looks(
+    settings: Settings, *, say: Say, github: bool = False
+) -> WrittenReport[LookResult]:
     """Report every look that is due and not in the ledger; return the newest look of all.
 
     Raises the first failure, or NotYetDue when no look has been made yet.

@@ -3,19 +3,18 @@
 import json
 import os
 import random
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlencode
 
-import httpx
 import tenacity
 
 from analysis import clock
 from analysis.config import Settings
 from analysis.deployment.builds import Build, is_ready, newest_build
-from analysis.deployment.http import MOST_BYTES, explain, quiet_logs
+from analysis.deployment.http import PreparedRequest, is_http_url, send_together
 from analysis.errors import StepFailed, WrongUse
 
 TRIES = 4
@@ -24,7 +23,6 @@ LONGEST_WAIT_S = 30.0
 LONGEST_ANSWER_S = 30.0
 PAGE_SIZE = 20
 MOST_PAGES = 20
-_TIMEOUT = httpx.Timeout(15.0, connect=10.0)
 
 
 class _RetryableError(Exception):
@@ -42,17 +40,13 @@ def find_newest(settings: Settings, *, environment: str = "production") -> Build
             "[deployment].project_id is not set; "
             "add the project's id, such as prj_123, to rollout.toml"
         )
-    headers = {"Authorization": f"Bearer {_token(settings)}"}
-    with quiet_logs(), httpx.Client(timeout=_TIMEOUT, headers=headers) as client:
-        listed = _listed(client, settings, environment)
-        ready = [entry for entry in listed if is_ready(entry, environment)]
+    entries = _listed(settings, environment, _token(settings))
+    ready = [entry for entry in entries if is_ready(entry, environment)]
     nothing = f"Vercel knows no {environment} deployment that is READY in this project"
     return newest_build(ready, environment, "vercel", nothing=nothing)
 
 
-def _listed(
-    client: httpx.Client, settings: Settings, environment: str
-) -> Iterator[Mapping[str, Any]]:
+def _listed(settings: Settings, environment: str, token: str) -> Iterator[Mapping[str, Any]]:
     """Read pages, newest first, until the newest ready deployment and the one before were seen."""
     query: dict[str, Any] = {"projectId": settings.deployment.project_id, "target": environment}
     query |= {"state": "READY", "limit": PAGE_SIZE}
@@ -60,7 +54,7 @@ def _listed(
         query["teamId"] = settings.deployment.team_id
     n_ready = 0
     for _ in range(MOST_PAGES):
-        page = _ask(client, settings, query)
+        page = _ask(settings, query, token)
         entries, pagination = page.get("deployments"), page.get("pagination")
         if not isinstance(entries, list):
             raise StepFailed(
@@ -76,8 +70,14 @@ def _listed(
         query["until"] = later
 
 
-def _ask(client: httpx.Client, settings: Settings, query: Mapping[str, Any]) -> Mapping[str, Any]:
+def _ask(settings: Settings, query: Mapping[str, Any], token: str) -> Mapping[str, Any]:
     """Send one request, and again after a 429, a 5xx or a broken connection."""
+    url = f"{settings.deployment.api_url.rstrip('/')}/v6/deployments?{urlencode(query)}"
+    if not is_http_url(url):
+        raise WrongUse(
+            "[deployment].api_url is not a URL; write one such as https://api.vercel.com"
+        )
+    request = PreparedRequest("GET", url, {"Authorization": f"Bearer {token}"})
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(_RetryableError),
         stop=tenacity.stop_after_attempt(TRIES),
@@ -85,36 +85,19 @@ def _ask(client: httpx.Client, settings: Settings, query: Mapping[str, Any]) -> 
         reraise=True,
     )
     try:
-        return retrying(_ask_once, client, settings, query)
+        return retrying(_ask_once, request, settings.deployment.token_env)
     except _RetryableError as problem:
         raise StepFailed(
             f"Vercel {problem}, {TRIES} times; run the command again later, or give --at TIME"
         ) from None
 
 
-def _ask_once(
-    client: httpx.Client, settings: Settings, query: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    url = settings.deployment.api_url.rstrip("/") + "/v6/deployments"
-    try:
-        answer, body = _receive(client, url, query)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        raise WrongUse(
-            "[deployment].api_url is not a URL; write one such as https://api.vercel.com"
-        ) from None
-    except (httpx.HTTPError, OSError) as reason:
-        raise _RetryableError(explain(reason)) from None
-    _check_status(answer, body, settings.deployment.token_env)
-    try:
-        page = json.loads(body)
-    except (ValueError, RecursionError):
-        raise _RetryableError("answered something that is not JSON") from None
-    return page if isinstance(page, dict) else {}
-
-
-def _check_status(answer: httpx.Response, body: bytes, variable: str) -> None:
-    status = answer.status_code
-    if status == 401 or (status == 403 and b"invalidToken" in body):
+def _ask_once(request: PreparedRequest, variable: str) -> Mapping[str, Any]:
+    (answer,) = send_together(request, calls=1, seconds=LONGEST_ANSWER_S)
+    status, content = answer.status, answer.content
+    if status is None:
+        raise _RetryableError(str(answer.problem))
+    if status == 401 or (status == 403 and "invalidToken" in json.dumps(content)):
         raise WrongUse(
             f"Vercel does not know the token in {variable} ({status}); "
             f"make a new one and set {variable} to it"
@@ -125,29 +108,14 @@ def _check_status(answer: httpx.Response, body: bytes, variable: str) -> None:
             "check [deployment].project_id and team_id, and the token's scope"
         )
     if status == 429 or status >= 500:
-        raise _RetryableError(
-            f"answered {status}", _seconds_to_wait(answer.headers.get("Retry-After"))
-        )
+        raise _RetryableError(f"answered {status}", _seconds_to_wait(answer.retry_after))
     if status != 200:
         raise StepFailed(
             f"Vercel answered {status}, not 200; check [deployment], or give --at TIME"
         )
-
-
-def _receive(
-    client: httpx.Client, url: str, query: Mapping[str, Any]
-) -> tuple[httpx.Response, bytes]:
-    """Read a whole answer within limits of time and length.
-
-    A server that sends a byte now and then never times out by itself.
-    """
-    body, ends_at = bytearray(), time.monotonic() + LONGEST_ANSWER_S
-    with client.stream("GET", url, params=query) as answer:
-        for chunk in answer.iter_bytes():
-            body += chunk
-            if len(body) > MOST_BYTES or time.monotonic() > ends_at:
-                raise _RetryableError("gave no whole answer within the limits of time and length")
-        return answer, bytes(body)
+    if content is None:
+        raise _RetryableError("answered something that is not JSON")
+    return content if isinstance(content, dict) else {}
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from analysis import clock, files
 from analysis.config import Settings
@@ -29,8 +30,11 @@ PRELOAD = ("analysis.report.explore.explorer", "analysis.report.sections")
 AT_ONCE = 2  # each report is a process of its own, and most machines that watch have two cores
 
 
+Result = TypeVar("Result", LookResult, BaselineResult)
+
+
 @dataclass(frozen=True, eq=False)
-class WrittenReport:
+class WrittenReport(Generic[Result]):
     """A report that was written.
 
     Attributes
@@ -39,7 +43,7 @@ class WrittenReport:
     page : its report.html.
     """
 
-    result: LookResult | BaselineResult
+    result: Result
     page: Path
 
 
@@ -51,7 +55,7 @@ def run_window_report(
     end: datetime | None = None,
     stage: int = 1,
     github: bool = False,
-) -> WrittenReport:
+) -> WrittenReport[LookResult]:
     """Write the report of a planned window, or of an exploratory stretch from `start` to `end`.
 
     A planned window of a later stage begins at `start`.
@@ -68,7 +72,7 @@ def run_window_report(
     else:
         raise WrongUse("give a window, or both ends of a stretch of time")
     folder = settings.paths.window(label, stage=stage)
-    return _run(settings, "window.ipynb", parameters, folder, github=github)
+    return _run(settings, "window.ipynb", parameters, folder, LookResult, github=github)
 
 
 def run_window_reports(
@@ -78,7 +82,7 @@ def run_window_reports(
     start: datetime | None = None,
     stage: int = 1,
     github: bool = False,
-) -> list[WrittenReport]:
+) -> list[WrittenReport[LookResult]]:
     """Write the reports of several planned windows of a stage, two at a time.
 
     The first one runs alone when it has to freeze the baseline.
@@ -102,10 +106,10 @@ def run_window_reports(
             raise
 
 
-def run_baseline_report(settings: Settings) -> WrittenReport:
+def run_baseline_report(settings: Settings) -> WrittenReport[BaselineResult]:
     """Freeze the baseline and write its report."""
     parameters, folder = {"config": settings.path.name}, settings.paths.baseline
-    return _run(settings, "baseline.ipynb", parameters, folder)
+    return _run(settings, "baseline.ipynb", parameters, folder, BaselineResult)
 
 
 def write_failure(settings: Settings, folder: ReportFolder, failure: RolloutError) -> None:
@@ -134,9 +138,10 @@ def _run(
     notebook: str,
     parameters: Mapping[str, str],
     folder: ReportFolder,
+    result_type: type[Result],
     *,
     github: bool = False,
-) -> WrittenReport:
+) -> WrittenReport[Result]:
     """Run the notebook and write everything, or write failed.html and raise."""
     with only_one(settings, "report", part=settings.paths.relative(folder.path), busy=NotYetDue):
         try:
@@ -146,6 +151,8 @@ def _run(
                 folder=settings.folder,
                 preload=PRELOAD,
             )
+            if not isinstance(executed.result, result_type):
+                raise RolloutError(f"{notebook} published another kind of result")
             _write(settings, executed, folder, github=github)
         except NotYetDue:
             raise
