@@ -11,7 +11,7 @@ from analysis.counting.arm import Arm
 from analysis.counting.scope import Scope
 from analysis.decision.look import LookFindings
 from analysis.decision.whatif import overdispersion_beyond, time_to_answer
-from analysis.figure_data.latency import LEVEL, Mark, caps_of, timed_calls
+from analysis.figure_data.latency import LEVEL, AxisMark, caps_of, timed_calls
 from analysis.formatting import milliseconds
 from analysis.statistics.latency.survival import Estimate, survival_at
 from analysis.statistics.totals import Floats
@@ -36,7 +36,7 @@ class CliffHistogram:
     edges_ms: Floats
     baseline: CliffBars
     post: CliffBars | None
-    caps: tuple[Mark, ...]
+    caps: tuple[AxisMark, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class CapCurve:
     low: Floats
     high: Floats
     own_cap_ms: float
-    knobs: tuple[Mark, ...]
+    knobs: tuple[AxisMark, ...]
     at_knobs: tuple[Estimate, ...]
     n_calls: int
 
@@ -67,7 +67,7 @@ def prepare_cliff(look: LookFindings, scope: Scope) -> CliffHistogram:
 
 def prepare_baseline_cliff(baseline: Arm, feature: str, *, at_ms: float) -> CliffHistogram:
     """Where calls of a feature fail before the deploy, around its cliff."""
-    mark = Mark(float(at_ms), f"cap {milliseconds(at_ms)}", "baseline")
+    mark = AxisMark(float(at_ms), f"cap {milliseconds(at_ms)}", "baseline")
     return _histogram([baseline], Scope(feature), (mark,))
 
 
@@ -102,7 +102,7 @@ def prepare_cap_curve(look: LookFindings, scope: Scope) -> CapCurve | None:
     return CapCurve(caps, cut_off, low, high, own_cap_ms, knobs, at_knobs, curve.n_calls)
 
 
-def knobs_of(look: LookFindings, scope: Scope) -> tuple[Mark, ...]:
+def knobs_of(look: LookFindings, scope: Scope) -> tuple[AxisMark, ...]:
     """The caps that a knob of this feature would set, from the shortest on."""
     names = {claim.name for claim in look.settings.claims if claim.feature == scope.feature}
     caps = {
@@ -110,10 +110,10 @@ def knobs_of(look: LookFindings, scope: Scope) -> tuple[Mark, ...]:
         for knob in look.settings.knobs
         if knob.new_cap_ms and (knob.when.name in names or knob.when.feature == scope.feature)
     }
-    return tuple(Mark(cap_ms, f"knob {milliseconds(cap_ms)}") for cap_ms in sorted(caps))
+    return tuple(AxisMark(cap_ms, f"knob {milliseconds(cap_ms)}") for cap_ms in sorted(caps))
 
 
-def _histogram(arms: Sequence[Arm], scope: Scope, caps: tuple[Mark, ...]) -> CliffHistogram:
+def _histogram(arms: Sequence[Arm], scope: Scope, caps: tuple[AxisMark, ...]) -> CliffHistogram:
     """Bins of equal ratio, from the fastest 1 % of any arm to its slowest call."""
     rows = [timed_calls(arm, scope) for arm in arms]
     longest = max(int(calls["latency_ms"].max()) if len(calls) else 1 for calls in rows)

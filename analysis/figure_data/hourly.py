@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
 from analysis.counting.scope import HOURS_A_DAY, Scope
 from analysis.decision.claims.evaluation import ClaimEvaluation
-from analysis.decision.controls.slowness_series import slowness_series
+from analysis.decision.controls.slowness_series import SlownessSeries, slowness_series
 from analysis.decision.look import LookFindings
-from analysis.figure_data.latency import Mark
+from analysis.figure_data.latency import AxisMark
 from analysis.metrics import Metric
 from analysis.results.model import HourRow
 from analysis.statistics.totals import Floats
@@ -21,7 +21,7 @@ from analysis.statistics.totals import Floats
 HOURS_BEFORE = 48
 SMOOTHED_HOURS = 3
 MOST_SOURCES = 4
-DEPLOY = Mark(0.0, "deploy")
+DEPLOY = AxisMark(0.0, "deploy")
 _AXES = {"ms": "mean time", "tokens": "mean tokens", "calls/h": "calls"}
 
 
@@ -44,30 +44,23 @@ class HourlyMetric:
     words: str
     axis: str
     unit: str
-    marks: tuple[Mark, ...]
+    marks: tuple[AxisMark, ...]
     n_baseline: int
     n_post: int
 
 
 @dataclass(frozen=True, eq=False)
 class HourlySlowness:
-    """Slowness per hour as a share over the baseline: 0.25 is a quarter slower; nan is not known.
+    """A claim's metric beside its control group, as three-hour means.
 
     Attributes
     ----------
-    controls, target : of the control group, and of the claim's own metric.
-    adjusted : the target without what goes with the control group.
-    names : the features of the control group.
-    metric : what the target measures, in words.
+    metric : what the claim measures, in words.
     """
 
-    hours: Floats
-    controls: Floats
-    target: Floats
-    adjusted: Floats
-    names: tuple[str, ...]
+    series: SlownessSeries
     metric: str
-    marks: tuple[Mark, ...]
+    marks: tuple[AxisMark, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +83,7 @@ class SourceLatency:
 
 
 def prepare_hourly_metric(
-    look: LookFindings, scope: Scope, metric: Metric, *, marks: Sequence[Mark] = ()
+    look: LookFindings, scope: Scope, metric: Metric, *, marks: Sequence[AxisMark] = ()
 ) -> HourlyMetric:
     """The metric of each hour, from two days before the deploy to the end of the window."""
     first, last = look.plan.hours
@@ -118,7 +111,7 @@ def prepare_hourly_metric(
 
 
 def prepare_hourly_slowness(
-    evaluation: ClaimEvaluation, arms: Arms, *, marks: Sequence[Mark] = ()
+    evaluation: ClaimEvaluation, arms: Arms, *, marks: Sequence[AxisMark] = ()
 ) -> HourlySlowness | None:
     """A claim's metric beside the control group, smoothed; None without a control group."""
     series = slowness_series(evaluation, arms)
@@ -126,15 +119,14 @@ def prepare_hourly_slowness(
         return None
     window_hours = evaluation.hours[1] - evaluation.hours[0]
     shown = series.hours >= series.hours[-1] + 1 - HOURS_BEFORE - window_hours
-    return HourlySlowness(
-        hours=series.hours[shown].astype(float),
+    smoothed = replace(
+        series,
+        hours=series.hours[shown],
         controls=_smoothed(series.controls)[shown],
         target=_smoothed(series.target)[shown],
         adjusted=_smoothed(series.adjusted)[shown],
-        names=series.names,
-        metric=evaluation.metric.words,
-        marks=(DEPLOY, *marks),
     )
+    return HourlySlowness(smoothed, evaluation.metric.words, (DEPLOY, *marks))
 
 
 def prepare_hourly_traffic(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from analysis.formatting import milliseconds
 from analysis.metrics import metric_named
 from analysis.statistics.latency.distribution import (
     LatencySample,
+    QuantileShift,
     ecdf,
     latency_sample,
     shift_function,
@@ -30,8 +32,8 @@ NEVER_MS = 1e12
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A place on an axis with a name: the deploy, a later change, a cap of an `arm`, a knob."""
+class AxisMark:
+    """A place on an axis with a name: the deploy, a later change, a knob, a cap of an `arm`."""
 
     at: float
     text: str
@@ -53,7 +55,7 @@ class LatencyCurves:
 
     baseline: Steps
     post: Steps
-    caps: tuple[Mark, ...]
+    caps: tuple[AxisMark, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,28 +81,12 @@ class AnswerCurves:
 
     baseline: AnswerCurve
     post: AnswerCurve
-    caps: tuple[Mark, ...]
-
-
-@dataclass(frozen=True)
-class QuantileShift:
-    """Change of one quantile, with a band that holds for all of them at once.
-
-    Attributes
-    ----------
-    change_ms : post - baseline; None when the quantile lies beyond a cap.
-    low_ms, high_ms : None where the band has no end.
-    """
-
-    q: float
-    change_ms: float | None
-    low_ms: float | None
-    high_ms: float | None
+    caps: tuple[AxisMark, ...]
 
 
 @dataclass(frozen=True)
 class QuantileShifts:
-    """How the quantiles of the time to an answer moved."""
+    """How the quantiles of the time to an answer moved; a change beyond a cap is nan."""
 
     points: tuple[QuantileShift, ...]
     n_baseline: int
@@ -153,25 +139,27 @@ def prepare_quantile_shifts(look: LookFindings, scope: Scope) -> QuantileShifts:
         post_overdispersion=overdispersion,
     )
 
-    def known(value: float) -> float | None:
-        return value if abs(value) < NEVER_MS / 1000 else None  # nan, too, is not known
-
     points = [
-        QuantileShift(shift.q, shift.difference_ms, known(shift.low_ms), known(shift.high_ms))
-        if known(shift.baseline_ms) is not None and known(shift.post_ms) is not None
-        else QuantileShift(shift.q, None, None, None)
+        replace(
+            shift,
+            difference_ms=shift.difference_ms + _unknown(shift.baseline_ms, shift.post_ms),
+            low_ms=shift.low_ms + _unknown(shift.low_ms),
+            high_ms=shift.high_ms + _unknown(shift.high_ms),
+        )
         for shift in shifts
     ]
     return QuantileShifts(tuple(points), baseline.n_calls, post.n_calls, LEVEL)
 
 
-def caps_of(look: LookFindings, scope: Scope) -> tuple[Mark, ...]:
+def caps_of(look: LookFindings, scope: Scope) -> tuple[AxisMark, ...]:
     """The caps that calls were cut off at, before and after."""
     marks = []
     for arm, name in (("baseline", "before"), ("post", "after")):
         cliff = look.cliffs[arm].get(scope.feature or "")
         if cliff is not None:
-            marks.append(Mark(float(cliff.at_ms), f"cap {name} {milliseconds(cliff.at_ms)}", arm))
+            marks.append(
+                AxisMark(float(cliff.at_ms), f"cap {name} {milliseconds(cliff.at_ms)}", arm)
+            )
     return tuple(marks)
 
 
@@ -203,3 +191,8 @@ def _with_failed_last(arm: Arm, scope: Scope) -> LatencySample:
     rows = timed_calls(arm, scope)
     latency = np.append(rows["latency_ms"].to_numpy(dtype=float), NEVER_MS)
     return latency_sample(latency, np.append(rows["answered"].to_numpy(), rows["failed"].sum()))
+
+
+def _unknown(*times_ms: float) -> float:
+    """0, or nan when a time is that of calls that were never answered."""
+    return 0.0 if all(abs(time_ms) < NEVER_MS / 1000 for time_ms in times_ms) else math.nan

@@ -24,7 +24,7 @@ from analysis.report.stored_reports import (
     read_reports,
 )
 from analysis.results.model import LookResult
-from analysis.text.captions import describe_look_series
+from analysis.text.captions.expectations import describe_look_series
 from analysis.text.headline import NOT_RANDOMISED, changed_lines, verdict_headline
 from analysis.text.next_steps import steps_of
 from analysis.text.records import is_sample

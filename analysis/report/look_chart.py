@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from analysis.figure_data.expectations import LookPoint, LookSeries
 from analysis.formatting import signed_percent
-from analysis.text.captions import FigureText
+from analysis.text.captions.figure_text import FigureText
 
 TOP, BOTTOM, LEFT, RIGHT = 12.0, 40.0, 52.0, 10.0
 LOWEST, HIGHEST = -1.05, 1.05

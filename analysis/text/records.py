@@ -35,7 +35,19 @@ FINDINGS: Mapping[str, tuple[str, str, str]] = {
 Arm = Literal["baseline", "post"]
 
 
-class ClaimText(Protocol):
+class CallsText(Protocol):
+    """Whatever is about some calls: a claim, a finding, a scope."""
+
+    @property
+    def feature(self) -> str | None:
+        """Their feature, or a pattern."""
+
+    @property
+    def source(self) -> str | None:
+        """Their source, or a pattern."""
+
+
+class ClaimText(CallsText, Protocol):
     """What a claim of rollout.toml and one of result.json have in common."""
 
     @property
@@ -53,14 +65,6 @@ class ClaimText(Protocol):
     @property
     def limit(self) -> float | None:
         """A fixed limit, in the metric's unit."""
-
-    @property
-    def feature(self) -> str | None:
-        """Its calls' feature, or a pattern."""
-
-    @property
-    def source(self) -> str | None:
-        """Its calls' source, or a pattern."""
 
 
 # ---- claims ----------------------------------------------------------------------------------
@@ -114,12 +118,12 @@ def claim_noun(claim: ClaimText, *, unit: str | None, worse: Literal["up", "down
     return words.noun.format(size=size, than=than) if size else words.plain_noun
 
 
-def place_of(claim: ClaimText) -> str:
-    """Which calls a claim is about."""
-    if claim.feature is None and claim.source is not None:
-        return claim.source
-    feature = "all features" if claim.feature in (None, "*") else claim.feature
-    return f"{feature} from {claim.source}" if claim.source else str(feature)
+def place_of(calls: CallsText) -> str:
+    """Which calls something is about."""
+    if calls.feature is None and calls.source is not None:
+        return calls.source
+    feature = "all features" if calls.feature in (None, "*") else calls.feature
+    return f"{feature} from {calls.source}" if calls.source else str(feature)
 
 
 def _size_text(claim: ClaimText, unit: str | None) -> str:

@@ -1,7 +1,7 @@
 """Every kind of figure: the beginning of its file's name, its text, and how it is drawn.
 
-To add one, add an entry here, its data in `figure_data`, its text in `text/captions.py`, and a
-section that shows it.
+To add one, add an entry here, its data in `figure_data`, its text in `text.captions`, its drawing
+beside this module, and a section that shows it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from analysis.counting.scope import Scope
 from analysis.report.figures import cliffs, expectations, hourly, latency, outcomes
 from analysis.report.figures.picture import Picture, draw_picture
 from analysis.report.figures.style import HEIGHT_IN
-from analysis.text import captions
+from analysis.text.captions import cliffs as cliff_text
+from analysis.text.captions import expectations as expectation_text
+from analysis.text.captions import hourly as hourly_text
+from analysis.text.captions import latency as latency_text
+from analysis.text.captions.figure_text import FigureText
+from analysis.text.captions.outcomes import describe_outcome_mix
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,14 @@ class FigureKind:
     Attributes
     ----------
     name : begins the name of its file.
-    describe : its text, from the data and, where there is one, the label of the calls.
     draw : draws the data on axes.
+    describe : its text, from the data and, where there is one, the label of the calls.
     height_in : the height that the data need, in inches.
     """
 
     name: str
-    describe: Callable[..., captions.FigureText]
     draw: Callable[[Axes, Any], None]
+    describe: Callable[..., FigureText]
     height_in: Callable[[Any], float] = lambda prepared: HEIGHT_IN
 
     def picture(self, prepared: Any, *label: str, metric: str = "") -> Picture:
@@ -46,36 +50,28 @@ class FigureKind:
 
 EXPECTATIONS = FigureKind(
     "expectations",
-    captions.describe_forest,
     expectations.draw_forest,
+    expectation_text.describe_forest,
     expectations.forest_height,
 )
 OUTCOMES = FigureKind(
-    "outcomes", captions.describe_outcome_mix, outcomes.draw_outcome_mix, outcomes.mix_height
+    "outcomes", outcomes.draw_outcome_mix, describe_outcome_mix, outcomes.mix_height
 )
-HOURS = FigureKind("hours", captions.describe_hourly_metric, hourly.draw_hourly_metric)
-CONTROLS = FigureKind("controls", captions.describe_hourly_slowness, hourly.draw_hourly_slowness)
-LATENCY = FigureKind("latency", captions.describe_latency_curves, latency.draw_latency_curves)
+HOURS = FigureKind("hours", hourly.draw_hourly_metric, hourly_text.describe_hourly_metric)
+CONTROLS = FigureKind("controls", hourly.draw_hourly_slowness, hourly_text.describe_hourly_slowness)
+LATENCY = FigureKind("latency", latency.draw_latency_curves, latency_text.describe_latency_curves)
 TIME_TO_ANSWER = FigureKind(
-    "time-to-answer", captions.describe_answer_curves, latency.draw_answer_curves
+    "time-to-answer", latency.draw_answer_curves, latency_text.describe_answer_curves
 )
-SHIFT = FigureKind("shift", captions.describe_quantile_shifts, latency.draw_quantile_shifts)
-CLIFF = FigureKind("cliff", captions.describe_cliff, cliffs.draw_cliff)
-CAP = FigureKind("cap", captions.describe_cap_curve, cliffs.draw_cap_curve)
-TRAFFIC = FigureKind("calls-by-hour", captions.describe_hourly_traffic, hourly.draw_hourly_traffic)
+SHIFT = FigureKind("shift", latency.draw_quantile_shifts, latency_text.describe_quantile_shifts)
+CLIFF = FigureKind("cliff", cliffs.draw_cliff, cliff_text.describe_cliff)
+CAP = FigureKind("cap", cliffs.draw_cap_curve, cliff_text.describe_cap_curve)
+TRAFFIC = FigureKind(
+    "calls-by-hour", hourly.draw_hourly_traffic, hourly_text.describe_hourly_traffic
+)
 SOURCES = FigureKind(
-    "latency-by-source-and-hour", captions.describe_source_latency, hourly.draw_source_latency
+    "latency-by-source-and-hour", hourly.draw_source_latency, hourly_text.describe_source_latency
 )
-
-
-def label_of(scope: Scope) -> str:
-    """A scope in words.
-
-    >>> label_of(Scope("draft.verify", "background-job/*"))
-    'draft.verify from background-job/*'
-    """
-    feature = "all features" if scope.feature in (None, "*") else str(scope.feature)
-    return f"{feature} from {scope.source}" if scope.source else feature
 
 
 def file_name(*parts: str) -> str:

@@ -14,7 +14,7 @@ from analysis.figure_data.hourly import (
     HourlyTraffic,
     SourceLatency,
 )
-from analysis.figure_data.latency import Mark
+from analysis.figure_data.latency import AxisMark
 from analysis.report.figures import style
 
 _SIZES_PT = (2.0, 3.5, 5.0)
@@ -53,16 +53,16 @@ def draw_hourly_metric(axes: Axes, prepared: HourlyMetric) -> None:
 
 def draw_hourly_slowness(axes: Axes, prepared: HourlySlowness) -> None:
     """Three lines: the control features, the target, and the target adjusted by them."""
-    hours = prepared.hours + 0.5
+    series, hours = prepared.series, prepared.series.hours + 0.5
     axes.axhline(0, color=style.MUTED, linewidth=0.9)
     controls: dict[str, Any] = {"color": style.MUTED, "linewidth": 1.4, "linestyle": style.DASH_DOT}
     adjusted: dict[str, Any] = {"color": style.BEFORE, "linewidth": 1.4, "linestyle": style.DOTTED}
-    axes.plot(hours, prepared.controls, label="control features", **controls)
-    axes.plot(hours, prepared.target, label="target", **style.AFTER_LINE)
-    axes.plot(hours, prepared.adjusted, label="target, adjusted", **adjusted)
+    axes.plot(hours, series.controls, label="control features", **controls)
+    axes.plot(hours, series.target, label="target", **style.AFTER_LINE)
+    axes.plot(hours, series.adjusted, label="target, adjusted", **adjusted)
     axes.margins(y=0.12)
     axes.yaxis.set_major_formatter(style.CHANGES)
-    _draw_hours(axes, prepared.hours[0], prepared.hours[-1] + 1, prepared.marks)
+    _draw_hours(axes, series.hours[0], series.hours[-1] + 1, prepared.marks)
     axes.set(xlabel="hours from the deploy", ylabel="over the baseline")
     style.draw_legend(axes, columns=3)
 
@@ -101,7 +101,7 @@ def draw_source_latency(axes: Axes, prepared: SourceLatency) -> None:
     style.draw_legend(axes, columns=1)
 
 
-def _draw_hours(axes: Axes, first: float, last: float, marks: Sequence[Mark] = ()) -> None:
+def _draw_hours(axes: Axes, first: float, last: float, marks: Sequence[AxisMark] = ()) -> None:
     """The limits of the hours, and the marks between them."""
     for row, mark in enumerate(marks):
         style.mark_x(axes, mark.at, mark.text, row=row)

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from analysis.figure_data.latency import (
     AnswerCurves,
+    AxisMark,
     LatencyCurves,
-    Mark,
     QuantileShifts,
     Steps,
 )
@@ -53,7 +53,7 @@ def draw_answer_curves(axes: Axes, prepared: AnswerCurves) -> None:
 def draw_quantile_shifts(axes: Axes, prepared: QuantileShifts) -> None:
     """Change of each quantile with its band; hatched where it lies beyond a cap."""
     points = prepared.points
-    change = np.array([(p.change_ms, p.low_ms, p.high_ms) for p in points], dtype=float) / 1000
+    change = np.array([(p.difference_ms, p.low_ms, p.high_ms) for p in points]) / 1000
     is_known = np.isfinite(change[:, 0])
     axes.axhline(0, color=style.MUTED, linewidth=0.9)
     if is_known.any():
@@ -82,14 +82,14 @@ def draw_quantile_shifts(axes: Axes, prepared: QuantileShifts) -> None:
     axes.set(xlabel="quantile of time to answer", ylabel="after minus before (s)")
 
 
-def mark_caps(axes: Axes, caps: Sequence[Mark]) -> None:
+def mark_caps(axes: Axes, caps: Sequence[AxisMark]) -> None:
     """Caps in the colour of their arm."""
     for row, cap in enumerate(caps):
         color = _CAP_COLORS.get(cap.arm, style.MUTED)
         style.mark_x(axes, cap.at, cap.text, color=color, row=row)
 
 
-def _use_axes(axes: Axes, arms: Sequence[Steps], caps: Sequence[Mark]) -> tuple[float, float]:
+def _use_axes(axes: Axes, arms: Sequence[Steps], caps: Sequence[AxisMark]) -> tuple[float, float]:
     """Shares over time, from where the first calls ended to a little beyond the longest or a cap."""
     low, high = 1.0, 1000.0
     if ends := [(steps.x[0], steps.x[-1]) for steps in arms if steps.x.size]:

@@ -17,7 +17,7 @@ from matplotlib.layout_engine import TightLayoutEngine
 
 from analysis.report.figures import style
 from analysis.report.mime_types import FIGURES_MIME
-from analysis.text.captions import FigureText
+from analysis.text.captions.figure_text import FigureText
 
 _COLOUR_NAMES = {
     style.BEFORE: "before",

@@ -8,7 +8,7 @@ from analysis.counting.scope import Scope
 from analysis.figure_data.cliffs import prepare_cap_curve, prepare_cliff
 from analysis.figure_data.hourly import prepare_hourly_metric
 from analysis.figure_data.latency import (
-    Mark,
+    AxisMark,
     prepare_answer_curves,
     prepare_latency_curves,
     prepare_quantile_shifts,
@@ -18,6 +18,7 @@ from analysis.judge import Look
 from analysis.metrics import metric_named
 from analysis.report.figures import catalog
 from analysis.report.figures.picture import Picture
+from analysis.text.records import place_of
 
 
 class ScopeFigures:
@@ -29,9 +30,9 @@ class ScopeFigures:
     marks : later changes, for figures over time.
     """
 
-    def __init__(self, look: Look, scope: Scope, *, marks: Sequence[Mark] = ()) -> None:
+    def __init__(self, look: Look, scope: Scope, *, marks: Sequence[AxisMark] = ()) -> None:
         self.look, self.scope, self.marks = look, scope, marks
-        self.label = catalog.label_of(scope)
+        self.label = place_of(scope)
 
     def outcomes(self) -> Picture:
         """What its calls end as."""

@@ -12,7 +12,7 @@ from analysis.errors import WrongUse
 from analysis.figure_data.cliffs import knobs_of
 from analysis.figure_data.expectations import prepare_forest
 from analysis.figure_data.hourly import prepare_hourly_slowness
-from analysis.figure_data.latency import Mark
+from analysis.figure_data.latency import AxisMark
 from analysis.history.timeline import read_timeline
 from analysis.judge import Look, Rollout
 from analysis.metric_kinds import SLOW_SHARE, TIME
@@ -85,7 +85,7 @@ class WindowSections:
         word = VERDICTS[result.verdict].word
         return make_section(
             "verdict",
-            f"{word}. {headline}\n{result['reason']}",
+            f"{word}. {headline}\n{result.reason}",
             result=result,
             headline=headline,
             changed=changed_lines(result),
@@ -187,7 +187,7 @@ class WindowSections:
         for evaluation in evaluations[:MOST_CONTROL_PICTURES]:
             prepared = prepare_hourly_slowness(evaluation, self.look.arms, marks=self._marks)
             if prepared:
-                label, metric = catalog.label_of(evaluation.scope), evaluation.metric.name
+                label, metric = records.place_of(evaluation.scope), evaluation.metric.name
                 pictures.append(catalog.CONTROLS.picture(prepared, label, metric=metric))
         return pictures
 
@@ -249,11 +249,11 @@ class WindowSections:
         return "error_rate"
 
     @cached_property
-    def _marks(self) -> tuple[Mark, ...]:
+    def _marks(self) -> tuple[AxisMark, ...]:
         """Later deployments and turned knobs, in hours from the deploy."""
         deployed_at = self.look.deployed_at
         return tuple(
-            Mark((mark.at - deployed_at) / HOUR, mark.text)
+            AxisMark((mark.at - deployed_at) / HOUR, mark.text)
             for mark in read_timeline(self.look.settings).marks
         )
 
