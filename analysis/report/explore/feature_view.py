@@ -18,7 +18,7 @@ from analysis.figure_data.latency import LEVEL, timed_calls
 from analysis.formatting import change_in, milliseconds
 from analysis.judge import Look
 from analysis.metrics import known_metrics, metric_named
-from analysis.report.figures import catalog
+from analysis.report.figures.hourly import CONTROLS
 from analysis.report.figures.picture import Picture
 from analysis.report.figures.scope_figures import ScopeFigures
 from analysis.report.page_templates import Section, make_section, sentences
@@ -98,7 +98,7 @@ class FeatureView(ScopeFigures):
         prepared = prepare_hourly_slowness(evaluation, self.look.arms)
         if prepared is None:
             return sentences([NO_CONTROLS])
-        return catalog.CONTROLS.picture(prepared, self.label, metric=metric)
+        return CONTROLS.picture(prepared, self.label, metric=metric)
 
     def compare(
         self, metric: str, *, controls: bool | Sequence[str] = True, without: Sequence[str] = ()

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from analysis.figure_data.cliffs import CapCurve, CliffHistogram
 from analysis.report.figures import style
 from analysis.report.figures.latency import mark_caps
+from analysis.report.figures.picture import FigureKind
+from analysis.text.captions.cliffs import describe_cap_curve, describe_cliff
 
 
 def draw_cliff(axes: Axes, prepared: CliffHistogram) -> None:
@@ -44,3 +46,7 @@ def draw_cap_curve(axes: Axes, prepared: CapCurve) -> None:
     mark_caps(axes, prepared.knobs)
     axes.set(xlabel="cap (log scale)", ylabel="calls cut off")
     style.draw_legend(axes)
+
+
+CLIFF = FigureKind("cliff", draw_cliff, describe_cliff)
+CAP = FigureKind("cap", draw_cap_curve, describe_cap_curve)

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 
 from analysis.figure_data.expectations import Forest, ForestRow
 from analysis.report.figures import style
+from analysis.report.figures.picture import FigureKind
+from analysis.text.captions.expectations import describe_forest
 
 LOWEST, HIGHEST = -1.08, 1.25
 ROW_IN, TWO_LINE_ROW_IN, NAME_LETTERS = 0.46, 0.62, 58
@@ -68,3 +70,6 @@ def _draw_row(axes: Axes, y: float, row: ForestRow) -> None:
         axes.plot([high], [y], marker=">", **cut)
     if LOWEST <= change.value <= HIGHEST:
         axes.plot([change.value], [y], marker=marker, color=color, markersize=6)
+
+
+EXPECTATIONS = FigureKind("expectations", draw_forest, describe_forest, forest_height)

@@ -16,6 +16,13 @@ from analysis.figure_data.hourly import (
 )
 from analysis.figure_data.latency import AxisMark
 from analysis.report.figures import style
+from analysis.report.figures.picture import FigureKind
+from analysis.text.captions.hourly import (
+    describe_hourly_metric,
+    describe_hourly_slowness,
+    describe_hourly_traffic,
+    describe_source_latency,
+)
 
 _SIZES_PT = (2.0, 3.5, 5.0)
 _SOURCE_LOOKS = (
@@ -106,3 +113,9 @@ def _draw_hours(axes: Axes, first: float, last: float, marks: Sequence[AxisMark]
     for row, mark in enumerate(marks):
         style.mark_x(axes, mark.at, mark.text, row=row)
     axes.set_xlim(first, last)
+
+
+HOURS = FigureKind("hours", draw_hourly_metric, describe_hourly_metric)
+CONTROLS = FigureKind("controls", draw_hourly_slowness, describe_hourly_slowness)
+TRAFFIC = FigureKind("calls-by-hour", draw_hourly_traffic, describe_hourly_traffic)
+SOURCES = FigureKind("latency-by-source-and-hour", draw_source_latency, describe_source_latency)

@@ -16,6 +16,12 @@ from analysis.figure_data.latency import (
     Steps,
 )
 from analysis.report.figures import style
+from analysis.report.figures.picture import FigureKind
+from analysis.text.captions.latency import (
+    describe_answer_curves,
+    describe_latency_curves,
+    describe_quantile_shifts,
+)
 
 _CAP_COLORS = {"baseline": style.BEFORE, "post": style.AFTER_TEXT}
 
@@ -106,3 +112,8 @@ def _lines(arms: Sequence[Steps]) -> list[dict[str, Any]]:
         {"label": style.with_n(name, steps.n_calls), **line}
         for steps, (name, line) in zip(arms, looks, strict=True)
     ]
+
+
+LATENCY = FigureKind("latency", draw_latency_curves, describe_latency_curves)
+TIME_TO_ANSWER = FigureKind("time-to-answer", draw_answer_curves, describe_answer_curves)
+SHIFT = FigureKind("shift", draw_quantile_shifts, describe_quantile_shifts)

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 
 from analysis.figure_data.outcomes import OutcomeMix
 from analysis.report.figures import style
+from analysis.report.figures.picture import FigureKind
+from analysis.text.captions.outcomes import describe_outcome_mix
 
 
 def draw_outcome_mix(axes: Axes, prepared: OutcomeMix) -> None:
@@ -52,3 +54,6 @@ def mix_height(prepared: OutcomeMix) -> float:
 
 def _percent(value: float) -> str:
     return f"{100 * value:.1f} %" if value >= 0.01 or value == 0 else f"{100 * value:.2f} %"
+
+
+OUTCOMES = FigureKind("outcomes", draw_outcome_mix, describe_outcome_mix, mix_height)

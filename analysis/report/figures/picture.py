@@ -77,22 +77,43 @@ class Picture:
         }
 
 
-def draw_picture(
-    draw: Callable[[Axes, Any], None],
-    prepared: Any,
-    text: FigureText,
-    *,
-    name: str,
-    height_in: float = style.HEIGHT_IN,
-) -> Picture:
-    """Draw in our style on new axes and keep the SVG with its text."""
-    stream = io.StringIO()
-    with mpl.rc_context({**style.RC, "svg.hashsalt": name}):
-        layout = TightLayoutEngine(pad=0.4)  # one pass; "constrained" takes two
-        figure = Figure(figsize=(style.WIDTH_IN, height_in), layout=layout)
-        draw(figure.add_subplot(), prepared)
-        FigureCanvasSVG(figure).print_svg(stream, metadata=_NO_METADATA)
-    return Picture(name, text, _page_svg(stream.getvalue(), name, text))
+@dataclass(frozen=True)
+class FigureKind:
+    """One kind of figure.
+
+    Attributes
+    ----------
+    name : begins the name of its file.
+    draw : draws the data on axes.
+    describe : its text, from the data and, where there is one, the label of the calls.
+    height_in : the height that the data need, in inches.
+    """
+
+    name: str
+    draw: Callable[[Axes, Any], None]
+    describe: Callable[..., FigureText]
+    height_in: Callable[[Any], float] = lambda prepared: style.HEIGHT_IN
+
+    def picture(self, prepared: Any, *label: str, metric: str = "") -> Picture:
+        """Draw in our style; label and metric make the name of the file unique."""
+        name, text = file_name(self.name, metric, *label), self.describe(prepared, *label)
+        stream = io.StringIO()
+        with mpl.rc_context({**style.RC, "svg.hashsalt": name}):
+            size = (style.WIDTH_IN, self.height_in(prepared))
+            layout = TightLayoutEngine(pad=0.4)  # one pass; "constrained" takes two
+            figure = Figure(figsize=size, layout=layout)
+            self.draw(figure.add_subplot(), prepared)
+            FigureCanvasSVG(figure).print_svg(stream, metadata=_NO_METADATA)
+        return Picture(name, text, _page_svg(stream.getvalue(), name, text))
+
+
+def file_name(*parts: str) -> str:
+    """A name that is safe for a file and an anchor; empty parts are left out.
+
+    >>> file_name("cliff", "", "draft.verify email")
+    'cliff-draft-verify-email'
+    """
+    return "-".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts if part)
 
 
 def _page_svg(svg: str, name: str, text: FigureText) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from analysis.figure_data.cliffs import prepare_baseline_cliff
 from analysis.figure_data.hourly import prepare_hourly_traffic, prepare_source_latency
 from analysis.judge import Rollout
-from analysis.report.figures import catalog
+from analysis.report.figures.cliffs import CLIFF
+from analysis.report.figures.hourly import SOURCES, TRAFFIC
 from analysis.report.page_templates import PublishedResult, Section, make_section, sentences
 from analysis.report.tables import Column, Table
 from analysis.results.model import BaselineResult
@@ -85,17 +86,17 @@ class BaselineSections:
         for cliff in self.content.cliffs:
             feature, at_ms = cliff.feature, cliff.at_ms
             prepared = prepare_baseline_cliff(self.rollout.baseline, feature, at_ms=at_ms)
-            pictures.append(catalog.CLIFF.picture(prepared, feature))
+            pictures.append(CLIFF.picture(prepared, feature))
         return make_section("pictures", "\n".join(lines), lines=lines, pictures=pictures)
 
     @cached_property
     def by_hour(self) -> Section:
         """Calls and failures by hour of the baseline."""
         baseline, coverage = self.rollout.baseline, self.content.coverage
-        traffic = catalog.TRAFFIC.picture(
+        traffic = TRAFFIC.picture(
             prepare_hourly_traffic(coverage, excluded=baseline.excluded_hours)
         )
-        sources = catalog.SOURCES.picture(prepare_source_latency(baseline))
+        sources = SOURCES.picture(prepare_source_latency(baseline))
         lines = baseline_prose.exclusion_lines(self.content.proposed_exclusions)
         pictures = [traffic, sources]
         return make_section("pictures", traffic.text.alt, lines=lines, pictures=pictures)

@@ -17,7 +17,8 @@ from analysis.history.timeline import read_timeline
 from analysis.judge import Look, Rollout
 from analysis.metric_kinds import SLOW_SHARE, TIME
 from analysis.metrics import known_metrics
-from analysis.report.figures import catalog
+from analysis.report.figures.expectations import EXPECTATIONS
+from analysis.report.figures.hourly import CONTROLS
 from analysis.report.figures.picture import Picture
 from analysis.report.figures.scope_figures import ScopeFigures
 from analysis.report.page_templates import PublishedResult, Section, anchor_of, make_section
@@ -103,7 +104,7 @@ class WindowSections:
         pictures = []
         if result.expectations:
             forest = prepare_forest(result, too_small=monitoring.smallest_useful)
-            pictures.append(catalog.EXPECTATIONS.picture(forest))
+            pictures.append(EXPECTATIONS.picture(forest))
         return self._findings(
             "expectations", "No expectation is declared.", method.TABLE_NOTE, pictures
         )
@@ -188,7 +189,7 @@ class WindowSections:
             prepared = prepare_hourly_slowness(evaluation, self.look.arms, marks=self._marks)
             if prepared:
                 label, metric = records.place_of(evaluation.scope), evaluation.metric.name
-                pictures.append(catalog.CONTROLS.picture(prepared, label, metric=metric))
+                pictures.append(CONTROLS.picture(prepared, label, metric=metric))
         return pictures
 
     @cached_property

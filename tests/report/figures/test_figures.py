@@ -1,5 +1,6 @@
 """Every figure as SVG: described, unique ids, colours that a page can change, drawn without data."""
 
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -8,14 +9,15 @@ import pytest
 
 from analysis.counting.scope import Scope
 from analysis.figure_data.expectations import Forest, prepare_forest
-from analysis.figure_data.latency import LatencyCurves, QuantileShift, QuantileShifts, Steps
-from analysis.report.figures import catalog, style
-from analysis.report.figures.expectations import draw_forest
-from analysis.report.figures.latency import draw_latency_curves, draw_quantile_shifts
-from analysis.report.figures.picture import draw_picture
+from analysis.figure_data.latency import LatencyCurves, QuantileShifts, Steps
+from analysis.report.figures import style
+from analysis.report.figures.expectations import EXPECTATIONS
+from analysis.report.figures.latency import LATENCY, SHIFT
+from analysis.report.figures.picture import FigureKind, file_name
 from analysis.report.figures.scope_figures import ScopeFigures
 from analysis.report.mime_types import FIGURES_MIME
-from analysis.text.captions import FigureText
+from analysis.statistics.latency.distribution import QuantileShift
+from analysis.text.captions.figure_text import FigureText
 from tests.fixtures.example_results import finding, no_data, result
 
 FEATURES = (
@@ -30,7 +32,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def pictures(look, sections):
-    drawn = [catalog.EXPECTATIONS.picture(prepare_forest(look.result, too_small=0.1))]
+    drawn = [EXPECTATIONS.picture(prepare_forest(look.result, too_small=0.1))]
     for feature in FEATURES:
         cap_curve = ScopeFigures(look, Scope(feature)).cap_curve()
         drawn += [*sections.card_pictures(feature), cap_curve]
@@ -80,7 +82,8 @@ def test_legends_have_n(pictures):
 
 
 def test_a_picture_is_shown_with_its_text_and_its_file():
-    picture = draw_picture(draw_forest, Forest((), 0.1, ""), TEXT, name="empty")
+    kind = FigureKind("empty", EXPECTATIONS.draw, lambda prepared: TEXT)
+    picture = kind.picture(Forest((), 0.1, ""))
     bundle = picture._repr_mimebundle_()
     assert "A &lt;title&gt; &amp; more" in picture.svg
     assert picture.svg in bundle["text/html"]
@@ -101,7 +104,7 @@ def test_an_hourly_figure_has_the_unit_of_its_metric(look, metric, tick):
 
 
 def test_file_names_are_safe():
-    assert catalog.file_name("cliff", "Draft/verify <b>:step 3") == "cliff-draft-verify-b-step-3"
+    assert file_name("cliff", "Draft/verify <b>:step 3") == "cliff-draft-verify-b-step-3"
 
 
 @pytest.mark.parametrize(
@@ -121,25 +124,26 @@ def test_ticks_of_time(value_ms, text):
 
 # ---- nothing to show -------------------------------------------------------------------------
 EMPTY = Steps(np.array([]), np.array([]), 0)
-HIDDEN = QuantileShift(0.9, None, None, None)
-OPEN_ENDED = QuantileShift(0.5, 100.0, -50.0, None)
+HIDDEN = QuantileShift(0.9, *[math.nan] * 5)
+OPEN_ENDED = QuantileShift(0.5, 200.0, 300.0, 100.0, -50.0, math.nan)
 
 
 @pytest.mark.parametrize(
-    ("draw", "prepared"),
+    ("kind", "prepared"),
     [
-        (draw_forest, prepare_forest(result(expectations=[no_data()]), too_small=0.1)),
+        (EXPECTATIONS, prepare_forest(result(expectations=[no_data()]), too_small=0.1)),
         (
-            draw_forest,
+            EXPECTATIONS,
             prepare_forest(result(expectations=[finding(interval=[-9.0, 9.0])]), too_small=0.1),
         ),
-        (draw_latency_curves, LatencyCurves(EMPTY, EMPTY, ())),
-        (draw_quantile_shifts, QuantileShifts((HIDDEN,), 0, 0, 0.95)),
-        (draw_quantile_shifts, QuantileShifts((OPEN_ENDED, HIDDEN), 9, 9, 0.95)),
+        (LATENCY, LatencyCurves(EMPTY, EMPTY, ())),
+        (SHIFT, QuantileShifts((HIDDEN,), 0, 0, 0.95)),
+        (SHIFT, QuantileShifts((OPEN_ENDED, HIDDEN), 9, 9, 0.95)),
     ],
 )
-def test_a_figure_with_little_to_show(draw, prepared):
-    assert "<svg" in draw_picture(draw, prepared, TEXT, name="little").svg
+def test_a_figure_with_little_to_show(kind, prepared):
+    label = () if kind is EXPECTATIONS else ("nobody",)
+    assert "<svg" in kind.picture(prepared, *label).svg
 
 
 def test_a_feature_without_calls_is_drawn(sections):
