@@ -107,7 +107,7 @@ def test_add_a_figure(source, project):
     assert (figures / "hours-calls-per-hour-alpha.svg").is_file()
     assert "before" in printed
     assert "after" in printed
-    assert len(edited) == 6
+    assert len(edited) == 5
 
 
 def test_add_an_engine(source, project):

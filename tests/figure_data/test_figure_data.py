@@ -123,9 +123,10 @@ def test_curves_show_every_call_and_the_caps(look):
 def test_a_quantile_beyond_a_cap_is_not_identifiable(look):
     shifts = prepare_quantile_shifts(look, Scope("signature.context"))
     points = {point.q: point for point in shifts.points}
-    assert points[0.5].low_ms < points[0.5].change_ms < points[0.5].high_ms
-    assert points[0.99].change_ms is None
-    assert all(point.change_ms is None for point in prepare_quantile_shifts(look, STEP_3).points)
+    assert points[0.5].low_ms < points[0.5].difference_ms < points[0.5].high_ms
+    assert np.isnan(points[0.99].difference_ms)
+    step_3 = prepare_quantile_shifts(look, STEP_3).points
+    assert np.isnan([point.difference_ms for point in step_3]).all()
 
 
 # ---- cliffs and caps -------------------------------------------------------------------------
@@ -166,13 +167,13 @@ def test_an_hourly_rate_adds_up_to_the_finding_and_has_gaps(look, monkeypatch):
 
 
 def test_slowness_beside_the_control_features(look):
-    prepared = prepare_hourly_slowness(look.guardrails[0].evaluation, look.arms)
-    assert len(prepared.names) >= 2
-    assert (prepared.hours[0], prepared.hours[-1]) == (-48, 23)
-    after = prepared.hours >= 0
+    series = prepare_hourly_slowness(look.guardrails[0].evaluation, look.arms).series
+    assert len(series.names) >= 2
+    assert (series.hours[0], series.hours[-1]) == (-48, 23)
+    after = series.hours >= 0
     ratio = look.result.guardrails[0].ratio
-    assert np.nanmean(prepared.target[after]) == pytest.approx(ratio - 1, abs=0.08)
-    assert np.isfinite(prepared.controls[after]).all()
+    assert np.nanmean(series.target[after]) == pytest.approx(ratio - 1, abs=0.08)
+    assert np.isfinite(series.controls[after]).all()
     without_calls = look.expectations[3].parts[1].evaluation
     assert prepare_hourly_slowness(without_calls, look.arms) is None
 
