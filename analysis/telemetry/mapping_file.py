@@ -107,8 +107,8 @@ def _mistakes(file: MappingFile) -> Iterator[Mistake]:
             yield Mistake(("columns",), f"has no {column!r}; {exactly}")
     needless = file.model_fields_set - {"table", "notes", "columns", "left_out"}
     for key in sorted(needless if not file.columns else ()):
-        problem = "has no effect without [columns]; add [columns], or remove the line"
-        yield Mistake((key,), problem, shows_value=False)
+        no_effect = "has no effect without [columns]; add [columns], or remove the line"
+        yield Mistake((key,), no_effect, shows_value=False)
     for place, sql in _expressions(file):
         if problem := expression_problem(sql, file.dialect):
             yield Mistake(place, problem)
@@ -121,5 +121,5 @@ def _expressions(file: MappingFile) -> Iterator[tuple[Place, str]]:
         yield ("where",), file.where
     if file.indexed is not None:
         yield ("indexed",), file.indexed
-    for number, rows in enumerate(file.left_out):
-        yield ("left_out", number, "where"), rows.where
+    for number, left_out in enumerate(file.left_out):
+        yield ("left_out", number, "where"), left_out.where

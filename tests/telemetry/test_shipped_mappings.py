@@ -107,7 +107,7 @@ def test_the_result_is_that_of_the_same_calls_in_the_canonical_table(loaded, tmp
             f"{head}[source]\n{source}\n[baseline]\ndays = {DAYS}\n{rest}", encoding="utf-8"
         )
         with analysis.open(config) as rollout:
-            results[place] = rollout.look("24h").result
+            results[place] = rollout.look("24h").result.as_json()
     engines = {place: result.pop("provenance")["engine"] for place, result in results.items()}
     assert engines == {"store": "postgres", "canonical": "duckdb"}
     assert results["store"] == results["canonical"]

@@ -28,7 +28,7 @@ def results(tmp_path, database, monkeypatch):
         source = SOURCE.search(settings.path.read_text(encoding="utf-8"))[0]
         settings.path.write_text(SOURCE.sub(lambda _, source=source: source, example, count=1))
         with analysis.open(settings.path) as rollout:
-            found[kind] = {window: rollout.look(window).result for window in WINDOWS}
+            found[kind] = {window: rollout.look(window).result.as_json() for window in WINDOWS}
     return found
 
 

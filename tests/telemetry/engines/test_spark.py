@@ -1,6 +1,7 @@
-"""Apache Spark against DuckDB: on a real Spark Connect server every query gives the same rows, every look the same result."""
+"""Apache Spark against DuckDB: every query gives the same rows, every look the same result."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -21,120 +22,108 @@ from analysis.counting.grid import Grid
 from analysis.counting.scans.written_rows import load_row_quality
 from analysis.errors import WrongUse
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.engines.spark import session as connecting
+from analysis.telemetry.engines.spark.session import Session
 from analysis.telemetry.sql_files import SQL_FOLDER
 from analysis.telemetry.statements import Relation
 from analysis.telemetry.vocabulary import vocabulary
-from analysis.window import Window
+from analysis.window import DAY, HOUR, Window
 from tests.fixtures.edge_case_calls import FEATURES, SOURCES
+from tests.fixtures.opened_engines import DEPLOY, GRID, naive
 from tests.fixtures.spark_server import JAVA_OPTIONS
 from tests.fixtures.spark_sources import (
-    DEPLOY,
-    LATE,
-    NASTY,
+    EDGE_CASE_PARAMETERS,
     UTC_TIMES,
+    WRITTEN_AT,
     plain_rows,
     spark_settings,
     write_calls,
+    written_rows,
 )
 from tests.house.query_rules import header_of
 
-spark_only = pytest.mark.spark
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.spark
+ROOT = Path(__file__).parents[3]
 SAMPLE_DEPLOY = datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC)
-SAMPLE = (
-    Grid(SAMPLE_DEPLOY, timedelta(seconds=90)),
-    Window(SAMPLE_DEPLOY - timedelta(days=7), SAMPLE_DEPLOY + timedelta(days=1)),
+SAMPLE_PARAMETERS = Grid(SAMPLE_DEPLOY, timedelta(seconds=90)).parameters(
+    Window(SAMPLE_DEPLOY - 7 * DAY, SAMPLE_DEPLOY + DAY)
 )
+SAMPLE_FEATURES = ("draft.verify.email.step3", "signature.context")
 QUERIES = sorted(
     path.stem
     for path in SQL_FOLDER.glob("*.sql")
     if path.stem != "calls" and "Spark" in header_of(path.read_text())["Engines"]
 )
+TIME_ZONE, NEW_YORK = "spark.sql.session.timeZone", "America/New_York"
 
 
-def in_python_order(frame: pd.DataFrame) -> list[tuple]:
+def sorted_rows(frame: pd.DataFrame) -> list[tuple]:
     return sorted(plain_rows(frame), key=lambda row: [(value is None, value) for value in row])
 
 
-# ---- the same rows ---------------------------------------------------------------------------------------------------
-@spark_only
+# ---- the same rows ---------------------------------------------------------------------------
 @pytest.mark.parametrize("name", QUERIES)
 @pytest.mark.parametrize(
-    ("rows", "grid", "window"), [("nasty", *NASTY), ("sample", *SAMPLE)], ids=["nasty", "sample"]
+    ("rows", "parameters", "features"),
+    [
+        ("edge_cases", EDGE_CASE_PARAMETERS, FEATURES),
+        ("sample", SAMPLE_PARAMETERS, SAMPLE_FEATURES),
+    ],
+    ids=["edge_cases", "sample"],
 )
-def test_every_query_gives_the_rows_that_duckdb_gives(both, rows, grid, window, name):
-    spark, embedded = both[rows]
-    features = FEATURES if rows == "nasty" else ("draft.verify.email.step3", "signature.context")
+def test_every_query_returns_the_rows_of_duckdb(both_engines, rows, parameters, features, name):
     limits = [
         (features[0], 20_000, 100, 19_999, 20_128, 99_999),
         (features[1], 4_502, 99, 101, 4_502, None),
     ]
-    chosen = [
-        (feature, source)
-        for feature in features
-        for source in (*SOURCES, "background-job/email-inbound-post-process")
-    ]
+    sources = (*SOURCES, "background-job/email-inbound-post-process")
+    chosen = [(feature, source) for feature in features for source in sources]
     relations = {
         "limits": Relation(LIMIT_COLUMNS, limits),
         "chosen": Relation({"feature": "TEXT", "source": "TEXT"}, chosen),
         "vocabulary": vocabulary(),
     }
+    text = (SQL_FOLDER / f"{name}.sql").read_text()
     joined = {
-        key: relation
-        for key, relation in relations.items()
-        if key in (SQL_FOLDER / f"{name}.sql").read_text()
+        key: relation for key, relation in relations.items() if re.search(rf"JOIN {key}\b", text)
     }
-    parameters = grid.parameters(window) | {
-        "budget_ms": 20_000,
-        "feature": features[0],
-        "since": grid.deployed_at.replace(tzinfo=None),
-    }
+    since = {"feature": features[0], "since": parameters["start_at"]}
     by_spark, by_duckdb = (
-        engine.fetch(engine.queries.statement(name, parameters, relations=joined))
-        for engine in (spark, embedded)
+        engine.fetch(engine.queries.statement(name, parameters | since, relations=joined))
+        for engine in both_engines[rows]
     )
     assert list(by_spark) == list(by_duckdb)
-    assert in_python_order(by_spark) == in_python_order(by_duckdb)
+    assert sorted_rows(by_spark) == sorted_rows(by_duckdb)
     assert len(by_duckdb) or (rows, name) == ("sample", "signatures")
 
 
-@spark_only
-def test_relations_without_rows_join_nothing(both):
-    grid, window = NASTY
-    spark, embedded = both["nasty"]
-    statement = ("hourly_counts", grid.parameters(window))
-    counted = [
+def test_a_relation_without_rows_joins_nothing(both_engines):
+    by_spark, by_duckdb = (
         engine.fetch(
-            engine.queries.statement(*statement, relations={"limits": Relation(LIMIT_COLUMNS, [])})
+            engine.queries.statement(
+                "hourly_counts",
+                EDGE_CASE_PARAMETERS,
+                relations={"limits": Relation(LIMIT_COLUMNS, [])},
+            )
         )
-        for engine in (spark, embedded)
-    ]
-    assert in_python_order(counted[0]) == in_python_order(counted[1])
+        for engine in both_engines["edge_cases"]
+    )
+    assert sorted_rows(by_spark) == sorted_rows(by_duckdb)
 
 
-@spark_only
 def test_compare_gives_the_same_result(remote, sample, tmp_path):
-    text = (ROOT / "rollout.toml").read_text(encoding="utf-8")
-    results = {}
+    example, results = (ROOT / "rollout.toml").read_text(encoding="utf-8"), {}
     for name, where in (("duckdb", ""), ("spark", f'remote = "{remote}"')):
         config = tmp_path / name / "rollout.toml"
         config.parent.mkdir()
-        source = f'engine = "{name}"\npath = "{sample}/*.parquet"\n{where}\n'
-        head, rest = text.split("[source]\n")
-        config.write_text(
-            head + "[source]\n" + source + "[baseline]" + rest.split("[baseline]", 1)[1],
-            encoding="utf-8",
-        )
+        source = f'[source]\nengine = "{name}"\npath = "{sample}/*.parquet"\n{where}'
+        config.write_text(re.sub(r"(?s)\[source\].*?(?=\n\[)", source, example, count=1))
         with analysis.open(config) as rollout:
-            if name == "spark":  # it grows there, and is counted in one go on DuckDB
+            if name == "spark":  # here the counts grow from look to look, on DuckDB they do not
                 rollout.look("4h")
-                assert (rollout.settings.outputs / "post" / "counts.parquet").exists()
-            results[name] = rollout.look("24h").result
-    assert {name: result.pop("provenance")["engine"] for name, result in results.items()} == {
-        "duckdb": "duckdb",
-        "spark": "spark",
-    }
+                assert rollout.settings.paths.post_counts.exists()
+            results[name] = rollout.look("24h").result.as_json()
+    engines = {name: result.pop("provenance")["engine"] for name, result in results.items()}
+    assert engines == {"duckdb": "duckdb", "spark": "spark"}
     assert results["spark"] == results["duckdb"]
     assert results["spark"]["verdict"] in ("improved", "sustained")
 
@@ -145,8 +134,8 @@ EXPRESSIONS = (
     "LEAST(3, CAST(NULL AS INTEGER), 2)",
     "GREATEST(CAST(NULL AS INTEGER), CAST(NULL AS INTEGER))",
     "GREATEST(DATE_TRUNC('hour', TIMESTAMP '2026-03-08 02:30:00.999'), CAST(NULL AS TIMESTAMP))",
-    "DATE_TRUNC('hour', TIMESTAMP '2026-03-08 02:59:59.999')",  # an hour that New York does not have
-    "DATE_TRUNC('minute', TIMESTAMP '2026-11-01 01:59:59.999') - 86400000 * INTERVAL '1 millisecond'",
+    "DATE_TRUNC('hour', TIMESTAMP '2026-03-08 02:59:59.999')",  # an hour missing in New York
+    "DATE_TRUNC('minute', TIMESTAMP '2026-11-01 01:59:59.999') - 86400 * INTERVAL '1 second'",
     "DATE_TRUNC('day', TIMESTAMP '2026-11-01 05:30:00') + 1 * INTERVAL '1 millisecond'",
     "TIMESTAMP '2026-03-08 07:00:00.001' - 1 * INTERVAL '1 millisecond'",
     "SPLIT_PART('a meta={b meta={c', ' meta={', 1)",
@@ -159,54 +148,41 @@ EXPRESSIONS = (
 )
 
 
-@spark_only
-def test_what_the_queries_are_built_of_means_the_same(session):
-    query = parse_one(
-        "SELECT " + ", ".join(f"{sql} AS value_{at}" for at, sql in enumerate(EXPRESSIONS)),
-        read="postgres",
-    )
-    ours = connecting.Session(session, is_ours=False, timeout=timedelta(minutes=1))
-    with ours.reading("the expressions") as spark:
-        found = list(spark.sql(query.sql(dialect="spark")).toArrow().to_pylist()[0].values())
+def test_the_expressions_of_the_queries_mean_the_same(session):
+    columns = ", ".join(f"{sql} AS value_{number}" for number, sql in enumerate(EXPRESSIONS))
+    query = parse_one(f"SELECT {columns}", read="postgres")
+    with Session(session, is_ours=False, timeout=timedelta(minutes=1)).reading("them") as spark:
+        (row,) = spark.sql(query.sql(dialect="spark")).toArrow().to_pylist()
+    found = [naive(value) if isinstance(value, datetime) else value for value in row.values()]
     expected = duckdb.connect().execute(query.sql(dialect="duckdb")).fetchone()
-    without_zone = [
-        value.replace(tzinfo=None) if isinstance(value, datetime) else value for value in found
-    ]
-    assert dict(zip(EXPRESSIONS, without_zone, strict=True)) == dict(
-        zip(EXPRESSIONS, expected, strict=True)
-    )
+    for sql, ours, theirs in zip(EXPRESSIONS, found, expected, strict=True):
+        assert ours == theirs, sql
 
 
-# ---- what it reads ---------------------------------------------------------------------------------------------------
+# ---- what it reads ---------------------------------------------------------------------------
+def open_source(session, folder, source):
+    return closing(open_engine(spark_settings(folder, source), spark=session))
 
 
-def quality(engine):
-    with closing(engine):
-        return load_row_quality(
-            engine, Grid(DEPLOY, timedelta(seconds=90)), Window(DEPLOY, DEPLOY + timedelta(hours=4))
-        )
-
-
-@spark_only
 @pytest.mark.parametrize(
     ("created", "kind"),
     [
-        (LATE, UTC_TIMES),
-        (LATE, pa.timestamp("ms")),
+        (WRITTEN_AT, UTC_TIMES),
+        (WRITTEN_AT, pa.timestamp("ms")),
         ("2026-02-03 00:10:16", pa.string()),
         ("2026-02-03T00:10:16.000Z", pa.string()),
         ("2026-02-02 19:10:16-05:00", pa.string()),
     ],
 )
-def test_createdat_is_utc_whatever_its_type_and_the_session_s_zone(
+def test_created_at_is_utc_whatever_its_type_and_the_session_s_zone(
     session, tmp_path, created, kind
 ):
     source = write_calls(tmp_path, created=(created,), created_type=kind)
-    engine = open_engine(spark_settings(tmp_path, source), spark=session)
-    assert quality(engine).first_written_at == LATE.replace(tzinfo=UTC)
+    with open_source(session, tmp_path, source) as engine:
+        quality = load_row_quality(engine, GRID, Window(DEPLOY, DEPLOY + 4 * HOUR))
+    assert quality.first_written_at == WRITTEN_AT.replace(tzinfo=UTC)
 
 
-@spark_only
 @pytest.mark.parametrize(
     ("latency", "kind"),
     [
@@ -218,136 +194,105 @@ def test_createdat_is_utc_whatever_its_type_and_the_session_s_zone(
 )
 def test_a_latency_is_a_number_of_any_type(session, tmp_path, latency, kind):
     source = write_calls(tmp_path, latency=(latency,), latency_type=kind)
-    engine = open_engine(spark_settings(tmp_path, source), spark=session)
-    counted = engine.fetch(
-        engine.queries.statement("latency_counts", NASTY[0].parameters(NASTY[1]))
-    )
+    with open_source(session, tmp_path, source) as engine:
+        counted = engine.fetch(engine.queries.statement("latency_counts", EDGE_CASE_PARAMETERS))
     assert plain_rows(counted[["outcome", "latency_ms", "calls"]]) == [(0, 20128, 1)]
 
 
-@spark_only
-def test_a_catalog_table_and_a_view_of_the_session_are_read(session, tmp_path):
+@pytest.mark.parametrize("name", ["spark_catalog.default.calls_of_ours", "calls_in_view"])
+def test_a_catalog_table_and_a_view_are_read(session, tmp_path, name):
     write_calls(tmp_path)
     calls = session.read.parquet(str(tmp_path / "calls.parquet"))
     calls.write.saveAsTable("default.calls_of_ours", mode="overwrite")
     calls.createOrReplaceTempView("calls_in_view")
-    for name in ("spark_catalog.default.calls_of_ours", "calls_in_view"):
-        assert (
-            quality(
-                open_engine(spark_settings(tmp_path, f'table = "{name}"'), spark=session)
-            ).written_rows
-            == 1
-        )
+    with open_source(session, tmp_path, f'table = "{name}"') as engine:
+        assert written_rows(engine) == 1
+        assert engine.columns()["latencyMs"] == "bigint"
 
 
-@spark_only
 def test_a_mapping_in_spark_s_own_sql_with_seconds(session, tmp_path):
     source = write_calls(tmp_path, latency=(20.128,))
-    columns = {
+    same = ("clientId", "leadId", "source", "model", "latencyMs", "outputTokens", "totalTokens")
+    columns = {name: name for name in same} | {
         "id": "uuid()",
-        "clientId": "clientId",
-        "leadId": "leadId",
-        "source": "source",
         "featureId": "upper(featureId)",
-        "model": "model",
-        "latencyMs": "latencyMs",
         "status": "if(status = 'success', 'success', 'error')",
         "errorMessage": "NULL",
-        "outputTokens": "outputTokens",
-        "totalTokens": "totalTokens",
         "createdAt": "timestampadd(MILLISECOND, 128, createdAt)",
     }
-    own = 'dialect = "spark"\nlatency_unit = "s"\n[columns]\n' + "\n".join(
-        f'{name} = "{sql}"' for name, sql in columns.items()
-    )
-    (tmp_path / "own.toml").write_text(own, encoding="utf-8")
-    engine = open_engine(spark_settings(tmp_path, source + '\nmapping = "own.toml"'), spark=session)
-    counted = engine.fetch(
-        engine.queries.statement("latency_counts", NASTY[0].parameters(NASTY[1]))
-    )
+    lines = [f'{name} = "{sql}"' for name, sql in columns.items()]
+    head = ['dialect = "spark"', 'latency_unit = "s"', "[columns]"]
+    (tmp_path / "own.toml").write_text("\n".join([*head, *lines]), encoding="utf-8")
+    with open_source(session, tmp_path, f'{source}\nmapping = "own.toml"') as engine:
+        counted = engine.fetch(engine.queries.statement("latency_counts", EDGE_CASE_PARAMETERS))
     assert plain_rows(counted) == [("DRAFT.VERIFY", "s", 0, 20128, 1)]
 
 
-# ---- the user's session ----------------------------------------------------------------------------------------------
-@spark_only
-def test_a_session_that_is_passed_stays_as_it_was(session, nasty, tmp_path):
-    assert session.conf.get("spark.sql.session.timeZone") == "America/New_York"
+# ---- the user's session ----------------------------------------------------------------------
+def test_the_user_s_session_stays_as_it_was(session, edge_cases, tmp_path):
+    assert session.conf.get(TIME_ZONE) == NEW_YORK
     before = [table.name for table in session.catalog.listTables()]
-    settings = spark_settings(tmp_path, f'path = "{nasty}/calls.parquet"')
+    settings = spark_settings(tmp_path, f'path = "{edge_cases}/calls.parquet"')
     with analysis.open(settings.path, spark=session) as rollout:
-        assert (
-            rollout.engine.fetch(
-                rollout.engine.queries.statement("written", NASTY[0].parameters(NASTY[1]))
-            )["written_rows"].sum()
-            > 100
-        )
-        assert session.conf.get("spark.sql.session.timeZone") == "America/New_York"
+        assert written_rows(rollout.engine) > 100
+        assert session.conf.get(TIME_ZONE) == NEW_YORK
     assert [table.name for table in session.catalog.listTables()] == before
     assert not session.getTags()
     assert session.sql("SELECT 1 AS still").toArrow().to_pylist() == [{"still": 1}]
 
 
-@spark_only
-def test_the_zone_is_put_back_after_a_query_that_fails(session, tmp_path):
+def test_the_time_zone_is_restored_after_a_failed_query(session, tmp_path):
     with pytest.raises(WrongUse):
         open_engine(spark_settings(tmp_path, 'table = "nowhere.to_be_found"'), spark=session)
-    assert session.conf.get("spark.sql.session.timeZone") == "America/New_York"
+    assert session.conf.get(TIME_ZONE) == NEW_YORK
 
 
-@spark_only
 def test_hours_at_a_clock_change_stay_apart(session, tmp_path):
-    """01:30 in New York comes twice on 1 November: 05:30 and 06:30 UTC."""
-    hours = tuple(datetime(2026, 11, 1, hour, 30) for hour in (4, 5, 6, 7))
-    source = write_calls(tmp_path, created=hours, latency=(0,) * 4)
-    engine = open_engine(spark_settings(tmp_path, source), spark=session)
-    midnight = datetime(2026, 11, 1, tzinfo=UTC)
-    counted = engine.fetch(
-        engine.queries.statement(
-            "coverage",
-            Grid(midnight, timedelta(0)).parameters(Window(midnight, midnight + timedelta(days=1))),
-        )
+    """01:30 in New York occurs twice on 1 November: at 05:30 and 06:30 UTC."""
+    hours = (4, 5, 6, 7)
+    created = tuple(datetime(2026, 11, 1, hour, 30) for hour in hours)
+    source, midnight = (
+        write_calls(tmp_path, created=created, latency=(0,) * 4),
+        datetime(2026, 11, 1, tzinfo=UTC),
     )
-    assert list(counted["hour_at"]) == [pd.Timestamp(2026, 11, 1, hour) for hour in (4, 5, 6, 7)]
+    parameters = Grid(midnight, timedelta(0)).parameters(Window(midnight, midnight + DAY))
+    with open_source(session, tmp_path, source) as engine:
+        counted = engine.fetch(engine.queries.statement("coverage", parameters))
+    assert list(counted["hour_at"]) == [pd.Timestamp(2026, 11, 1, hour) for hour in hours]
 
 
-@spark_only
-def test_a_client_that_is_not_in_utc_counts_the_same(both, monkeypatch):
+def test_a_client_in_another_time_zone_counts_the_same(both_engines, monkeypatch):
     """pyspark sends a time without zone as one of the client's own zone."""
-    grid, window = NASTY
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
-        spans = [
-            plain_rows(engine.fetch(engine.queries.statement("written", grid.parameters(window))))
-            for engine in both["nasty"]
-        ]
+        by_spark, by_duckdb = (
+            plain_rows(engine.fetch(engine.queries.statement("written", EDGE_CASE_PARAMETERS)))
+            for engine in both_engines["edge_cases"]
+        )
     finally:
         monkeypatch.undo()
         time.tzset()
-    assert spans[0] == spans[1]
+    assert by_spark == by_duckdb
 
 
-@spark_only
-def test_a_master_starts_spark_in_the_process(both, nasty, tmp_path):
-    """In a process of its own: one process holds one Spark."""
-    spark_settings(tmp_path, f'path = "{nasty}/*.parquet"\nmaster = "local[1]"')
-    program = (
-        "import sys, analysis\nfrom tests.telemetry.test_spark import NASTY\n"
-        "with analysis.open(sys.argv[1]) as rollout:\n"
-        "    statement = rollout.engine.queries.statement('written', NASTY[0].parameters(NASTY[1]))\n"
-        "    print(rollout.engine.fetch(statement).to_csv())"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path / "rollout.toml")]
-    environment = os.environ | {"JDK_JAVA_OPTIONS": JAVA_OPTIONS}
+def test_a_master_starts_spark_in_the_process(both_engines, edge_cases, tmp_path):
+    """In a process of its own, since a process can hold one Spark only."""
+    spark_settings(tmp_path, f'path = "{edge_cases}/*.parquet"\nmaster = "local[1]"')
+    program = """
+import sys, analysis
+from tests.fixtures.spark_sources import written_rows
+with analysis.open(sys.argv[1]) as rollout:
+    print(written_rows(rollout.engine))
+"""
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250
+        [sys.executable, "-c", program, str(tmp_path / "rollout.toml")],
+        cwd=ROOT,
+        env=os.environ | {"JDK_JAVA_OPTIONS": JAVA_OPTIONS},
+        capture_output=True,
+        text=True,
+        timeout=250,
     )
-    embedded = both["nasty"][1]
     assert done.returncode == 0, done.stderr
-    assert (
-        done.stdout.strip()
-        == embedded.fetch(embedded.queries.statement("written", NASTY[0].parameters(NASTY[1])))
-        .to_csv()
-        .strip()
-    )
+    assert int(done.stdout) == written_rows(both_engines["edge_cases"][1])
     assert "Traceback" not in done.stderr
