@@ -10,6 +10,7 @@ import pytest
 
 from analysis.counting.grid import Grid
 from analysis.counting.scans.count_tables import load_hourly_counts
+from analysis.counting.scans.scan import Scan
 from analysis.counts import EventCounts, HourlyCounts
 from analysis.errors import WrongUse
 from analysis.metrics import METRICS, Metric, class_rates, known_metrics, metric_named
@@ -66,7 +67,7 @@ def both(tmp_path_factory):
         }
     )
     engine = open_engine(store("parquet", calls, tmp_path_factory.mktemp("calls")))
-    table = load_hourly_counts(engine, Grid(DEPLOY, timedelta(seconds=90)), window, limits)
+    table = load_hourly_counts(Scan(engine, Grid(DEPLOY, timedelta(seconds=90))), window, limits)
     naive = {
         "start": window.start.replace(tzinfo=None),
         "end": window.end.replace(tzinfo=None),

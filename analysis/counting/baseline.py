@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TypeVar
@@ -30,6 +31,7 @@ from analysis.counting.scans.count_tables import (
     load_latency_counts,
 )
 from analysis.counting.scans.events import load_events
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.written_rows import (
     WrittenRows,
     load_row_quality,
@@ -82,8 +84,8 @@ def load_baseline(
         inputs["source"] = engine.origin  # as it was when the engine was opened
         cache = ChunkCache(settings.paths.baseline_pieces, inputs=fingerprint(inputs))
         chunks = ChunkPolicy(on_progress=on_progress, cache=cache)
-        grid, asked = Grid.of(settings, deployed_at), asked_window(settings, deployed_at)
-        written = load_written_rows(engine, grid, asked, chunks=chunks)
+        scan = Scan(engine, Grid.of(settings, deployed_at), chunks)
+        written = load_written_rows(scan, asked_window(settings, deployed_at))
         rows = rows_fingerprint(engine, written)
         if (
             frozen
@@ -93,9 +95,9 @@ def load_baseline(
             cache.clear()
             return frozen.arm()
 
-        arm = _count_baseline(settings, engine, grid, written, chunks)
+        arm = _count_baseline(settings, scan, written)
         if frozen:
-            _check_no_rows_lost(frozen, arm, asked=asked, inputs=inputs)
+            _check_no_rows_lost(frozen, arm, asked=written.window, inputs=inputs)
         if arm.calls:
             write_frozen(path, arm, made_from=inputs, rows=rows)
         cache.clear()
@@ -126,33 +128,22 @@ def without_hours(table: Table, excluded: frozenset[int]) -> Table:
     return table.where(~table.rows["hour"].isin(excluded)) if excluded else table
 
 
-def _count_baseline(
-    settings: Settings, engine: Engine, grid: Grid, written: WrittenRows, chunks: ChunkPolicy
-) -> Arm:
-    window = _window_with_rows(settings, written)
-    hours = hours_between(grid.deployed_at, window.start, window.end)
-    excluded = find_excluded_hours(settings, grid.deployed_at) & frozenset(hours)
-    calls, names = written.n_rows, written.names
-    chunks = chunks.for_calls(calls, window.length, calls_per_chunk=engine.calls_per_chunk)
+def _count_baseline(settings: Settings, scan: Scan, written: WrittenRows) -> Arm:
+    window, deployed_at = _window_with_rows(settings, written), scan.grid.deployed_at
+    hours = hours_between(deployed_at, window.start, window.end)
+    excluded = find_excluded_hours(settings, deployed_at) & frozenset(hours)
+    calls, engine = written.n_rows, scan.engine
+    chunks = scan.chunks.for_calls(calls, window.length, calls_per_chunk=engine.calls_per_chunk)
     hourly_chunks = chunks.finer(
         calls, window.length, calls_per_chunk=engine.calls_per_hourly_chunk
     )
-    latency = load_latency_counts(
-        engine, grid, _stretches(hours, grid.deployed_at, excluded), names=names, chunks=chunks
-    )
+    scan = replace(scan, chunks=chunks, names=written.names)
+    hourly_scan = replace(scan, chunks=hourly_chunks)
+    latency = load_latency_counts(scan, _stretches(hours, deployed_at, excluded))
     limits = find_limits(latency, declared_tau_ms=declared_taus(settings))
-    hourly = load_hourly_counts(engine, grid, window, limits, chunks=hourly_chunks)
-    bins = load_hourly_bins(
-        engine,
-        grid,
-        window,
-        by_source=names_a_source(settings),
-        names=names,
-        chunks=hourly_chunks,
-    )
-    events = load_events(
-        engine, grid, window, claims=single_claims(settings), hourly=hourly, chunks=chunks
-    )
+    hourly = load_hourly_counts(hourly_scan, window, limits)
+    bins = load_hourly_bins(hourly_scan, window, by_source=names_a_source(settings))
+    events = load_events(scan, window, claims=single_claims(settings), hourly=hourly)
     is_asked = window == written.window
     return Arm(
         window=window,
@@ -162,7 +153,7 @@ def _count_baseline(
         bins=without_hours(bins, excluded),
         events=without_hours(events, excluded),
         limits=limits,
-        quality=load_row_quality(engine, grid, window, written if is_asked else None),
+        quality=load_row_quality(scan, window, written if is_asked else None),
         models=written.models,
         excluded_hours=excluded,
     )

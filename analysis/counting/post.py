@@ -18,6 +18,7 @@ from analysis.counting.scans.count_tables import (
 )
 from analysis.counting.scans.events import load_events
 from analysis.counting.scans.name_codes import NameCodes
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.written_rows import (
     WrittenRows,
     load_row_quality,
@@ -52,8 +53,8 @@ class PostCounter:
     ) -> None:
         self._settings = settings
         self._baseline = baseline
-        self._engine = engine
-        self._grid = Grid.of(settings, deployed_at)
+        names = NameCodes.of(baseline.hourly.rows)
+        self._scan = Scan(engine, Grid.of(settings, deployed_at), names=names)
         self._path = settings.paths.post_counts
         self._on_progress = on_progress
         inputs = find_inputs(settings, deployed_at, source=engine.origin)
@@ -64,61 +65,33 @@ class PostCounter:
 
         The counts of an earlier look are used while its rows are the same: their numbers by
         feature, source and model, their statuses and their latencies. Another message, tenant,
-        number of tokens or time of writing is not noticed. Recovered failures and cron minutes
-        can lie across the edge of two looks, so they are counted over the whole window.
+        number of tokens or time of writing is not noticed.
         """
+        scan, settings, limits = self._scan, self._settings, self._baseline.limits
+        hours = hours_between(scan.grid.deployed_at, window.start, window.end)
+        empty = Arm.empty(window, (hours.start, hours.stop), limits=limits)
         if not self._baseline.calls:
-            quality = load_row_quality(self._engine, self._grid, window)
-            return replace(self._empty(window), quality=quality)
+            return replace(empty, quality=load_row_quality(scan, window))
         previous = self._find_previous(window)
+        first = previous.arm if previous else empty
+        scan = replace(scan, previous=first.window if previous else None)
         # Read before the calls are counted: the next look then notices a row changed in between.
-        written = self._load_written(window, previous)
-        arm = self._count(window, previous)
-        events = load_events(
-            self._engine,
-            self._grid,
-            window,
-            claims=single_claims(self._settings),
-            hourly=arm.hourly,
+        written = load_written_rows(scan, window)
+        if previous:
+            written = previous.written + written
+        # The largest table comes first, while the memory is free.
+        latency = first.latency + load_latency_counts(scan, [window])
+        hourly = first.hourly + load_hourly_counts(scan, window, limits)
+        bins = first.bins + load_hourly_bins(scan, window, by_source=names_a_source(settings))
+        events = load_events(scan, window, claims=single_claims(settings), hourly=hourly)
+        quality = load_row_quality(scan, window, written)
+        arm = replace(
+            empty, latency=latency, hourly=hourly, bins=bins, events=events, quality=quality
         )
-        quality = load_row_quality(self._engine, self._grid, window, written)
-        arm = replace(arm, events=events, quality=quality)
-        if keep and arm.calls and (previous is None or previous.arm.window != window):
+        is_kept_already = previous is not None and previous.arm.window == window
+        if keep and arm.calls and not is_kept_already:
             self._keep(arm, written)
         return arm
-
-    def _load_written(self, window: Window, previous: PreviousLook | None) -> WrittenRows:
-        if previous is None:
-            return load_written_rows(self._engine, self._grid, window)
-        later = load_written_rows(self._engine, self._grid, window, previous=previous.arm.window)
-        return previous.written + later
-
-    def _count(self, window: Window, previous: PreviousLook | None) -> Arm:
-        """The tables of the window without its events."""
-        engine, grid = self._engine, self._grid
-        names = NameCodes.of(self._baseline.hourly.rows)
-        first = previous.arm if previous else self._empty(window)
-        skip = previous.arm.window if previous else None
-        # The largest table comes first, while the memory is free.
-        latency = first.latency + load_latency_counts(
-            engine, grid, [window], names=names, previous=skip
-        )
-        hourly = first.hourly + load_hourly_counts(
-            engine, grid, window, self._baseline.limits, previous=skip
-        )
-        bins = first.bins + load_hourly_bins(
-            engine,
-            grid,
-            window,
-            by_source=names_a_source(self._settings),
-            names=names,
-            previous=skip,
-        )
-        return replace(self._empty(window), latency=latency, hourly=hourly, bins=bins)
-
-    def _empty(self, window: Window) -> Arm:
-        hours = hours_between(self._grid.deployed_at, window.start, window.end)
-        return Arm.empty(window, (hours.start, hours.stop), limits=self._baseline.limits)
 
     def _find_previous(self, window: Window) -> PreviousLook | None:
         """The kept look at the window's first part, if its rows are still the same."""
@@ -126,8 +99,8 @@ class PostCounter:
         if kept is None:
             return None
         with kept:
-            written = load_written_rows(self._engine, self._grid, kept.window)
-            if kept.facts.rows != rows_fingerprint(self._engine, written):
+            written = load_written_rows(self._scan, kept.window)
+            if kept.facts.rows != rows_fingerprint(self._scan.engine, written):
                 self._on_progress(
                     f"rows written until {kept.window.end:%Y-%m-%d %H:%M} have changed since they "
                     "were counted; they are counted again"
@@ -142,7 +115,7 @@ class PostCounter:
         with suppress(RolloutError), ExitStack() as stack:  # none, damaged, or not readable
             kept = stack.enter_context(FrozenCounts(self._path))
             is_first_part = kept.window.start == window.start and kept.window.end <= window.end
-            is_unchanged = self._engine.origin == source_origin(self._settings)
+            is_unchanged = self._scan.engine.origin == source_origin(self._settings)
             has_same_inputs = only_files_added(kept.facts.made_from, self._inputs)
             if is_first_part and is_unchanged and has_same_inputs:
                 stack.pop_all()
@@ -151,7 +124,7 @@ class PostCounter:
 
     def _keep(self, arm: Arm, written: WrittenRows) -> None:
         """Keep the counts for the next look. A failure costs that look time, nothing else."""
-        rows = rows_fingerprint(self._engine, written)
+        rows = rows_fingerprint(self._scan.engine, written)
         try:
             write_frozen(self._path, arm, made_from=self._inputs, rows=rows)
         except RolloutError as reason:

@@ -71,11 +71,12 @@ from analysis.config import load_settings
 from analysis.counting.baseline import asked_window
 from analysis.counting.grid import Grid
 from analysis.telemetry.engines import open_engine
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.count_tables import load_latency_counts
 settings = load_settings(Path("rollout.toml"))
 deployed_at = settings.rollout.deployed_at
 window = asked_window(settings, deployed_at)
-load_latency_counts(open_engine(settings), Grid.of(settings, deployed_at), [window])
+load_latency_counts(Scan(open_engine(settings), Grid.of(settings, deployed_at)), [window])
 """
 CALLS = f"""
 import pandas as pd

@@ -9,13 +9,14 @@ import pytest
 
 from analysis.counting.baseline import load_baseline
 from analysis.counting.grid import Grid
-from analysis.counting.scans.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
+from analysis.counting.scans.chunks import ONE_CHUNK, ChunkPolicy
 from analysis.counting.scans.count_tables import (
     load_hourly_bins,
     load_hourly_counts,
     load_latency_counts,
 )
 from analysis.counting.scans.events import CronBudget, load_cron_minutes, load_recovered
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.written_rows import load_row_quality, load_written_rows
 from analysis.counting.scope import Scope
 from analysis.counting.storage.chunk_cache import ChunkCache
@@ -56,16 +57,17 @@ def busy_calls(seed, n=700):
 
 def count_all(engine, window, chunks=ONE_CHUNK):
     """Every table of counts, and everything that the written rows say."""
-    hourly = load_hourly_counts(engine, GRID, window, LIMITS, chunks=chunks)
+    scan = Scan(engine, GRID, chunks)
+    hourly = load_hourly_counts(scan, window, LIMITS)
     tables = [
         hourly,
-        load_latency_counts(engine, GRID, [window], chunks=chunks),
-        load_hourly_bins(engine, GRID, window, by_source=False, chunks=chunks),
-        load_recovered(engine, GRID, window, chunks=chunks),
-        load_cron_minutes(engine, GRID, window, CRON, hourly=hourly, chunks=chunks),
+        load_latency_counts(scan, [window]),
+        load_hourly_bins(scan, window, by_source=False),
+        load_recovered(scan, window),
+        load_cron_minutes(scan, window, CRON, hourly=hourly),
     ]
-    written = load_written_rows(engine, GRID, window, chunks=chunks)
-    quality = load_row_quality(engine, GRID, window, written)
+    written = load_written_rows(scan, window)
+    quality = load_row_quality(scan, window, written)
     return tables, [written.first_started_at, written.names, written.models, quality]
 
 
@@ -120,7 +122,7 @@ def test_a_failure_and_its_success_on_either_side_of_an_edge(tmp_path):
         for at, is_success in zip(written_s, [False, True] * 2, strict=True)
     ]
     engine = open_engine(store("parquet", typed(rows), tmp_path))
-    found = load_recovered(engine, GRID, BUSY, chunks=ChunkPolicy(HOUR))
+    found = load_recovered(Scan(engine, GRID, ChunkPolicy(HOUR)), BUSY)
     assert (found.rows["y"].sum(), found.rows["n"].sum()) == (1, 2)
 
 
@@ -146,26 +148,26 @@ def test_chunks_are_the_whole_of_edge_cases(open_store):
 # ---- interrupted and continued ----------------------------------------------------------------
 def test_a_scan_continues_where_it_was(busy, tmp_path, hourly_chunks):
     with pytest.raises(RolloutError, match="cut off"):
-        load_latency_counts(WatchedEngine(busy, stop_after=2), GRID, [BUSY], chunks=hourly_chunks)
+        load_latency_counts(Scan(WatchedEngine(busy, stop_after=2), GRID, hourly_chunks), [BUSY])
     rest = WatchedEngine(busy)
-    found = load_latency_counts(rest, GRID, [BUSY], chunks=hourly_chunks)
+    found = load_latency_counts(Scan(rest, GRID, hourly_chunks), [BUSY])
     assert len(rest.statements) == 2  # of four: the ingestion delay is a chunk of its own
-    pd.testing.assert_frame_equal(found.rows, load_latency_counts(busy, GRID, [BUSY]).rows)
+    pd.testing.assert_frame_equal(found.rows, load_latency_counts(Scan(busy, GRID), [BUSY]).rows)
 
     other_inputs = replace(hourly_chunks, cache=ChunkCache(tmp_path / "chunks", inputs="y"))
     other = WatchedEngine(busy)
-    load_latency_counts(other, GRID, [BUSY], chunks=other_inputs)
+    load_latency_counts(Scan(other, GRID, other_inputs), [BUSY])
     assert len(other.statements) == 4
     hourly_chunks.cache.clear()
     assert not (tmp_path / "chunks").exists()
 
 
 def test_a_damaged_chunk_is_counted_again(busy, tmp_path, hourly_chunks):
-    whole = load_hourly_bins(busy, GRID, BUSY, by_source=True, chunks=hourly_chunks)
+    whole = load_hourly_bins(Scan(busy, GRID, hourly_chunks), BUSY, by_source=True)
     first = min((tmp_path / "chunks").iterdir())
     first.write_bytes(first.read_bytes()[:-9])
     engine = WatchedEngine(busy)
-    again = load_hourly_bins(engine, GRID, BUSY, by_source=True, chunks=hourly_chunks)
+    again = load_hourly_bins(Scan(engine, GRID, hourly_chunks), BUSY, by_source=True)
     pd.testing.assert_frame_equal(again.rows, whole.rows)
     assert len(engine.statements) == 1
 
@@ -203,8 +205,8 @@ def test_an_interrupted_baseline_keeps_its_chunks_and_a_frozen_one_does_not(tmp_
 # ---- too long ---------------------------------------------------------------------------------
 def test_a_chunk_that_takes_too_long_is_halved(busy):
     lines, engine = [], WatchedEngine(busy, longest=timedelta(minutes=100))
-    found = load_latency_counts(engine, GRID, [BUSY], chunks=ChunkPolicy(on_progress=lines.append))
-    pd.testing.assert_frame_equal(found.rows, load_latency_counts(busy, GRID, [BUSY]).rows)
+    found = load_latency_counts(Scan(engine, GRID, ChunkPolicy(on_progress=lines.append)), [BUSY])
+    pd.testing.assert_frame_equal(found.rows, load_latency_counts(Scan(busy, GRID), [BUSY]).rows)
     delay = timedelta(seconds=90)
     assert engine.lengths == [3 * HOUR + delay, HOUR, HOUR, HOUR, delay]
     assert lines[0] == "latency_counts: took too long, continues in chunks of an hour"
@@ -214,7 +216,7 @@ def test_an_hour_that_takes_too_long_is_an_error(busy):
     engine = WatchedEngine(busy, longest=timedelta(0))
     message = r"the query 'latency_counts' took longer than \[source\].timeout even for an hour"
     with pytest.raises(TookTooLong, match=message):
-        load_latency_counts(engine, GRID, [BUSY])
+        load_latency_counts(Scan(engine, GRID), [BUSY])
     assert len(engine.statements) == 2
 
 
@@ -223,7 +225,7 @@ def test_a_stretch_of_no_length_is_queried_once(busy):
     nothing = GRID.parameters(Window(DEPLOY, DEPLOY + HOUR)) | {
         "written_before": datetime(2000, 1, 1)
     }
-    results = scan_in_chunks(busy, "latency_counts", nothing, chunks=ChunkPolicy(HOUR))
+    results = Scan(busy, GRID, ChunkPolicy(HOUR)).run("latency_counts", nothing)
     assert [len(rows) for rows in results] == [0]
 
 

@@ -17,6 +17,7 @@ from analysis.counting.scans.count_tables import (
 )
 from analysis.counting.scans.events import CronBudget, load_cron_minutes, load_recovered
 from analysis.counting.scans.name_codes import MOST_NAMES
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.written_rows import load_row_quality, load_written_rows
 from analysis.counting.scope import Scope
 from analysis.counts import LatencyCounts
@@ -97,25 +98,27 @@ def test_a_call_belongs_to_the_hour_it_starts_in_and_lags_when_it_is_written_lat
         ]
     )
     engine = open_engine(store("parquet", rows, tmp_path))
-    hourly = load_hourly_counts(engine, GRID, window_of_hours(DEPLOY, -1, 2), LIMITS)
+    hourly = load_hourly_counts(Scan(engine, GRID), window_of_hours(DEPLOY, -1, 2), LIMITS)
     by_hour_and_lag = {key[3:5]: sums[0] for key, sums in counted(hourly).items()}
     assert by_hour_and_lag == {(-1, 0): 1, (0, 0): 2, (0, 1): 1}
-    first_look = load_hourly_counts(engine, GRID, window_of_hours(DEPLOY, 0, 1), LIMITS)
+    first_look = load_hourly_counts(Scan(engine, GRID), window_of_hours(DEPLOY, 0, 1), LIMITS)
     assert first_look.rows["calls"].sum() == 2
 
 
 # ---- against a plain count of the rows, from every store --------------------------------------
 def test_latency_counts(engine, calls):
-    assert counted(load_latency_counts(engine, GRID, [WIDE])) == plain(calls).latency_counts()
+    assert counted(load_latency_counts(Scan(engine, GRID), [WIDE])) == plain(calls).latency_counts()
 
 
 def test_hourly_counts(engine, calls):
-    assert counted(load_hourly_counts(engine, GRID, WIDE, LIMITS)) == plain(calls).hourly(LIMIT_OF)
+    assert counted(load_hourly_counts(Scan(engine, GRID), WIDE, LIMITS)) == plain(calls).hourly(
+        LIMIT_OF
+    )
 
 
 @pytest.mark.parametrize("by_source", [True, False])
 def test_hourly_bins(engine, calls, by_source):
-    found = load_hourly_bins(engine, GRID, WIDE, by_source=by_source)
+    found = load_hourly_bins(Scan(engine, GRID), WIDE, by_source=by_source)
     assert counted(found) == plain(calls).bins(by_source)
 
 
@@ -123,15 +126,16 @@ def test_hourly_bins(engine, calls, by_source):
 def test_counts_by_code_are_counts_by_name(engine, calls, new):
     """A new name has no code: then all is counted by name."""
     engine.prefers_name_codes = True
-    names = load_written_rows(engine, GRID, WIDE).names
+    names = load_written_rows(Scan(engine, GRID), WIDE).names
     rows = plain_rows(calls)
     assert names.features == tuple(sorted({row["featureId"] for row in rows}))
     assert set(names.sources) == {row["source"] for row in rows} - {None}
     names = replace(names, **{key: getattr(names, key)[1:] for key in new})
-    latency = load_latency_counts(engine, GRID, [WIDE], names=names)
+    scan = Scan(engine, GRID, names=names)
+    latency = load_latency_counts(scan, [WIDE])
     assert counted(latency) == plain(calls).latency_counts()
     for by_source in (True, False):
-        bins = load_hourly_bins(engine, GRID, WIDE, by_source=by_source, names=names)
+        bins = load_hourly_bins(scan, WIDE, by_source=by_source)
         assert counted(bins) == plain(calls).bins(by_source)
 
 
@@ -156,10 +160,10 @@ def test_any_name_has_a_code(tmp_path, features, sources):
         ]
     )
     engine = open_engine(store("parquet", rows, tmp_path))
-    names = load_written_rows(engine, GRID, WIDE).names
+    names = load_written_rows(Scan(engine, GRID), WIDE).names
     assert names.save_time == (len(features) <= MOST_NAMES)
-    by_code = counted(load_latency_counts(engine, GRID, [WIDE], names=names))
-    by_name = counted(load_latency_counts(engine, GRID, [WIDE]))
+    by_code = counted(load_latency_counts(Scan(engine, GRID, names=names), [WIDE]))
+    by_name = counted(load_latency_counts(Scan(engine, GRID), [WIDE]))
     assert by_code == by_name == plain(rows).latency_counts()
     engine.close()
 
@@ -167,10 +171,10 @@ def test_any_name_has_a_code(tmp_path, features, sources):
 def test_event_counts(engine, calls):
     of_rows = plain(calls)
     recovered = {(*key, "recovered"): sums for key, sums in of_rows.recovered().items()}
-    assert counted(load_recovered(engine, GRID, WIDE)) == recovered
-    hourly = load_hourly_counts(engine, GRID, WIDE, LIMITS)
+    assert counted(load_recovered(Scan(engine, GRID), WIDE)) == recovered
+    hourly = load_hourly_counts(Scan(engine, GRID), WIDE, LIMITS)
     for cron in (JOBS, CronBudget("all", 1_000, Scope())):
-        minutes = load_cron_minutes(engine, GRID, WIDE, cron, hourly=hourly)
+        minutes = load_cron_minutes(Scan(engine, GRID), WIDE, cron, hourly=hourly)
         sums = of_rows.cron(cron.scope.matches, cron.budget_ms)
         assert counted(minutes) == {
             (None, None, None, *key, cron.kind): value for key, value in sums.items()
@@ -180,16 +184,16 @@ def test_event_counts(engine, calls):
 def test_written_rows(engine, calls):
     window = window_of_hours(DEPLOY, -3, 0)
     start, end = (instant.replace(tzinfo=None) for instant in (window.start, window.end))
-    found = load_row_quality(engine, GRID, window)
+    found = load_row_quality(Scan(engine, GRID), window)
     naive = {
         key: value.replace(tzinfo=None) if isinstance(value, datetime) else value
         for key, value in asdict(found).items()
     }
     assert naive == quality_numbers(plain_rows(calls), start=start, end=end, ingestion_delay=DELAY)
-    written = load_written_rows(engine, GRID, window)
+    written = load_written_rows(Scan(engine, GRID), window)
     starts = [one["started"].replace(tzinfo=UTC) for one in plain(calls, window).calls]
     assert written.first_started_at == min(starts)
-    assert load_row_quality(engine, GRID, window, written) == found
+    assert load_row_quality(Scan(engine, GRID), window, written) == found
 
 
 def test_coverage(engine, calls):
@@ -239,13 +243,13 @@ def test_the_sample_gives_the_same_counts_from_every_store(tmp_path, database, m
         engine = open_engine(
             store(kind, sample, folder, database=database, monkeypatch=monkeypatch)
         )
-        hourly = load_hourly_counts(engine, grid, window, limits)
+        hourly = load_hourly_counts(Scan(engine, grid), window, limits)
         tables[kind] = [
-            load_latency_counts(engine, grid, [window]),
-            load_hourly_bins(engine, grid, window, by_source=True),
+            load_latency_counts(Scan(engine, grid), [window]),
+            load_hourly_bins(Scan(engine, grid), window, by_source=True),
             hourly,
-            load_recovered(engine, grid, window),
-            load_cron_minutes(engine, grid, window, JOBS, hourly=hourly),
+            load_recovered(Scan(engine, grid), window),
+            load_cron_minutes(Scan(engine, grid), window, JOBS, hourly=hourly),
         ]
         engine.close()
     for kind in STORES[1:]:
@@ -265,16 +269,16 @@ def test_counts_of_two_stretches_are_those_of_the_whole(parquet):
 
     def count(window):
         return (
-            load_hourly_counts(parquet, late, window, LIMITS),
-            load_hourly_bins(parquet, late, window, by_source=True),
-            load_latency_counts(parquet, late, [window]),
+            load_hourly_counts(Scan(parquet, late), window, LIMITS),
+            load_hourly_bins(Scan(parquet, late), window, by_source=True),
+            load_latency_counts(Scan(parquet, late), [window]),
         )
 
     for whole, one, other in zip(count(WIDE), count(first), count(second), strict=True):
         pd.testing.assert_frame_equal((one + other).rows, whole.rows)
         pd.testing.assert_frame_equal((other + one).rows, whole.rows)
-    both = load_latency_counts(parquet, late, [first, second])
-    pd.testing.assert_frame_equal(both.rows, load_latency_counts(parquet, late, [WIDE]).rows)
+    both = load_latency_counts(Scan(parquet, late), [first, second])
+    pd.testing.assert_frame_equal(both.rows, load_latency_counts(Scan(parquet, late), [WIDE]).rows)
 
 
 def test_a_look_repeated_later_gives_the_same_counts(calls, tmp_path):
@@ -284,8 +288,8 @@ def test_a_look_repeated_later_gives_the_same_counts(calls, tmp_path):
         (tmp_path / name).mkdir()
         written = calls[calls["createdAt"] < until.replace(tzinfo=None)]
         engine = open_engine(store("parquet", written, tmp_path / name))
-        hourly = load_hourly_counts(engine, GRID, look, LIMITS)
-        found.append((hourly, load_recovered(engine, GRID, look)))
+        hourly = load_hourly_counts(Scan(engine, GRID), look, LIMITS)
+        found.append((hourly, load_recovered(Scan(engine, GRID), look)))
     for one, other in zip(*found, strict=True):
         pd.testing.assert_frame_equal(one.rows, other.rows)
 
@@ -296,47 +300,47 @@ def test_a_look_repeated_later_gives_the_same_counts(calls, tmp_path):
 def test_the_warm_up_is_left_out_on_every_day(parquet, calls, warm_up):
     grid = Grid(DEPLOY, DELAY, warm_up)
     rows = plain(calls, grid=grid)
-    assert counted(load_hourly_counts(parquet, grid, WIDE, LIMITS)) == rows.hourly(LIMIT_OF)
-    assert counted(load_latency_counts(parquet, grid, [WIDE])) == rows.latency_counts()
+    assert counted(load_hourly_counts(Scan(parquet, grid), WIDE, LIMITS)) == rows.hourly(LIMIT_OF)
+    assert counted(load_latency_counts(Scan(parquet, grid), [WIDE])) == rows.latency_counts()
 
 
 @pytest.mark.parametrize("time", ["00:00:00", "23:59:59.999", "12:00:00.001", "23:10:16.789123"])
 def test_hours_count_from_any_deploy(parquet, calls, time):
     grid = Grid(datetime.fromisoformat(f"2026-02-02T{time}").replace(tzinfo=UTC), DELAY)
     expected = plain(calls, grid=grid).hourly(LIMIT_OF)
-    assert counted(load_hourly_counts(parquet, grid, WIDE, LIMITS)) == expected
+    assert counted(load_hourly_counts(Scan(parquet, grid), WIDE, LIMITS)) == expected
 
 
 # ---- edges ------------------------------------------------------------------------------------
 def test_a_window_without_calls_gives_empty_tables(engine):
     nowhere = window_of_hours(DEPLOY, 7200, 7224)
-    hourly = load_hourly_counts(engine, GRID, nowhere, LIMITS)
+    hourly = load_hourly_counts(Scan(engine, GRID), nowhere, LIMITS)
     tables = [
         hourly,
-        load_latency_counts(engine, GRID, [nowhere]),
-        load_hourly_bins(engine, GRID, nowhere, by_source=True),
-        load_recovered(engine, GRID, nowhere),
-        load_cron_minutes(engine, GRID, nowhere, JOBS, hourly=hourly),
+        load_latency_counts(Scan(engine, GRID), [nowhere]),
+        load_hourly_bins(Scan(engine, GRID), nowhere, by_source=True),
+        load_recovered(Scan(engine, GRID), nowhere),
+        load_cron_minutes(Scan(engine, GRID), nowhere, JOBS, hourly=hourly),
     ]
     assert [len(table.rows) for table in tables] == [0] * 5
-    assert load_written_rows(engine, GRID, nowhere).first_started_at is None
-    assert load_row_quality(engine, GRID, nowhere).written_rows == 0
+    assert load_written_rows(Scan(engine, GRID), nowhere).first_started_at is None
+    assert load_row_quality(Scan(engine, GRID), nowhere).written_rows == 0
 
 
 def test_no_window_has_no_calls(parquet):
-    found = load_latency_counts(parquet, GRID, [])
+    found = load_latency_counts(Scan(parquet, GRID), [])
     assert isinstance(found, LatencyCounts)
     assert found.rows.empty
 
 
 def test_excluded_hours_leave_every_table(parquet):
-    hourly = load_hourly_counts(parquet, GRID, WIDE, LIMITS)
+    hourly = load_hourly_counts(Scan(parquet, GRID), WIDE, LIMITS)
     kept = without_hours(hourly, frozenset({-25, 0}))
     assert set(kept.rows["hour"]) == set(hourly.rows["hour"]) - {-25, 0}
 
 
 def test_limits_without_a_row_are_joined_too(parquet, calls):
-    found = load_hourly_counts(parquet, GRID, WIDE, LIMITS.head(0))
+    found = load_hourly_counts(Scan(parquet, GRID), WIDE, LIMITS.head(0))
     assert counted(found) == plain(calls).hourly({})
 
 
@@ -365,8 +369,10 @@ def test_times_in_a_csv_with_and_without_zone(calls, tmp_path, form):
     rows.to_csv(tmp_path / "calls.csv", index=False)
     assert "1.0," in (tmp_path / "calls.csv").read_text(encoding="utf-8")
     engine = csv_engine(tmp_path)
-    assert counted(load_latency_counts(engine, GRID, [WIDE])) == plain(calls).latency_counts()
-    assert counted(load_hourly_bins(engine, GRID, WIDE, by_source=True)) == plain(calls).bins()
+    assert counted(load_latency_counts(Scan(engine, GRID), [WIDE])) == plain(calls).latency_counts()
+    assert (
+        counted(load_hourly_bins(Scan(engine, GRID), WIDE, by_source=True)) == plain(calls).bins()
+    )
 
 
 @pytest.mark.parametrize(
@@ -383,7 +389,7 @@ def test_times_in_a_csv_with_and_without_zone(calls, tmp_path, form):
 )
 def test_csv_dialects(calls, tmp_path, options):
     calls.to_csv(tmp_path / "calls.csv", index=False, **options)
-    found = load_hourly_counts(csv_engine(tmp_path), GRID, WIDE, LIMITS)
+    found = load_hourly_counts(Scan(csv_engine(tmp_path), GRID), WIDE, LIMITS)
     assert counted(found) == plain(calls).hourly(LIMIT_OF)
 
 
@@ -392,10 +398,10 @@ def test_several_files_and_columns_in_any_order(calls, tmp_path):
     calls.iloc[:half].to_csv(tmp_path / "calls-1.csv", index=False)
     other = calls.iloc[half:, ::-1].drop(columns="model").assign(more=1)
     other.to_csv(tmp_path / "calls-2.csv", index=False)
-    found = load_latency_counts(csv_engine(tmp_path, "calls-*.csv"), GRID, [WIDE])
+    found = load_latency_counts(Scan(csv_engine(tmp_path, "calls-*.csv"), GRID), [WIDE])
     assert counted(found) == plain(calls).latency_counts()
 
 
 def test_a_packed_csv(calls, tmp_path):
     engine = open_engine(store("csv.gz", calls, tmp_path))
-    assert counted(load_latency_counts(engine, GRID, [WIDE])) == plain(calls).latency_counts()
+    assert counted(load_latency_counts(Scan(engine, GRID), [WIDE])) == plain(calls).latency_counts()

@@ -10,6 +10,7 @@ from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.grid import Grid
 from analysis.counting.scans.count_tables import load_hourly_counts
 from analysis.counting.scans.events import CronBudget, load_cron_minutes, load_recovered
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scope import Scope
 from analysis.window import HOUR, window_after
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, typed
@@ -62,7 +63,7 @@ RECOVERED = [  # calls, (recovered, failures)
 
 def sum_recovered(engine, hours=2):
     """{(hour, lag): (recovered, failures)}."""
-    rows = load_recovered(engine, GRID, window_after(DEPLOY, hours * HOUR)).rows
+    rows = load_recovered(Scan(engine, GRID), window_after(DEPLOY, hours * HOUR)).rows
     sums = rows.groupby(["hour", "lag_hours"])[["y", "n"]].sum()
     return {key: tuple(map(int, row)) for key, row in zip(sums.index, sums.to_numpy(), strict=True)}
 
@@ -141,9 +142,11 @@ CRON = [  # calls, {(hour, lag): (minutes over a budget of 1,000 ms, minutes)}
 def sum_minutes(engine, scope, hours=2):
     """{(hour, lag): (minutes over budget, minutes)}."""
     window = window_after(DEPLOY, hours * HOUR)
-    hourly = load_hourly_counts(engine, GRID, window, pd.DataFrame(columns=list(LIMIT_COLUMNS)))
+    hourly = load_hourly_counts(
+        Scan(engine, GRID), window, pd.DataFrame(columns=list(LIMIT_COLUMNS))
+    )
     cron = CronBudget("cron", 1000, scope)
-    rows = load_cron_minutes(engine, GRID, window, cron, hourly=hourly).rows
+    rows = load_cron_minutes(Scan(engine, GRID), window, cron, hourly=hourly).rows
     assert set(rows["kind"]) <= {"cron"}
     return {(row.hour, row.lag_hours): (row.y, row.n) for row in rows.itertuples()}
 

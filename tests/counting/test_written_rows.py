@@ -7,6 +7,7 @@ import pytest
 
 from analysis.counting.grid import Grid
 from analysis.counting.scans import written_rows
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.written_rows import load_row_quality, load_written_rows
 from analysis.telemetry.engines import open_engine
 from analysis.window import DAY, Window
@@ -46,7 +47,7 @@ def count_ids(tmp_path, monkeypatch):
 
     def count(calls):
         engine = open_engine(store("parquet", calls, tmp_path))
-        found = load_row_quality(engine, GRID, FIRST_DAY)
+        found = load_row_quality(Scan(engine, GRID), FIRST_DAY)
         engine.close()
         return found.written_rows, found.distinct_ids, found.ids_compared
 
@@ -85,7 +86,7 @@ def test_a_feature_has_the_model_of_most_of_its_rows(tmp_path):
     models = ["b", "b", "a", "a", "c", None, None, None]
     rows = typed([call(60, ms=1, model=model) for model in models])
     engine = open_engine(store("parquet", rows, tmp_path))
-    found = load_written_rows(engine, GRID, FIRST_DAY)
+    found = load_written_rows(Scan(engine, GRID), FIRST_DAY)
     engine.close()
     assert found.models == {"f": "a"}
     assert found.first_started_at == DEPLOY + timedelta(seconds=59, milliseconds=999)

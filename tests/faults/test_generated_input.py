@@ -18,6 +18,7 @@ from analysis.clock import CLOCK_VARIABLE, iso, parse_instant
 from analysis.config import load_settings
 from analysis.counting.grid import Grid
 from analysis.counting.scans.count_tables import load_latency_counts
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.written_rows import load_row_quality, load_written_rows
 from analysis.deployment.handoff import find_handoff
 from analysis.deployment.vercel_api import find_newest
@@ -381,9 +382,9 @@ def test_csv(workspace, try_all):
     def count():
         engine = open_engine(load_settings(workspace.config))
         try:
-            load_row_quality(engine, GRID, window)
-            return load_latency_counts(engine, GRID, [window]), load_written_rows(
-                engine, GRID, window
+            load_row_quality(Scan(engine, GRID), window)
+            return load_latency_counts(Scan(engine, GRID), [window]), load_written_rows(
+                Scan(engine, GRID), window
             ).names
         finally:
             engine.close()

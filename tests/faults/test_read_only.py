@@ -13,6 +13,7 @@ from analysis.config import load_settings
 from analysis.counting.grid import Grid
 from analysis.counting.scans.count_tables import load_hourly_counts
 from analysis.counting.scans.events import CronBudget, load_cron_minutes, load_recovered
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scope import Scope
 from analysis.doctor.source_checks import check_source
 from analysis.errors import RolloutError, WrongUse
@@ -220,13 +221,13 @@ def test_values_are_passed_as_parameters(request, workspace, monkeypatch, engine
                 **dict.fromkeys(("tau_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms"), 1),
             }
         )
-        hourly = load_hourly_counts(opened, grid, window, limits)
+        hourly = load_hourly_counts(Scan(opened, grid), window, limits)
         assert set(hourly.rows["feature"]) == set(names)
         each_joined_its_limit = hourly.rows["slower_p50"] == hourly.rows["timed_calls"]
         assert each_joined_its_limit.all()
-        load_recovered(opened, grid, window)
+        load_recovered(Scan(opened, grid), window)
         minutes = load_cron_minutes(
-            opened, grid, window, CronBudget("cron", 1, Scope()), hourly=hourly
+            Scan(opened, grid), window, CronBudget("cron", 1, Scope()), hourly=hourly
         )
         assert minutes.rows["y"].sum() > 0
     assert state_of(workspace, database) == before

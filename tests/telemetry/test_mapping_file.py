@@ -9,6 +9,7 @@ import pytest
 
 import analysis
 from analysis.counting.scans.count_tables import load_latency_counts
+from analysis.counting.scans.scan import Scan
 from analysis.errors import WrongUse
 from analysis.sample.simulate import simulate_phase_94
 from analysis.telemetry.engines import open_engine
@@ -54,7 +55,7 @@ def write_call(folder: Path, took: str = "20128") -> None:
 def count_calls(folder: Path, source: str = OWN_FILE) -> dict:
     """(feature, source, outcome, latency) -> calls."""
     engine = open_engine(settings_of(folder, source))
-    table = load_latency_counts(engine, GRID, [ALL_CALLS])
+    table = load_latency_counts(Scan(engine, GRID), [ALL_CALLS])
     engine.close()
     return counted(table)
 

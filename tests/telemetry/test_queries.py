@@ -19,6 +19,7 @@ from analysis.counting.scans.baseline_tables import (
     published_window,
 )
 from analysis.counting.scans.count_tables import load_hourly_counts
+from analysis.counting.scans.scan import Scan
 from analysis.errors import WrongUse
 from analysis.sample.simulate import simulate_phase_94
 from analysis.telemetry.engines import open_engine
@@ -219,7 +220,7 @@ def test_a_colon_in_a_mapping_is_no_parameter(database, tmp_path, monkeypatch):
     settings = settings_of(tmp_path, f'{POSTGRES_SOURCE}\nmapping = "own.toml"')
     with contextlib.closing(open_engine(settings)) as engine:
         limits = pd.DataFrame(columns=list(LIMIT_COLUMNS))
-        sources = load_hourly_counts(engine, GRID, FOUR_HOURS, limits).rows["source"]
+        sources = load_hourly_counts(Scan(engine, GRID), FOUR_HOURS, limits).rows["source"]
     assert "none :x ::y 100%" in set(sources)
     assert sources.notna().all()
 

@@ -17,6 +17,7 @@ from analysis.counting.scans.count_tables import (
     load_hourly_counts,
     load_latency_counts,
 )
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.written_rows import load_row_quality
 from analysis.doctor.source_checks import check_source
 from analysis.sample.features import DEPLOYED_AT
@@ -84,12 +85,16 @@ def test_counts_equal_a_plain_reading_of_the_rows(loaded, engine):
     plain = Calls(rows, **span, deployed_at=naive(DEPLOYED_AT))
     no_limits = pd.DataFrame({name: pd.Series(dtype="object") for name in LIMIT_COLUMNS})
     assert len(plain.calls) > 10_000
-    assert counted(load_latency_counts(engine, GRID, [WINDOW])) == dict(plain.latency_counts())
-    assert counted(load_hourly_counts(engine, GRID, WINDOW, no_limits)) == plain.hourly({})
-    assert counted(load_hourly_bins(engine, GRID, WINDOW, by_source=True)) == dict(plain.bins())
+    assert counted(load_latency_counts(Scan(engine, GRID), [WINDOW])) == dict(
+        plain.latency_counts()
+    )
+    assert counted(load_hourly_counts(Scan(engine, GRID), WINDOW, no_limits)) == plain.hourly({})
+    assert counted(load_hourly_bins(Scan(engine, GRID), WINDOW, by_source=True)) == dict(
+        plain.bins()
+    )
     quality = {
         key: naive(value) if isinstance(value, datetime) else value
-        for key, value in asdict(load_row_quality(engine, GRID, WINDOW)).items()
+        for key, value in asdict(load_row_quality(Scan(engine, GRID), WINDOW)).items()
     }
     assert quality == quality_numbers(rows, **span)
 
@@ -128,7 +133,11 @@ def test_created_at_is_the_end_of_a_call_and_its_start_the_store_s_own(loaded, e
     deploy, end = pd.Timestamp(naive(DEPLOYED_AT)), pd.Timestamp(naive(WINDOW.end))
     started = loaded.meaning["id"].map(stored)
     assert ((loaded.meaning["createdAt"] > deploy) & (started < deploy)).any()
-    post = load_latency_counts(engine, GRID, [Window(DEPLOYED_AT, WINDOW.end)]).rows["calls"].sum()
+    post = (
+        load_latency_counts(Scan(engine, GRID), [Window(DEPLOYED_AT, WINDOW.end)])
+        .rows["calls"]
+        .sum()
+    )
     assert post == ((started >= deploy) & (started < end)).sum()
 
 
@@ -144,7 +153,7 @@ def test_prompts_and_answers_are_never_read(loaded, tmp_path, monkeypatch):
     monkeypatch.setenv("TEST_URL", parts._replace(netloc=address).geturl())
     try:
         reading = open_engine(settings_of(tmp_path, loaded.source))
-        assert load_latency_counts(reading, GRID, [WINDOW]).rows["calls"].sum() > 10_000
+        assert load_latency_counts(Scan(reading, GRID), [WINDOW]).rows["calls"].sum() > 10_000
         reading.close()
     finally:
         database.execute(f"DROP OWNED BY {role}")

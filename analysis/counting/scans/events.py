@@ -9,11 +9,9 @@ from datetime import timedelta
 import pandas as pd
 
 from analysis.config.settings import Claim
-from analysis.counting.grid import Grid
-from analysis.counting.scans.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scope import Scope, event_kind
 from analysis.counts import EventCounts, HourlyCounts
-from analysis.telemetry.engines import Engine
 from analysis.telemetry.statements import Relation
 from analysis.window import Window
 
@@ -30,67 +28,48 @@ class CronBudget:
 
 
 def load_events(
-    engine: Engine,
-    grid: Grid,
-    window: Window,
-    *,
-    claims: Iterable[Claim],
-    hourly: HourlyCounts,
-    chunks: ChunkPolicy = ONE_CHUNK,
+    scan: Scan, window: Window, *, claims: Iterable[Claim], hourly: HourlyCounts
 ) -> EventCounts:
-    """The events that the claims are about; `hourly` has the features and sources there are."""
+    """The events that the claims are about; `hourly` has the features and sources there are.
+
+    Events can lie across the edge of two looks: they are counted over the whole window, without
+    regard to `Scan.previous`.
+    """
     table = EventCounts.empty()
     for kind, claim in {event_kind(claim): claim for claim in claims}.items():
         if kind == "recovered":
-            table += load_recovered(engine, grid, window, chunks=chunks)
+            table += load_recovered(scan, window)
         elif kind is not None:
             cron = CronBudget(kind, claim.budget_ms, Scope(claim.feature, claim.source))
-            table += load_cron_minutes(engine, grid, window, cron, hourly=hourly, chunks=chunks)
+            table += load_cron_minutes(scan, window, cron, hourly=hourly)
     return table
 
 
-def load_recovered(
-    engine: Engine, grid: Grid, window: Window, *, chunks: ChunkPolicy = ONE_CHUNK
-) -> EventCounts:
+def load_recovered(scan: Scan, window: Window) -> EventCounts:
     """Failures, and those followed by a success of the same feature and lead in ten minutes."""
-    results = scan_in_chunks(
-        engine,
-        "recovered",
-        grid.parameters(window),
-        chunks=chunks,
-        followed_for=RECOVERED_WITHIN + grid.ingestion_delay,
-    )
+    grid = scan.grid
+    followed_for = RECOVERED_WITHIN + grid.ingestion_delay
+    results = scan.run("recovered", grid.parameters(window), followed_for=followed_for)
     return EventCounts.of_pieces(
         [grid.with_hours(rows).assign(kind="recovered") for rows in results]
     )
 
 
 def load_cron_minutes(
-    engine: Engine,
-    grid: Grid,
-    window: Window,
-    cron: CronBudget,
-    *,
-    hourly: HourlyCounts,
-    chunks: ChunkPolicy = ONE_CHUNK,
+    scan: Scan, window: Window, cron: CronBudget, *, hourly: HourlyCounts
 ) -> EventCounts:
     """Minutes with calls of a cron, and those over its budget.
 
     A minute belongs to the hour it starts in; the calls of one minute may be in several chunks.
     """
+    grid = scan.grid
     pairs = hourly.rows[["feature", "source"]].drop_duplicates().astype(object)
     pairs = pairs.where(pairs.notna(), None)
     chosen = [
         pair for pair in pairs.itertuples(index=False, name=None) if cron.scope.matches(*pair)
     ]
-    relation = Relation({"feature": "TEXT", "source": "TEXT"}, chosen)
-    results = scan_in_chunks(
-        engine,
-        "cron_minutes",
-        grid.parameters(window),
-        relations={"chosen": relation},
-        chunks=chunks,
-    )
+    relations = {"chosen": Relation({"feature": "TEXT", "source": "TEXT"}, chosen)}
+    results = scan.run("cron_minutes", grid.parameters(window), relations=relations)
     minutes = (
         pd.concat(results)
         .groupby("minute_at", as_index=False)

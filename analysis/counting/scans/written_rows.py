@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.counting.arm import RowQuality
-from analysis.counting.grid import Grid, read_time
-from analysis.counting.scans.chunks import ONE_CHUNK, ChunkPolicy, scan_in_chunks
+from analysis.counting.grid import read_time
 from analysis.counting.scans.name_codes import NameCodes
+from analysis.counting.scans.scan import Scan
 from analysis.telemetry.engines import Engine
 from analysis.window import Window
 
@@ -107,20 +107,12 @@ class WrittenRows:
         return int(self.rows[name].sum())
 
 
-def load_written_rows(
-    engine: Engine,
-    grid: Grid,
-    window: Window,
-    *,
-    chunks: ChunkPolicy = ONE_CHUNK,
-    previous: Window | None = None,
-) -> WrittenRows:
-    """The rows of a window; with `previous` only those written after the look at that window."""
-    parameters = grid.parameters(window)
-    if previous is not None:
-        parameters["written_from"] = grid.parameters(previous)["written_before"]
-    results = scan_in_chunks(engine, "written", parameters, chunks=chunks)
-    return WrittenRows(window, pd.concat(results, ignore_index=True))
+def load_written_rows(scan: Scan, window: Window) -> WrittenRows:
+    """The rows of a window; with `Scan.previous` only those written after that look."""
+    parameters = scan.grid.parameters(window)
+    if scan.previous is not None:
+        parameters["written_from"] = scan.grid.parameters(scan.previous)["written_before"]
+    return WrittenRows(window, pd.concat(scan.run("written", parameters), ignore_index=True))
 
 
 def rows_fingerprint(engine: Engine, written: WrittenRows) -> str:
@@ -129,16 +121,14 @@ def rows_fingerprint(engine: Engine, written: WrittenRows) -> str:
     return f"{written.fingerprint}-{hashlib.sha256(repr(types).encode()).hexdigest()[:8]}"
 
 
-def load_row_quality(
-    engine: Engine, grid: Grid, window: Window, written: WrittenRows | None = None
-) -> RowQuality:
+def load_row_quality(scan: Scan, window: Window, written: WrittenRows | None = None) -> RowQuality:
     """What the data checks judge of a window; `written` are its rows where they are loaded."""
-    written = written or load_written_rows(engine, grid, window)
-    distinct_ids, ids_compared = _count_ids(engine, grid, window, written.n_rows)
+    written = written or load_written_rows(scan, window)
+    distinct_ids, ids_compared = _count_ids(scan, window, written.n_rows)
     return written.quality(distinct_ids=distinct_ids, ids_compared=ids_compared)
 
 
-def _count_ids(engine: Engine, grid: Grid, window: Window, rows: int) -> tuple[int, int]:
+def _count_ids(scan: Scan, window: Window, rows: int) -> tuple[int, int]:
     """How many different ids the rows have, and among how many rows they were compared.
 
     To compare 100 million texts takes gigabytes, so of many rows a sample is compared. Copies of
@@ -146,9 +136,10 @@ def _count_ids(engine: Engine, grid: Grid, window: Window, rows: int) -> tuple[i
     a file that is read twice or a join that multiplies rows is always found, an overlap of two
     exports outside that part is not. When copies are found, all ids are compared.
     """
+    engine = scan.engine
     if engine.ids_are_unique:
         return rows, rows
-    parameters = grid.parameters(window)
+    parameters = scan.grid.parameters(window)
     if rows > ALL_IDS:
         part_ms = parameters["sampled_ms"] * SAMPLED_IDS // rows
         sampled, distinct = _count_distinct(engine, parameters | {"sampled_ms": part_ms})

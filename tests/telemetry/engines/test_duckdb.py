@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.counting.scans.count_tables import load_latency_counts
+from analysis.counting.scans.scan import Scan
 from analysis.errors import DataNotTrusted, WrongUse
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
@@ -52,7 +53,7 @@ def test_a_bad_value_is_reported_with_its_row(tmp_path, ms, at, column):
 def test_a_latency_as_tools_write_it(tmp_path, ms):
     write_csv(tmp_path, (ms, "2026-02-03T00:00:00Z"))
     engine = open_engine(settings_of(tmp_path, CSV_SOURCE))
-    counts = load_latency_counts(engine, GRID, [ALL_CALLS])
+    counts = load_latency_counts(Scan(engine, GRID), [ALL_CALLS])
     assert list(counts.rows["latency_ms"]) == ([5] if ms else [])
 
 
@@ -70,7 +71,7 @@ def test_floats_and_times_with_zone_give_the_same_counts(tmp_path):
     floats = calls.assign(latencyMs=calls["latencyMs"].astype("float64"), createdAt=created)
     for rows in (calls, floats):
         engine = open_engine(store("parquet", rows, tmp_path))
-        tables.append(load_latency_counts(engine, GRID, [ALL_CALLS]).rows)
+        tables.append(load_latency_counts(Scan(engine, GRID), [ALL_CALLS]).rows)
     pd.testing.assert_frame_equal(*tables)
 
 
@@ -131,7 +132,7 @@ def test_brackets_stars_and_quotes_are_part_of_a_name(tmp_path):
     (folder / "calls.parquet").rename(folder / "ca'lls [1].parquet")
     path = "it's [odd] ?/ca'lls [1].parquet"
     engine = open_engine(settings_of(tmp_path, f'engine = "duckdb"\npath = "{path}"'))
-    assert len(load_latency_counts(engine, GRID, [ALL_CALLS]).rows)
+    assert len(load_latency_counts(Scan(engine, GRID), [ALL_CALLS]).rows)
 
 
 # ---- time ------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from sqlglot import parse_one
 import analysis
 from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.grid import Grid
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.written_rows import load_row_quality
 from analysis.errors import WrongUse
 from analysis.telemetry.engines import open_engine
@@ -179,7 +180,7 @@ def test_created_at_is_utc_whatever_its_type_and_the_session_s_zone(
 ):
     source = write_calls(tmp_path, created=(created,), created_type=kind)
     with open_source(session, tmp_path, source) as engine:
-        quality = load_row_quality(engine, GRID, Window(DEPLOY, DEPLOY + 4 * HOUR))
+        quality = load_row_quality(Scan(engine, GRID), Window(DEPLOY, DEPLOY + 4 * HOUR))
     assert quality.first_written_at == WRITTEN_AT.replace(tzinfo=UTC)
 
 

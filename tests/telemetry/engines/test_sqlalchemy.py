@@ -11,6 +11,7 @@ import sqlalchemy
 from sqlalchemy.engine import make_url
 
 from analysis.counting.scans.count_tables import load_latency_counts
+from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.written_rows import load_row_quality
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines import open_engine
@@ -73,13 +74,13 @@ def test_a_prisma_url_names_the_schema(database, open_at, schema, keys):
             SELECT 'a' || n, 't', 'f', 'm', 'r', 5, 'success', '2026-02-03'
             FROM generate_series(1, {n_rows}) AS n""")
     engine = open_at(f"{database.url}?{keys}".replace("postgresql://", "postgres://"))
-    assert load_row_quality(engine, GRID, ALL_CALLS).written_rows == 2
+    assert load_row_quality(Scan(engine, GRID), ALL_CALLS).written_rows == 2
 
 
 def test_a_table_is_named_with_its_schema(database, open_at):
     database.execute('CREATE SCHEMA app; CREATE TABLE app."Calls" (LIKE public."AIInteraction")')
     engine = open_at(database.url, more='table = "app.Calls"')
-    assert load_row_quality(engine, GRID, ALL_CALLS).written_rows == 0
+    assert load_row_quality(Scan(engine, GRID), ALL_CALLS).written_rows == 0
 
 
 def test_the_session_s_zone_and_timestamptz_change_nothing(database, open_at, monkeypatch):
@@ -88,8 +89,8 @@ def test_the_session_s_zone_and_timestamptz_change_nothing(database, open_at, mo
 
     def counts_and_quality():
         engine = open_at(database.url)
-        counts = load_latency_counts(engine, GRID, [ALL_CALLS]).rows
-        return counts, load_row_quality(engine, GRID, ALL_CALLS)
+        counts = load_latency_counts(Scan(engine, GRID), [ALL_CALLS]).rows
+        return counts, load_row_quality(Scan(engine, GRID), ALL_CALLS)
 
     counts, quality = counts_and_quality()
     database.execute(
@@ -203,9 +204,9 @@ def test_select_on_the_table_is_needed_and_is_enough(database, open_at):
         url = make_url(database.url).set(username=name, password=PASSWORD)
         engine = open_at(url.render_as_string(hide_password=False))  # every role sees the catalog
         with pytest.raises(WrongUse, match="the role lacks SELECT on the table; grant it"):
-            load_row_quality(engine, GRID, ALL_CALLS)
+            load_row_quality(Scan(engine, GRID), ALL_CALLS)
         database.execute(f'GRANT SELECT ON "AIInteraction" TO {name}')
-        assert load_row_quality(engine, GRID, ALL_CALLS).written_rows == 0
+        assert load_row_quality(Scan(engine, GRID), ALL_CALLS).written_rows == 0
         engine.close()
     finally:
         database.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
@@ -256,5 +257,5 @@ def test_numbers_too_large_to_be_milliseconds(database, tmp_path, monkeypatch, k
     database.execute('ALTER TABLE "AIInteraction" ALTER "latencyMs" TYPE BIGINT')
     engine = open_engine(store(kind, rows, tmp_path, database=database, monkeypatch=monkeypatch))
     with pytest.raises(DataNotTrusted, match="numbers too large to be milliseconds"):
-        load_latency_counts(engine, GRID, [ALL_CALLS])
+        load_latency_counts(Scan(engine, GRID), [ALL_CALLS])
     engine.close()
