@@ -13,7 +13,7 @@ from tests.fixtures.small_rollout import CONFIG, simple_calls
 
 AREAS = {
     "test_leaks_in_outputs": "no personal data in outputs",
-    "test_read_only": "read-only by three locks",
+    "test_three_locks": "read-only by three locks",
     "test_mutations": "a removed safety measure is noticed",
     "test_database_faults": "database and network",
     "test_disk_faults": "disk and files",

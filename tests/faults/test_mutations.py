@@ -13,7 +13,7 @@ from tests.house.source_tree import ROOT
 pytestmark = pytest.mark.faults
 COPIED = ("analysis", "sql", "notebooks", "tests", "pyproject.toml", "rollout.toml")
 ENGINES, QUERIES, FILES, LEAKS = (
-    "tests/telemetry/engines/test_read_only.py",
+    "tests/telemetry/engines/test_three_locks.py",
     "tests/telemetry/test_queries.py",
     "tests/test_files.py",
     "tests/faults/test_leaks_in_outputs.py",
@@ -67,13 +67,13 @@ MUTATIONS = {
         "analysis/telemetry/expressions.py",
         " or _acts(query)",
         "",
-        "tests/faults/test_read_only.py::test_a_function_with_side_effects_reaches_no_database",
+        "tests/faults/test_three_locks.py::test_a_function_with_side_effects_reaches_no_database",
     ),
     "DuckDB's own parser is not asked": (
         "analysis/telemetry/engines/duckdb/engine.py",
         "!= [duckdb.StatementType.SELECT]",
         "is None",
-        "tests/faults/test_read_only.py::test_duckdb_accepts_one_select_even_without_our_parser",
+        "tests/faults/test_three_locks.py::test_duckdb_accepts_one_select_even_without_our_parser",
     ),
     "values are written into the query text": (
         "analysis/telemetry/error_classes.py",
@@ -86,13 +86,13 @@ MUTATIONS = {
         "analysis/doctor/source_checks.py",
         "if not privileges.may_write:",
         "if True:",
-        "tests/faults/test_read_only.py::test_the_grant_that_doctor_prints_makes_a_reader",
+        "tests/faults/test_three_locks.py::test_the_grant_that_doctor_prints_makes_a_reader",
     ),
     "doctor's grant allows more than reading": (
         "analysis/doctor/source_checks.py",
         "GRANT SELECT ON",
         "GRANT ALL ON",
-        "tests/faults/test_read_only.py::test_the_grant_that_doctor_prints_makes_a_reader",
+        "tests/faults/test_three_locks.py::test_the_grant_that_doctor_prints_makes_a_reader",
     ),
     # ---- the last check before anything is written or printed
     "files are not scanned": (

@@ -8,12 +8,13 @@ from pathlib import PurePosixPath
 REQUIRED_FOLDERS = {"analysis", "benchmarks", "notebooks", "outputs", "sql", "tests"}
 ALLOWED_FOLDERS = REQUIRED_FOLDERS | {".ci", ".github", "docs"}
 MODULES_A_ROOM = 12
-EMPTY_WORDS = {"base", "common", "core", "helper", "helpers", "manager", "misc", "util", "utils"}
+EMPTY_WORDS = {"base", "core", "helper", "helpers", "manager", "misc", "util", "utils"}
 EMPTY_NAMES = {
     "around",
     "before_and_after",
     "by_hand",
     "coded",
+    "common",
     "desk",
     "foresight",
     "given",
@@ -41,6 +42,7 @@ PARTICIPLES_THAT_NAME = {
     "mapping",
     "recovered",  # the metric recovered_rate
     "scanning",
+    "screening",
     "sustained",
 }
 

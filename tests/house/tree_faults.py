@@ -22,22 +22,21 @@ from tests.house.source_tree import files_of, project_files, read
 Faults = dict[str, list[str]]
 UNREAD = (".lock", ".csv", ".svg", ".png", ".ico", ".woff2")
 NOT_YET: dict[str, tuple[str, ...]] = {
-    "imports": ("analysis/",),
-    "python": ("analysis/",),
-    "long_modules": ("analysis/",),
+    "python": ("analysis/results/schema.py",),
+    "long_modules": (
+        "analysis/decision/",
+        "analysis/judge.py",
+        "analysis/metrics.py",
+        "analysis/report/",
+        "analysis/results/",
+        "analysis/telemetry/",
+        "analysis/text/",
+    ),
     "long_lines": ("analysis/", "tests/"),
     "one_class_one_name": ("analysis/",),
-    "repeated_code": ("analysis/",),
-    "names": ("analysis/", "tests/"),
-    "crowded_rooms": ("analysis/",),
+    "crowded_rooms": ("analysis/config", "analysis/deployment"),
     "tests_mirror_rooms": ("tests/",),
-    "modules_of_tests": ("tests/",),
-    "plain_english": (
-        "analysis/",
-        "docs/",
-        "rollout.toml",
-        "tests/",
-    ),
+    "plain_english": ("analysis/", "docs/", "tests/"),
 }
 """Rule -> the beginnings of the paths that do not keep it yet. Empty when the house is done."""
 
