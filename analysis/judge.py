@@ -1,4 +1,6 @@
-"""THE FLOW, read this first: load the baseline, load the post arm, compare, check, decide. Pages and commands only show what comes out.
+"""THE FLOW, read this first: load both arms, compare, find, check, decide, build the result.
+
+Pages and commands only show what comes out.
 
 >>> import analysis                                     # doctest: +SKIP
 >>> analysis.open("rollout.toml").look("4h")            # doctest: +SKIP
@@ -7,9 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from analysis import clock
@@ -23,7 +24,7 @@ from analysis.counting.incidents import propose_exclusions
 from analysis.counting.name_validation import check_names
 from analysis.counting.post import PostCounter
 from analysis.counting.scans.baseline_tables import load_baseline_tables
-from analysis.counting.scope import Scope
+from analysis.counting.scans.chunks import OnProgress, ignore_progress
 from analysis.decision.advice import advise
 from analysis.decision.checks import check_data
 from analysis.decision.claims.families import find_expectations, find_guardrails
@@ -32,7 +33,7 @@ from analysis.decision.comparison import Comparator
 from analysis.decision.controls.selection import find_controls
 from analysis.decision.look import LookFindings
 from analysis.decision.placebo import replay_control_groups, replay_placebo_deploys
-from analysis.decision.plan import Plan, plan_exploratory, plan_look, planned_window
+from analysis.decision.plan import Plan, plan_exploratory, plan_look
 from analysis.decision.power_forecast import forecast_looks
 from analysis.decision.regressions import scan_features
 from analysis.decision.verdict import decide_verdict, find_moved_cliffs
@@ -41,7 +42,6 @@ from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
 from analysis.history.timeline import NoDeployError
 from analysis.results.build import BaselineFindings, build_baseline_result, build_result
 from analysis.results.model import BaselineResult, LookResult
-from analysis.statistics.latency.cliff import Cliff
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.text import RESULT_WORDS
 from analysis.window import HOUR, Window
@@ -62,21 +62,18 @@ class Look(LookFindings):
 
 
 class Rollout:
-    """One rollout: its settings, its telemetry, its looks. The connection is opened when first needed, read-only.
+    """One rollout: its settings, its telemetry, its looks.
 
-    `tell` takes lines of progress while a long baseline is counted.
+    The connection is opened on first use, read-only. `on_progress` takes lines of progress while
+    calls are counted.
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        *,
-        spark: Any = None,
-        tell: Callable[[str], None] = lambda line: None,
+        self, settings: Settings, *, spark: Any = None, on_progress: OnProgress = ignore_progress
     ) -> None:
         self.settings = settings
         self._spark = spark
-        self._tell = tell
+        self._on_progress = on_progress
 
     def __enter__(self) -> Rollout:
         return self
@@ -97,13 +94,14 @@ class Rollout:
             raise NoDeployError
         if deployed_at > clock.now():
             raise WrongUse(
-                f"deployed_at {clock.iso(deployed_at)} lies in the future; mend [rollout].deployed_at"
+                f"deployed_at {clock.iso(deployed_at)} lies in the future; "
+                "correct [rollout].deployed_at"
             )
         return deployed_at
 
     @cached_property
     def baseline_ends_at(self) -> datetime:
-        """The deploy; before it is known, the present minute: such a baseline is provisional and made anew when the deploy is known."""
+        """The deploy; before it is known the present minute, and the baseline is provisional."""
         if self.settings.rollout.deployed_at is not None:
             return self.deployed_at
         return clock.now().replace(second=0, microsecond=0)
@@ -112,102 +110,76 @@ class Rollout:
     def baseline(self) -> Arm:
         """The counts before the deploy: frozen on first use, then read from the frozen file."""
         return load_baseline(
-            self.settings, self.baseline_ends_at, lambda: self.engine, on_progress=self._tell
+            self.settings, self.baseline_ends_at, lambda: self.engine, on_progress=self._on_progress
         )
 
     def baseline_result(self) -> BaselineResult:
-        """The content of baseline/result.json: tables, cliffs, and what the looks will see."""
-        settings, arm, deployed_at = self.settings, self.baseline, self.baseline_ends_at
-        if not arm.calls:
+        """The content of baseline/result.json: tables, cliffs, and what the looks will detect."""
+        settings, baseline, deployed_at = self.settings, self.baseline, self.baseline_ends_at
+        if not baseline.calls:
             raise DataNotTrusted(
-                f"no call started in {arm.window}; "
+                f"no call started in {baseline.window}; "
                 "check the table, the time zone and the deploy's time"
             )
-        classes = tuple(item.name for item in settings.error_classes)
-        monitoring = settings.monitoring
-        lengths = [length // HOUR for length in monitoring.lengths]
+        grid, classes = Grid.of(settings, deployed_at), settings.class_names
         found = BaselineFindings(
             settings=settings,
-            arm=arm,
+            arm=baseline,
             deployed_at=deployed_at,
-            tables=load_baseline_tables(
-                self.engine, Grid.of(settings, deployed_at), arm.window, user_classes=classes
-            ),
-            cliffs=find_cliffs(arm.latency),
+            tables=load_baseline_tables(self.engine, grid, baseline.window, user_classes=classes),
+            cliffs=find_cliffs(baseline.latency),
             forecasts=forecast_looks(
-                settings.claims,
-                arm,
-                looks=list(zip(monitoring.windows, lengths, strict=True)),
-                alpha=monitoring.alpha,
-                smallest_useful=monitoring.smallest_useful,
-                user_classes=classes,
+                settings.claims, baseline, settings.monitoring, user_classes=classes
             ),
-            exclusions=[deployed_at + hour * HOUR for hour in propose_exclusions(arm)],
+            exclusions=[deployed_at + hour * HOUR for hour in propose_exclusions(baseline)],
         )
         return build_baseline_result(found)
 
     def look(self, label: str, *, first_hour: int = 0) -> Look:
-        """The planned look of that window: ``rollout.look("4h")``. NotYetDue before its end and its ingestion delay have passed.
+        """The planned look of that window: ``rollout.look("4h")``.
 
-        `first_hour`, counted from the deploy, is where a later stage of the monitoring begins (a knob was turned).
+        `first_hour`, counted from the deploy, is where a later stage of the monitoring begins (a
+        knob was turned). Raises NotYetDue before its end and its ingestion delay have passed.
         """
-        window = planned_window(self.settings, self.deployed_at, label, first_hour=first_hour)
-        plan = plan_look(self.settings, label, first_hour=first_hour)
-        self._check_due(window, label)
-        return self._judge(window, plan, label)
+        return self._judge(plan_look(self.settings, label, first_hour=first_hour), label)
 
     def explore(self, start: datetime, end: datetime) -> Look:
-        """A look outside the planned ones, on whole hours from the deploy; it decides nothing for good."""
+        """A look outside the planned ones, on whole hours from the deploy; it decides nothing."""
         if end > clock.now():
             raise WrongUse(
-                f"--to {clock.iso(end)} lies in the future; give a time that has passed, or wait for a planned window"
+                f"--to {clock.iso(end)} lies in the future; "
+                "give a time that has passed, or wait for a planned window"
             )
-        window, plan = plan_exploratory(self.settings, self.deployed_at, start, end)
-        self._check_due(window, window.label)
-        return self._judge(window, plan, window.label)
+        plan = plan_exploratory(self.settings, self.deployed_at, start, end)
+        return self._judge(plan, plan.window(self.deployed_at).label)
 
     def due(self) -> tuple[str, ...]:
         """Planned windows whose end and ingestion delay have passed."""
-        delay, now = self.settings.monitoring.ingestion_delay, clock.now()
-        windows = {
-            label: planned_window(self.settings, self.deployed_at, label)
+        return tuple(
+            label
             for label in self.settings.monitoring.windows
-        }
-        return tuple(label for label, window in windows.items() if window.end + delay <= now)
+            if self._due_at(plan_look(self.settings, label).window(self.deployed_at)) <= clock.now()
+        )
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connection."""
         if "engine" in self.__dict__:
             self.engine.close()
 
-    def _check_due(self, window: Window, label: str) -> None:
-        due_at = window.end + self.settings.monitoring.ingestion_delay
-        if clock.now() < due_at and self.baseline.calls:
-            raise NotYetDue(
-                f"window {label} is due at {clock.iso(due_at)}, when its slow calls are written; run again then"
-            )
-
-    def _judge(self, window: Window, plan: Plan, label: str) -> Look:
-        settings = self.settings
-        counter = PostCounter(
-            settings, self.deployed_at, self.baseline, self.engine, on_progress=self._tell
-        )
-        post = counter.load(window, keep=plan.is_planned and not plan.is_last)
-        if self.baseline.calls:
-            check_names(settings.claims, (self.baseline, post), self.engine)
-        classes = tuple(item.name for item in settings.error_classes)
-        comparator = Comparator(
-            Arms(self.baseline, post, classes), find_controls(settings, self.baseline)
-        )
+    def _judge(self, plan: Plan, label: str) -> Look:
+        settings, window = self.settings, plan.window(self.deployed_at)
+        self._check_due(window, label)
+        arms = self._load_arms(window, plan)
+        comparator = Comparator(arms, find_controls(settings, arms.baseline))
         useful = settings.monitoring.smallest_useful
         expectations = find_expectations(
             settings.expectations, comparator, plan, smallest_useful=useful
         )
         guardrails = find_guardrails(settings.guardrails, comparator, plan, smallest_useful=useful)
         exploratory = scan_features(comparator, plan)
-        cliffs: dict[str, Mapping[str, Cliff]] = {
-            "baseline": find_cliffs(self.baseline.latency),
-            "post": find_cliffs(post.latency),
+        cliffs = {
+            "baseline": find_cliffs(arms.baseline.latency),
+            "post": find_cliffs(arms.post.latency),
         }
         checks = check_data(comparator, hours=plan.hours, asked=settings.baseline)
         sustained = decide_sustained(
@@ -242,20 +214,32 @@ class Rollout:
             advice=advise(
                 settings,
                 (*expectations, *guardrails, *exploratory),
-                predict=lambda feature, cap_ms: what_if(comparator.arms, Scope(feature), cap_ms),
+                predict=partial(what_if, arms),
             ),
             replay=replay_placebo_deploys(
                 settings.expectations, comparator, plan, guardrails=settings.guardrails
             ),
-            control_replay=replay_control_groups(
-                comparator,
-                [
-                    part.evaluation.scope
-                    for found in (*expectations, *guardrails)
-                    for part in found.singles
-                    if part.evaluation
-                ],
-                hours=plan.hours,
-                alpha=plan.alpha,
-            ),
+            control_replay=replay_control_groups(settings.claims, comparator, plan),
         )
+
+    def _load_arms(self, window: Window, plan: Plan) -> Arms:
+        """Both arms; WrongUse for a claim whose feature or source no call has."""
+        settings, baseline = self.settings, self.baseline
+        counter = PostCounter(
+            settings, self.deployed_at, baseline, self.engine, on_progress=self._on_progress
+        )
+        post = counter.load(window, keep=plan.is_planned and not plan.is_last)
+        if baseline.calls:
+            check_names(settings.claims, (baseline, post), self.engine)
+        return Arms(baseline, post, settings.class_names)
+
+    def _check_due(self, window: Window, label: str) -> None:
+        due_at = self._due_at(window)
+        if clock.now() < due_at and self.baseline.calls:
+            raise NotYetDue(
+                f"window {label} is due at {clock.iso(due_at)}, when its slow calls are written; "
+                "run again then"
+            )
+
+    def _due_at(self, window: Window) -> datetime:
+        return window.end + self.settings.monitoring.ingestion_delay

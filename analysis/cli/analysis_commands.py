@@ -92,7 +92,7 @@ def compare(
     from analysis.decision.verdict import EXIT_CODES
     from analysis.judge import Rollout
 
-    with Rollout(recorded_settings(config), tell=say) as rollout:
+    with Rollout(recorded_settings(config), on_progress=say) as rollout:
         result = _look(rollout, window, start, end).result
     print_json(result) if as_json else typer.echo("\n".join(result_lines(result)))
     return EXIT_CODES[result.verdict]
@@ -147,7 +147,7 @@ def whatif(
     from analysis.window import parse_duration
 
     cap_ms = parse_duration(cap).total_seconds() * 1000
-    with Rollout(recorded_settings(config), tell=say) as rollout:
+    with Rollout(recorded_settings(config), on_progress=say) as rollout:
         prediction = _look(rollout, window, None, None).what_if(feature, cap_ms)
     answer = build_what_if(prediction, RESULT_WORDS)
     print_json(answer) if as_json else typer.echo(answer.sentence)

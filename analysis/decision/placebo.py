@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from analysis.config import Claim
-from analysis.counting.scope import Hours, Scope, scope_of
+from analysis.counting.scope import scope_of
 from analysis.decision.claims.evaluation import evaluate_claim, metric_of
 from analysis.decision.claims.families import Member, gain_p, harm_p
 from analysis.decision.claims.power import ONE_SIDED
 from analysis.decision.comparison import Comparator
 from analysis.decision.plan import Plan
 from analysis.statistics.comparison import compare
-from analysis.statistics.controls.index import SlownessIndex
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.placebo_deploys import PlaceboDeploy, Replay, placebo_deploys, replay
 
@@ -39,24 +38,20 @@ def replay_placebo_deploys(
     return Replay(len(alarms), sum(alarms))
 
 
-def replay_control_groups(
-    comparator: Comparator, scopes: Iterable[Scope], *, hours: Hours, alpha: float
-) -> Replay:
-    """The control groups of these scopes: an alarm is a group that seems to move."""
-    indexes: dict[tuple[str, ...], SlownessIndex] = {}
-    for scope in scopes:
-        group = comparator.controls.groups.group_of(scope, hours)
-        if group is not None:
-            indexes[group.index.names] = group.index
-    length = min(hours[1] - hours[0], comparator.arms.cycle.hours)
+def replay_control_groups(claims: Iterable[Claim], comparator: Comparator, plan: Plan) -> Replay:
+    """The control groups of the claims: an alarm is a group that seems to move."""
+    groups, hours = comparator.controls.groups, min(plan.n_hours, comparator.arms.cycle.hours)
+    scopes = (scope_of(part) for claim in claims for part in claim.parts)
+    found = (groups.group_of(scope, plan.hours) for scope in scopes)
+    indexes = {group.index.names: group.index for group in found if group is not None}
 
     def moves(deploy: PlaceboDeploy) -> bool:
         sides = (deploy.baseline, deploy.post)
-        found = compare(*sides, indicator=False, first_hour=deploy.first_hour)
-        return found.p_value() <= alpha
+        moved = compare(*sides, indicator=False, first_hour=deploy.first_hour)
+        return moved.p_value() <= plan.alpha
 
     replays = [
-        replay(index.together.baseline, hours=length, alarm=moves) for index in indexes.values()
+        replay(index.together.baseline, hours=hours, alarm=moves) for index in indexes.values()
     ]
     return Replay(
         sum(one.placebo_deploys for one in replays), sum(one.false_alarms for one in replays)

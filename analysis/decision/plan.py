@@ -41,6 +41,10 @@ class Plan:
         """Hours of this look."""
         return self.hours[1] - self.hours[0]
 
+    def window(self, deployed_at: datetime) -> Window:
+        """The calls that this look is about."""
+        return window_of_hours(deployed_at, *self.hours)
+
     @property
     def is_last(self) -> bool:
         """Whether this is a planned look and none follows."""
@@ -87,7 +91,7 @@ def plan_look(settings: Settings, label: str, *, first_hour: int = 0) -> Plan:
 
 def plan_exploratory(
     settings: Settings, deployed_at: datetime, start: datetime, end: datetime
-) -> tuple[Window, Plan]:
+) -> Plan:
     """A stretch after the deploy, widened to whole hours from it, as a single look."""
     if start >= end:
         raise WrongUse(
@@ -99,15 +103,6 @@ def plan_exploratory(
             f"--from {iso(start)} lies before the deploy at {iso(deployed_at)}, in the baseline; "
             "give a later time"
         )
-    touched = hours_between(deployed_at, start, end)
-    hours, alpha = (touched.start, touched.stop), settings.monitoring.alpha
-    plan = Plan((1.0,), 0, hours, None, alpha, bounds((1.0,), alpha)[0], is_planned=False)
-    return window_of_hours(deployed_at, *hours), plan
-
-
-def planned_window(
-    settings: Settings, deployed_at: datetime, label: str, *, first_hour: int = 0
-) -> Window:
-    """The calls that a planned window looks at."""
-    hours = settings.window_length(label) // HOUR
-    return window_of_hours(deployed_at, first_hour, first_hour + hours)
+    touched, alpha = hours_between(deployed_at, start, end), settings.monitoring.alpha
+    hours = (touched.start, touched.stop)
+    return Plan((1.0,), 0, hours, None, alpha, bounds((1.0,), alpha)[0], is_planned=False)

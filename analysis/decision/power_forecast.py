@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from analysis.config import Claim
+from analysis.config.settings import Monitoring
 from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
 from analysis.counting.scope import scope_of
@@ -19,6 +20,7 @@ from analysis.statistics.detectable_effect import (
 )
 from analysis.statistics.placebo_deploys import placebo_deploys
 from analysis.statistics.sequential import bounds
+from analysis.window import HOUR
 
 
 @dataclass(frozen=True)
@@ -45,31 +47,31 @@ class PowerForecast:
 def forecast_looks(
     claims: Sequence[Claim],
     baseline: Arm,
+    monitoring: Monitoring,
     *,
-    looks: Sequence[tuple[str, int]],
-    alpha: float,
-    smallest_useful: float = 0.1,
     user_classes: tuple[str, ...] = (),
 ) -> list[PowerForecast]:
-    """What each planned look (name, hours) will detect of each single claim.
+    """What each planned look will detect of each single claim.
 
     The claim's size is `by`, the margin, the distance to the limit, the whole rate where it shall
-    stay zero, else `smallest_useful`. The variance is that of a placebo deploy in the last hours of
-    the baseline; a baseline too short for one leaves the forecast open.
+    stay zero, else the smallest useful change. The variance is that of a placebo deploy in the last
+    hours of the baseline; a baseline too short for one leaves the forecast open.
     """
     nothing = Arm.empty(baseline.window, (0, 0), limits=baseline.limits)
     arms = Arms(baseline, nothing, user_classes)
-    times = tuple(hours / looks[-1][1] for _, hours in looks)
+    hours = [length // HOUR for length in monitoring.lengths]
+    times = tuple(of_look / hours[-1] for of_look in hours)
+    looks = list(zip(monitoring.windows, hours, bounds(times, monitoring.alpha), strict=True))
     return [
-        _forecast(part, arms, window, hours, bound=bound, smallest_useful=smallest_useful)
+        _forecast(part, arms, *look, smallest_useful=monitoring.smallest_useful)
         for claim in claims
         for part in claim.parts
-        for (window, hours), bound in zip(looks, bounds(times, alpha), strict=True)
+        for look in looks
     ]
 
 
 def _forecast(
-    claim: Claim, arms: Arms, window: str, hours: int, *, bound: float, smallest_useful: float
+    claim: Claim, arms: Arms, window: str, hours: int, bound: float, *, smallest_useful: float
 ) -> PowerForecast:
     metric = metric_of(claim, arms)
     totals = arms.totals(scope_of(claim), metric, (0, hours))[0]

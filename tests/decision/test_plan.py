@@ -8,7 +8,7 @@ from analysis.config import load_settings
 from analysis.decision.plan import plan_exploratory, plan_look
 from analysis.errors import WrongUse
 from analysis.statistics.sequential import bounds
-from analysis.window import HOUR
+from analysis.window import HOUR, Window
 from tests.fixtures.comparators import DEPLOYED_AT
 
 
@@ -57,7 +57,7 @@ def test_only_looks_that_share_the_error_have_wide_intervals(settings):
 
 
 def test_an_exploratory_look_is_one_look_widened_to_whole_hours(settings):
-    window, look = plan_exploratory(
+    look = plan_exploratory(
         settings(), DEPLOYED_AT, DEPLOYED_AT + 2.5 * HOUR, DEPLOYED_AT + 5.2 * HOUR
     )
     assert (look.hours, look.is_planned, look.is_last, look.later_looks) == (
@@ -66,7 +66,7 @@ def test_an_exploratory_look_is_one_look_widened_to_whole_hours(settings):
         False,
         (),
     )
-    assert (window.start, window.end) == (DEPLOYED_AT + 2 * HOUR, DEPLOYED_AT + 6 * HOUR)
+    assert look.window(DEPLOYED_AT) == Window(DEPLOYED_AT + 2 * HOUR, DEPLOYED_AT + 6 * HOUR)
     assert look.bound == pytest.approx(1.959964)
 
 

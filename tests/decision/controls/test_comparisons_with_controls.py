@@ -273,19 +273,14 @@ def test_slowness_around_the_deploy():
     assert slowness_series(off, both.arms) is None
 
 
-def test_the_index_is_judged_on_pretended_deploys():
-    both = shared_day(provider=1.4)
-    replayed = replay_control_groups(
-        both, [Scope("f"), Scope("f", "s"), Scope("a")], hours=(0, 4), alpha=0.05
-    )
-    assert replayed.placebo_deploys == 2 * 42
-    assert replayed.false_alarms <= 8
-    assert (
-        replay_control_groups(
-            both.with_controls(use=()), [Scope("f")], hours=(0, 4), alpha=0.05
-        ).placebo_deploys
-        == 0
-    )
+def test_control_groups_are_judged_at_placebo_deploys():
+    both, at = shared_day(provider=1.4), plan(0, windows=(4,))
+    of_f = [claim("falls", "latency_mean"), claim("falls", "rmst", source="s")]
+    of_a = claim("falls", "latency_mean", feature="a")
+    found = replay_control_groups([*of_f, of_a], both, at)
+    assert found.placebo_deploys == 2 * 42  # f has one control group, a another one
+    assert found.false_alarms <= 8
+    assert replay_control_groups(of_f, both.with_controls(use=()), at).placebo_deploys == 0
 
 
 def test_the_replay_judges_beside_controls_too():
