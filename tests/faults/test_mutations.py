@@ -10,10 +10,9 @@ import pytest
 
 from tests.house.source_tree import ROOT
 
-pytestmark = pytest.mark.faults
 COPIED = ("analysis", "sql", "notebooks", "tests", "pyproject.toml", "rollout.toml")
 ENGINES, QUERIES, FILES, LEAKS = (
-    "tests/telemetry/engines/test_three_locks.py",
+    "tests/telemetry/engines/test_read_only.py",
     "tests/telemetry/test_queries.py",
     "tests/test_files.py",
     "tests/faults/test_leaks_in_outputs.py",
@@ -200,6 +199,16 @@ def run(folder: Path, *names: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_mutation_fits_the_source(name):
+    path, old, new, guard = MUTATIONS[name]
+    assert old in (ROOT / path).read_text(encoding="utf-8")
+    assert old != new
+    file, _, function = guard.partition("::")
+    assert f"def {function.partition('[')[0]}(" in (ROOT / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.faults
 @pytest.mark.timeout(1000)
 @pytest.mark.parametrize(
     "name",
