@@ -185,11 +185,11 @@ def test_one_tenants_burst_is_no_regression(judge):
 
 
 def test_an_outage_in_the_baseline_is_no_improvement_and_is_proposed_for_exclusion(judge):
-    down = series(calls_per_hour=60, seed=2, http_5xx_rate_before=0.01)
+    down = series(calls_per_hour=60, seed=2, http_5xx_rate=0.01)
     out = hours_of(down).between(-40, -38) & (np.random.default_rng(0).random(len(down)) < 0.9)
     rows = together(
         failing(down, out, "503 upstream connect error"),
-        series("g", calls_per_hour=60, seed=3, http_5xx_rate_before=0.01),
+        series("g", calls_per_hour=60, seed=3, http_5xx_rate=0.01),
     )
     rollout = judge(
         rows, expected(metric="http_5xx_rate") + expected("elsewhere", "g", "http_5xx_rate")

@@ -39,7 +39,7 @@ class LatencyPoints:
             raise ValueError(f"average_ms {self.average_ms} lies above max_ms {self.max_ms}")
 
 
-def rank_map(latencies_ms: ArrayLike, *, points: LatencyPoints, minimum_ms: int = 0) -> Array:
+def rank_map(latencies_ms: ArrayLike, *, points: LatencyPoints) -> Array:
     """Map a sample onto published points so that slower calls stay slower.
 
     The ranks that a percentile is read from are pinned to its value. Between two pins a call
@@ -50,7 +50,6 @@ def rank_map(latencies_ms: ArrayLike, *, points: LatencyPoints, minimum_ms: int 
     ----------
     latencies_ms : (calls,) the drawn sample, in any order
     points : the published figures; their count must be the length of the sample
-    minimum_ms : no mapped latency is shorter
 
     Returns
     -------
@@ -70,9 +69,8 @@ def rank_map(latencies_ms: ArrayLike, *, points: LatencyPoints, minimum_ms: int 
     order = np.argsort(drawn_ms, kind="stable")
     rising_ms = drawn_ms[order]
     pins = _pin_ranks(rising_ms, points)
-    ranks, values_ms = _pin_ends(pins, rising_ms, minimum_ms)
-    is_pinned = 0 in pins
-    shortest_range_ms = (pins[0], pins[0]) if is_pinned else (float(minimum_ms), values_ms[1])
+    ranks, values_ms = _pin_ends(pins, rising_ms)
+    shortest_range_ms = (pins[0], pins[0]) if 0 in pins else (0.0, values_ms[1])
     mapped_ms = np.empty(points.count, dtype=np.int64)
     mapped_ms[order] = _bend_to_average(
         rising_ms,
@@ -121,11 +119,11 @@ def _pin_percentile(pins: dict[int, float], *, position: float, value_ms: float)
     pins.setdefault(upper, value_ms)
 
 
-def _pin_ends(pins: dict[int, float], rising_ms: Array, minimum_ms: int) -> tuple[Array, Array]:
+def _pin_ends(pins: dict[int, float], rising_ms: Array) -> tuple[Array, Array]:
     """Pinned ranks and their ms, rising; the first and last call, if free, are scaled."""
     first, last = min(pins), rising_ms.size - 1
     scale = pins[first] / rising_ms[first] if rising_ms[first] > 0 else 1.0
-    shortest_ms = float(np.clip(rising_ms[0] * scale, minimum_ms, pins[first]))
+    shortest_ms = float(np.clip(rising_ms[0] * scale, 0, pins[first]))
     longest_ms = max(rising_ms[last] * scale, pins[max(pins)])
     values = {0: shortest_ms, last: longest_ms} | pins
     ranks = np.array(sorted(values))

@@ -44,8 +44,7 @@ def simulate_series(
     timeout_rate_after: float | None = None,
     cap_after_ms: int | None = None,
     latency_factor_after: float = 1.0,
-    http_5xx_rate_before: float = 0.0,
-    http_5xx_rate_after: float | None = None,
+    http_5xx_rate: float = 0.0,
     deployed_at: datetime = DEPLOYED_AT,
     feature_id: str = "series",
     source: str | None = "background-job/series",
@@ -70,8 +69,7 @@ def simulate_series(
     timeout_rate_after : long-run share afterwards, by another cap; not with `cap_after_ms`
     cap_after_ms : timeout after the deploy; without both the cap stays
     latency_factor_after : factor on the time to answer after the deploy
-    http_5xx_rate_before, http_5xx_rate_after : long-run share of calls that the provider fails;
-        after the deploy as before unless given
+    http_5xx_rate : long-run share of calls that the provider fails
     deployed_at : with a time zone
     feature_id, source, model : of every row
 
@@ -130,15 +128,12 @@ def simulate_series(
     if timeout_rate_after is not None:
         median_after_ms = median_ms * latency_factor_after
         cap_after = np.rint(median_after_ms * long_run_quantile(noise, 1 - timeout_rate_after))
-    if http_5xx_rate_after is None:
-        http_5xx_rate_after = http_5xx_rate_before
 
     log_factor = log_slowness[bins] + TENANT_LOG_SPEED[tenants]
     times_ms = median_ms * np.exp(SIGMA * rng.standard_normal(bins.size) + log_factor)
     times_ms[is_post] *= latency_factor_after
     caps_ms = np.where(is_post, cap_after, cap_before)
-    server_rate = np.where(is_post, http_5xx_rate_after, http_5xx_rate_before)
-    server_chance = server_rate * failure_factor[bins] / level.mean_failure_factor
+    server_chance = http_5xx_rate * failure_factor[bins] / level.mean_failure_factor
     is_server_error, is_timeout = rng.random(bins.size) < server_chance, times_ms > caps_ms
     overhead_ms = 1 + rng.exponential(0.002, size=bins.size) * np.where(is_timeout, caps_ms, 0.0)
     cut_ms = np.minimum(caps_ms, times_ms) + overhead_ms

@@ -217,7 +217,7 @@ def of_rows(number: int, calls_per_hour: int) -> tuple[bool, bool, bool]:
             noise="heavy",
             **rates,
         )
-        for rates in ({"http_5xx_rate_before": 0.01}, {"timeout_rate_before": 0.5})
+        for rates in ({"http_5xx_rate": 0.01}, {"timeout_rate_before": 0.5})
     )
     deploy = pd.Timestamp(DEPLOYED_AT).tz_localize(None)
 

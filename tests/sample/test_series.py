@@ -30,8 +30,7 @@ def test_a_series_has_the_declared_rates_and_traffic():
         noise="iid",
         timeout_rate_before=0.9,
         timeout_rate_after=0.2,
-        http_5xx_rate_before=0.02,
-        http_5xx_rate_after=0.0,
+        http_5xx_rate=0.02,
         hours_after=48,
     )
     started = rows["createdAt"] - pd.to_timedelta(rows["latencyMs"], unit="ms")
@@ -42,14 +41,17 @@ def test_a_series_has_the_declared_rates_and_traffic():
         pytest.approx(0.98 * 0.9, abs=0.01),
         pytest.approx(0.02, abs=0.004),
     ]
-    assert error_rates(after) == [pytest.approx(0.2, abs=0.015), 0]
+    assert error_rates(after) == [
+        pytest.approx(0.98 * 0.2, abs=0.015),
+        pytest.approx(0.02, abs=0.006),
+    ]
     assert list(rows.columns) == list(COLUMNS)
     assert started.min() >= DEPLOY - 7 * DAY
 
 
 @pytest.mark.parametrize("noise", ["mild", "heavy"])
 def test_a_noisy_series_has_the_rates_in_the_long_run(noise):
-    declared = {"noise": noise, "timeout_rate_before": 0.5, "http_5xx_rate_before": 0.01}
+    declared = {"noise": noise, "timeout_rate_before": 0.5, "http_5xx_rate": 0.01}
     rates = [
         error_rates(simulate_series(calls_per_hour=60, seed=seed, **declared)) for seed in range(12)
     ]
