@@ -1,1 +1,1 @@
-"""Counts on disk: frozen for good, or the chunks of a scan that has not ended."""
+"""Counts on disk: frozen arms, and the chunks of a scan that has not ended."""
