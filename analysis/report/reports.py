@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from pydantic import ValidationError
+
 from analysis import clock, files
 from analysis.config import Settings
 from analysis.errors import NotYetDue, RolloutError, WrongUse
@@ -28,8 +30,6 @@ from analysis.window import Window
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 PRELOAD = ("analysis.report.explore.explorer", "analysis.report.sections")
 AT_ONCE = 2  # each report is a process of its own, and most machines that watch have two cores
-
-
 Result = TypeVar("Result", LookResult, BaselineResult)
 
 
@@ -87,13 +87,7 @@ def run_window_reports(
 
     The first one runs alone when it has to freeze the baseline.
     """
-    run = partial(
-        run_window_report,
-        settings,
-        start=start,
-        stage=stage,
-        github=github,
-    )
+    run = partial(run_window_report, settings, start=start, stage=stage, github=github)
     alone = 0 if settings.paths.baseline_counts.exists() else 1
     written = [run(label) for label in labels[:alone]]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as workers:
@@ -146,14 +140,10 @@ def _run(
     with only_one(settings, "report", part=settings.paths.relative(folder.path), busy=NotYetDue):
         try:
             executed = run_notebook(
-                NOTEBOOKS / notebook,
-                parameters,
-                folder=settings.folder,
-                preload=PRELOAD,
+                NOTEBOOKS / notebook, parameters, folder=settings.folder, preload=PRELOAD
             )
-            if not isinstance(executed.result, result_type):
-                raise RolloutError(f"{notebook} published another kind of result")
-            _write(settings, executed, folder, github=github)
+            result = _validated(executed, result_type)
+            _write(settings, executed, result, folder, github=github)
         except NotYetDue:
             raise
         except RolloutError as failure:
@@ -161,26 +151,41 @@ def _run(
             write_index(settings)
             raise
         write_index(settings)
-    return WrittenReport(executed.result, folder.page)
+    return WrittenReport(result, folder.page)
+
+
+def _validated(executed: ExecutedNotebook, result_type: type[Result]) -> Result:
+    """The result that the notebook published, with its types."""
+    try:
+        return result_type.model_validate(executed.result)
+    except ValidationError:
+        raise RolloutError(
+            "the notebook published something else than its result; restore it from the repository"
+        ) from None
 
 
 def _write(
-    settings: Settings, executed: ExecutedNotebook, folder: ReportFolder, *, github: bool
+    settings: Settings,
+    executed: ExecutedNotebook,
+    result: LookResult | BaselineResult,
+    folder: ReportFolder,
+    *,
+    github: bool,
 ) -> None:
     """Everything of one report, all or none; the page comes last."""
     import nbformat
 
     from analysis.report.notebook.page import export_page
 
-    summary = summary_of(executed.result)
-    result = json.dumps(executed.result.as_json(), indent=2, ensure_ascii=False, allow_nan=False)
+    summary = summary_of(result)
+    content = json.dumps(result.as_json(), indent=2, ensure_ascii=False, allow_nan=False)
     figures = {f"{name}.svg": svg + "\n" for name, svg in executed.figures.items()}
     texts = {f"{folder.figures.name}/{name}": svg for name, svg in figures.items()}
     texts |= {
         folder.notebook.name: nbformat.writes(executed.notebook),
         folder.summary.name: summary,
-        folder.result.name: result + "\n",
-        folder.page.name: export_page(executed.notebook, settings, executed.result, folder.path),
+        folder.result.name: content + "\n",
+        folder.page.name: export_page(executed.notebook, settings, result, folder.path),
     }
     files.write_texts(folder.path, texts)
     for path in folder.figures.glob("*.svg"):

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.results.model import BaselineResult, LookResult
-
-
-def parse_result(content: dict[str, Any]) -> LookResult | BaselineResult:
-    """The result that a notebook published."""
-    model = LookResult if "look" in content else BaselineResult
-    return model.model_validate(content)
+from analysis.results.model import LookResult
 
 
 def read_result(path: Path) -> LookResult | None:

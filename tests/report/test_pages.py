@@ -43,7 +43,7 @@ def test_a_report_is_these_files(written, example):
     folder = example.paths.window("24h")
     names = {"figures", "notebook.ipynb", "report.html", "result.json", "summary.md"}
     assert {path.name for path in folder.path.iterdir()} == names
-    assert json.loads(folder.result.read_text()) == json.loads(json.dumps(written["24h"].result))
+    assert json.loads(folder.result.read_text()) == written["24h"].result.as_json()
     assert written["24h"].page == folder.page
     assert example.paths.baseline.page.exists()
 
@@ -137,7 +137,7 @@ def test_an_exploratory_stretch(example):
     start, end = (datetime(2026, 2, 3, hour, 10, 16, tzinfo=UTC) for hour in (2, 6))
     written = run_window_report(example, None, start=start, end=end)
     assert written.page.parent.name == "2026-02-03T021016Z--2026-02-03T061016Z"
-    assert written.result["look"]["planned"] is None
+    assert written.result.look.planned is None
     assert "decides nothing" in written.page.read_text()
 
 
@@ -210,7 +210,9 @@ def test_a_window_that_is_not_planned_is_refused_before_a_kernel_starts(
 def test_a_leak_stops_every_file(rollout, monkeypatch, written):
     leak = nbformat.v4.new_markdown_cell("# write to anna@example.com")
     executed = ExecutedNotebook(
-        nbformat.v4.new_notebook(cells=[leak]), written["24h"].result, {"a": "<svg/>"}
+        nbformat.v4.new_notebook(cells=[leak]),
+        written["24h"].result.as_json(),
+        {"a": "<svg/>"},
     )
     monkeypatch.setattr(reports, "run_notebook", lambda *_, **__: executed)
     settings = rollout()
@@ -224,7 +226,7 @@ def test_reports_at_once(rollout):
     settings = rollout()
     run_baseline_report(settings)
     written = run_window_reports(settings, ["1h", "4h"])
-    assert [report.result["look"]["window"] for report in written] == ["1h", "4h"]
+    assert [report.result.look.window for report in written] == ["1h", "4h"]
     assert all(report.page.exists() for report in written)
     assert not list(settings.outputs.rglob("*.tmp*"))
 

@@ -1,6 +1,6 @@
 """Parameters of a notebook, checked against its `parameters` cell before anything starts.
 
-papermill only logs an unknown parameter, and takes any type.
+papermill only logs an unknown parameter.
 """
 
 from __future__ import annotations
@@ -15,25 +15,16 @@ from typing import Any
 from analysis.errors import WrongUse
 from analysis.leaks import find_leak, quote
 
-Value = str | int | float | bool
-_TYPES: dict[str, type[Value]] = {"str": str, "int": int, "float": float, "bool": bool}
 
-
-def check_parameters(notebook: Path, values: Mapping[str, Value]) -> None:
-    """Refuse an unknown parameter, a wrong type, a secret or a URL; a value is never shown."""
+def check_parameters(notebook: Path, values: Mapping[str, str]) -> None:
+    """Refuse an unknown parameter, a secret and a URL; a value is never shown."""
     declared = declared_parameters(notebook)
     for name, value in values.items():
         if name not in declared:
             near = get_close_matches(name, declared, n=1, cutoff=0.0)
             hint = f"; did you mean {near[0]!r}?" if near else "; it has none"
             raise WrongUse(f"notebook {quote(notebook.name)} has no parameter {quote(name)}{hint}")
-        if type(value) is not _TYPES[declared[name]] and not (
-            declared[name] == "float" and type(value) is int
-        ):
-            raise WrongUse(
-                f"parameter {name!r} must be of type {declared[name]}, not {type(value).__name__}"
-            )
-        if isinstance(value, str) and ("://" in value or find_leak(value)):
+        if "://" in value or find_leak(value):
             raise WrongUse(
                 f"parameter {name!r} holds what looks like a URL or a secret, and the notebook "
                 "stores its parameters in clear text; put the value into an environment "
@@ -41,8 +32,8 @@ def check_parameters(notebook: Path, values: Mapping[str, Value]) -> None:
             )
 
 
-def declared_parameters(notebook: Path) -> dict[str, str]:
-    """Name and type of each line `name: type = default` of the cell tagged `parameters`."""
+def declared_parameters(notebook: Path) -> list[str]:
+    """The names in the cell tagged `parameters`, a line `name: str = "default"` each."""
     name = quote(notebook.name)
     tagged = [
         cell
@@ -57,24 +48,22 @@ def declared_parameters(notebook: Path) -> dict[str, str]:
     try:
         statements = ast.parse("".join(tagged[0]["source"])).body
     except SyntaxError:
-        raise WrongUse(
-            f"the parameters of notebook {name} are not plain Python; write name: type = value"
-        ) from None
-    found = {}
+        statements = [ast.Pass(lineno=1)]
+    names = []
     for statement in statements:
         match statement:
             case ast.AnnAssign(
                 target=ast.Name(id=parameter),
-                annotation=ast.Name(id=type_name),
-                value=ast.Constant() | ast.UnaryOp(),
-            ) if type_name in _TYPES:
-                found[parameter] = type_name
+                annotation=ast.Name(id="str"),
+                value=ast.Constant(value=str()),
+            ):
+                names.append(parameter)
             case _:
                 raise WrongUse(
                     f"line {statement.lineno} of the parameters of notebook {name} is not "
-                    f"'name: type = value' with a type of {', '.join(_TYPES)}"
+                    "'name: str = \"default\"'"
                 )
-    return found
+    return names
 
 
 def _read_cells(notebook: Path) -> list[dict[str, Any]]:

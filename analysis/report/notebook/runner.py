@@ -26,9 +26,7 @@ from analysis.report.notebook.failures import (
 )
 from analysis.report.notebook.kernel_process import KernelProcess, is_stopping, start_kernel
 from analysis.report.notebook.log import log_of
-from analysis.report.notebook.parameters import Value, check_parameters
-from analysis.results.model import BaselineResult, LookResult
-from analysis.results.storage import parse_result
+from analysis.report.notebook.parameters import check_parameters
 from analysis.window import format_duration
 
 if TYPE_CHECKING:
@@ -46,18 +44,18 @@ class ExecutedNotebook:
     Attributes
     ----------
     notebook : with the outputs of its cells, without any path of this machine.
-    result : what its last cell published: the object of result.json.
+    result : what its last cell published: the content of result.json.
     figures : every figure that it shows, as a whole SVG file by name.
     """
 
     notebook: NotebookNode
-    result: LookResult | BaselineResult
+    result: dict[str, Any]
     figures: dict[str, str]
 
 
 def run_notebook(
     notebook: Path,
-    parameters: Mapping[str, Value],
+    parameters: Mapping[str, str],
     *,
     folder: Path,
     limit: timedelta = LIMIT,
@@ -92,7 +90,7 @@ def run_notebook(
     notes = executed.metadata["papermill"]
     notes |= {"input_path": f"notebooks/{notebook.name}", "output_path": None}
     executed.metadata["rollout"] = {"status": "whole"}
-    return ExecutedNotebook(executed, parse_result(result), _take_figures(executed))
+    return ExecutedNotebook(executed, dict(result), _take_figures(executed))
 
 
 @contextlib.contextmanager
@@ -150,7 +148,7 @@ class _Run:
 
 
 def _execute(
-    notebook: Path, parameters: Mapping[str, Value], run: _Run, kernel: KernelProcess
+    notebook: Path, parameters: Mapping[str, str], run: _Run, kernel: KernelProcess
 ) -> NotebookNode:
     """Let papermill run the cells; turn each of its ways to fail into one of ours."""
     with without_iri_grammar():

@@ -39,14 +39,14 @@ def test_a_whole_run(folder, monkeypatch, capfd):
     print_files = "import analysis, os\nprint(analysis.__version__, os.listdir('.'))"
     notebook = write_notebook(folder / "good.ipynb", print_files, FIGURE, PUBLISH)
     before = notebook.read_bytes()
-    parameters = {"window": "24h", "fast": True}
+    parameters = {"window": "24h", "start": ""}
     executed = run_notebook(notebook, parameters, folder=folder)
     assert notebook.read_bytes() == before
     assert executed.result == {"schema": 1, "window": "24h"}
     assert executed.figures == {"cliff": "<svg/>"}
     cells = executed.notebook.cells
     assert "good.ipynb" in cells[4].outputs[0].text  # the cells work in `folder`
-    assert cells[2].source == '# Parameters\nwindow = "24h"\nfast = True\n'
+    assert cells[2].source == '# Parameters\nwindow = "24h"\nstart = ""\n'
     assert dict(cells[6].outputs[0].data) == {"text/html": "<svg/>"}
     lines = [line.strip() for line in capfd.readouterr().err.splitlines()]
     assert lines == [  # and no warning of ipykernel or papermill
