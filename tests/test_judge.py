@@ -100,7 +100,7 @@ def test_a_raised_timeout_through_every_look(judge):
     )  # of successes alone the latency did rise, and it decides nothing
     assert states(last) == ["met", "met"]
     assert {
-        found["metric"] for found in last.result["exploratory"] if found["finding"] == "worse"
+        found.metric for found in last.result.exploratory if found.finding == "worse"
     } <= {"latency_mean"}  # its cost, shown as one
     assert "the last 6 h alone confirm it" in spoken(last.result.reason)
 
@@ -119,7 +119,7 @@ def test_a_timeout_that_only_moved_is_not_fixed(judge):
         spoken(last.result.reason)
         == "The fix did not work: f still times out, only later: at 45.1 s instead of 20.0 s."
     )
-    assert [(cliff["arm"], round(cliff["at_ms"], -3)) for cliff in last.result["cliffs"]] == [
+    assert [(cliff.arm, round(cliff.at_ms, -3)) for cliff in last.result.cliffs] == [
         ("baseline", 20_000),
         ("post", 45_000),
     ]
@@ -153,8 +153,8 @@ def moved_traffic(seed):
 def test_slower_sources_with_traffic_moved_to_the_fast_one_are_never_improved(judge):
     look = judge(moved_traffic(0), expected(metric="latency_mean") + guarded()).look("24h")
     assert look.verdict.name not in ("improved", "sustained")
-    found = look.result["expectations"][0]
-    assert found["crude_difference"] < -1000 < 0 < found["difference"]
+    found = look.result.expectations[0]
+    assert found.crude_difference < -1000 < 0 < found.difference
     for seed in range(1, 8):
         both = counted(moved_traffic(seed))
         assert expectation(both, claim("falls", "latency_mean"), at=LAST).state != "met"
@@ -172,8 +172,8 @@ def one_tenants_burst(seed):
 def test_one_tenants_burst_is_no_regression(judge):
     look = judge(one_tenants_burst(0), guarded(more="margin = 0.25\ncritical = true")).look("24h")
     assert look.verdict.name in ("improved", "sustained", "keep_watching")
-    found = look.result["guardrails"][0]
-    assert found["crude_difference"] > 1000 > 3 * abs(found["difference"])
+    found = look.result.guardrails[0]
+    assert found.crude_difference > 1000 > 3 * abs(found.difference)
     worse = sum(
         guardrail(
             counted(one_tenants_burst(seed)), claim("no_worse", "latency_mean", margin=0.1), at=LAST
@@ -198,21 +198,21 @@ def test_an_outage_in_the_baseline_is_no_improvement_and_is_proposed_for_exclusi
         look = rollout.look(label)
         assert "met" not in states(look)
         check = next(
-            check for check in look.result["checks"] if check["name"] == "incidents in the baseline"
+            check for check in look.result.checks if check.name == "incidents in the baseline"
         )
-        assert check["state"] == "warning"
+        assert check.state == "warning"
         assert (
-            "exclude = [{from = 2026-02-01T07:10:16Z, to = 2026-02-01T10:10:16Z," in check["detail"]
+            "exclude = [{from = 2026-02-01T07:10:16Z, to = 2026-02-01T10:10:16Z," in check.detail
         )
-    line = check["detail"].split("[baseline]: ")[1]
+    line = check.detail.split("[baseline]: ")[1]
     without = judge(rows, expected(metric="http_5xx_rate"), settings=f"[baseline]\n{line}").look(
         "24h"
     )
-    assert without.result["baseline"]["excluded_hours"] == 3
+    assert without.result.baseline.excluded_hours == 3
     assert {
-        check["state"]
-        for check in without.result["checks"]
-        if check["name"] == "incidents in the baseline"
+        check.state
+        for check in without.result.checks
+        if check.name == "incidents in the baseline"
     } == {"ok"}
     assert "met" not in states(without)
 
@@ -230,11 +230,11 @@ def test_a_weekly_cycle_is_matched_by_the_hour_of_the_week(judge):
         look = judge(
             rows, expected(metric="latency_mean"), settings=f"[baseline]\ndays = {days}"
         ).look("24h")
-        found[days] = look.result["expectations"][0]
+        found[days] = look.result.expectations[0]
         words[days] = next(
-            check["detail"]
-            for check in look.result["checks"]
-            if check["name"] == "length of the baseline"
+            check.detail
+            for check in look.result.checks
+            if check.name == "length of the baseline"
         )
     tuesdays = rows[
         started.between(
@@ -246,10 +246,10 @@ def test_a_weekly_cycle_is_matched_by_the_hour_of_the_week(judge):
             DEPLOY - pd.Timedelta(days=6) - pd.Timedelta(milliseconds=1),
         )
     ]
-    assert found[14]["baseline"]["value"] == pytest.approx(tuesdays["latencyMs"].mean())
-    assert found[14]["baseline"]["calls"] == len(tuesdays)
-    assert found[14]["difference"] > found[7]["difference"] + 200
-    assert found[14]["finding"] != "met"
+    assert found[14].baseline.value == pytest.approx(tuesdays["latencyMs"].mean())
+    assert found[14].baseline.calls == len(tuesdays)
+    assert found[14].difference > found[7].difference + 200
+    assert found[14].finding != "met"
     assert words[14] == "14 days, matched by hour of the week"
     assert words[7].endswith("weekdays are mixed (from 14 days on, hours of the week are matched)")
 
@@ -271,7 +271,7 @@ def test_an_exploratory_look_is_outside_the_planned_ones(judge):
         "number": None,
         "planned": None,
     }
-    assert look.result["post"]["calls"] == hours_of(rows).between(6, 11).sum()
+    assert look.result.post.calls == hours_of(rows).between(6, 11).sum()
     with pytest.raises(WrongUse, match="lies before the deploy"):
         rollout.explore(DEPLOYED_AT - HOUR, DEPLOYED_AT)
 
@@ -317,12 +317,12 @@ def test_an_alternative_is_enough(judge):
         'any_of = [{metric = "http_5xx_rate", claim = "falls"}, {metric = "recovered_rate", claim = "rises"}]\n'
     )
     look = judge(rows, either).look("24h")
-    found = look.result["expectations"][0]
-    assert found["parts"][1]["finding"] == "met" != found["parts"][0]["finding"]
-    assert (found["finding"], found["metric"], look.verdict.name) == ("met", None, "sustained")
+    found = look.result.expectations[0]
+    assert found.parts[1].finding == "met" != found.parts[0].finding
+    assert (found.finding, found.metric, look.verdict.name) == ("met", None, "sustained")
     direct = expectation(
         look.comparator,
         any_of(claim("falls", "http_5xx_rate"), claim("rises", "recovered_rate")),
         at=look.plan,
     )
-    assert direct.p_value == found["p_value"]
+    assert direct.p_value == found.p_value

@@ -26,7 +26,7 @@ def judge_fixture(tmp_path, monkeypatch):
 
 
 def scanned(look):
-    return {(found["metric"], found["feature"]): found for found in look.result["exploratory"]}
+    return {(found.metric, found.feature): found for found in look.result.exploratory}
 
 
 # ---- few calls -------------------------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def test_six_calls_an_hour_keep_watching_and_say_how_long(judge, seed):
     for label in ("1h", "4h", "24h"):
         look = rollout.look(label)
         assert look.verdict.name == "keep_watching"
-        assert look.result["expectations"][0]["hours_needed"] > look.plan.hours[1]
+        assert look.result.expectations[0].hours_needed > look.plan.hours[1]
         assert "It can be decided about" in look.result.reason
 
 
@@ -47,8 +47,8 @@ def test_113_timeouts_to_none_are_decided(judge):
     before = np.flatnonzero(hours_of(rows) < 0)
     rows = failing(rows, rng.choice(before, 113, replace=False), "Request timed out.")
     look = judge(rows, expected()).look("24h")
-    found = look.result["expectations"][0]
-    assert (found["baseline"]["events"], found["post"]["events"], found["finding"]) == (
+    found = look.result.expectations[0]
+    assert (found.baseline.events, found.post.events, found.finding) == (
         113,
         0,
         "met",
@@ -66,7 +66,7 @@ def test_25_events_of_a_new_class_are_found_and_refused(judge):
     ).look("24h")
     assert (look.verdict.name, look.verdict.exit_code) == ("roll_back", 1)
     unasked = scanned(look)["connection_rate", "f"]
-    assert (unasked["finding"], unasked["baseline"]["events"], unasked["post"]["events"]) == (
+    assert (unasked.finding, unasked.baseline.events, unasked.post.events) == (
         "worse",
         0,
         25,
@@ -74,7 +74,7 @@ def test_25_events_of_a_new_class_are_found_and_refused(judge):
     assert (
         unasked["event_hour"]
         == unasked["began_hour"]
-        == look.result["expectations"][0]["event_hour"]
+        == look.result.expectations[0].event_hour
         >= 5
     )
 
@@ -86,8 +86,8 @@ def test_growth_of_unknown_errors_is_found_unasked(judge):
     some = (rng.random(len(rows)) < 0.02) | ((hours >= 9) & (rng.random(len(rows)) < 0.15))
     look = judge(failing(rows, some, "Nobody knows this one"), expected()).look("24h")
     found = scanned(look)["other_rate", "f"]
-    assert (found["finding"], found["began_hour"], found["event_hour"]) == ("worse", 9, None)
-    assert "from hour 9 after the deploy on" in found["sentence"]
+    assert (found.finding, found.began_hour, found.event_hour) == ("worse", 9, None)
+    assert "from hour 9 after the deploy on" in found.sentence
 
 
 def test_a_feature_that_fell_to_a_tenth_is_a_finding_and_no_improvement(judge):
@@ -99,12 +99,12 @@ def test_a_feature_that_fell_to_a_tenth_is_a_finding_and_no_improvement(judge):
     look = judge(together(rows, series("g", calls_per_hour=20)), expected()).look("24h")
     assert look.verdict.name == "keep_watching"
     assert states(look) == ["undecided"]
-    assert "traffic fell from" in look.result["expectations"][0]["sentence"]
-    assert scanned(look)["calls_per_hour", "f"]["finding"] == "worse"
+    assert "traffic fell from" in look.result.expectations[0].sentence
+    assert scanned(look)["calls_per_hour", "f"].finding == "worse"
     check = next(
-        check for check in look.result["checks"] if check["name"] == "features without calls"
+        check for check in look.result.checks if check.name == "features without calls"
     )
-    assert check["state"] == "warning"
+    assert check.state == "warning"
 
 
 # ---- events that need single calls -----------------------------------------------------------------------------------
@@ -115,11 +115,11 @@ def test_recovered_failures_from_rows_to_verdict(judge):
     look = judge(rows, expected(metric="recovered_rate", claim="rises", more="by = 0.5")).look(
         "24h"
     )
-    found = look.result["expectations"][0]
-    assert (look.verdict.name, found["finding"]) == ("sustained", "met")
-    assert found["baseline"]["value"] == pytest.approx(made_good[minutes < 0].mean())
-    assert found["post"]["events"] == made_good[minutes >= 0].sum()
-    assert found["post"]["value"] == pytest.approx(made_good[minutes >= 0].mean())
+    found = look.result.expectations[0]
+    assert (look.verdict.name, found.finding) == ("sustained", "met")
+    assert found.baseline.value == pytest.approx(made_good[minutes < 0].mean())
+    assert found.post.events == made_good[minutes >= 0].sum()
+    assert found.post.value == pytest.approx(made_good[minutes >= 0].mean())
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_cron_minutes_over_budget_from_rows_to_verdict(judge, over_after, verdic
         'claim = "below"\nlimit = 0.05\ncritical = true\n'
     )
     look = judge(together(rows, timeouts), expected(feature="g") + guard).look("24h")
-    found = look.result["guardrails"][0]
+    found = look.result.guardrails[0]
     assert look.verdict.name == verdict
-    assert found["finding"] in (finding, "worse")
-    assert found["post"]["events"] == over[minutes >= 0].sum()
-    assert found["baseline"]["value"] == pytest.approx(over[minutes < 0].mean())
+    assert found.finding in (finding, "worse")
+    assert found.post.events == over[minutes >= 0].sum()
+    assert found.baseline.value == pytest.approx(over[minutes < 0].mean())

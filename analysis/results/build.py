@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from analysis import __version__
 from analysis.counting.scope import HOURS_A_DAY, Cycle
+from analysis.results.build_finding import build_finding
 from analysis.results.model import (
-    AdjustedRecord,
     AdviceRecord,
-    AmongRecord,
-    ArmRecord,
     BaselineRecord,
     BaselineResult,
     CalibrationRecord,
     CheckRecord,
     CliffRecord,
-    ControlsRecord,
-    EstimateRecord,
-    FindingRecord,
     ForecastRow,
     LookRecord,
     LookResult,
     PostRecord,
     PredictionRecord,
-    ProportionalRecord,
     ProvenanceRecord,
     ReplayRecord,
     SpanRecord,
@@ -43,15 +37,10 @@ if TYPE_CHECKING:
     from analysis.counting.scans.baseline_tables import BaselineTables
     from analysis.decision.advice import Advice
     from analysis.decision.checks import Check
-    from analysis.decision.claims.caveats import Caveat
-    from analysis.decision.claims.evaluation import ClaimEvaluation
-    from analysis.decision.claims.findings import Finding
-    from analysis.decision.controls.selection import Lack, Shared
-    from analysis.decision.controls.summary import ControlEstimate
     from analysis.decision.look import LookFindings
     from analysis.decision.power_forecast import PowerForecast
-    from analysis.decision.verdict import Verdict
     from analysis.decision.whatif import CapPrediction
+    from analysis.results.words import Words
     from analysis.statistics.latency.cliff import Cliff
     from analysis.statistics.latency.survival import Estimate
     from analysis.statistics.placebo_deploys import Replay
@@ -60,38 +49,6 @@ if TYPE_CHECKING:
 ARMS: tuple[Literal["baseline", "post"], ...] = ("baseline", "post")
 
 
-class Words(Protocol):
-    """The sentences that a result carries."""
-
-    def reason(self, verdict: Verdict) -> str:
-        """Why the verdict is what it is."""
-
-    def finding(self, finding: Finding) -> str:
-        """What was found of a claim."""
-
-    def caveat(self, caveat: Caveat) -> str:
-        """Why a change may not count."""
-
-    def controls(self, finding: Finding) -> str | None:
-        """What the control features did; None where they say nothing about the metric."""
-
-    def shared(self, shared: Shared) -> str:
-        """What control features share with a claim's features."""
-
-    def lack(self, lack: Lack) -> str:
-        """Why there are no control features."""
-
-    def check_name(self, check: Check) -> str:
-        """What a check asks."""
-
-    def check_detail(self, check: Check) -> str:
-        """Its answer."""
-
-    def prediction(self, prediction: CapPrediction) -> str:
-        """What a cap would do."""
-
-
-# ---- the whole results -----------------------------------------------------------------------
 def build_result(look: LookFindings, words: Words) -> LookResult:
     """The content of result.json."""
     plan, settings = look.plan, look.settings
@@ -111,9 +68,9 @@ def build_result(look: LookFindings, words: Words) -> LookResult:
         ),
         baseline=_baseline(look.baseline),
         post=PostRecord(calls=look.post.calls),
-        expectations=_findings(look.expectations, words),
-        guardrails=_findings(look.guardrails, words),
-        exploratory=_findings(look.exploratory, words),
+        expectations=tuple(build_finding(found, words) for found in look.expectations),
+        guardrails=tuple(build_finding(found, words) for found in look.guardrails),
+        exploratory=tuple(build_finding(found, words) for found in look.exploratory),
         cliffs=_cliffs(look.cliffs),
         advice=tuple(_advice(advice, words) for advice in look.advice),
         checks=tuple(_check(check, words) for check in look.checks),
@@ -187,114 +144,6 @@ def build_what_if(prediction: CapPrediction, words: Words) -> WhatIfRecord:
     )
 
 
-# ---- findings --------------------------------------------------------------------------------
-def _findings(findings: Iterable[Finding], words: Words) -> tuple[FindingRecord, ...]:
-    return tuple(build_finding(finding, words) for finding in findings)
-
-
-def build_finding(finding: Finding, words: Words) -> FindingRecord:
-    """A finding with its numbers; `any_of` has none of its own, its parts have."""
-    claim, evaluation = finding.claim, finding.evaluation
-    shared: dict[str, Any] = {
-        "name": claim.name,
-        "finding": finding.state,
-        "feature": claim.feature,
-        "source": claim.source,
-        "metric": claim.metric,
-        "claim": claim.claim,
-        "by": claim.by,
-        "margin": claim.margin,
-        "limit": claim.limit,
-        "critical": bool(claim.critical),
-        "level": finding.level,
-        "p_value": finding.p_value,
-        "p_adjusted": finding.p_adjusted,
-        "hours_needed": finding.time_to_decision.hours,
-        "longer_baseline_needed": finding.time_to_decision.longer_baseline,
-        "sentence": words.finding(finding),
-        "parts": _findings(finding.parts, words),
-    }
-    if evaluation is not None:
-        return FindingRecord(**shared, **_numbers(finding, evaluation, words))
-    baseline, post = (ArmRecord(calls=n) for n in finding.calls)
-    return FindingRecord(**shared, baseline=baseline, post=post)
-
-
-def _numbers(finding: Finding, evaluation: ClaimEvaluation, words: Words) -> dict[str, Any]:
-    comparison, decisive = evaluation.comparison, evaluation.decisive
-    calls, events = finding.calls, evaluation.events
-    values = (comparison.crude_baseline_value, comparison.crude_post_value)
-    baseline, post = (
-        ArmRecord(calls=n, events=y, value=value)
-        for n, y, value in zip(calls, events, values, strict=True)
-    )
-    is_compared = comparison.difference is not None
-    return {
-        "unit": evaluation.metric.unit,
-        "baseline": baseline,
-        "post": post,
-        "among": AmongRecord(
-            what=evaluation.metric.among,
-            baseline=round(decisive.baseline_n),
-            post=round(decisive.post_n),
-        ),
-        "difference": comparison.difference,
-        "ratio": comparison.ratio,
-        "interval": finding.interval,
-        "post_interval": None
-        if decisive.difference is None
-        else decisive.post_interval(finding.level),
-        "crude_difference": comparison.crude_difference,
-        "method": comparison.method,
-        "df": comparison.df if is_compared else None,
-        "coverage": comparison.coverage,
-        "smallest_visible_change": finding.minimum_detectable_effect,
-        "event_hour": finding.event_hour,
-        "began_hour": finding.began_hour,
-        "caveat": words.caveat(finding.caveat) if finding.caveat else None,
-        **_controls(finding, words),
-    }
-
-
-def _controls(finding: Finding, words: Words) -> dict[str, Any]:
-    """The fields plain, adjusted, proportional, controls and decided_by."""
-    found = finding.controls
-    if found is None:
-        return {"decided_by": "plain"}
-    adjusted, proportional = found.adjusted, found.proportional
-    return {
-        "plain": EstimateRecord(**_estimate(found.plain)),
-        "adjusted": AdjustedRecord(
-            **_estimate(adjusted), slope=found.slope, slope_se=found.slope_se
-        )
-        if adjusted
-        else None,
-        "proportional": ProportionalRecord(**_estimate(proportional), factor=found.factor)
-        if proportional
-        else None,
-        "controls": ControlsRecord(
-            features=found.features,
-            dropped=found.dropped,
-            moved=found.moved,
-            movement=found.movement,
-            class_movement=found.class_movement,
-            share=words.shared(found.shared) if found.shared else None,
-            why_none=words.lack(found.lack) if found.lack else None,
-            sentence=words.controls(finding),
-        ),
-        "decided_by": found.decided_by,
-    }
-
-
-def _estimate(found: ControlEstimate) -> dict[str, Any]:
-    return {
-        "difference": found.difference,
-        "interval": found.interval,
-        "p_value": found.p_value,
-    }
-
-
-# ---- the other parts -------------------------------------------------------------------------
 def _baseline(arm: Arm) -> BaselineRecord:
     """The baseline; of two weeks or more only whole weeks are matched."""
     matched = min(Cycle.of(*arm.hours).span * HOUR, arm.window.length)

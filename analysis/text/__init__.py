@@ -11,7 +11,7 @@ from analysis.text.next_steps import cap_sentence
 from analysis.text.verdict import verdict_reason
 
 if TYPE_CHECKING:
-    from analysis.results.build import Words
+    from analysis.results.words import Words
 
 
 class ResultWords:

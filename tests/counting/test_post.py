@@ -76,7 +76,7 @@ def test_the_judge_keeps_the_planned_looks_that_a_longer_one_follows(file_looks)
     whole = Rollout(settings).look("4h")
     rollout.close()
     assert last.result == whole.result
-    assert look.result["post"]["calls"] < last.result["post"]["calls"]
+    assert look.result.post.calls < last.result.post.calls
     assert list(settings.outputs.rglob("*.parquet")) == [settings.paths.baseline_counts]
 
 

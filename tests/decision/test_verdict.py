@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
-from analysis.decision.checks import IdCheck, MixCheck, StatusCheck
 from analysis.decision.cliffs import moved_cliffs
 from analysis.decision.sustained import SustainedDecision
+
+from analysis.decision.checks import IdCheck, MixCheck, StatusCheck
 from analysis.decision.verdict import EXIT_CODES, MovedCliff, decide_verdict
 from analysis.statistics.latency.cliff import Cliff
 from tests.fixtures.comparators import claim

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.results.build import build_finding
+from analysis.results.build_finding import build_finding
 from analysis.text import RESULT_WORDS
 from analysis.text.thresholds import DecisionThreshold, decision_threshold, threshold_lines
 from tests.fixtures.comparators import arm, calls, claim, comparator, expectation, guardrail, plan

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from analysis.counts import HourlyCounts
 from analysis.decision.claims.evaluation import evaluate_claim
 from analysis.decision.regressions import scan_features
-from analysis.results.build import build_finding
+from analysis.results.build_finding import build_finding
 from analysis.text import RESULT_WORDS
 from tests.fixtures.comparators import (
     any_of,

@@ -15,7 +15,7 @@ from analysis.decision.controls.slowness_series import slowness_series
 from analysis.decision.placebo import replay_control_groups, replay_placebo_deploys
 from analysis.decision.verdict import decide_verdict
 from analysis.metrics import metric_named
-from analysis.results.build import build_finding
+from analysis.results.build_finding import build_finding
 from analysis.statistics.comparison import compare
 from analysis.statistics.controls.comparison import (
     ProportionalComparison,

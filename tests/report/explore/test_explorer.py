@@ -75,8 +75,8 @@ def test_the_same_numbers_as_the_judge(rollout, look):
     feature = rollout.feature(STEP_3)
     assert feature.what_if("30s") == cap_sentence(look.what_if(STEP_3, 30_000.0))
     text = feature.compare("timeout_rate").text.replace(THIN, " ")
-    found = look.result["expectations"][0]
-    assert f"{found['baseline']['value']:.1%}".replace("%", " %") in text
+    found = look.result.expectations[0]
+    assert f"{found.baseline.value:.1%}".replace("%", " %") in text
     assert text.endswith("Exploratory: it decides nothing.")
 
 
