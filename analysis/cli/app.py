@@ -47,7 +47,6 @@ Github = Annotated[
         "--github", help="Also write the summary to the step summary of a GitHub Actions run."
     ),
 ]
-Environment = Annotated[str, typer.Option("--environment", help="production or preview.")]
 
 
 def file_settings(config: Path) -> Settings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,7 +11,6 @@ from analysis.cli.app import (
     AsJson,
     At,
     Config,
-    Environment,
     Github,
     app,
     file_settings,
@@ -21,6 +20,7 @@ from analysis.cli.app import (
     say,
 )
 
+Environment = Annotated[Literal["production", "preview"], typer.Option("--environment")]
 knobs = typer.Typer(
     help="Record that a knob was turned.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -49,7 +49,10 @@ def deploy(
     ] = None,
     config: Config = CONFIG,
     at: At = None,
-    origin: Annotated[str | None, typer.Option("--from", help="vercel, vercel-cli or git.")] = None,
+    origin: Annotated[
+        Literal["vercel", "vercel-cli", "git"] | None,
+        typer.Option("--from", help="Where the deployment is known from."),
+    ] = None,
     environment: Environment = "production",
     stage: Annotated[
         bool, typer.Option("--stage", help="A second deployment begins a new stage of monitoring.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from analysis.config.deployment_settings import Environment
 from analysis.errors import WrongUse
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -29,7 +30,7 @@ class Build:
     """
 
     effective_at: datetime | None
-    environment: str
+    environment: Environment
     origin: str
     deployment_id: str | None = None
     url: str | None = None
@@ -39,7 +40,7 @@ class Build:
     note: str | None = None
 
 
-def is_ready(entry: Mapping[str, Any], environment: str) -> bool:
+def is_ready(entry: Mapping[str, Any], environment: Environment) -> bool:
     """Whether a listed deployment answers requests there.
 
     A preview has no target; a staged deployment has no visitors yet.
@@ -50,7 +51,7 @@ def is_ready(entry: Mapping[str, Any], environment: str) -> bool:
 
 
 def newest_build(
-    entries: Sequence[Mapping[str, Any]], environment: str, origin: str, *, nothing: str
+    entries: Sequence[Mapping[str, Any]], environment: Environment, origin: str, *, nothing: str
 ) -> Build:
     """Take the entry that was created last, and the one before it.
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from analysis import clock
 from analysis.config import Settings
+from analysis.config.deployment_settings import Environment
 from analysis.deployment.builds import Build
 from analysis.deployment.git import commit_of_tag
 from analysis.deployment.vercel_api import find_newest
@@ -25,7 +26,7 @@ from analysis.leaks import quote
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far the clock of another machine may be ahead."""
-Environment = Literal["production", "preview"]
+Origin = Literal["vercel", "vercel-cli", "git"]
 Role = Literal["first", "later", "preview", "known"]
 
 
@@ -35,16 +36,14 @@ class RecordedDeploy:
 
     Attributes
     ----------
-    build : the deployment.
-    effective_at : when it took effect.
     role : first (the deploy that is judged), later, preview, or known when it was recorded before.
+    effective_at : when it took effect.
     stage : the stage of the monitoring that it is in, or begins; None for a preview.
     notes, warnings : sentences for the terminal.
     """
 
-    build: Build
-    effective_at: datetime
     role: Role
+    effective_at: datetime
     stage: Stage | None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -54,9 +53,9 @@ def record_deploy(
     settings: Settings,
     *,
     at: datetime | None = None,
-    origin: str | None = None,
+    origin: Origin | None = None,
     argument: str | None = None,
-    environment: str = "production",
+    environment: Environment = "production",
     new_stage: bool = False,
     correct: bool = False,
 ) -> RecordedDeploy:
@@ -69,36 +68,24 @@ def record_deploy(
     new_stage : it begins a new stage of the monitoring.
     correct : it replaces the first deployment that was recorded.
     """
-    target = check_environment(environment)
-    build = _find_build(settings, origin, argument, target)
+    build = _find_build(settings, origin, argument, environment)
     if at is not None or origin is None:
         build = replace(build, effective_at=at or _now(), note=None)
     if build.effective_at is None:
         problem = build.note or "its ready time is not known"
         raise WrongUse(f"{problem}; give the ready time with --at TIME")
-    if build.effective_at > clock.now() + CLOCK_TOLERANCE:
-        raise WrongUse(
-            f"the deploy at {clock.iso(build.effective_at)} is in the future; record it afterwards"
-        )
-    if target == "preview":
-        return _record_preview(settings, build, build.effective_at)
+    at = build.effective_at
+    if at > clock.now() + CLOCK_TOLERANCE:
+        raise WrongUse(f"the deploy at {clock.iso(at)} is in the future; record it afterwards")
+    if environment == "preview":
+        return _record_preview(settings, build, at)
     ledger = open_ledger(settings)
     with ledger.locked():
         history = ledger.read()
         is_recorded = any(deploy.role == "first" for deploy in production_deploys(history))
         if correct or not (is_recorded or new_stage):
-            return _record_first(settings, build, build.effective_at, correct=correct)
-        timeline = timeline_of(settings, history)
-        return _record_later(timeline, build, build.effective_at, new_stage=new_stage)
-
-
-def check_environment(name: str) -> Environment:
-    """The environment of that name; WrongUse for any other."""
-    if name == "production":
-        return "production"
-    if name == "preview":
-        return "preview"
-    raise WrongUse(f"environment {quote(name)} is not known; write production or preview")
+            return _record_first(settings, build, at, correct=correct)
+        return _record_later(timeline_of(settings, history), build, at, new_stage=new_stage)
 
 
 def _now() -> datetime:
@@ -107,37 +94,31 @@ def _now() -> datetime:
 
 
 def _find_build(
-    settings: Settings, origin: str | None, argument: str | None, environment: str
+    settings: Settings, origin: Origin | None, argument: str | None, environment: Environment
 ) -> Build:
     """Ask the named origin; without one, nothing but the environment is known."""
     if origin is None:
         return Build(None, environment, "--at")
     if origin == "vercel":
         return find_newest(settings, environment=environment)
-    if origin not in ("vercel-cli", "git"):
-        raise WrongUse(
-            f"--from {quote(origin)} is not known; write vercel, vercel-cli FILE or git TAG"
-        )
     if not argument:
         raise WrongUse(f"--from {origin} needs {'a FILE' if origin == 'vercel-cli' else 'a TAG'}")
     if origin == "vercel-cli":
         return read_vercel_list(Path(argument), environment=environment)
-    checkout = (settings.folder / settings.application.checkout).resolve()
-    tagged = commit_of_tag(checkout, argument)
+    tagged = commit_of_tag((settings.folder / settings.application.checkout).resolve(), argument)
     if tagged is None:
         raise WrongUse(
             f"the application's checkout has no tag {quote(argument)}; "
             "run 'git fetch --tags', or give --at TIME"
         )
-    commit, made_at = tagged
     note = "the instant is the tag's, not when the build was ready; --at TIME is more exact"
-    return Build(made_at, environment, f"git {quote(argument)}", commit=commit, note=note)
+    return Build(tagged[1], environment, f"git {quote(argument)}", commit=tagged[0], note=note)
 
 
 def _record_preview(settings: Settings, build: Build, at: datetime) -> RecordedDeploy:
     _append(settings, build, at, role="preview")
     no_url = "the preview has no URL; record it with --from vercel, so that 'smoke' can reach it"
-    return RecordedDeploy(build, at, "preview", None, _notes(build), () if build.url else (no_url,))
+    return RecordedDeploy("preview", at, None, _notes(build), () if build.url else (no_url,))
 
 
 def _record_first(
@@ -158,7 +139,7 @@ def _record_first(
             f"the deployment before it was ready at {ready}; "
             f"to judge that one, give --at {ready} --correct",
         )
-    return RecordedDeploy(build, at, "first", read_timeline(settings).stage, notes)
+    return RecordedDeploy("first", at, read_timeline(settings).stage, notes)
 
 
 def _record_later(
@@ -169,7 +150,7 @@ def _record_later(
     if first is None:
         raise WrongUse("--stage needs a first deploy; record it without --stage")
     if known := _known_note(timeline.history, build, at, new_stage=new_stage):
-        return RecordedDeploy(build, at, "known", timeline.stage, notes=(known,))
+        return RecordedDeploy("known", at, timeline.stage, notes=(known,))
     if at < first:
         raise WrongUse(
             f"the deployment at {clock.iso(at)} is older than the recorded one at "
@@ -181,20 +162,17 @@ def _record_later(
     warnings = () if new_stage else (_warning(at, is_inside=is_inside),)
     _append(settings, build, at, role="later", stage=new_stage, inside_monitoring=is_inside)
     stage = read_timeline(settings).stage
-    return RecordedDeploy(build, at, "later", stage, _notes(build), warnings)
+    return RecordedDeploy("later", at, stage, _notes(build), warnings)
 
 
 def _known_note(history: History, build: Build, at: datetime, *, new_stage: bool) -> str | None:
     """Say that the same deployment is in the ledger already; None when it is not."""
     for entry in history.of(DeployEvent):
-        deploy = entry.event
-        is_same_build = build.deployment_id is not None and (
-            deploy.deployment_id == build.deployment_id
+        known = entry.event
+        is_same = known.effective_at == at or (
+            build.deployment_id is not None and known.deployment_id == build.deployment_id
         )
-        is_same = deploy.environment == "production" and (
-            deploy.effective_at == at or is_same_build
-        )
-        if is_same and (deploy.stage or not new_stage):
+        if is_same and known.environment == "production" and (known.stage or not new_stage):
             return f"this deployment was recorded at {clock.iso(entry.at)}; nothing was added"
     return None
 

@@ -9,12 +9,12 @@ from typing import Any
 from analysis.config import Settings
 from analysis.config.deployment_settings import (
     CompletesSmoke,
+    Environment,
     HttpSmoke,
     OverlapSmoke,
     Request,
     Smoke,
 )
-from analysis.deployment.deploy import check_environment
 from analysis.deployment.http import at_address, missing_variables, public_url
 from analysis.deployment.smoke_checks import (
     SmokeOutcome,
@@ -31,7 +31,7 @@ from analysis.history.ledger import open_ledger
 class SmokeReport:
     """All checks of one run."""
 
-    environment: str
+    environment: Environment
     results: tuple[SmokeEvent, ...]
 
     @property
@@ -56,15 +56,14 @@ class SmokeReport:
 def run_smokes(
     settings: Settings,
     *,
-    environment: str = "production",
+    environment: Environment = "production",
     on_result: Callable[[SmokeEvent], None] = lambda result: None,
 ) -> SmokeReport:
     """Run every check of an environment and record each; one that fails does not stop the rest."""
-    target = check_environment(environment)
-    checks = [check for check in settings.smokes if check.environment in (None, target)]
+    checks = [check for check in settings.smokes if check.environment in (None, environment)]
     if not checks:
-        raise WrongUse(f"rollout.toml has no [[smoke]] for {target}; add one")
-    if target == "preview":
+        raise WrongUse(f"rollout.toml has no [[smoke]] for {environment}; add one")
+    if environment == "preview":
         address = _preview_address(settings)
         checks = [_at_address(check, address) for check in checks]
     _refuse_missing_variables(checks)
@@ -75,7 +74,7 @@ def run_smokes(
         result = SmokeEvent(
             name=check.name,
             kind=check.kind,
-            environment=target,
+            environment=environment,
             state="passed" if outcome.passed else "failed",
             reason=outcome.reason,
             seconds=round(time.monotonic() - began, 3),
@@ -86,7 +85,7 @@ def run_smokes(
         ledger.append(result)
         results.append(result)
         on_result(result)
-    return SmokeReport(target, tuple(results))
+    return SmokeReport(environment, tuple(results))
 
 
 def _run(check: Smoke, settings: Settings) -> SmokeOutcome:

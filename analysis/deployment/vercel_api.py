@@ -13,6 +13,7 @@ import tenacity
 
 from analysis import clock
 from analysis.config import Settings
+from analysis.config.deployment_settings import Environment
 from analysis.deployment.builds import Build, is_ready, newest_build
 from analysis.deployment.http import PreparedRequest, is_http_url, send_together
 from analysis.errors import StepFailed, WrongUse
@@ -33,7 +34,7 @@ class _RetryableError(Exception):
         self.wait_s = wait_s
 
 
-def find_newest(settings: Settings, *, environment: str = "production") -> Build:
+def find_newest(settings: Settings, *, environment: Environment = "production") -> Build:
     """Ask for the newest deployment that is ready; its ready time is the instant."""
     if not settings.deployment.project_id:
         raise WrongUse(
@@ -46,7 +47,9 @@ def find_newest(settings: Settings, *, environment: str = "production") -> Build
     return newest_build(ready, environment, "vercel", nothing=nothing)
 
 
-def _listed(settings: Settings, environment: str, token: str) -> Iterator[Mapping[str, Any]]:
+def _listed(
+    settings: Settings, environment: Environment, token: str
+) -> Iterator[Mapping[str, Any]]:
     """Read pages, newest first, until the newest ready deployment and the one before were seen."""
     query: dict[str, Any] = {"projectId": settings.deployment.project_id, "target": environment}
     query |= {"state": "READY", "limit": PAGE_SIZE}

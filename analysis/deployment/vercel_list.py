@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from analysis.config.deployment_settings import Environment
 from analysis.deployment.builds import Build, is_ready, newest_build, url_of
 from analysis.errors import WrongUse
 from analysis.window import parse_duration
@@ -22,7 +23,7 @@ _EXACT_TO = {"ms": "a second", "s": "a second", "m": "half a minute"}
 """How exact an age in this unit is; hours and days are rounded too much."""
 
 
-def read_vercel_list(path: Path, *, environment: str = "production") -> Build:
+def read_vercel_list(path: Path, *, environment: Environment = "production") -> Build:
     """Read a file with the output of `vercel list --environment ... --status READY --yes`."""
     try:
         text = _ANSI.sub("", path.read_text(encoding="utf-8", errors="replace"))
@@ -41,7 +42,7 @@ def read_vercel_list(path: Path, *, environment: str = "production") -> Build:
     return _read_table(text, path.name, printed_at, environment)
 
 
-def _read_table(text: str, name: str, printed_at: datetime, environment: str) -> Build:
+def _read_table(text: str, name: str, printed_at: datetime, environment: Environment) -> Build:
     """Read the printed table; its ages are rounded, so only short ones give the instant."""
     rows = [row for row in map(_ROW.match, text.splitlines()) if row]
     rows = [
