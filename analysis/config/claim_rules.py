@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from analysis.claim_kinds import CLAIM_KINDS
-from analysis.config.key_lines import Place
-from analysis.config.mistake import Mistake
+from analysis.config.checked_toml.key_lines import Place
+from analysis.config.checked_toml.mistake import Mistake
+from analysis.config.checked_toml.value_types import unknown_name
 from analysis.config.owned_keys import KeyOwner, Need, owned_key_mistakes
 from analysis.config.settings import Claim, FileContents
-from analysis.config.value_types import unknown_name
 from analysis.metrics import Metric
 
 KEY_OWNERS = (
@@ -70,7 +70,7 @@ def _whole_claim_mistakes(
     if len(claim.any_of) < 2:
         yield Mistake((*place, "any_of"), "needs at least two parts; write one claim without it")
     for key in sorted(PART_KEYS & claim.model_fields_set):
-        yield Mistake((*place, key), "cannot stand beside any_of; write it inside the parts")
+        yield Mistake((*place, key), "cannot be beside any_of; write it inside the parts")
     for number, part in enumerate(claim.any_of):
         for key in sorted(WHOLE_KEYS & part.model_fields_set):
             problem = "cannot stand inside a part; write it beside any_of"

@@ -6,14 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 from analysis.clock import iso
+from analysis.config.checked_toml.mistake import Mistake
+from analysis.config.checked_toml.validation_errors import example_of
+from analysis.config.checked_toml.value_types import meant_name, unknown_name
 from analysis.config.claim_rules import claim_mistakes
 from analysis.config.engines import ENGINES
-from analysis.config.mistake import Mistake
 from analysis.config.owned_keys import KeyOwner, Need, owned_key_mistakes
 from analysis.config.settings import FileContents
 from analysis.config.starter import read_starter
-from analysis.config.validation_errors import example_of
-from analysis.config.value_types import meant_name, unknown_name
 from analysis.errors import WrongUse
 from analysis.metrics import METRICS, Metric
 from analysis.window import HOUR, format_duration, parse_duration
@@ -159,7 +159,7 @@ def _knob_mistakes(contents: FileContents, metrics: Mapping[str, Metric]) -> Ite
         if knob.new is not None and knob.old == knob.new:
             yield Mistake((*place, "to"), "is the same as from; write the value to turn it to")
         if knob.cap_ms is not None and knob.slice is not None:
-            yield Mistake((*place, "cap_ms"), "cannot stand beside slice; remove one of them")
+            yield Mistake((*place, "cap_ms"), "cannot go with slice; remove one of them")
         if knob.slice is not None and knob.slice.min_ms > knob.slice.cap_ms:
             problem = f"is more than cap_ms = {knob.slice.cap_ms}; write less"
             yield Mistake((*place, "slice", "min_ms"), problem)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field
 
-from analysis.config.value_types import (
+from analysis.config.checked_toml.value_types import (
     Flag,
     HttpStatus,
     JsonObject,
@@ -16,9 +16,9 @@ from analysis.config.value_types import (
     PositiveDuration,
     RequestUrl,
     Share,
-    Table,
     Template,
     Text,
+    TomlTable,
     VariableName,
     Whole,
 )
@@ -32,7 +32,7 @@ def _read_when(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-class Application(Table):
+class Application(TomlTable):
     """[application]: the checkout in which preflight runs, and which files need a schema push."""
 
     checkout: Text = "."
@@ -41,7 +41,7 @@ class Application(Table):
     schema_command: Text = "npx prisma db push"
 
 
-class Preflight(Table):
+class Preflight(TomlTable):
     """[[preflight]]: a command that must pass in the application's checkout before the deploy."""
 
     name: Text
@@ -51,7 +51,7 @@ class Preflight(Table):
     allow_warnings: Flag = False
 
 
-class Request(Table):
+class Request(TomlTable):
     """A request that a smoke check sends; ${VARIABLES} are still unexpanded."""
 
     method: Method = "GET"
@@ -60,7 +60,7 @@ class Request(Table):
     body: JsonObject | None = None
 
 
-class _SmokeCheck(Table):
+class _SmokeCheck(TomlTable):
     """What every [[smoke]] has; no `environment` means that it runs against each."""
 
     name: Text
@@ -96,7 +96,7 @@ class CompletesSmoke(_SmokeCheck):
 Smoke = HttpSmoke | OverlapSmoke | CompletesSmoke
 
 
-class When(Table):
+class When(TomlTable):
     """When a knob is offered: a claim by its name, or every finding that fits."""
 
     name: Text | None = None
@@ -106,7 +106,7 @@ class When(Table):
     finding: FindingState | None = None
 
 
-class TimeoutSlice(Table):
+class TimeoutSlice(TomlTable):
     """A timeout cut from a budget: min(cap, max(min, floor(total * share))), share in 0.05-0.8."""
 
     cap_ms: Milliseconds
@@ -121,7 +121,7 @@ class TimeoutSlice(Table):
         return min(self.cap_ms, max(self.min_ms, int(self.total_ms * share)))
 
 
-class Knob(Table):
+class Knob(TomlTable):
     """[[knob]]: a step back that is offered when a claim fails.
 
     `env` names the variable to turn; `code` says what to change where no variable can do it.
@@ -147,7 +147,7 @@ class Knob(Table):
         return self.slice.timeout_ms if self.slice else self.cap_ms
 
 
-class Deployment(Table):
+class Deployment(TomlTable):
     """[deployment]: where `rollout deploy --from vercel` asks."""
 
     project_id: Text | None = None
@@ -156,7 +156,7 @@ class Deployment(Table):
     api_url: Text = "https://api.vercel.com"
 
 
-class Ledger(Table):
+class LedgerSettings(TomlTable):
     """[ledger]: what its events say about who ran a command; nothing is guessed."""
 
     who: Text | None = None

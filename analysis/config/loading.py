@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from analysis.config.checked_toml.toml_file import TomlFile
 from analysis.config.cross_key_rules import cross_key_mistakes
 from analysis.config.plain_text_secrets import secret_mistakes
 from analysis.config.settings import Claim, FileContents, Settings
-from analysis.config.toml_file import TomlFile
 from analysis.errors import WrongUse
 from analysis.leaks import find_leak, quote
 from analysis.metrics import known_metrics

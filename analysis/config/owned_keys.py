@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from analysis.config.key_lines import Place
-from analysis.config.mistake import Mistake
-from analysis.config.value_types import Table
+from analysis.config.checked_toml.key_lines import Place
+from analysis.config.checked_toml.mistake import Mistake
+from analysis.config.checked_toml.value_types import TomlTable
 
 
 class KeyOwner(NamedTuple):
@@ -26,7 +26,7 @@ class Need(NamedTuple):
 
 
 def owned_key_mistakes(
-    place: Place, entry: Table, *, owners: Sequence[KeyOwner], needs: Sequence[Need]
+    place: Place, entry: TomlTable, *, owners: Sequence[KeyOwner], needs: Sequence[Need]
 ) -> Iterator[Mistake]:
     """Check that an entry has the keys that its values need, and none that they do not read."""
     given = entry.model_fields_set

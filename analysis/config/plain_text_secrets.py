@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from analysis.config.key_lines import Place
-from analysis.config.mistake import Mistake
-from analysis.config.value_types import VARIABLE
+from analysis.config.checked_toml.key_lines import Place
+from analysis.config.checked_toml.mistake import Mistake
+from analysis.config.checked_toml.value_types import VARIABLE
 from analysis.leaks import find_leak
 
 _SECRET_WORD = re.compile(

@@ -8,17 +8,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import Field
 
 from analysis.claim_kinds import CLAIM_KINDS, ClaimKind, claim_kind
-from analysis.config.deployment_settings import (
-    Application,
-    Deployment,
-    Knob,
-    Ledger,
-    Preflight,
-    Smoke,
-)
-from analysis.config.engines import ENGINES
-from analysis.config.starter import read_starter
-from analysis.config.value_types import (
+from analysis.config.checked_toml.value_types import (
     ClassName,
     ControlChoice,
     Duration,
@@ -30,12 +20,22 @@ from analysis.config.value_types import (
     OneOrMore,
     PositiveDuration,
     Share,
-    Table,
     Text,
+    TomlTable,
     VariableName,
     Whole,
     one_of,
 )
+from analysis.config.deployment_settings import (
+    Application,
+    Deployment,
+    Knob,
+    LedgerSettings,
+    Preflight,
+    Smoke,
+)
+from analysis.config.engines import ENGINES
+from analysis.config.starter import read_starter
 from analysis.errors import WrongUse
 from analysis.paths import OutputPaths
 from analysis.window import parse_duration
@@ -47,7 +47,7 @@ def _title(given: dict[str, Any]) -> str:
     return str(given["name"])
 
 
-class Rollout(Table):
+class RolloutSettings(TomlTable):
     """[rollout]: which change is judged. The title is the name where none is given."""
 
     name: FolderName
@@ -56,7 +56,7 @@ class Rollout(Table):
     warm_up: Duration = timedelta(0)
 
 
-class Source(Table):
+class Source(TomlTable):
     """[source]: where the telemetry table is.
 
     `path` may contain * and is relative to the folder of rollout.toml.
@@ -72,7 +72,7 @@ class Source(Table):
     timeout: PositiveDuration = timedelta(minutes=2)
 
 
-class Exclusion(Table):
+class Exclusion(TomlTable):
     """A part of the baseline that is left out, and why."""
 
     start: Instant = Field(alias="from")
@@ -80,7 +80,7 @@ class Exclusion(Table):
     why: Text
 
 
-class Baseline(Table):
+class Baseline(TomlTable):
     """[baseline]: whole days before the deploy, or a start and an end."""
 
     days: Annotated[Whole, Ge(1), Le(90)] = 7
@@ -89,7 +89,7 @@ class Baseline(Table):
     exclude: tuple[Exclusion, ...] = ()
 
 
-class Monitoring(Table):
+class Monitoring(TomlTable):
     """[monitoring]: the planned looks, counted from the deploy, and their error probabilities."""
 
     windows: tuple[Text, ...] = ("1h", "4h", "24h")
@@ -104,14 +104,14 @@ class Monitoring(Table):
         return tuple(parse_duration(label) for label in self.windows)
 
 
-class Controls(Table):
+class Controls(TomlTable):
     """[controls]: control features, which separate the provider's changes from the deploy's."""
 
     use: ControlChoice = "auto"
     never: Annotated[tuple[Text, ...], OneOrMore] = ()
 
 
-class Claim(Table):
+class Claim(TomlTable):
     """An [[expectation]], a [[guardrail]], or a part of any_of.
 
     A part has the name, the feature and the source of its claim where it says none itself.
@@ -147,7 +147,7 @@ class Claim(Table):
         return self.any_of or (self,)
 
 
-class ErrorClass(Table):
+class ErrorClass(TomlTable):
     """[[error_class]]: your own class of errors, tried before the shipped ones.
 
     It is compared with the message in lower case.
@@ -158,10 +158,10 @@ class ErrorClass(Table):
     pattern: Text | None = None
 
 
-class FileContents(Table):
+class FileContents(TomlTable):
     """The whole file."""
 
-    rollout: Rollout
+    rollout: RolloutSettings
     source: Source
     baseline: Baseline = Baseline()
     monitoring: Monitoring = Monitoring()
@@ -174,7 +174,7 @@ class FileContents(Table):
     knobs: tuple[Knob, ...] = Field((), alias="knob")
     controls: Controls = Controls()
     deployment: Deployment = Deployment()
-    ledger: Ledger = Ledger()
+    ledger: LedgerSettings = LedgerSettings()
 
     @classmethod
     def example(cls) -> str:

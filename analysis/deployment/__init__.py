@@ -1,1 +1,1 @@
-"""The deploy around the verdict: checks, ledger, stages, the way back, the hand-over. It executes no change."""
+"""The steps around the verdict: preflight, deploy, smoke, looks, watch, hand-over."""

@@ -8,10 +8,10 @@ from typing import Any, Literal
 from analysis import clock
 from analysis.config import Settings
 from analysis.config.deployment_settings import Environment
-from analysis.deployment.builds import Build
-from analysis.deployment.git import commit_of_tag
-from analysis.deployment.vercel_api import find_newest
-from analysis.deployment.vercel_list import read_vercel_list
+from analysis.deployment.builds.build import Build
+from analysis.deployment.builds.git import commit_of_tag
+from analysis.deployment.builds.vercel_api import find_newest
+from analysis.deployment.builds.vercel_list import read_vercel_list
 from analysis.errors import WrongUse
 from analysis.history.events import DeployEvent
 from analysis.history.ledger import History, open_ledger

@@ -19,7 +19,7 @@ from analysis.deployment.looks import Standing, find_standing
 from analysis.deployment.rollback import StepBack, find_steps_back
 from analysis.errors import NotYetDue
 from analysis.history.events import LookEvent, PreflightEvent
-from analysis.history.timeline import Mark, Timeline, read_timeline
+from analysis.history.timeline import ChangeMark, Timeline, read_timeline
 from analysis.results.model import LookResult
 from analysis.results.storage import read_result
 from analysis.text.thresholds import threshold_lines
@@ -59,7 +59,7 @@ class Handoff:
     steps_back: tuple[StepBack, ...]
     not_checked: tuple[str, ...]
     evidence: tuple[Evidence, ...]
-    changes: tuple[Mark, ...]
+    changes: tuple[ChangeMark, ...]
     valid_until: datetime | None
     next_due: tuple[str, datetime] | None
 

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from analysis.config.checked_toml.value_types import VARIABLE
 from analysis.config.deployment_settings import Request
-from analysis.config.value_types import VARIABLE
 from analysis.errors import WrongUse
 
 MOST_BYTES = 2_000_000

@@ -60,7 +60,7 @@ class DueReport:
 
 
 def find_standing(timeline: Timeline) -> Standing:
-    """Which looks are due, which comes next, and whether it is over; NoDeployError before a deploy."""
+    """Which looks are due and which comes next; NoDeployError before a deploy."""
     if timeline.stage is None:
         raise NoDeployError
     planned = timeline.looks
@@ -151,7 +151,7 @@ def find_result(settings: Settings, look: PlannedLook) -> LookResult | None:
 
 
 def look_key(look: PlannedLook) -> LookKey:
-    """What tells one planned look from another."""
+    """What identifies a planned look."""
     return look.label, look.window.start, look.window.end
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.config import Settings
 from analysis.config.deployment_settings import Preflight
-from analysis.deployment.git import changed_files, commit_of
+from analysis.deployment.builds.git import changed_files, commit_of
 from analysis.deployment.shell_command import count_warnings, find_versions, run_command
 from analysis.errors import StepFailed, WrongUse
 from analysis.history.events import PreflightEvent, SchemaPushEvent

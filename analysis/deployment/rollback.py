@@ -160,7 +160,7 @@ def _rollback_step(
 
 
 def _current_build(history: History) -> str | None:
-    """The build that answers now; unknown when a knob was turned, hence deployed, after it."""
+    """The build that answers now; unknown when a knob was turned, so deployed, after it."""
     newest = _newest_deploy(history)
     turns = history.events(KnobEvent)
     if newest is None or any(turn.effective_at > newest.effective_at for turn in turns):

@@ -48,7 +48,7 @@ def check_http(check: HttpSmoke) -> SmokeOutcome:
 
 
 def check_overlap(check: OverlapSmoke) -> SmokeOutcome:
-    """Send calls at the same moment, of which exactly so many must match; try a missed race again."""
+    """Send calls at the same moment, of which exactly `matches` must match; try three times."""
     request, limit_s = prepare(check, os.environ), check.timeout.total_seconds()
     notes: list[str] = []
     kept: list[dict[str, Any]] = []

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from analysis import clock
 from analysis.config import Settings
+from analysis.config.checked_toml.value_types import meant_name
 from analysis.config.deployment_settings import Knob
-from analysis.config.value_types import meant_name
 from analysis.errors import WrongUse
 from analysis.history.events import KnobEvent, VariableValue
 from analysis.history.ledger import History, open_ledger

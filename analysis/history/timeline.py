@@ -68,7 +68,7 @@ class PlannedLook:
 
 
 @dataclass(frozen=True)
-class Mark:
+class ChangeMark:
     """A change that figures mark on their time axis."""
 
     at: datetime
@@ -121,7 +121,7 @@ class Timeline:
         return tuple(sorted(looks, key=lambda look: (look.due_at, look.stage, look.number)))
 
     @property
-    def marks(self) -> tuple[Mark, ...]:
+    def marks(self) -> tuple[ChangeMark, ...]:
         """The changes after the deploy that figures mark: later deployments and turned knobs."""
         later = [
             change
@@ -129,7 +129,7 @@ class Timeline:
             if not _is_first(change)
             and (self.deployed_at is None or change.effective_at > self.deployed_at)
         ]
-        return tuple(Mark(change.effective_at, change.cause) for change in later)
+        return tuple(ChangeMark(change.effective_at, change.cause) for change in later)
 
     @property
     def ends_at(self) -> datetime | None:

@@ -10,10 +10,10 @@ from typing import Annotated
 from pydantic import Field, Strict
 from sqlglot.dialects import Dialect
 
-from analysis.config.key_lines import Place
-from analysis.config.mistake import Mistake
-from analysis.config.toml_file import TomlFile
-from analysis.config.value_types import Table, Text, one_of, unknown_name
+from analysis.config.checked_toml.key_lines import Place
+from analysis.config.checked_toml.mistake import Mistake
+from analysis.config.checked_toml.toml_file import TomlFile
+from analysis.config.checked_toml.value_types import Text, TomlTable, one_of, unknown_name
 from analysis.errors import WrongUse
 from analysis.leaks import quote
 from analysis.telemetry.expressions import expression_problem
@@ -39,14 +39,14 @@ columns = {id = "call_id"}
 _Sql = Annotated[str, Strict()]
 
 
-class LeftOutRows(Table):
+class LeftOutRows(TomlTable):
     """Rows that are no calls but that doctor counts."""
 
     what: Text
     where: _Sql
 
 
-class MappingFile(Table):
+class MappingFile(TomlTable):
     """The keys of a mapping file; `TableMapping` says what each means."""
 
     table: Text = CANONICAL_TABLE

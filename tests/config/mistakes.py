@@ -425,7 +425,7 @@ MISTAKES = [
             'any_of = [{metric = "error_rate", claim = "falls"}, '
             '{metric = "rmst", claim = "falls"}]',
         ),
-        "15: [[expectation]] 'timeouts drop': metric = 'timeout_rate' cannot stand beside "
+        "15: [[expectation]] 'timeouts drop': metric = 'timeout_rate' cannot be beside "
         "any_of; write it inside the parts (and 1 more)",
     ),
     (
@@ -740,7 +740,7 @@ MISTAKES = [
     (
         "cap and slice",
         BASE + KNOB + "cap_ms = 5\nslice = {cap_ms = 5, min_ms = 1, share = 0.5, total_ms = 9}\n",
-        "30: [[knob]] 'CAP_MS': cap_ms = 5 cannot stand beside slice; remove one of them",
+        "30: [[knob]] 'CAP_MS': cap_ms = 5 cannot go with slice; remove one of them",
     ),
     (
         "slice",

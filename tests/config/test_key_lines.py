@@ -2,7 +2,7 @@
 
 import tomllib
 
-from analysis.config.key_lines import KeyLines
+from analysis.config.checked_toml.key_lines import KeyLines
 
 TEXT = '''# a comment with [brackets] and "quotes"
 a = """x

@@ -5,10 +5,10 @@ from typing import get_args
 import pytest
 
 from analysis.config import load_settings
+from analysis.config.checked_toml.validation_errors import example_of
+from analysis.config.checked_toml.value_types import TomlTable
 from analysis.config.settings import Claim, FileContents
 from analysis.config.starter import STARTER_FILE, read_starter, starter_text, write_starter
-from analysis.config.validation_errors import example_of
-from analysis.config.value_types import Table
 from analysis.errors import WrongUse
 
 COMMENTED_FROM = "# [[error_class]]"
@@ -30,11 +30,11 @@ def test_the_starter_is_valid_with_every_commented_table_switched_on(load):
     assert loaded.deployment.project_id == "prj_123"
 
 
-def tables_of(annotation) -> list[type[Table]]:
+def tables_of(annotation) -> list[type[TomlTable]]:
     """Every table inside an annotation."""
     if annotation is Claim:
         return [Claim]
-    if isinstance(annotation, type) and issubclass(annotation, Table):
+    if isinstance(annotation, type) and issubclass(annotation, TomlTable):
         fields = annotation.model_fields.values()
         return [annotation, *(table for one in fields for table in tables_of(one.annotation))]
     return [table for argument in get_args(annotation) for table in tables_of(argument)]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analysis.deployment import vercel_api
+from analysis.deployment.builds import vercel_api
 from analysis.deployment.deploy import record_deploy
 from analysis.errors import WrongUse
 from analysis.history.events import DeployEvent

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from analysis.deployment import vercel_api
-from analysis.deployment.builds import Build
+from analysis.deployment.builds import vercel_api
+from analysis.deployment.builds.build import Build
 from analysis.errors import StepFailed, WrongUse
 from tests.fixtures.http_server import Reply
 from tests.fixtures.listed_builds import listed_build as entry

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.deployment.vercel_list import read_vercel_list
+from analysis.deployment.builds.vercel_list import read_vercel_list
 from analysis.errors import WrongUse
 from tests.fixtures.listed_builds import FIRST_MS
 from tests.fixtures.listed_builds import listed_build as entry

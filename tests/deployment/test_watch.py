@@ -130,7 +130,7 @@ def test_a_look_that_fails_is_tried_again_later_each_time(settings, clock_file, 
     assert [look.event_name for look in recorded_looks(settings)] == ["look_failed"] * 3 + ["look"]
 
 
-def test_a_lasting_failure_ends_the_watch_with_its_error(settings, running_clock, clock_file):
+def test_a_failure_of_hours_ends_the_watch_with_its_error(settings, running_clock, clock_file):
     def run_look(look):
         raise RolloutError("the database did not answer")
 

@@ -20,9 +20,9 @@ from analysis.counting.grid import Grid
 from analysis.counting.scans.count_tables import load_latency_counts
 from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.written_rows import load_row_quality, load_written_rows
+from analysis.deployment.builds.vercel_api import find_newest
+from analysis.deployment.builds.vercel_list import read_vercel_list
 from analysis.deployment.handoff import find_handoff
-from analysis.deployment.vercel_api import find_newest
-from analysis.deployment.vercel_list import read_vercel_list
 from analysis.errors import RolloutError
 from analysis.history.knobs import with_history
 from analysis.leaks import find_leak
@@ -578,8 +578,8 @@ def test_what_vercel_list_prints(tmp_path, try_all):
 
 def test_what_vercel_answers(workspace, try_all, monkeypatch):
     monkeypatch.setenv("VERCEL_TOKEN", "x" * 24)
-    monkeypatch.setattr("analysis.deployment.vercel_api.TRIES", 1)
-    monkeypatch.setattr("analysis.deployment.vercel_api.LONGEST_WAIT_S", 0.0)
+    monkeypatch.setattr("analysis.deployment.builds.vercel_api.TRIES", 1)
+    monkeypatch.setattr("analysis.deployment.builds.vercel_api.LONGEST_WAIT_S", 0.0)
     with run_server() as server:
         workspace.config.write_text(
             workspace.config.read_text()

@@ -8,7 +8,7 @@ from analysis.errors import WrongUse
 from analysis.history.events import KnobEvent
 from analysis.history.knobs import current_values, set_knob, with_history
 from analysis.history.ledger import open_ledger
-from analysis.history.timeline import Mark, read_timeline
+from analysis.history.timeline import ChangeMark, read_timeline
 from tests.fixtures.clock_file import DEPLOYED_AT, HOUR
 
 DEPLOYED = "2026-02-02T23:10:16Z"
@@ -51,7 +51,7 @@ def test_a_turned_knob_begins_a_stage_at_the_next_whole_hour(settings):
     assert (turned.stage.number, turned.stage.start) == (2, DEPLOYED_AT + 5 * HOUR)
     assert turned.stage.cause == "VERIFIER_CAP 45000 -> 30000"
     timeline = read_timeline(settings)
-    assert timeline.marks == (Mark(at, "VERIFIER_CAP 45000 -> 30000"),)
+    assert timeline.marks == (ChangeMark(at, "VERIFIER_CAP 45000 -> 30000"),)
     assert timeline.history.events(KnobEvent) == (turned.event,)
 
 

@@ -8,7 +8,7 @@ from analysis.errors import WrongUse
 from analysis.history.events import DeployEvent, KnobEvent
 from analysis.history.ledger import open_ledger
 from analysis.history.timeline import (
-    Mark,
+    ChangeMark,
     PlannedLook,
     Stage,
     read_timeline,
@@ -118,8 +118,8 @@ def test_later_changes_are_marked(make_settings, clock_file):
     )
     timeline = read_timeline(settings)
     assert timeline.marks == (
-        Mark(DEPLOYED_AT + 2 * HOUR, "deployment dpl_2"),
-        Mark(DEPLOYED_AT + 3 * HOUR, "CAP 2 -> 1"),
+        ChangeMark(DEPLOYED_AT + 2 * HOUR, "deployment dpl_2"),
+        ChangeMark(DEPLOYED_AT + 3 * HOUR, "CAP 2 -> 1"),
     )
     assert timeline.stage.number == 2
 

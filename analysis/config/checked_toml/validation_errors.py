@@ -8,12 +8,12 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from analysis.config.key_lines import Place
-from analysis.config.mistake import Mistake, written_place
-from analysis.config.value_types import (
+from analysis.config.checked_toml.key_lines import Place
+from analysis.config.checked_toml.mistake import Mistake, written_place
+from analysis.config.checked_toml.value_types import (
     BROKEN_RULE,
     BROKEN_SECRET_RULE,
-    Table,
+    TomlTable,
     meant_name,
     unknown_name,
 )
@@ -34,7 +34,7 @@ _NO_MISTAKE = "default_factory_not_called"
 
 
 def validation_mistakes(
-    error: ValidationError, content: Mapping[str, Any], schema: type[Table]
+    error: ValidationError, content: Mapping[str, Any], schema: type[TomlTable]
 ) -> list[Mistake]:
     """Translate the errors of pydantic, the first of each place."""
     mistakes: dict[Place, Mistake] = {}
@@ -45,7 +45,7 @@ def validation_mistakes(
     return list(mistakes.values())
 
 
-def _mistake(details: ErrorDetails, content: Mapping[str, Any], schema: type[Table]) -> Mistake:
+def _mistake(details: ErrorDetails, content: Mapping[str, Any], schema: type[TomlTable]) -> Mistake:
     kind, loc = details["type"], details["loc"]
     place, _ = written_place(loc, content)
     if kind in (BROKEN_RULE, BROKEN_SECRET_RULE):
@@ -70,7 +70,7 @@ def _mistake(details: ErrorDetails, content: Mapping[str, Any], schema: type[Tab
     return Mistake(place, f"{problem}; write {example_of(schema.example(), str(place[0]), key)}")
 
 
-def _unknown_key(loc: Place, schema: type[Table]) -> str:
+def _unknown_key(loc: Place, schema: type[TomlTable]) -> str:
     known = _fields(_table_at(loc[:-1], schema))
     meant = meant_name(str(loc[-1]), known)
     is_table = len(loc) == 1 and all(_is_table(key, schema) for key in known)
@@ -81,18 +81,18 @@ def _unknown_key(loc: Place, schema: type[Table]) -> str:
     return f"is not a {kind}{question} (known: {', '.join(known)})"
 
 
-def _missing_key(place: Place, key: str, schema: type[Table]) -> Mistake:
+def _missing_key(place: Place, key: str, schema: type[TomlTable]) -> Mistake:
     if not place:
         return Mistake((key,), f"is missing; add the table [{key}]", shows_value=False)
     problem = f"has no {key}; add {example_of(schema.example(), str(place[0]), key)}"
     return Mistake(place, problem, shows_value=False)
 
 
-def _is_table(key: str, schema: type[Table]) -> bool:
+def _is_table(key: str, schema: type[TomlTable]) -> bool:
     return any(_tables_in(_fields(schema)[key].annotation))
 
 
-def _heading(key: str, schema: type[Table]) -> str:
+def _heading(key: str, schema: type[TomlTable]) -> str:
     """Write the heading of a table: [[several]] or [one]."""
     return f"[[{key}]]" if get_origin(_fields(schema)[key].annotation) is tuple else f"[{key}]"
 
@@ -112,12 +112,12 @@ def _quoted(text: str) -> list[str]:
     return re.findall(r"'([^']*)'", text)
 
 
-def _fields(table: type[Table]) -> dict[str, FieldInfo]:
+def _fields(table: type[TomlTable]) -> dict[str, FieldInfo]:
     """The fields of a table by the keys of the file."""
     return {field.alias or name: field for name, field in table.model_fields.items()}
 
 
-def _table_at(loc: Place, schema: type[Table]) -> type[Table]:
+def _table_at(loc: Place, schema: type[TomlTable]) -> type[TomlTable]:
     """The innermost table that a place lies in; in a union, a part of it names the kind."""
     tables = [schema]
     for part in (part for part in loc if isinstance(part, str)):
@@ -128,8 +128,8 @@ def _table_at(loc: Place, schema: type[Table]) -> type[Table]:
     return tables[0]
 
 
-def _tables_in(annotation: Any) -> Iterator[type[Table]]:
-    if isinstance(annotation, type) and issubclass(annotation, Table):
+def _tables_in(annotation: Any) -> Iterator[type[TomlTable]]:
+    if isinstance(annotation, type) and issubclass(annotation, TomlTable):
         yield annotation
     for inner in get_args(annotation):
         yield from _tables_in(inner)

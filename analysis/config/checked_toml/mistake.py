@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from analysis.clock import iso
-from analysis.config.key_lines import KeyLines, Place
+from analysis.config.checked_toml.key_lines import KeyLines, Place
 from analysis.leaks import quote
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from analysis.config.deployment_settings import Environment
-from analysis.deployment.builds import Build, is_ready, newest_build, url_of
+from analysis.deployment.builds.build import Build, is_ready, newest_build, url_of
 from analysis.errors import WrongUse
 from analysis.window import parse_duration
 

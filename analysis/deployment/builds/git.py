@@ -32,7 +32,7 @@ def commit_of_tag(checkout: Path, tag: str) -> tuple[str, datetime] | None:
 def changed_files(checkout: Path, base_ref: str, paths: tuple[str, ...]) -> tuple[str, ...] | None:
     """Files of these paths that changed since the work left `base_ref`, new ones too.
 
-    None when git cannot tell.
+    None when git does not know.
     """
     fork = _ask(checkout, "merge-base", "--end-of-options", base_ref, "HEAD")
     if not fork:

@@ -14,7 +14,7 @@ import tenacity
 from analysis import clock
 from analysis.config import Settings
 from analysis.config.deployment_settings import Environment
-from analysis.deployment.builds import Build, is_ready, newest_build
+from analysis.deployment.builds.build import Build, is_ready, newest_build
 from analysis.deployment.http import PreparedRequest, is_http_url, send_together
 from analysis.errors import StepFailed, WrongUse
 

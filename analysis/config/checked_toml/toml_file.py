@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from analysis.config.key_lines import KeyLines
-from analysis.config.mistake import Mistake, first_sentence
-from analysis.config.validation_errors import validation_mistakes
-from analysis.config.value_types import Table
+from analysis.config.checked_toml.key_lines import KeyLines
+from analysis.config.checked_toml.mistake import Mistake, first_sentence
+from analysis.config.checked_toml.validation_errors import validation_mistakes
+from analysis.config.checked_toml.value_types import TomlTable
 from analysis.errors import WrongUse
 
 _LARGEST_FILE = 1_000_000
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-Schema = TypeVar("Schema", bound=Table)
+Schema = TypeVar("Schema", bound=TomlTable)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ _DURATION_FIX = "write a number with a unit such as '90s', '4h' or '2d'"
 _INSTANT_FIX = "write a time with its zone such as 2026-02-02T23:10:16Z"
 
 
-class Table(BaseModel):
+class TomlTable(BaseModel):
     """One table of rollout.toml: no other keys than its own, nothing changed later."""
 
     model_config = ConfigDict(
