@@ -6,11 +6,9 @@ for its kind, how a slower provider changes it, or the outcome class it counts, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.errors import WrongUse
 from analysis.metric_kinds import (
@@ -20,7 +18,8 @@ from analysis.metric_kinds import (
     TIME,
     TOKENS,
     TRAFFIC,
-    MetricKind,
+    Metric,
+    Quantity,
 )
 from analysis.outcomes import (
     FIRST_USER_CODE,
@@ -31,87 +30,8 @@ from analysis.outcomes import (
     user_codes,
 )
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 SLOWER_THAN_PERCENTILES = (50, 90, 95, 99)
 """Percentiles of the baseline's latency, each with a metric and a column in HourlyCounts."""
-
-Columns = Callable[[str], "NDArray[Any]"]
-"""Column of a table of counts by its name."""
-Quantity = Callable[[Columns], "NDArray[Any]"]
-"""What is added up of each row of a table of counts."""
-ProviderEffect = Literal[
-    "time", "restricted time", "time per success", "timeouts", "failures", "slower than"
-]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One metric of calls.
-
-    Attributes
-    ----------
-    name : as written in rollout.toml.
-    words : what it counts, as a sentence says it: "timeouts (of a feature) fell from ...".
-    kind : what kind of quantity it is, with unit and table.
-    y, n : numerator and denominator, from the columns of the table. ``succeeded`` and ``failed``
-        are 0 or 1 by outcome.
-    yy, yn : sums over single calls of y squared and of y times n, for the variance of independent
-        calls (n is 0 or 1 for one call, so n squared is n). Left out where they equal y.
-    among : what n counts, as a sentence says it.
-    worse : ``up`` when a larger value is worse, ``down`` when a smaller one is.
-    outcome : code of the outcome class that a class rate counts; None for all failures.
-    provider_effect : how a slower provider changes it; None where it does not.
-    limit_column : column of the baseline's limits with each feature's threshold or tau.
-    claim_key : key of a claim in rollout.toml that only this metric reads.
-    event : which events of EventCounts it counts.
-    """
-
-    name: str
-    words: str
-    kind: MetricKind
-    y: Quantity = field(compare=False, repr=False)
-    n: Quantity = field(compare=False, repr=False)
-    yy: Quantity | None = field(default=None, compare=False, repr=False)
-    yn: Quantity | None = field(default=None, compare=False, repr=False)
-    among: str = "calls"
-    worse: Literal["up", "down"] = "up"
-    outcome: int | None = None
-    provider_effect: ProviderEffect | None = None
-    limit_column: str | None = None
-    claim_key: Literal["tau_ms", "budget_ms"] | None = None
-    event: Literal["recovered", "cron_over"] | None = None
-
-    @property
-    def unit(self) -> Literal["share", "ms", "tokens", "calls/h"]:
-        """Unit of its values."""
-        return self.kind.unit
-
-    @property
-    def table(self) -> Literal["hourly", "events", "hours"]:
-        """Table of counts that it is computed from."""
-        return self.kind.table
-
-    @property
-    def indicator(self) -> bool:
-        """Whether y is 0 or 1 for one call, so that the metric is a rate of events."""
-        return self.kind.counts_events
-
-    @property
-    def depends_on_provider(self) -> bool:
-        """Whether control features say anything about it, by their pace or the same errors."""
-        return self.provider_effect is not None or self.kind is CLASS_RATE
-
-    def sums(self, column: Columns) -> dict[str, NDArray[Any]]:
-        """y, n, yy and yn of each row of the table."""
-        y = self.y(column)
-        return {
-            "y": y,
-            "n": self.n(column),
-            "yy": y if self.yy is None else self.yy(column),
-            "yn": y if self.yn is None else self.yn(column),
-        }
 
 
 def _column(name: str) -> Quantity:

@@ -1,1 +1,1 @@
-"""From counts to a verdict: which calls a claim is about, what was found, whether the data can be trusted, and what follows."""
+"""From counts to a verdict: findings, checks, and what follows from them. It returns data."""

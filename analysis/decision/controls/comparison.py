@@ -14,8 +14,7 @@ from analysis.counting.scope import Hours, Scope
 from analysis.decision.controls.groups import ControlGroups
 from analysis.decision.controls.latency_bins import CallsByLatency
 from analysis.decision.controls.selection import ControlCandidates
-from analysis.metric_kinds import CLASS_RATE
-from analysis.metrics import Metric, ProviderEffect
+from analysis.metric_kinds import CLASS_RATE, Metric, ProviderEffect
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.controls.adjustment import compare_adjusted
 from analysis.statistics.controls.comparison import (

@@ -78,7 +78,7 @@ class CallsByLatency:
 
     @cached_property
     def _caps(self) -> dict[str, float]:
-        """Where each feature's calls are cut off, ms: its cliff, else the median of its timeouts."""
+        """Where each feature is cut off, ms: its cliff, else the median of its timeouts."""
         latency = self._arm.latency
         caps = {feature: float(cliff.at_ms) for feature, cliff in find_cliffs(latency).items()}
         timeouts = latency.rows[latency.rows["outcome"] == OUTCOME_CODES[TIMEOUT]]

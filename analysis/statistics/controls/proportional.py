@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.metrics import ProviderEffect
+from analysis.metric_kinds import ProviderEffect
 from analysis.statistics.totals import Floats
 
 HALF_AN_EVENT = 0.5
