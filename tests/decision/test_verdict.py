@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from analysis.decision.cliffs import moved_cliffs
-from analysis.decision.sustained import SustainedDecision
 
 from analysis.decision.checks import IdCheck, MixCheck, StatusCheck
-from analysis.decision.verdict import EXIT_CODES, MovedCliff, decide_verdict
+from analysis.decision.claims.sustained import SustainedDecision
+from analysis.decision.verdict import EXIT_CODES, MovedCliff, decide_verdict, find_moved_cliffs
 from analysis.statistics.latency.cliff import Cliff
 from tests.fixtures.comparators import claim
 from tests.fixtures.findings_by_hand import FELL, FixedComparison, any_of_finding, finding
@@ -167,11 +166,11 @@ def test_a_cliff_has_moved_when_it_is_later_and_its_claim_failed(state, before, 
         arm: {"step3": cliff(at_ms)} if at_ms else {}
         for arm, at_ms in (("baseline", before), ("post", after))
     }
-    assert moved_cliffs(cliffs, [step3(state)]) == (
+    assert find_moved_cliffs(cliffs, [step3(state)]) == (
         (MovedCliff("step3", before, after),) if moves else ()
     )
     of_all_errors = finding(state, claim("falls", "error_rate", feature="step3"), FELL)
-    assert moved_cliffs(cliffs, [of_all_errors]) == ()
+    assert find_moved_cliffs(cliffs, [of_all_errors]) == ()
 
 
 def test_a_cliff_is_looked_for_in_parts_and_patterns_too_and_named_once():
@@ -181,4 +180,4 @@ def test_a_cliff_is_looked_for_in_parts_and_patterns_too_and_named_once():
     }
     part = replace(step3("not_met"), claim=claim("falls", feature="step*"))
     whole = any_of_finding("not_met", (part, part))
-    assert moved_cliffs(cliffs, [whole, part]) == (MovedCliff("step3", 20_000, 45_000),)
+    assert find_moved_cliffs(cliffs, [whole, part]) == (MovedCliff("step3", 20_000, 45_000),)
