@@ -40,8 +40,9 @@ from analysis.decision.verdict import decide_verdict, find_moved_cliffs
 from analysis.decision.whatif import what_if
 from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
 from analysis.history.timeline import NoDeployError
+from analysis.results.baseline import BaselineResult
 from analysis.results.build import BaselineFindings, build_baseline_result, build_result
-from analysis.results.model import BaselineResult, LookResult
+from analysis.results.model import LookResult
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.text import RESULT_WORDS
 from analysis.window import HOUR, Window

@@ -16,7 +16,8 @@ from analysis.history.events import DeployEvent, KnobEvent
 from analysis.history.knobs import current_values, is_offered
 from analysis.history.ledger import History
 from analysis.history.timeline import production_deploys
-from analysis.results.model import AdviceRecord, FindingRecord, LookResult
+from analysis.results.finding_record import FindingRecord
+from analysis.results.model import AdviceRecord, LookResult
 
 LIST_COMMAND = "vercel list --environment production --status READY --yes"
 

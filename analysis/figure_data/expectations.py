@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from analysis.claim_kinds import claim_kind
 from analysis.formatting import level
 from analysis.metrics import recorded_metric
-from analysis.results.model import FindingRecord, LookResult
+from analysis.results.finding_record import FindingRecord
+from analysis.results.model import LookResult
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from analysis.decision.controls.slowness_series import SlownessSeries, slowness_
 from analysis.decision.look import LookFindings
 from analysis.figure_data.latency import AxisMark
 from analysis.metrics import Metric
-from analysis.results.model import HourRow
+from analysis.results.baseline import HourRow
 from analysis.statistics.totals import Floats
 
 HOURS_BEFORE = 48

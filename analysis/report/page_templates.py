@@ -14,7 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from analysis import clock, formatting
 from analysis.metrics import recorded_metric
 from analysis.report.mime_types import FIGURES_MIME, RESULT_MIME
-from analysis.results.model import BaselineResult, LookResult
+from analysis.results.baseline import BaselineResult
+from analysis.results.model import LookResult
 from analysis.text import records
 from analysis.text.verdict import VERDICTS
 

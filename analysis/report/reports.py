@@ -24,7 +24,8 @@ from analysis.report.notebook.kernel_process import stopping_kernels
 from analysis.report.notebook.runner import ExecutedNotebook, run_notebook
 from analysis.report.page_templates import render
 from analysis.report.summary import append_to_step_summary, summary_of
-from analysis.results.model import BaselineResult, LookResult
+from analysis.results.baseline import BaselineResult
+from analysis.results.model import LookResult
 from analysis.window import Window
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"

@@ -8,7 +8,8 @@ from pathlib import Path
 from analysis import files
 from analysis.errors import WrongUse
 from analysis.report.page_templates import render
-from analysis.results.model import BaselineResult, LookResult
+from analysis.results.baseline import BaselineResult
+from analysis.results.model import LookResult
 from analysis.text.baseline import baseline_lines, cliff_lines
 from analysis.text.headline import NOT_RANDOMISED, confidence_lines, verdict_headline
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from analysis.results.fields import ClaimName, Count, Instant, MetricName, Number, Record, Text
-from analysis.results.parts import BaselineRecord, CliffRecord, ProvenanceRecord
+from analysis.results.model import BaselineRecord, CliffRecord, ProvenanceRecord
 
 
 class SpanRecord(Record):

@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Literal
 
 from analysis import __version__
 from analysis.counting.scope import HOURS_A_DAY, Cycle
+from analysis.results.baseline import BaselineResult, ForecastRow, SpanRecord
 from analysis.results.build_finding import build_finding
 from analysis.results.model import (
     AdviceRecord,
     BaselineRecord,
-    BaselineResult,
     CalibrationRecord,
     CheckRecord,
     CliffRecord,
-    ForecastRow,
     LookRecord,
     LookResult,
     PostRecord,
     PredictionRecord,
     ProvenanceRecord,
     ReplayRecord,
-    SpanRecord,
     WhatIfEstimate,
     WhatIfRecord,
 )

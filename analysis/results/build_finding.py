@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.results.finding import (
+from analysis.results.finding_record import (
     AdjustedRecord,
     AmongRecord,
     ArmRecord,

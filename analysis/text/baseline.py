@@ -7,7 +7,8 @@ from datetime import datetime
 
 from analysis.formatting import NONE, THIN, count, milliseconds, share, size_in, value_in, when
 from analysis.metrics import recorded_metric
-from analysis.results.model import BaselineResult, CliffRecord, ForecastRow
+from analysis.results.baseline import BaselineResult, ForecastRow
+from analysis.results.model import CliffRecord
 
 FEWEST_DAYS = 3
 LATENCY = (

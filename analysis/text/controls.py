@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.formatting import NONE, change_in, count, interval_in, share
-from analysis.results.model import EstimateRecord, FindingRecord, LookResult
+from analysis.results.finding_record import EstimateRecord, FindingRecord
+from analysis.results.model import LookResult
 
 if TYPE_CHECKING:
     from analysis.decision.claims.findings import Finding

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from analysis.formatting import count, level, share, when
 from analysis.metrics import recorded_metric
-from analysis.results.model import FindingRecord, LookResult, ReplayRecord
+from analysis.results.finding_record import FindingRecord
+from analysis.results.model import LookResult, ReplayRecord
 from analysis.statistics.sequential import level_of
 from analysis.text.checks import checks_summary
 from analysis.text.records import (

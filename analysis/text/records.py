@@ -18,7 +18,8 @@ from analysis.formatting import (
     when,
 )
 from analysis.metrics import recorded_metric
-from analysis.results.model import ArmRecord, FindingRecord, LookResult
+from analysis.results.finding_record import ArmRecord, FindingRecord
+from analysis.results.model import LookResult
 
 OUTSIDE_RULES = "outside_rules"
 """Beside the states of findings: something that got worse although no rule covers it."""

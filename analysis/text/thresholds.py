@@ -9,7 +9,8 @@ from typing import Literal
 from analysis.claim_kinds import claim_kind
 from analysis.formatting import value_in
 from analysis.metrics import recorded_metric
-from analysis.results.model import FindingRecord, LookResult
+from analysis.results.finding_record import FindingRecord
+from analysis.results.model import LookResult
 
 
 @dataclass(frozen=True)

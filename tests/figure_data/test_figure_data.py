@@ -28,7 +28,7 @@ from analysis.figure_data.latency import (
 )
 from analysis.figure_data.outcomes import prepare_outcome_mix
 from analysis.metrics import metric_named
-from analysis.results.model import HourRow
+from analysis.results.baseline import HourRow
 from tests.fixtures.example_results import finding, guardrail, no_data, result
 
 STEP_3 = Scope("draft.verify.email.step3")

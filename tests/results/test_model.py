@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from analysis.results.build_finding import build_finding
-from analysis.results.model import EstimateRecord, FindingRecord
+from analysis.results.finding_record import EstimateRecord, FindingRecord
 from analysis.results.schema import SCHEMA_FILE, generate_schema, result_schema
 from analysis.results.storage import read_result
 from analysis.text import RESULT_WORDS

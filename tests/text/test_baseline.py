@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from analysis.results.model import BaselineResult, CliffRecord, ForecastRow
+from analysis.results.baseline import BaselineResult, ForecastRow
+from analysis.results.model import CliffRecord
 from analysis.text.baseline import baseline_lines, cliff_lines, exclusion_lines, forecast_rows
 from tests.fixtures.example_results import BASELINE, plain
 

@@ -10,7 +10,8 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from analysis.config import Settings
 from analysis.report.page_templates import anchor_of, render
-from analysis.results.model import BaselineResult, LookResult
+from analysis.results.baseline import BaselineResult
+from analysis.results.model import LookResult
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

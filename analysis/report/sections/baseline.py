@@ -13,7 +13,7 @@ from analysis.report.figures.cliffs import CLIFF
 from analysis.report.figures.hourly import SOURCES, TRAFFIC
 from analysis.report.page_templates import PublishedResult, Section, make_section, sentences
 from analysis.report.tables import Column, Table
-from analysis.results.model import BaselineResult
+from analysis.results.baseline import BaselineResult
 from analysis.text import baseline as baseline_prose
 from analysis.text import records
 

@@ -22,7 +22,7 @@ from analysis.report.figures.hourly import CONTROLS
 from analysis.report.figures.picture import Picture
 from analysis.report.figures.scope_figures import ScopeFigures
 from analysis.report.page_templates import PublishedResult, Section, anchor_of, make_section
-from analysis.results.model import FindingRecord
+from analysis.results.finding_record import FindingRecord
 from analysis.text import method, records
 from analysis.text.checks import checks_summary
 from analysis.text.controls import controls_lines, controls_rows
