@@ -238,7 +238,7 @@ def when_it_reads(database, then):
 def own_server(postgres_workspace, monkeypatch, rollout):
     """A server that may be killed: its folder and database."""
     monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
-    with servers._make_folder() as folder, servers._start(folder) as url:
+    with servers.server_folder() as folder, servers.new_server(folder) as url:
         database = Database(url)
         database.execute(servers.TABLE_DDL.read_text(encoding="utf-8"))
         database.load_interactions(simple_calls())
@@ -266,28 +266,10 @@ def test_a_server_killed_in_mid_query(postgres_workspace, rollout, own_server, t
     wait_for(process, longest_s=30).check_failure(70, "closed the connection", "run again")
     rollout(postgres_workspace, "compare").check_failure(2, "nothing listens")
     assert postgres_workspace.complete_files() == before
-    again = start_again(folder, database.url)
-    try:
+    with servers.restarted_server(folder, database.url):
         database.execute(FAST)
         assert rollout(postgres_workspace, "compare").code in VERDICTS
-    finally:
-        servers._stop(again)
     tally(faults=2)
-
-
-def start_again(folder, url):
-    """Start the server on its files again; the memory of the killed one may take a moment to go."""
-    for attempt in range(20):
-        log = folder / f"again-{attempt}.log"
-        process = servers._spawn(
-            servers._find_binaries(), folder / "cluster", urlsplit(url).port, log
-        )
-        try:
-            if servers._wait_until_ready(process, url, log):
-                return process
-        except servers.PostgresUnavailableError:
-            time.sleep(0.5)
-    raise AssertionError(log.read_text())
 
 
 def test_a_server_that_requires_tls(postgres_workspace, rollout, own_server, tally):

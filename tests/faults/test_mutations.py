@@ -12,7 +12,7 @@ from tests.house.source_tree import ROOT
 
 COPIED = ("analysis", "sql", "notebooks", "tests", "pyproject.toml", "rollout.toml")
 ENGINES, QUERIES, FILES, LEAKS = (
-    "tests/telemetry/engines/test_read_only.py",
+    "tests/telemetry/engines/test_engines_read_only.py",
     "tests/telemetry/test_queries.py",
     "tests/test_files.py",
     "tests/faults/test_leaks_in_outputs.py",

@@ -8,7 +8,7 @@ from analysis.telemetry.engines import open_engine
 from analysis.telemetry.error_classes import SHIPPED_RULES, class_branches
 from analysis.telemetry.vocabulary import signature, vocabulary
 from analysis.window import DAY, Window
-from tests.fixtures.edge_case_calls import META, typed
+from tests.fixtures.edge_case_calls import META, POST, TRUNCATED, typed
 from tests.fixtures.opened_engines import DEPLOY, GRID
 from tests.fixtures.plain_counts import outcome_of
 from tests.fixtures.single_calls import call
@@ -16,8 +16,6 @@ from tests.fixtures.sql_rules import shared_sql_faults
 from tests.fixtures.stores import store
 
 DAY_AFTER = Window(DEPLOY, DEPLOY + DAY)
-POST = "Post-process error: "
-TRUNCATED = "hit max_output_tokens (incomplete=max_output_tokens output_types=reasoning)"
 PUBLISHED = [  # FACTS section 2, in its order
     ("Request timed out.", "timeout"),
     (POST + TRUNCATED, "max_output_tokens"),
