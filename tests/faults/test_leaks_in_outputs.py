@@ -292,7 +292,7 @@ def test_errors_leave_the_database_only_as_words_of_the_allow_list(home, planter
     with temporary_workspace(home, rows=planted_rows) as workspace:
         workspace.config.write_text(CONFIG.format(source=DUCKDB, api_url="https://api.vercel.com"))
         with Rollout(load_settings(workspace.config)) as rollout:
-            result = rollout.baseline_result()
+            result = rollout.baseline_result().as_json()
         (workspace.outputs / "baseline").mkdir(parents=True, exist_ok=True)
         (workspace.outputs / "baseline" / "result.json").write_text(json.dumps(result))
         check_signatures(workspace)

@@ -59,7 +59,6 @@ ROOM_OF_LIBRARY = {  # the only folders of analysis/ that may import a library
     "py4j": "telemetry/engines/",
     "pyarrow": "counting/",
     "pyspark": "telemetry/engines/",
-    "rich": "cli/",
     "sqlalchemy": "telemetry/engines/",
     "sqlglot": "telemetry/",
     "tenacity": "deployment/",

@@ -25,7 +25,6 @@ NOT_YET: dict[str, tuple[str, ...]] = {
     "python": ("analysis/results/schema.py",),
     "long_modules": (
         "analysis/decision/",
-        "analysis/judge.py",
         "analysis/metrics.py",
         "analysis/report/",
         "analysis/results/",
