@@ -165,31 +165,32 @@ async def _send_together(
 async def _send(
     client: httpx.AsyncClient, request: PreparedRequest, began: float, seconds: float
 ) -> Answer:
-    sent_s = time.monotonic() - began
-    headers, body, problem, status, retry_after = (
-        dict(request.headers),
-        bytearray(),
-        None,
-        None,
-        None,
-    )
-    sending = client.stream(request.method, request.url, headers=headers, content=request.content)
+    sent_s, body = time.monotonic() - began, bytearray()
+
+    def failed(problem: str) -> Answer:
+        return Answer(None, problem, sent_s, time.monotonic() - began)
+
+    headers, content = dict(request.headers), request.content
+    sending = client.stream(request.method, request.url, headers=headers, content=content)
     try:
         async with asyncio.timeout(seconds), sending as response:
-            status, retry_after = response.status_code, response.headers.get("Retry-After")
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > MOST_BYTES:
-                    problem = f"sent more than {MOST_BYTES:,} bytes"
-                    break
+                    return failed(f"sent more than {MOST_BYTES:,} bytes")
     except (TimeoutError, httpx.TimeoutException):
-        problem = f"gave no whole answer within its limit of {seconds:g} s"
+        return failed(f"gave no whole answer within its limit of {seconds:g} s")
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as reason:
-        problem = _explain(reason)
-    ended_s = time.monotonic() - began
-    if problem is not None:
-        return Answer(None, problem, sent_s, ended_s)
-    return Answer(status, None, sent_s, ended_s, len(body), _parse(body), retry_after)
+        return failed(_explain(reason))
+    return Answer(
+        response.status_code,
+        None,
+        sent_s,
+        time.monotonic() - began,
+        len(body),
+        _parse(body),
+        response.headers.get("Retry-After"),
+    )
 
 
 def _explain(reason: BaseException) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from analysis import clock
 from analysis.config import Settings
 from analysis.config.deployment_settings import CompletesSmoke, HttpSmoke, OverlapSmoke
-from analysis.deployment.http import Answer, prepare, send_together
+from analysis.deployment.http import Answer, PreparedRequest, prepare, send_together
 from analysis.telemetry.engines import open_engine
 
 TRIES = 3
@@ -49,33 +49,23 @@ def check_http(check: HttpSmoke) -> SmokeOutcome:
 
 def check_overlap(check: OverlapSmoke) -> SmokeOutcome:
     """Send calls at the same moment, of which exactly `matches` must match; try three times."""
-    request, limit_s = prepare(check, os.environ), check.timeout.total_seconds()
-    notes: list[str] = []
-    kept: list[dict[str, Any]] = []
-    longest_overlap_s, n_matches = 0.0, 0
+    request, races, notes = prepare(check, os.environ), [], []
     for number in range(1, TRIES + 1):
-        answers = send_together(request, calls=check.calls, seconds=limit_s)
-        matches = [first_difference(check.match_json, one.content) is None for one in answers]
-        n_matches, overlap_s = sum(matches), _overlap_s(answers)
-        kept += [
-            _kept(one) | {"matched": matched} for one, matched in zip(answers, matches, strict=True)
-        ]
-        for position, answer in enumerate(answers, 1):
-            if fault := find_fault(answer):
-                reason = f"call {position} of {check.calls} {fault}"
-                return SmokeOutcome(False, reason, tuple(notes), tuple(kept))
-        if n_matches == check.matches:
+        race = _race(check, request)
+        races.append(race)
+        kept = tuple(answer for one in races for answer in one.kept)
+        if race.fault:
+            return SmokeOutcome(False, race.fault, tuple(notes), kept)
+        counts = f"{race.n_matches} of {check.calls} calls matched"
+        if race.n_matches == check.matches:
             notes += [f"it passed at try {number} of {TRIES}"] if number > 1 else []
-            reason = f"{n_matches} of {check.calls} calls matched, as expected"
-            return SmokeOutcome(True, reason, tuple(notes), tuple(kept))
-        longest_overlap_s = max(longest_overlap_s, overlap_s)
-        counts = f"{n_matches} of {check.calls} calls matched, expected {check.matches}"
-        notes.append(f"try {number}: {counts}; all were open together for {overlap_s:.2f} s")
+            return SmokeOutcome(True, f"{counts}, as expected", tuple(notes), kept)
+        counts = f"{counts}, expected {check.matches}"
+        notes.append(f"try {number}: {counts}; all were open together for {race.overlap_s:.2f} s")
         if number < TRIES:
-            longest_s = max(answer.seconds for answer in answers)
-            time.sleep(min(LONGEST_PAUSE_S, 0.2 * number + longest_s))
-    reason = f"{counts}, in {TRIES} tries; {_missed(check, n_matches, longest_overlap_s)}"
-    return SmokeOutcome(False, reason, tuple(notes), tuple(kept))
+            time.sleep(min(LONGEST_PAUSE_S, 0.2 * number + race.longest_s))
+    reason = f"{counts}, in {TRIES} tries; {_why_missed(check, races)}"
+    return SmokeOutcome(False, reason, tuple(notes), kept)
 
 
 def check_completes(check: CompletesSmoke, settings: Settings) -> SmokeOutcome:
@@ -162,16 +152,41 @@ def _kept(answer: Answer) -> dict[str, Any]:
     return kept | ({"problem": answer.problem} if answer.problem else {})
 
 
-def _overlap_s(answers: Sequence[Answer]) -> float:
-    """For how long all calls were open at the same time."""
+@dataclass(frozen=True)
+class _Race:
+    """Calls that were sent at the same moment; `overlap_s` is how long all were open together."""
+
+    n_matches: int
+    overlap_s: float
+    longest_s: float
+    fault: str | None
+    kept: tuple[dict[str, Any], ...]
+
+
+def _race(check: OverlapSmoke, request: PreparedRequest) -> _Race:
+    limit_s = check.timeout.total_seconds()
+    answers = send_together(request, calls=check.calls, seconds=limit_s)
+    matches = [first_difference(check.match_json, one.content) is None for one in answers]
+    faults = [
+        f"call {position} of {check.calls} {fault}"
+        for position, answer in enumerate(answers, 1)
+        if (fault := find_fault(answer))
+    ]
     last_sent_s = max(answer.sent_s for answer in answers)
-    return max(0.0, min(answer.ended_s for answer in answers) - last_sent_s)
+    pairs = zip(answers, matches, strict=True)
+    return _Race(
+        n_matches=sum(matches),
+        overlap_s=max(0.0, min(answer.ended_s for answer in answers) - last_sent_s),
+        longest_s=max(answer.seconds for answer in answers),
+        fault=faults[0] if faults else None,
+        kept=tuple(_kept(answer) | {"matched": matched} for answer, matched in pairs),
+    )
 
 
-def _missed(check: OverlapSmoke, n_matches: int, longest_overlap_s: float) -> str:
+def _why_missed(check: OverlapSmoke, races: Sequence[_Race]) -> str:
     """Why the number of matches was never the expected one."""
-    if n_matches > check.matches:
+    if races[-1].n_matches > check.matches:
         return "something else holds the lock all the time"
-    if longest_overlap_s < SHORTEST_OVERLAP_S:
+    if max(race.overlap_s for race in races) < SHORTEST_OVERLAP_S:
         return "the calls are too short to overlap, so this proves nothing"
     return "two runs at once are possible"

@@ -1,6 +1,6 @@
 """On which line of a TOML file a key stands.
 
-tomllib gives no lines. The text has been parsed by it before, so this scanner need not judge it.
+tomllib gives no lines. The text was parsed by it before, so this scanner need not judge it.
 """
 
 import contextlib
@@ -11,26 +11,27 @@ from bisect import bisect_left
 Place = tuple[str | int, ...]
 """Where a value stands: table, index among its [[tables]], key, and so on inward."""
 
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_BARE = re.compile(r"[^\s.=\[\]{},#]+")
-_KEY_GAP = re.compile(r"[ \t]*")
-_STRING = re.compile(
-    r'"""(?:[^\\]|\\.)*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'',
+_TOKEN = re.compile(
+    r"(?P<blank>\s+|#[^\n]*)|(?P<mark>[\[\]{}=,.])|(?P<bare>[^\s\[\]{}=,.#\"']+)"
+    r'|"""(?:[^\\]|\\.)*?"""(?:"{0,2})|\'\'\'.*?\'\'\'(?:\'{0,2})|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'',
     re.DOTALL,
 )
-_SCALAR = re.compile(r"[^,\]}#\n]+")
-_OPENING = re.compile(r"\[{1,2}")
 
 
 class KeyLines:
     """The line of every table, key and list item, by its place: ("expectation", 2, "claim")."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._at = text, 0
-        self._line_ends = [match.start() for match in re.finditer("\n", text)]
+        line_ends = [match.start() for match in re.finditer("\n", text)]
+        self._tokens = [
+            (token[0], bisect_left(line_ends, token.start()) + 1)
+            for token in _TOKEN.finditer(text)
+            if token.lastgroup != "blank"
+        ]
+        self._at = 0
         self._lines: dict[Place, int] = {}
         self._n_tables: dict[Place, int] = {}  # how many [[tables]] of a name were read
-        with contextlib.suppress(IndexError):  # what is not understood: the lines so far must do
+        with contextlib.suppress(IndexError, ValueError):  # then the lines so far must do
             self._read_file()
 
     def line_of(self, place: Place) -> int:
@@ -41,18 +42,19 @@ class KeyLines:
 
     def _read_file(self) -> None:
         table: Place = ()
-        while self._skip_blank():
-            if self._text[self._at] != "[":
+        while self._at < len(self._tokens):
+            token, line = self._tokens[self._at]
+            if token != "[":
                 self._read_pair(table)
                 continue
-            start, brackets = self._at, len(self._take(_OPENING))
+            brackets = 2 if self._tokens[self._at + 1][0] == "[" else 1
+            self._at += brackets
             table = self._inside(self._read_key())
-            self._note(table, start)
+            self._note(table, line)
             if brackets == 2:
-                index = self._n_tables.get(table, 0)
-                self._n_tables[table] = index + 1
-                table = (*table, index)
-                self._note(table, start)
+                self._n_tables[table] = self._n_tables.get(table, 0) + 1
+                table = (*table, self._n_tables[table] - 1)
+                self._note(table, line)
             self._at += brackets
 
     def _inside(self, key: Place) -> Place:
@@ -65,64 +67,49 @@ class KeyLines:
         return place
 
     def _read_pair(self, table: Place) -> None:
-        start = self._at
+        line = self._tokens[self._at][1]
         place = table + self._read_key()
         self._at += 1  # the =
-        self._take(_KEY_GAP)
-        self._note(place, start)
+        self._note(place, line)
         self._read_value(place)
 
     def _read_key(self) -> Place:
-        """Read a key, perhaps dotted, perhaps quoted, up to = or ]."""
-        parts: list[str] = []
-        while True:
-            self._take(_KEY_GAP)
-            is_quoted = self._text[self._at] in "\"'"
-            part = self._take(_STRING if is_quoted else _BARE)
-            parts.append(_unquoted(part) if is_quoted else part)
-            self._take(_KEY_GAP)
-            if self._text[self._at] != ".":
-                return tuple(parts)
-            self._at += 1
+        """Read a key, perhaps dotted, up to = or ]."""
+        parts = [self._tokens[self._at][0]]
+        while self._tokens[self._at + 1][0] == ".":
+            self._at += 2
+            parts.append(self._tokens[self._at][0])
+        self._at += 1
+        return tuple(map(_unquoted, parts))
 
     def _read_value(self, place: Place) -> None:
-        opening = self._text[self._at]
-        if opening not in "[{":
-            self._take(_STRING if opening in "\"'" else _SCALAR)
+        opening, line = self._tokens[self._at]
+        if opening not in ("[", "{"):
+            while self._at < len(self._tokens) and self._tokens[self._at][1] == line:
+                if self._tokens[self._at][0] in (",", "]", "}"):
+                    return
+                self._at += 1
             return
         self._at += 1
         number = 0
-        while self._skip_blank() and self._text[self._at] not in "]}":
-            if self._text[self._at] == ",":
+        while (token := self._tokens[self._at])[0] not in ("]", "}"):
+            if token[0] == ",":
                 self._at += 1
             elif opening == "{":
                 self._read_pair(place)
             else:
-                self._note((*place, number), self._at)
+                self._note((*place, number), token[1])
                 self._read_value((*place, number))
                 number += 1
         self._at += 1
 
-    def _note(self, place: Place, start: int) -> None:
-        line = bisect_left(self._line_ends, start) + 1
+    def _note(self, place: Place, line: int) -> None:
         for depth in range(1, len(place) + 1):
             self._lines.setdefault(place[:depth], line)
 
-    def _skip_blank(self) -> bool:
-        """Skip blanks and comments; return whether anything is left."""
-        self._take(_BLANK)
-        return self._at < len(self._text)
 
-    def _take(self, pattern: re.Pattern[str]) -> str:
-        found = pattern.match(self._text, self._at)
-        if found is None:
-            raise IndexError
-        self._at = found.end()
-        return found[0]
-
-
-def _unquoted(text: str) -> str:
+def _unquoted(key: str) -> str:
     """Take the quotes off a key; one with escapes is read as TOML reads it."""
-    if text.startswith('"') and "\\" in text:
-        return next(iter(tomllib.loads(f"{text} = 0")))
-    return text[1:-1]
+    if key[0] not in "\"'":
+        return key
+    return next(iter(tomllib.loads(f"{key} = 0"))) if "\\" in key else key[1:-1]
