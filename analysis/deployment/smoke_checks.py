@@ -49,7 +49,9 @@ def check_http(check: HttpSmoke) -> SmokeOutcome:
 
 def check_overlap(check: OverlapSmoke) -> SmokeOutcome:
     """Send calls at the same moment, of which exactly `matches` must match; try three times."""
-    request, races, notes = prepare(check, os.environ), [], []
+    request = prepare(check, os.environ)
+    races: list[_Race] = []
+    notes: list[str] = []
     for number in range(1, TRIES + 1):
         race = _race(check, request)
         races.append(race)
