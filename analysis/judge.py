@@ -26,7 +26,7 @@ from analysis.counting.post import PostCounter
 from analysis.counting.scans.baseline_tables import load_baseline_tables
 from analysis.counting.scans.chunks import OnProgress, ignore_progress
 from analysis.decision.advice import advise
-from analysis.decision.checks import check_data
+from analysis.decision.checks.data_checks import check_data
 from analysis.decision.claims.families import find_expectations, find_guardrails
 from analysis.decision.claims.sustained import decide_sustained
 from analysis.decision.comparison import Comparator

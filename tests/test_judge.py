@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.clock import iso
-from analysis.decision.checks import check_data
+from analysis.decision.checks.data_checks import check_data
 from analysis.errors import NotYetDue, WrongUse
 from analysis.window import HOUR
 from tests.fixtures.comparators import (
