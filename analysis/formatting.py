@@ -153,6 +153,11 @@ def level(value: float) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}{THIN}%"
 
 
+def capitalise(text: str) -> str:
+    """A text with a capital first letter; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def _percent(value: float) -> str:
     percent = 100 * value
     return _signed(percent, 1 if abs(percent) >= 1 or percent == 0 else 2)

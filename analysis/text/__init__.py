@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from analysis.text.checks import check_detail, check_name
 from analysis.text.controls import SHARED_WORDS, controls_sentence, lack_words
-from analysis.text.findings import caveat_clause, finding_sentence
+from analysis.text.findings.caveats import caveat_clause
+from analysis.text.findings.sentence import finding_sentence
 from analysis.text.next_steps import cap_sentence
 from analysis.text.verdict import verdict_reason
 

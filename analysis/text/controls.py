@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.formatting import NONE, change_in, count, interval_in, share
+from analysis.formatting import NONE, capitalise, change_in, count, interval_in, share
 from analysis.results.finding_record import EstimateRecord, FindingRecord
 from analysis.results.model import LookResult
 
@@ -121,8 +121,8 @@ def _moved(finding: Finding, found: ControlSummary) -> str:
         verdict = "No change is shown."
     else:
         verdict = "They disagree, so it is undecided."
-    after = _capital(movement_clause(found))
-    return f"{after} after the deploy: {CAUSE}. {_capital('; '.join(shown))}. {verdict}"
+    after = capitalise(movement_clause(found))
+    return f"{after} after the deploy: {CAUSE}. {capitalise('; '.join(shown))}. {verdict}"
 
 
 def _reading(finding: Finding, reading: Reading) -> str:
@@ -158,10 +158,6 @@ def _dropped(found: ControlSummary) -> str:
         return ""
     verb = "was" if len(found.dropped) == 1 else "were"
     return f" {' and '.join(found.dropped)} {verb} left out for moving unlike the others."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 # ---- the section of the page -----------------------------------------------------------------

@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.formatting import hours, milliseconds, p_value, share
+from analysis.formatting import capitalise, hours, milliseconds, p_value, share
 from analysis.text.checks import check_detail
-from analysis.text.findings import (
-    NO_TIME_IN_SIGHT,
-    caveat_clause,
-    short_clause,
-    time_clause,
-)
+from analysis.text.findings.caveats import caveat_clause
+from analysis.text.findings.meaning import NO_TIME_IN_SIGHT, time_clause
+from analysis.text.findings.sentence import short_clause
 
 if TYPE_CHECKING:
     from analysis.decision.claims.findings import Finding
@@ -120,7 +117,7 @@ def _improved(verdict: Verdict) -> str:
     noun = "expectation" if verdict.expectations else "guardrail"
     met = f"{nothing}{_all(found, noun)} met"
     return (
-        f"{_capital(met)}: {short_clause(found[0])}; "
+        f"{capitalise(met)}: {short_clause(found[0])}; "
         f"{sustained_clause(verdict.sustained)}{_undecided(verdict.guardrails)}."
     )
 
@@ -159,9 +156,9 @@ def _open(expectations: Sequence[Finding], still_open: Sequence[Finding]) -> str
     first = still_open[0]
     clause = f"{short_clause(first)}{_chance(first)}"
     if len(expectations) == 1:
-        return _capital(clause)
+        return capitalise(clause)
     names = ", ".join(map(_quoted, still_open))
-    return f"{_capital(_n_met(expectations))}; not decided: {names}. {_capital(clause)}"
+    return f"{capitalise(_n_met(expectations))}; not decided: {names}. {capitalise(clause)}"
 
 
 def _chance(found: Finding) -> str:
@@ -177,7 +174,7 @@ def _open_guardrails(verdict: Verdict) -> str:
     met = f"{_all(verdict.expectations, 'expectation')} met"
     met = met if verdict.expectations else "no expectation is declared"
     undecided = _undecided(verdict.guardrails)
-    return _capital(f"{met}{undecided}")
+    return capitalise(f"{met}{undecided}")
 
 
 def _decided_at(still_open: Sequence[Finding]) -> str:
@@ -242,7 +239,3 @@ def _also(others: Sequence[Finding]) -> str:
 
 def _quoted(found: Finding) -> str:
     return f"'{found.claim.name}'"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -9,7 +9,7 @@ import pytest
 from analysis.decision.claims.caveats import ErrorClassShift, RateChange, StoppedTraffic
 from analysis.decision.claims.power import TimeToDecision
 from analysis.metrics import known_metrics, metric_named
-from analysis.text.findings import finding_sentence, short_clause
+from analysis.text.findings.sentence import finding_sentence, short_clause
 from tests.fixtures.comparators import claim, spoken
 from tests.fixtures.findings_by_hand import (
     FALLS,

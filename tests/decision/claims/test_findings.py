@@ -7,7 +7,7 @@ import pytest
 
 from analysis.decision.plan import Plan
 from analysis.statistics.sequential import level_of
-from analysis.text.findings import caveat_clause
+from analysis.text.findings.caveats import caveat_clause
 from tests.fixtures.changed_features import (
     FALLS,
     FIRST,
