@@ -99,9 +99,9 @@ def test_a_raised_timeout_through_every_look(judge):
         slower[1] > 1.3 * slower[0]
     )  # of successes alone the latency did rise, and it decides nothing
     assert states(last) == ["met", "met"]
-    assert {
-        found.metric for found in last.result.exploratory if found.finding == "worse"
-    } <= {"latency_mean"}  # its cost, shown as one
+    assert {found.metric for found in last.result.exploratory if found.finding == "worse"} <= {
+        "latency_mean"
+    }  # its cost, shown as one
     assert "the last 6 h alone confirm it" in spoken(last.result.reason)
 
 
@@ -201,18 +201,14 @@ def test_an_outage_in_the_baseline_is_no_improvement_and_is_proposed_for_exclusi
             check for check in look.result.checks if check.name == "incidents in the baseline"
         )
         assert check.state == "warning"
-        assert (
-            "exclude = [{from = 2026-02-01T07:10:16Z, to = 2026-02-01T10:10:16Z," in check.detail
-        )
+        assert "exclude = [{from = 2026-02-01T07:10:16Z, to = 2026-02-01T10:10:16Z," in check.detail
     line = check.detail.split("[baseline]: ")[1]
     without = judge(rows, expected(metric="http_5xx_rate"), settings=f"[baseline]\n{line}").look(
         "24h"
     )
     assert without.result.baseline.excluded_hours == 3
     assert {
-        check.state
-        for check in without.result.checks
-        if check.name == "incidents in the baseline"
+        check.state for check in without.result.checks if check.name == "incidents in the baseline"
     } == {"ok"}
     assert "met" not in states(without)
 
@@ -232,9 +228,7 @@ def test_a_weekly_cycle_is_matched_by_the_hour_of_the_week(judge):
         ).look("24h")
         found[days] = look.result.expectations[0]
         words[days] = next(
-            check.detail
-            for check in look.result.checks
-            if check.name == "length of the baseline"
+            check.detail for check in look.result.checks if check.name == "length of the baseline"
         )
     tuesdays = rows[
         started.between(

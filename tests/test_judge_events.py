@@ -101,9 +101,7 @@ def test_a_feature_that_fell_to_a_tenth_is_a_finding_and_no_improvement(judge):
     assert states(look) == ["undecided"]
     assert "traffic fell from" in look.result.expectations[0].sentence
     assert scanned(look)["calls_per_hour", "f"].finding == "worse"
-    check = next(
-        check for check in look.result.checks if check.name == "features without calls"
-    )
+    check = next(check for check in look.result.checks if check.name == "features without calls")
     assert check.state == "warning"
 
 

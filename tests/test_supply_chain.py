@@ -15,14 +15,18 @@ from tests.audit_report import summarise_audit
 from tests.house.import_rules import imported_names
 from tests.house.source_tree import ROOT, files_of, parsed, project_files, read
 
+SQLALCHEMY = "analysis/telemetry/engines/sqlalchemy/database_url.py"
 RUN_AS_PROGRAMS = {  # not imported; the file and the text that use the package
     "jupyterlab": ("analysis/report/explore/lab.py", "jupyterlab"),
     "uv": ("Makefile", "uv pip sync"),
     "hatchling": ("pyproject.toml", "hatchling.build"),
-    "psycopg2-binary": ("analysis/telemetry/engines/sqlalchemy/database_url.py", "postgresql+psycopg2"),
+    "psycopg2-binary": (
+        "analysis/telemetry/engines/sqlalchemy/database_url.py",
+        "postgresql+psycopg2",
+    ),
     "ipykernel": ("analysis/report/notebook/kernel.py", "ipykernel.kernelapp"),
 }
-LICENCES = {  # pattern in the package's metadata -> name in SECURITY.md; the first match counts
+LICENCES = {  # pattern in the metadata -> name in SECURITY.md; the first match counts
     r"LGPL|Lesser General Public": "LGPL",
     r"Apache": "Apache-2.0",
     r"BSD": "BSD",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from tests.house import (
+    document_rules,
     import_rules,
     layout_rules,
     naming_rules,
@@ -17,7 +18,7 @@ from tests.house import (
     secret_rules,
     word_rules,
 )
-from tests.house.source_tree import files_of, project_files, read
+from tests.house.source_tree import ROOT, files_of, project_files, read
 
 Faults = dict[str, list[str]]
 UNREAD = (".lock", ".csv", ".svg", ".png", ".ico", ".woff2")
@@ -143,6 +144,15 @@ def plain_english() -> Faults:
     }
 
 
+def documents() -> Faults:
+    """Links and paths in Markdown files."""
+    names = [name for name in project_files() if name.endswith(".md")]
+    return {
+        name: document_rules.document_faults(name, read(name), lambda path: (ROOT / path).exists())
+        for name in names
+    }
+
+
 def queries() -> Faults:
     """Headers and SELECTs of sql/."""
     calls = query_rules.header_of(read("sql/calls.sql")).get("Parameters", "")
@@ -184,6 +194,7 @@ RULES: tuple[Callable[[], Faults], ...] = (
     tests_mirror_rooms,
     modules_of_tests,
     plain_english,
+    documents,
     queries,
     notebooks,
     secrets,
