@@ -7,14 +7,14 @@ from functools import cached_property
 
 from analysis.counting.arm import Arm
 from analysis.counting.hour_sums import (
-    CodedArms,
+    CodedRows,
     ScopedRows,
-    code_arms,
+    code_rows,
     metric_totals,
     select_rows,
 )
 from analysis.counting.scope import Cycle, Hours, Scope
-from analysis.metrics import Metric
+from analysis.metric_kinds import Metric
 from analysis.statistics.totals import ArmTotals, Bools
 
 
@@ -56,29 +56,26 @@ class Arms:
         """Hour sums of a metric over the whole baseline and these post hours; computed once."""
         key = (scope, metric.name, hours)
         if key not in self._totals:
+            rows, usable = self._select_rows(scope, metric, hours), self.usable_hours
             self._totals[key] = metric_totals(
-                *self._select_rows(scope, metric, hours),
-                metric,
-                cycle=self.cycle,
-                usable=self.usable_hours,
-                hours=hours,
+                *rows, metric, cycle=self.cycle, usable=usable, hours=hours
             )
         return self._totals[key]
 
     def _select_rows(
         self, scope: Scope, metric: Metric, hours: Hours
     ) -> tuple[ScopedRows, ScopedRows]:
-        counts_events = metric.table == "events"
-        key = (scope, counts_events, hours)
+        in_events = metric.table == "events"
+        key = (scope, in_events, hours)
         if key not in self._rows:
-            coded = self._coded_events if counts_events else self._coded_hourly
-            self._rows[key] = select_rows(coded, scope, self.cycle, hours)
+            tables = self._coded_events if in_events else self._coded_hourly
+            self._rows[key] = select_rows(*tables, scope, self.cycle, hours)
         return self._rows[key]
 
     @cached_property
-    def _coded_hourly(self) -> CodedArms:
-        return code_arms(self.baseline.hourly.rows, self.post.hourly.rows)
+    def _coded_hourly(self) -> tuple[CodedRows, CodedRows]:
+        return code_rows(self.baseline.hourly.rows, self.post.hourly.rows)
 
     @cached_property
-    def _coded_events(self) -> CodedArms:
-        return code_arms(self.baseline.events.rows, self.post.events.rows)
+    def _coded_events(self) -> tuple[CodedRows, CodedRows]:
+        return code_rows(self.baseline.events.rows, self.post.events.rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,11 +13,10 @@ from pandas.api.types import union_categoricals
 
 from analysis.counting.scope import HOURS_A_DAY, Cycle, Hours, Scope, matches_pattern
 from analysis.counts import TEXT_KEYS, sort_categories
-from analysis.metric_kinds import TRAFFIC
-from analysis.metrics import Metric
+from analysis.metric_kinds import TRAFFIC, Metric
 from analysis.statistics.totals import ArmTotals, Bools, Floats
 
-MISSING = 0
+NULL = 0
 """Code of a text that is NULL. Codes of names count from 1, in alphabetical order."""
 TENANT_SHARE = 0.1
 """A tenant with at least this share of a scope's calls, in either arm, is a stratum of its own."""
@@ -30,35 +29,20 @@ class CodedRows:
 
     Attributes
     ----------
-    codes : text key (feature, source, tenant, kind) -> code of each row's text.
+    names : text key (feature, source, tenant, kind) -> its texts in both arms; that of code k is
+        ``names[key][k - 1]``.
+    codes : text key -> code of each row's text.
     numbers : every other column; the outcome also as ``succeeded`` and ``failed``, 0 or 1.
     """
 
-    codes: dict[str, Integers]
-    numbers: dict[str, Integers]
+    names: Mapping[str, tuple[str, ...]]
+    codes: Mapping[str, Integers]
+    numbers: Mapping[str, Integers]
 
-    def __len__(self) -> int:
-        return len(self.numbers["hour"])
-
-
-@dataclass(frozen=True, eq=False)
-class CodedArms:
-    """One table of counts of both arms, with the same codes for the same texts.
-
-    Attributes
-    ----------
-    names : text key -> its texts; the text of code k is ``names[key][k - 1]``.
-    weight : the column that counts chances: calls, or n of events.
-    """
-
-    names: dict[str, tuple[str, ...]]
-    baseline: CodedRows
-    post: CodedRows
-    weight: str
-
-    def codes_where(self, key: str, belongs: Callable[[str], bool]) -> Bools:
-        """Which codes of a text key belong, as a mask over codes; NULL never does."""
-        return np.array([False, *(belongs(name) for name in self.names[key])])
+    def has_text(self, key: str, belongs: Callable[[str], bool]) -> Bools:
+        """Which rows have a text that belongs; NULL never does."""
+        belonging = np.array([False, *map(belongs, self.names[key])])
+        return np.asarray(belonging[self.codes[key]], dtype=bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +61,8 @@ class ScopedRows:
     stratum: Integers
 
 
-def code_arms(baseline: pd.DataFrame, post: pd.DataFrame) -> CodedArms:
-    """The rows of the same table of counts in both arms, their texts as codes."""
+def code_rows(baseline: pd.DataFrame, post: pd.DataFrame) -> tuple[CodedRows, CodedRows]:
+    """The rows of the same table of counts in both arms, with the same codes for their texts."""
     names, codes = {}, {}
     for key in (key for key in TEXT_KEYS if key in baseline.columns):
         both = union_categoricals(
@@ -86,27 +70,28 @@ def code_arms(baseline: pd.DataFrame, post: pd.DataFrame) -> CodedArms:
         )
         names[key], codes[key] = tuple(both.categories), both.codes.astype(np.int64) + 1
     split = len(baseline)
-    return CodedArms(
-        names,
-        _code_rows(baseline, {key: code[:split] for key, code in codes.items()}),
-        _code_rows(post, {key: code[split:] for key, code in codes.items()}),
-        weight="calls" if "calls" in baseline.columns else "n",
+    return (
+        CodedRows(names, {key: code[:split] for key, code in codes.items()}, _numbers(baseline)),
+        CodedRows(names, {key: code[split:] for key, code in codes.items()}, _numbers(post)),
     )
 
 
 def select_rows(
-    arms: CodedArms, scope: Scope, cycle: Cycle, hours: Hours
+    baseline: CodedRows, post: CodedRows, scope: Scope, cycle: Cycle, hours: Hours
 ) -> tuple[ScopedRows, ScopedRows]:
     """The rows of a scope in the baseline's cycle and in the look's hours, whatever the metric."""
-    baseline = _in_cycle(arms.baseline, _in_scope(arms.baseline, arms, scope), cycle, hours)
-    post = _in_look(arms.post, _in_scope(arms.post, arms, scope), hours)
-    hour = arms.baseline.numbers["hour"][baseline]
-    matched = baseline[(hour - hours[0]) % cycle.hours < hours[1] - hours[0]]
-    large = _large_tenants(arms, arms.baseline, matched) | _large_tenants(arms, arms.post, post)
-    strata = _strata(arms, baseline, post, scope, large)
+    before, after = _in_cycle(baseline, scope, cycle, hours), _in_look(post, scope, hours)
+    hour = baseline.numbers["hour"][before]
+    matched = before[(hour - hours[0]) % cycle.hours < hours[1] - hours[0]]
+    large = _large_tenants(baseline, matched) | _large_tenants(post, after)
+    code = np.zeros(len(before) + len(after), dtype=np.int64)
+    for key in ("source", "tenant", "feature") if scope.is_pattern else ("source", "tenant"):
+        part = np.concatenate([baseline.codes[key][before], post.codes[key][after]])
+        part = np.where(large[part], part, NULL) if key == "tenant" else part
+        code = np.unique(code * (part.max(initial=0) + 1) + part, return_inverse=True)[1]
     return (
-        ScopedRows(arms.baseline, baseline, strata[: len(baseline)]),
-        ScopedRows(arms.post, post, strata[len(baseline) :]),
+        ScopedRows(baseline, before, code[: len(before)]),
+        ScopedRows(post, after, code[len(before) :]),
     )
 
 
@@ -128,74 +113,62 @@ def metric_totals(
     strata, length = 1 if metric.kind is TRAFFIC else int(strata), hours[1] - hours[0]
     before = _hour_sums(baseline, metric, first=-cycle.span, shape=(strata, cycle.span))
     after = _hour_sums(post, metric, first=hours[0], shape=(strata, length))
+    shape = (strata, cycle.repeats, cycle.hours)
     return (
-        _arm_totals(before, (strata, cycle.repeats, cycle.hours), usable),
-        _arm_totals(after, (strata, 1, length), np.ones((1, length), dtype=bool)),
+        ArmTotals.of_sums(**{k: sums.reshape(shape) for k, sums in before.items()}, usable=usable),
+        ArmTotals.of_sums(**{k: sums.reshape(strata, 1, length) for k, sums in after.items()}),
     )
 
 
-def _code_rows(rows: pd.DataFrame, codes: dict[str, Integers]) -> CodedRows:
+def _numbers(rows: pd.DataFrame) -> dict[str, Integers]:
     numbers = {
         name: rows[name].to_numpy(dtype=np.int64) for name in rows.columns if name not in TEXT_KEYS
     }
     if "outcome" in numbers:
         succeeded = (numbers["outcome"] == 0).astype(np.int64)
         numbers |= {"succeeded": succeeded, "failed": 1 - succeeded}
-    return CodedRows(codes, numbers)
+    return numbers
 
 
-def _in_scope(rows: CodedRows, arms: CodedArms, scope: Scope) -> Integers:
+def _in_scope(rows: CodedRows, scope: Scope) -> Integers:
     """Positions of the scope's rows.
 
     Minutes of a cron are one total: its calls were chosen when they were counted.
     """
-    keep = np.ones(len(rows), dtype=bool)
+    keep = np.ones(len(rows.numbers["hour"]), dtype=bool)
     if scope.kind is not None:
-        keep &= arms.codes_where("kind", lambda name: name == scope.kind)[rows.codes["kind"]]
+        keep &= rows.has_text("kind", lambda name: name == scope.kind)
     if scope.kind in (None, "recovered"):
         for key, pattern in (("feature", scope.feature), ("source", scope.source)):
             if pattern is not None:
-                keep &= arms.codes_where(key, partial(matches_pattern, pattern))[rows.codes[key]]
+                keep &= rows.has_text(key, partial(matches_pattern, pattern))
     return np.flatnonzero(keep)
 
 
-def _in_cycle(rows: CodedRows, at: Integers, cycle: Cycle, hours: Hours) -> Integers:
-    """Those in the cycle's hours.
+def _in_cycle(rows: CodedRows, scope: Scope, cycle: Cycle, hours: Hours) -> Integers:
+    """The scope's rows in the cycle's hours.
 
     A baseline window ends like the post window: a call written after its end is in neither.
     """
-    hour, length = rows.numbers["hour"][at], hours[1] - hours[0]
+    at, length = _in_scope(rows, scope), hours[1] - hours[0]
+    hour = rows.numbers["hour"][at]
     keep = (hour >= -cycle.span) & (hour < 0)
     if length < HOURS_A_DAY:
         keep &= (hour - hours[0]) % HOURS_A_DAY % length + rows.numbers["lag_hours"][at] < length
     return at[keep]
 
 
-def _in_look(rows: CodedRows, at: Integers, hours: Hours) -> Integers:
-    """Those that start in the look's hours and are written by its end."""
+def _in_look(rows: CodedRows, scope: Scope, hours: Hours) -> Integers:
+    """The scope's rows that start in the look's hours and are written by its end."""
+    at = _in_scope(rows, scope)
     hour = rows.numbers["hour"][at]
     return at[(hour >= hours[0]) & (hour + rows.numbers["lag_hours"][at] < hours[1])]
 
 
-def _strata(
-    arms: CodedArms, baseline: Integers, post: Integers, scope: Scope, large: Bools
-) -> Integers:
-    """A code per row of both arms: source x tenant, and x feature where the scope is a pattern.
-
-    Tenants that are not `large` are together.
-    """
-    code = np.zeros(len(baseline) + len(post), dtype=np.int64)
-    for key in ("source", "tenant", "feature") if scope.is_pattern else ("source", "tenant"):
-        part = np.concatenate([arms.baseline.codes[key][baseline], arms.post.codes[key][post]])
-        part = np.where(large[part], part, MISSING) if key == "tenant" else part
-        code = np.unique(code * (part.max(initial=0) + 1) + part, return_inverse=True)[1]
-    return code
-
-
-def _large_tenants(arms: CodedArms, rows: CodedRows, at: Integers) -> Bools:
+def _large_tenants(rows: CodedRows, at: Integers) -> Bools:
     """Which tenants have at least TENANT_SHARE of the calls of these rows, as a mask over codes."""
-    weight, n_codes = rows.numbers[arms.weight][at], len(arms.names["tenant"]) + 1
-    by_tenant = np.bincount(rows.codes["tenant"][at], weights=weight, minlength=n_codes)
+    weight = rows.numbers["calls" if "calls" in rows.numbers else "n"][at]
+    by_tenant = np.bincount(rows.codes["tenant"][at], weight, len(rows.names["tenant"]) + 1)
     return (by_tenant >= TENANT_SHARE * weight.sum()) & (by_tenant > 0)
 
 
@@ -214,8 +187,3 @@ def _hour_sums(
         for key, values in metric.sums(lambda name: numbers[name][at]).items()
     }
     return sums | {"nn": sums["n"]}
-
-
-def _arm_totals(sums: dict[str, Floats], shape: tuple[int, int, int], usable: Bools) -> ArmTotals:
-    arrays = {key: values.reshape(shape) for key, values in sums.items()}
-    return ArmTotals.of_sums(**arrays, usable=usable)
