@@ -10,7 +10,6 @@ from analysis import files
 from analysis.config import Settings
 from analysis.report.index import write_index
 from analysis.report.page_templates import render
-from analysis.text.verdict import VERDICTS
 
 
 def write_handoff(settings: Settings, content: Mapping[str, Any]) -> Path:
@@ -22,11 +21,4 @@ def write_handoff(settings: Settings, content: Mapping[str, Any]) -> Path:
 
 def handoff_page(content: Mapping[str, Any]) -> str:
     """The page as text."""
-    words = VERDICTS.get(content.get("verdict") or "")
-    return render(
-        "handoff.html.j2",
-        content=content,
-        tone=words.tone if words else "none",
-        sign=words.sign if words else "…",
-        word=words.word if words else "No look yet",
-    )
+    return render("handoff.html.j2", content=content)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from analysis import clock, files
 from analysis.config import Settings
@@ -13,7 +12,7 @@ from analysis.figure_data.expectations import prepare_look_series
 from analysis.formatting import when
 from analysis.history.events import Event, LookEvent
 from analysis.history.ledger import Entry, History, open_ledger
-from analysis.history.timeline import PlannedLook, timeline_of, with_deploy
+from analysis.history.timeline import PlannedLook, timeline_of
 from analysis.paths import OutputPaths
 from analysis.report.look_chart import LookChart
 from analysis.report.page_templates import render
@@ -75,7 +74,7 @@ def rollout_index(settings: Settings) -> str:
         name=settings.rollout.name,
         title=settings.rollout.title,
         result=result,
-        headline=verdict_headline(result) if result else NO_LOOK,
+        headline=_headline(result),
         changed=changed_lines(result) if result else [],
         steps=steps_of(result, settings) if result else [],
         not_randomised=NOT_RANDOMISED,
@@ -83,28 +82,21 @@ def rollout_index(settings: Settings) -> str:
         rows=window_rows(settings, reports, history),
         charts=look_charts(settings, reports),
         links=_other_pages(settings.paths),
-        events=[(entry, _entry_words(entry)) for entry in _newest(history)],
+        events=[
+            (entry, _entry_words(entry)) for entry in reversed(history.entries[-MOST_LEDGER_LINES:])
+        ],
     )
 
 
 def all_rollouts_index(outputs: Path) -> str:
     """The page over all rollouts in a folder, the newest look first."""
-    entries: list[dict[str, Any]] = []
+    entries: list[tuple[OutputPaths, LookResult | None]] = []
     for folder in sorted(path for path in outputs.iterdir() if path.is_dir()):
         paths = OutputPaths(folder)
         if paths.index.exists():
-            result = newest_result(paths)
-            entry = {
-                "name": folder.name,
-                "href": f"{folder.name}/{paths.index.name}",
-                "result": result,
-                "headline": verdict_headline(result) if result else NO_LOOK,
-            }
-            entries.append(entry)
-    looked_at = [entry for entry in entries if entry["result"]]
-    looked_at.sort(key=lambda entry: entry["result"].look.end, reverse=True)
-    others = [entry for entry in entries if not entry["result"]]
-    return render("rollouts.html.j2", entries=[*looked_at, *others])
+            entries.append((paths, newest_result(paths)))
+    entries.sort(key=lambda entry: entry[1].look.end.timestamp() if entry[1] else 0, reverse=True)
+    return render("rollouts.html.j2", entries=entries, headline=_headline)
 
 
 def window_rows(
@@ -113,7 +105,7 @@ def window_rows(
     """A row for each planned window of every stage, made or not, and one for every other report."""
     by_folder = {report.folder: report for report in reports}
     rows = []
-    for planned in timeline_of(_with_deploy(settings, reports, history), history).looks:
+    for planned in timeline_of(settings, history).looks:
         folder = settings.paths.window(planned.label, stage=planned.stage)
         report = by_folder.pop(folder, None)
         rows.append(_report_row(settings.paths, report) if report else _missing_row(planned))
@@ -197,13 +189,6 @@ def _stage_and_end(report: StoredReport) -> tuple[int, str, str]:
     return report.folder.stage, end, report.folder.label
 
 
-def _with_deploy(settings: Settings, reports: Sequence[StoredReport], history: History) -> Settings:
-    """With the deploy that a result has, where neither rollout.toml nor the ledger has it."""
-    recorded = next((report.result.deployed_at for report in reports if report.result), None)
-    is_known = timeline_of(settings, history).deployed_at is not None
-    return settings if is_known else with_deploy(settings, recorded)
-
-
 def _other_pages(paths: OutputPaths) -> list[Link]:
     pages = (
         (paths.baseline.page, "Baseline"),
@@ -214,8 +199,8 @@ def _other_pages(paths: OutputPaths) -> list[Link]:
     return [(paths.relative(page), text) for page, text in pages if page.exists()]
 
 
-def _newest(history: History) -> list[Entry[Event]]:
-    return list(reversed(history.entries[-MOST_LEDGER_LINES:]))
+def _headline(result: LookResult | None) -> str:
+    return verdict_headline(result) if result else NO_LOOK
 
 
 def _entry_words(entry: Entry[Event]) -> str:

@@ -17,7 +17,7 @@ from analysis.report.mime_types import FIGURES_MIME, RESULT_MIME
 from analysis.results.baseline import BaselineResult
 from analysis.results.model import LookResult
 from analysis.text import records
-from analysis.text.verdict import VERDICTS
+from analysis.text.verdict import VERDICTS, VerdictWords
 
 if TYPE_CHECKING:
     from analysis.report.figures.picture import Picture
@@ -116,6 +116,7 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "VERDICTS": VERDICTS,
+        "NO_VERDICT": VerdictWords("No look yet", "", "…", "none"),
         "FINDINGS": records.FINDINGS,
         "now": lambda: clock.now().replace(microsecond=0),
     }
