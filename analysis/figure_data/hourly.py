@@ -1,4 +1,4 @@
-"""What moves hour by hour: a metric around the deploy, its control group, the baseline's traffic."""
+"""What moves hour by hour: a metric, its control group, the baseline's traffic."""
 
 from __future__ import annotations
 

@@ -37,14 +37,14 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """A titled table."""
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Mapping[str, Any], ...]
 
-    def sorted_by(self, key: str, *, descending: bool | None = None) -> Table:
+    def sorted_by(self, key: str, *, descending: bool | None = None) -> ReportTable:
         """The same rows in another order; rows without a value come last.
 
         Numbers start with the largest and texts with a, unless `descending` says otherwise.
@@ -59,7 +59,7 @@ class Table:
         with_value.sort(key=lambda row: row[key], reverse=is_descending)
         return replace(self, rows=(*with_value, *without))
 
-    def top(self, rows: int) -> Table:
+    def top(self, rows: int) -> ReportTable:
         """Only the first rows."""
         return replace(self, rows=self.rows[:rows])
 

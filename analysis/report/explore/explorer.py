@@ -18,7 +18,7 @@ from analysis.judge import Look, Rollout
 from analysis.leaks import quote
 from analysis.report.explore.feature_view import FeatureView, calls_by
 from analysis.report.sections.window import WindowSections
-from analysis.report.tables import Table
+from analysis.report.tables import ReportTable
 
 CONFIG_VARIABLE = "ROLLOUT_CONFIG"
 
@@ -46,7 +46,7 @@ class RolloutExplorer(Rollout):
         """The sections of a window's report: `.verdict`, `.expectations`, `.checks` ..."""
         return WindowSections(self.cached_look(window))
 
-    def features(self, window: str | None = None) -> Table:
+    def features(self, window: str | None = None) -> ReportTable:
         """Every feature with its calls and error rate, before and after, the busiest first."""
         look = self.cached_look(window)
         title = f"Features, before and after ({look.label})"
@@ -79,7 +79,7 @@ def open_rollout(config: str | Path = "rollout.toml", *, spark: Any = None) -> R
 
 
 def find_config(config: Path) -> Path:
-    """The file itself; else the one that `rollout lab` was started with; else one in a folder above."""
+    """The file itself, the one that `rollout lab` was started with, or one in a folder above."""
     if config.is_absolute() or config.exists():
         return config
     if from_lab := os.environ.get(CONFIG_VARIABLE):

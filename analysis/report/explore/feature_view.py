@@ -22,7 +22,7 @@ from analysis.report.figures.hourly import CONTROLS
 from analysis.report.figures.picture import Picture
 from analysis.report.figures.scope_figures import ScopeFigures
 from analysis.report.page_templates import Section, make_section, sentences
-from analysis.report.tables import Column, Table
+from analysis.report.tables import Column, ReportTable
 from analysis.statistics.latency.survival import SurvivalCurve
 from analysis.text.exploration import (
     NO_CALLS,
@@ -47,7 +47,7 @@ class FeatureView(ScopeFigures):
         """Only the calls of that source (or a pattern with *)."""
         return FeatureView(self.look, Scope(self.scope.feature, pattern))
 
-    def sources(self) -> Table:
+    def sources(self) -> ReportTable:
         """Where its calls come from, before and after."""
         return calls_by(self.look, "source", self.scope, title=f"Sources of {self.label}")
 
@@ -67,7 +67,7 @@ class FeatureView(ScopeFigures):
         prediction = what_if(self.look.arms, self.scope, cap_ms, level=LEVEL)
         return cap_sentence(replace(prediction, feature=self.label))
 
-    def quantiles(self, q: float | Sequence[float] = QUANTILES) -> Table:
+    def quantiles(self, q: float | Sequence[float] = QUANTILES) -> ReportTable:
         """Times within which that share of the calls was answered; unknown beyond a cap."""
         arms = (self.look.baseline, self.look.post)
         baseline, post = (time_to_answer(arm.latency, self.scope) for arm in arms)
@@ -88,7 +88,7 @@ class FeatureView(ScopeFigures):
             Column("after", "after"),
             Column("change", "change"),
         )
-        return Table(f"Time to an answer of {self.label}", columns, tuple(rows))
+        return ReportTable(f"Time to an answer of {self.label}", columns, tuple(rows))
 
     def controls(self, metric: str = "latency_mean") -> Picture | Section:
         """A metric hour by hour beside its control features."""
@@ -135,7 +135,7 @@ def metric_names(look: Look) -> list[str]:
     return [name for name, metric in metrics.items() if metric.table == "hourly"]
 
 
-def calls_by(look: Look, column: str, scope: Scope, *, title: str) -> Table:
+def calls_by(look: Look, column: str, scope: Scope, *, title: str) -> ReportTable:
     """Calls and share of failures by feature or source, before and after."""
     sums: dict[str, pd.Series] = {}
     for name, arm in (("baseline", look.baseline), ("post", look.post)):
@@ -160,7 +160,7 @@ def calls_by(look: Look, column: str, scope: Scope, *, title: str) -> Table:
         Column("post_calls", "calls after", "count"),
         Column("post_rate", "fail after", "share"),
     )
-    return Table(title, columns, tuple(rows)).sorted_by("post_calls")
+    return ReportTable(title, columns, tuple(rows)).sorted_by("post_calls")
 
 
 def _answer_time(curve: SurvivalCurve, share: float) -> float | None:

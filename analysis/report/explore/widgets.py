@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from analysis.report.explore.explorer import RolloutExplorer
 from analysis.report.explore.feature_view import QUANTILES, FeatureView, metric_names
 from analysis.report.page_templates import TEMPLATES
-from analysis.report.tables import Table
+from analysis.report.tables import ReportTable
 
 EVERY_SOURCE = "every source"
 
@@ -108,10 +108,10 @@ VIEWS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "what if the cap were": ("cap", ("cap",), {}),
     "sources": ("sources", (), {}),
 }
-"""What can be shown: the question of `FeatureView`, the widgets that hold its arguments, options."""
+"""View -> a question of `FeatureView`, the widgets that hold its arguments, and options."""
 
 
-def sortable(table: Table) -> widgets.VBox:
+def sortable(table: ReportTable) -> widgets.VBox:
     """A table with a drop-down for its order; a cell writes `table.sorted_by(column)`."""
     order = _drop_down("sort by", [(column.heading, column.key) for column in table.columns])
     reverse = widgets.ToggleButton(value=False, description="reverse")

@@ -1,1 +1,1 @@
-"""Every figure: `draw_x(axes, prepared)` draws what `figure_data` computed. Only here matplotlib."""
+"""Every figure: `draw_x(axes, prepared)` draws what `figure_data` computed."""

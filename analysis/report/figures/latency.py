@@ -96,7 +96,7 @@ def mark_caps(axes: Axes, caps: Sequence[AxisMark]) -> None:
 
 
 def _use_axes(axes: Axes, arms: Sequence[Steps], caps: Sequence[AxisMark]) -> tuple[float, float]:
-    """Shares over time, from where the first calls ended to a little beyond the longest or a cap."""
+    """Shares over time, from the first calls that ended to a little beyond the last or a cap."""
     low, high = 1.0, 1000.0
     if ends := [(steps.x[0], steps.x[-1]) for steps in arms if steps.x.size]:
         low = max(min(first for first, _ in ends) * 0.9, 1.0)

@@ -12,7 +12,7 @@ from analysis.judge import Rollout
 from analysis.report.figures.cliffs import CLIFF
 from analysis.report.figures.hourly import SOURCES, TRAFFIC
 from analysis.report.page_templates import PublishedResult, Section, make_section, sentences
-from analysis.report.tables import Column, Table
+from analysis.report.tables import Column, ReportTable
 from analysis.results.baseline import BaselineResult
 from analysis.text import baseline as baseline_prose
 from analysis.text import records
@@ -135,5 +135,5 @@ class BaselineSections:
 def _table(
     title: str, columns: tuple[Column, ...], rows: Iterable[Mapping[str, Any]], *, intro: str = ""
 ) -> Section:
-    table = Table(title, columns, tuple(rows))
+    table = ReportTable(title, columns, tuple(rows))
     return make_section("table", f"{title}: {len(table.rows)} rows", table=table, intro=intro)

@@ -7,20 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from analysis import clock
-from analysis.counting.scope import Scope
 from analysis.errors import WrongUse
-from analysis.figure_data.cliffs import knobs_of
-from analysis.figure_data.expectations import prepare_forest
-from analysis.figure_data.hourly import prepare_hourly_slowness
-from analysis.figure_data.latency import AxisMark
-from analysis.history.timeline import read_timeline
 from analysis.judge import Look, Rollout
-from analysis.metric_kinds import SLOW_SHARE, TIME
-from analysis.metrics import known_metrics
-from analysis.report.figures.expectations import EXPECTATIONS
-from analysis.report.figures.hourly import CONTROLS
+from analysis.report.figures.look_figures import LookFigures
 from analysis.report.figures.picture import Picture
-from analysis.report.figures.scope_figures import ScopeFigures
 from analysis.report.page_templates import PublishedResult, Section, anchor_of, make_section
 from analysis.results.finding_record import FindingRecord
 from analysis.text import method, records
@@ -37,7 +27,7 @@ from analysis.text.headline import (
 )
 from analysis.text.next_steps import NO_CAP, cap_sentences, steps_of
 from analysis.text.verdict import VERDICTS
-from analysis.window import HOUR, hour_from
+from analysis.window import hour_from
 
 MOST_CONTROL_PICTURES = 3
 
@@ -75,7 +65,7 @@ class WindowSections:
     """
 
     def __init__(self, look: Look) -> None:
-        self.look = look
+        self.look, self.figures = look, LookFigures(look)
 
     @cached_property
     def verdict(self) -> Section:
@@ -100,19 +90,18 @@ class WindowSections:
     @cached_property
     def expectations(self) -> Section:
         """Every expectation: the forest plot, then the numbers and a sentence each."""
-        result, monitoring = self.look.result, self.look.settings.monitoring
-        pictures = []
-        if result.expectations:
-            forest = prepare_forest(result, too_small=monitoring.smallest_useful)
-            pictures.append(EXPECTATIONS.picture(forest))
         return self._findings(
-            "expectations", "No expectation is declared.", method.TABLE_NOTE, pictures
+            "Expectations",
+            self.look.result.expectations,
+            "No expectation is declared.",
+            note=method.TABLE_NOTE,
+            pictures=self.figures.expectations(),
         )
 
     @cached_property
     def features(self) -> Section:
         """A card for each declared feature."""
-        cards = [self._card(feature) for feature in self.declared_features]
+        cards = [self._card(feature) for feature in self.figures.features]
         text = "\n".join(found.sentence for card in cards for found in card.findings)
         pictures = [picture for card in cards for picture in card.pictures]
         return make_section("cards", text, cards=cards, pictures=pictures)
@@ -120,7 +109,9 @@ class WindowSections:
     @cached_property
     def guardrails(self) -> Section:
         """Every guardrail: what must not get worse."""
-        return self._findings("guardrails", "No guardrail is declared.")
+        return self._findings(
+            "Guardrails", self.look.result.guardrails, "No guardrail is declared."
+        )
 
     @cached_property
     def controls(self) -> Section:
@@ -129,15 +120,15 @@ class WindowSections:
         lines = controls_lines(self.look.result)
         text = "\n".join([*lines, *(row.sentence for row in rows)])
         return make_section(
-            "controls", text, lines=lines, rows=rows, pictures=self.control_pictures
+            "controls", text, lines=lines, rows=rows, pictures=self.figures.controls()
         )
 
     @cached_property
     def what_if(self) -> Section:
         """What another cap would do, for the features that have a cap or a knob for one."""
-        lines = cap_sentences(self.look, self._capped_features)
-        lines = lines or [NO_CAP]
-        return make_section("pictures", "\n".join(lines), lines=lines, pictures=self.cap_pictures)
+        lines = cap_sentences(self.look, self.figures.capped_features) or [NO_CAP]
+        pictures = self.figures.caps()
+        return make_section("pictures", "\n".join(lines), lines=lines, pictures=pictures)
 
     @cached_property
     def scan(self) -> Section:
@@ -170,98 +161,26 @@ class WindowSections:
         """The object of result.json: the end of the notebook."""
         return PublishedResult(self.look.result)
 
-    @cached_property
-    def control_pictures(self) -> list[Picture]:
-        """The claims of time beside their control features; the first three that have any."""
-        findings = [
-            part
-            for finding in (*self.look.expectations, *self.look.guardrails)
-            for part in finding.singles
-        ]
-        evaluations = [
-            part.evaluation
-            for kind in (TIME, SLOW_SHARE)
-            for part in findings
-            if part.evaluation and part.evaluation.metric.kind is kind
-        ]
-        pictures = []
-        for evaluation in evaluations[:MOST_CONTROL_PICTURES]:
-            prepared = prepare_hourly_slowness(evaluation, self.look.arms, marks=self._marks)
-            if prepared:
-                label, metric = records.place_of(evaluation.scope), evaluation.metric.name
-                pictures.append(CONTROLS.picture(prepared, label, metric=metric))
-        return pictures
-
-    @cached_property
-    def cap_pictures(self) -> list[Picture]:
-        """What a cap would cut off, for each declared feature that has a cap or a knob for one."""
-        pictures = (self._figures(feature).cap_curve() for feature in self._capped_features)
-        return [picture for picture in pictures if picture]
-
-    @cached_property
-    def declared_features(self) -> list[str]:
-        """The features that expectations and guardrails name, in the file's order."""
-        named = (part.feature for claim in self.look.settings.claims for part in claim.parts)
-        return list(dict.fromkeys(feature for feature in named if feature and "*" not in feature))
-
-    def card_pictures(self, feature: str) -> list[Picture]:
-        """The figures of a feature's card; a cliff's only where there is one in either arm."""
-        figures = self._figures(feature)
-        pictures = [figures.outcomes(), figures.hours(self._card_metric(feature)), figures.km()]
-        if any(feature in cliffs for cliffs in self.look.cliffs.values()):
-            pictures += [figures.latency(), figures.cliff()]
-        return [*pictures, figures.shift()]
-
-    def _figures(self, feature: str) -> ScopeFigures:
-        return ScopeFigures(self.look, Scope(feature), marks=self._marks)
-
     def _findings(
-        self, family: str, nothing: str, note: str = "", pictures: Sequence[Picture] = ()
+        self,
+        family: str,
+        findings: Sequence[FindingRecord],
+        nothing: str,
+        *,
+        note: str = "",
+        pictures: Sequence[Picture] = (),
     ) -> Section:
-        findings = (
-            self.look.result.expectations
-            if family == "expectations"
-            else self.look.result.guardrails
-        )
         return make_section(
             "findings",
             "\n".join(found.sentence for found in findings) or nothing,
             findings=findings,
-            title=f"{family.capitalize()}, before and after",
+            title=f"{family}, before and after",
             nothing=nothing,
             note=note,
             pictures=pictures,
         )
 
     def _card(self, feature: str) -> Card:
-        findings = [*self.look.result.expectations, *self.look.result.guardrails]
-        own = tuple(found for found in findings if found.feature == feature)
-        anchor = f"feature-{anchor_of(feature)}"
-        return Card(feature, anchor, own, tuple(self.card_pictures(feature)))
-
-    def _card_metric(self, feature: str) -> str:
-        """The first rate of calls that a claim of the feature is about, else its error rate."""
-        metrics = known_metrics(self.look.arms.user_classes)
-        claims = [part for claim in self.look.settings.claims for part in claim.parts]
-        for claim in claims:
-            metric = metrics.get(claim.metric or "") if claim.feature == feature else None
-            if metric and metric.unit == "share" and metric.table == "hourly":
-                return metric.name
-        return "error_rate"
-
-    @cached_property
-    def _marks(self) -> tuple[AxisMark, ...]:
-        """Later deployments and turned knobs, in hours from the deploy."""
-        deployed_at = self.look.deployed_at
-        return tuple(
-            AxisMark((mark.at - deployed_at) / HOUR, mark.text)
-            for mark in read_timeline(self.look.settings).marks
-        )
-
-    @cached_property
-    def _capped_features(self) -> list[str]:
-        return [
-            feature
-            for feature in self.declared_features
-            if feature in self.look.cliffs["post"] or knobs_of(self.look, Scope(feature))
-        ]
+        own = tuple(found for found in self.look.result.claims if found.feature == feature)
+        pictures = tuple(self.figures.of_feature(feature))
+        return Card(feature, f"feature-{anchor_of(feature)}", own, pictures)

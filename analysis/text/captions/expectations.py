@@ -35,4 +35,5 @@ def describe_look_series(prepared: LookSeries) -> FigureText:
 def _change(change: RelativeChange | None) -> str:
     if change is None:
         return "nothing to compare"
-    return f"{signed_percent(change.value)} ({signed_percent(change.low)} to {signed_percent(change.high)})"
+    value, low, high = map(signed_percent, (change.value, change.low, change.high))
+    return f"{value} ({low} to {high})"

@@ -19,7 +19,7 @@ from analysis.report.explore.explorer import CONFIG_VARIABLE, find_config, open_
 from analysis.report.explore.feature_view import QUESTIONS, FeatureView
 from analysis.report.explore.lab import copy_notebook, lab_command
 from analysis.report.explore.widgets import VIEWS, FigureChooser, page_style, sortable
-from analysis.report.tables import Column, Table
+from analysis.report.tables import Column, ReportTable
 from analysis.text.next_steps import cap_sentence
 from tests.fixtures.example_results import THIN
 
@@ -100,7 +100,7 @@ def test_a_feature_that_is_not_there_is_refused(rollout):
 
 
 def test_a_table_is_sorted_by_any_column():
-    table = Table(
+    table = ReportTable(
         "t",
         (Column("a", "a"), Column("n", "n", "count")),
         ({"a": "x", "n": 1}, {"a": "b", "n": None}, {"a": "c", "n": 5}),

@@ -1,4 +1,4 @@
-"""Every figure as SVG: described, unique ids, colours that a page can change, drawn without data."""
+"""Every figure as SVG: described, unique ids, changeable colours, drawn without data."""
 
 import math
 import re
@@ -35,7 +35,7 @@ def pictures(look, sections):
     drawn = [EXPECTATIONS.picture(prepare_forest(look.result, too_small=0.1))]
     for feature in FEATURES:
         cap_curve = ScopeFigures(look, Scope(feature)).cap_curve()
-        drawn += [*sections.card_pictures(feature), cap_curve]
+        drawn += [*sections.figures.of_feature(feature), cap_curve]
     return drawn
 
 
@@ -147,7 +147,7 @@ def test_a_figure_with_little_to_show(kind, prepared):
 
 
 def test_a_feature_without_calls_is_drawn(sections):
-    drawn = sections.card_pictures("nobody.knows")
+    drawn = sections.figures.of_feature("nobody.knows")
     assert len(drawn) == 4
     for picture in drawn:
         assert not re.search(r"\bnan\b", picture.text.alt + picture.text.caption)
