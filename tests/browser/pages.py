@@ -22,7 +22,10 @@ from analysis.report.reports import run_baseline_report, run_window_report, run_
 from analysis.sample.simulate import simulate_phase_94, write_sample
 
 ROOT = Path(__file__).parents[2]
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
 HANDOFF = {
     "rollout": "phase-94",
     "title": "AI timeouts and token budgets",
@@ -61,7 +64,7 @@ HANDOFF = {
 
 
 def make_example(folder: Path) -> Settings:
-    """Every kind of page: baseline, an early look, the last one, an exploratory one, a failed one, the hand-over, both indexes."""
+    """Every kind of page: baseline, windows, exploratory, failed, hand-over, both indexes."""
     shutil.copy(ROOT / "rollout.toml", folder)
     write_sample(simulate_phase_94(), folder / "outputs" / "sample")
     settings = load_settings(folder / "rollout.toml")

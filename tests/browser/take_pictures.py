@@ -1,4 +1,7 @@
-"""Pictures of the pages and of explore.ipynb, light and dark: ``python -m tests.browser.take_pictures docs/pictures``."""
+"""Pictures of the pages and of explore.ipynb, light and dark.
+
+``python -m tests.browser.take_pictures docs/pictures``
+"""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_a_table_is_sorted_by_any_column():
     assert table._repr_mimebundle_()["text/plain"] == "a | n\nx | 1\nb | –\nc | 5"
 
 
-# ---- the chooser --------------------------------------------------------------------------------------------------------
+# ---- the chooser -----------------------------------------------------------------------------
 def test_each_view_of_the_chooser_is_a_call_that_a_cell_can_make(rollout):
     chooser = FigureChooser(rollout)
     chooser.metric.value = "latency_mean"
@@ -186,7 +186,7 @@ def test_a_change_redraws_quickly_on_ten_million_calls(look):
         assert min(took) < 0.3, question
 
 
-# ---- the lab and the notebooks ---------------------------------------------------------------------------------------
+# ---- the lab and the notebooks ---------------------------------------------------------------
 def test_the_lab_opens_a_copy(example, tmp_path):
     settings = example.model_copy(update={"folder": tmp_path})
     notebook = copy_notebook(settings)
