@@ -20,10 +20,7 @@ RUN_AS_PROGRAMS = {  # not imported; the file and the text that use the package
     "jupyterlab": ("analysis/report/explore/lab.py", "jupyterlab"),
     "uv": ("Makefile", "uv pip sync"),
     "hatchling": ("pyproject.toml", "hatchling.build"),
-    "psycopg2-binary": (
-        "analysis/telemetry/engines/sqlalchemy/database_url.py",
-        "postgresql+psycopg2",
-    ),
+    "psycopg2-binary": (SQLALCHEMY, "postgresql+psycopg2"),
     "ipykernel": ("analysis/report/notebook/kernel.py", "ipykernel.kernelapp"),
 }
 LICENCES = {  # pattern in the metadata -> name in SECURITY.md; the first match counts

@@ -40,6 +40,7 @@ PARTICIPLES_THAT_NAME = {
     "formatting",
     "loading",
     "mapping",
+    "meaning",
     "recovered",  # the metric recovered_rate
     "scanning",
     "screening",

@@ -26,7 +26,6 @@ PLAIN = {  # what is found -> what to write
     r"\bcannot carry\b": "too poor for",
     r"\buntouched\b": "control features",
     r"\bpretend(?!ed_deploys\b)\w*": "placebo",  # pretended_deploys is a key of result.json
-    r"\bforesight\b": "minimum detectable effect",
     r"\blasting\b": "sustained",
     r"\bguarded\b": "compared with controls",
     r"\bwhatsoever\b": "at all",
