@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analysis.clock import iso, parse_instant
+from analysis.errors import WrongUse
+
 if TYPE_CHECKING:
     from analysis.config import Settings
 
@@ -65,8 +68,6 @@ def recorded_settings(config: Path) -> Settings:
 
 def instant(text: str | None) -> datetime | None:
     """The instant of an option; None when it is not given."""
-    from analysis.clock import parse_instant
-
     return parse_instant(text) if text else None
 
 
@@ -74,9 +75,6 @@ def stretch(
     window: str | None, start: str | None, end: str | None
 ) -> tuple[datetime, datetime] | None:
     """The instants of --from and --to; None when neither is given."""
-    from analysis.clock import parse_instant
-    from analysis.errors import WrongUse
-
     if not start and not end:
         return None
     if window or not (start and end):
@@ -86,10 +84,11 @@ def stretch(
 
 def print_json(content: Any) -> None:
     """One object, and nothing else, on stdout."""
-    text = json.dumps(
-        content, ensure_ascii=False, allow_nan=False, default=lambda record: record.as_json()
-    )
-    typer.echo(text)
+    typer.echo(json.dumps(content, ensure_ascii=False, allow_nan=False, default=_as_json))
+
+
+def _as_json(value: Any) -> Any:
+    return iso(value) if isinstance(value, datetime) else value.as_json()
 
 
 def say(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from analysis.config import load_settings
@@ -31,7 +32,7 @@ def run_demo(out: Path | None, *, say: Callable[[str], None]) -> tuple[LookResul
     run_baseline_report(settings)
     say(f"windows {', '.join(settings.monitoring.windows)}, two at a time")
     written = report_planned_looks(settings, settings.monitoring.windows)
-    write_handoff(settings, find_handoff(settings).as_json())
+    write_handoff(settings, asdict(find_handoff(settings)))
     return written[-1].result, write_index(settings)
 
 

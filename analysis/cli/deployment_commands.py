@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
@@ -117,8 +118,8 @@ def handoff(config: Config = CONFIG, as_json: AsJson = False) -> int:
 
     settings = file_settings(config)
     found = find_handoff(settings)
-    page = write_handoff(settings, found.as_json())
-    print_json(found.as_json()) if as_json else typer.echo("\n".join(handoff_lines(found)))
+    page = write_handoff(settings, asdict(found))
+    print_json(asdict(found)) if as_json else typer.echo("\n".join(handoff_lines(found)))
     say(f"page: {page}")
     return found.exit_code
 

@@ -1,10 +1,8 @@
 """The hand-over: where a rollout stands, what was done, what to do next, what was not checked."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from analysis import clock
 from analysis.config import Settings
@@ -62,10 +60,6 @@ class Handoff:
     changes: tuple[ChangeMark, ...]
     valid_until: datetime | None
     next_due: tuple[str, datetime] | None
-
-    def as_json(self) -> dict[str, Any]:
-        """The hand-over as JSON values."""
-        return json.loads(json.dumps(asdict(self), default=clock.iso))
 
 
 def find_handoff(settings: Settings) -> Handoff:

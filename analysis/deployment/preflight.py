@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from analysis.config import Settings
 from analysis.config.deployment_settings import Preflight
@@ -31,22 +30,6 @@ class PreflightReport:
     tools: Mapping[str, str]
     not_run: tuple[str, ...] = ()
     schema_push: str | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether every command passed."""
-        return all(step.state == "passed" for step in self.steps) and not self.not_run
-
-    def as_json(self) -> dict[str, Any]:
-        """The report as JSON values."""
-        return {
-            "steps": [step.facts() for step in self.steps],
-            "commit": self.commit,
-            "tools": dict(self.tools),
-            "not_run": list(self.not_run),
-            "schema_push": self.schema_push,
-            "passed": self.passed,
-        }
 
     def check(self) -> None:
         """Raise StepFailed when a command failed."""

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from analysis.config import Settings
 from analysis.config.deployment_settings import (
@@ -33,16 +32,6 @@ class SmokeReport:
 
     environment: Environment
     results: tuple[SmokeEvent, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every check passed."""
-        return all(result.state == "passed" for result in self.results)
-
-    def as_json(self) -> dict[str, Any]:
-        """The report as JSON values."""
-        results = [result.facts() for result in self.results]
-        return {"environment": self.environment, "results": results, "passed": self.passed}
 
     def check(self) -> None:
         """Raise StepFailed with the first reason when a check failed."""

@@ -34,14 +34,12 @@ class Entry(Generic[E_co]):
     who : `[ledger].who` at that time; None when it was not set, it is never guessed.
     name : the event's name in the file.
     event : what was recorded.
-    line : its line in the file, counted from 1; 0 for an entry that was just written.
     """
 
     at: datetime
     who: str | None
     name: str
     event: E_co
-    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class History:
     def of(self, kind: type[E]) -> tuple[Entry[E], ...]:
         """The entries with events of this kind."""
         return tuple(
-            Entry(entry.at, entry.who, entry.name, entry.event, entry.line)
+            Entry(entry.at, entry.who, entry.name, entry.event)
             for entry in self.entries
             if isinstance(entry.event, kind)
         )
@@ -140,4 +138,4 @@ def _read_line(line: bytes, number: int) -> Entry[Event] | None:
             f"line {number} of the ledger has schema {schema}, but this version knows {SCHEMA}; "
             "install a newer rollout"
         )
-    return Entry(at, content.get("who"), name, event, number)
+    return Entry(at, content.get("who"), name, event)

@@ -1,10 +1,12 @@
 """The hand-over: where it stands at each step of a rollout, complete only when sustained."""
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
 
+from analysis.cli.app import print_json
 from analysis.cli.handoff_output import handoff_lines
 from analysis.deployment.deploy import record_deploy
 from analysis.deployment.handoff import find_handoff
@@ -295,9 +297,10 @@ def test_it_fits_one_screen(settings, clock_file):
     assert lines[:2] == ["A phase (phase)", "roll back at the look of 1h: 1h says roll_back"]
 
 
-def test_as_json_it_is_one_object(settings, clock_file):
+def test_as_json_it_is_one_object(settings, clock_file, capsys):
     record_deploy(settings, at=DEPLOYED_AT)
-    content = json.loads(json.dumps(find_handoff(settings).as_json()))
+    print_json(asdict(find_handoff(settings)))
+    content = json.loads(capsys.readouterr().out)
     assert content["next_due"] == ["1h", "2026-02-03T00:11:46Z"]
     assert content["evidence"][0]["at"] == "2026-02-02T23:10:16Z"
     assert content["exit_code"] == 3

@@ -6,6 +6,7 @@ import random
 import resource
 import time
 import tomllib
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -503,7 +504,7 @@ def test_a_ledger(written, try_all):
         file.write_bytes(as_bytes(content))
         settings = load_settings(workspace.config)
         value_or_refusal(lambda: with_history(settings))
-        value_or_refusal(lambda: write_handoff(settings, find_handoff(settings).as_json()))
+        value_or_refusal(lambda: write_handoff(settings, asdict(find_handoff(settings))))
         value_or_refusal(lambda: write_index(settings))
 
     try_all(lines | changed_text([good]) | st.binary(max_size=200), check, share=0.6)
@@ -523,7 +524,7 @@ def test_an_earlier_result(written, try_all):
     def check(content):
         (folder / "result.json").write_text(json.dumps(content))
         value_or_refusal(lambda: write_index(settings))
-        value_or_refusal(lambda: find_handoff(settings).as_json())
+        value_or_refusal(lambda: asdict(find_handoff(settings)))
 
     try_all(changed_objects(result) | JSON, check, share=0.6)
 

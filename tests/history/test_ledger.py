@@ -57,7 +57,6 @@ def test_events_are_read_in_order_and_by_kind(make_settings, clock_file):
     history = ledger.read()
     assert history.events(LookEvent) == tuple(look(number) for number in range(1, 6))
     assert history.events(KnobEvent) == (KNOB,)
-    assert [entry.line for entry in history.entries] == [1, 2, 3, 4, 5, 6]
     assert history.of(KnobEvent)[0].at == DEPLOYED_AT
     assert (history.unreadable_lines, history.warning) == ((), None)
 

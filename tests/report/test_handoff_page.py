@@ -1,14 +1,15 @@
-"""The hand-over page, from the object of `rollout handoff --json`."""
+"""The hand-over page."""
 
 import pytest
 
+from analysis.clock import parse_instant as at
 from analysis.report.handoff import handoff_page, write_handoff
 from tests.fixtures.page_elements import Page, text_of
 
 CONTENT = {
     "rollout": "phase-94",
     "title": "AI timeouts",
-    "made_at": "2026-02-03T05:00:00Z",
+    "made_at": at("2026-02-03T05:00:00Z"),
     "state": "improved after 4h, 2 of 3 looks made",
     "verdict": "improved",
     "exit_code": 0,
@@ -31,7 +32,7 @@ CONTENT = {
         {
             "step": "preflight: lint",
             "state": "passed",
-            "at": "2026-02-02T22:00:00Z",
+            "at": at("2026-02-02T22:00:00Z"),
             "detail": "3 s",
             "href": None,
         },
@@ -43,9 +44,9 @@ CONTENT = {
             "href": "windows/4h/report.html",
         },
     ],
-    "changes": [{"at": "2026-02-03T01:00:00Z", "text": "X_CAP 45000 -> 30000"}],
-    "valid_until": "2026-02-10T05:00:00Z",
-    "next_due": ["24h", "2026-02-03T23:11:46Z"],
+    "changes": [{"at": at("2026-02-03T01:00:00Z"), "text": "X_CAP 45000 -> 30000"}],
+    "valid_until": at("2026-02-10T05:00:00Z"),
+    "next_due": ["24h", at("2026-02-03T23:11:46Z")],
 }
 EMPTY = CONTENT | {
     "verdict": None,
