@@ -1,8 +1,7 @@
 """Rules of rollout.toml that concern more than one key. Each yields every mistake that it finds."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from analysis.clock import iso
@@ -14,9 +13,8 @@ from analysis.config.engines import ENGINES
 from analysis.config.owned_keys import KeyOwner, Need, owned_key_mistakes
 from analysis.config.settings import FileContents
 from analysis.config.starter import read_starter
-from analysis.errors import WrongUse
 from analysis.metrics import METRICS, Metric
-from analysis.window import HOUR, format_duration, parse_duration
+from analysis.window import format_duration
 
 SOURCE_OWNERS = tuple(
     KeyOwner(key, "engine", tuple(name for name, entry in ENGINES.items() if entry.reads(key)))
@@ -68,28 +66,16 @@ def _baseline_mistakes(contents: FileContents) -> Iterator[Mistake]:
 
 
 def _window_mistakes(contents: FileContents) -> Iterator[Mistake]:
-    place, warm_up = ("monitoring", "windows"), contents.rollout.warm_up
-    fix = "write windows such as '1h', '4h' or '1d'"
-    if not contents.monitoring.windows:
+    place, lengths = ("monitoring", "windows"), contents.monitoring.lengths
+    if not lengths:
         yield Mistake(place, 'is empty; write windows = ["1h", "4h", "24h"]', shows_value=False)
-    longest = timedelta(0)
-    for number, label in enumerate(contents.monitoring.windows):
-        try:
-            length = parse_duration(label)
-        except WrongUse:
-            yield Mistake((*place, number), f"is not a duration; {fix}")
-            continue
-        if length < HOUR or length % HOUR:
-            yield Mistake((*place, number), f"is not a number of whole hours; {fix}")
-        elif length == longest:
-            yield Mistake((*place, number), "repeats a window; write each window once")
-        elif length < longest:
-            problem = (
-                f"is shorter than {format_duration(longest)}; write the windows in rising order"
-            )
-            yield Mistake((*place, number), problem)
-        longest = max(longest, length)
-    if warm_up >= longest > timedelta(0):
+        return
+    for number, (before, length) in enumerate(pairwise(lengths), 1):
+        if length <= before:
+            problem = f"is not longer than the window before it, {format_duration(before)}"
+            yield Mistake((*place, number), f"{problem}; write the windows in rising order")
+    longest = max(lengths)
+    if contents.rollout.warm_up >= longest:
         problem = f"is not shorter than the longest window {format_duration(longest)}; shorten it"
         yield Mistake(("rollout", "warm_up"), problem)
 
@@ -97,37 +83,12 @@ def _window_mistakes(contents: FileContents) -> Iterator[Mistake]:
 def _error_class_mistakes(contents: FileContents) -> Iterator[Mistake]:
     shipped = {metric.name for metric in METRICS}
     for number, error_class in enumerate(contents.error_classes):
-        place = ("error_class", number)
         if f"{error_class.name}_rate" in shipped:
-            yield Mistake((*place, "name"), "is a shipped class or metric; choose another name")
+            problem = "is a shipped class or metric; choose another name"
+            yield Mistake(("error_class", number, "name"), problem)
         if not error_class.contains and error_class.pattern is None:
-            problem = "has neither contains nor pattern; add contains = "
-            yield Mistake(place, problem + '["words of the message"]')
-        for index, words in enumerate(error_class.contains):
-            if words != words.lower():
-                problem = "has capital letters, but messages are compared in lower case; "
-                yield Mistake((*place, "contains", index), f"{problem}write {words.lower()!r}")
-        if error_class.pattern is not None and (fault := _pattern_fault(error_class.pattern)):
-            yield Mistake((*place, "pattern"), fault)
-
-
-def _pattern_fault(pattern: str) -> str | None:
-    """Allow only patterns that PostgreSQL, DuckDB and Spark read alike."""
-    plain = re.sub(r"\\[.^$*+?()\[\]{}|/-]", "", pattern)
-    outside_classes = re.sub(r"\[\^?\]?[^\]]*\]", "", plain)
-    if pattern != pattern.lower():
-        return "has capital letters, but messages are compared in lower case; write lower case"
-    if "\\" in plain:
-        return "has an escape that engines read differently; write classes such as [0-9] or [a-z]"
-    if "." in outside_classes:
-        return "has a '.', which engines end at different places; write a class such as [^,]"
-    if "(?" in outside_classes:
-        return "has '(?', which engines read differently; write plain groups"
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError):
-        return "is not a regular expression; check its brackets"
-    return None
+            problem = 'has neither contains nor pattern; add contains = ["words of the message"]'
+            yield Mistake(("error_class", number), problem)
 
 
 def _smoke_mistakes(contents: FileContents) -> Iterator[Mistake]:

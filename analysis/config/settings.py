@@ -15,15 +15,18 @@ from analysis.config.checked_toml.value_types import (
     Flag,
     FolderName,
     Instant,
+    LowerText,
     Milliseconds,
     Number,
     OneOrMore,
+    Pattern,
     PositiveDuration,
     Share,
     Text,
     TomlTable,
     VariableName,
     Whole,
+    WindowLabel,
     one_of,
 )
 from analysis.config.deployment_settings import (
@@ -92,7 +95,7 @@ class Baseline(TomlTable):
 class Monitoring(TomlTable):
     """[monitoring]: the planned looks, counted from the deploy, and their error probabilities."""
 
-    windows: tuple[Text, ...] = ("1h", "4h", "24h")
+    windows: tuple[WindowLabel, ...] = ("1h", "4h", "24h")
     ingestion_delay: Duration = Field(timedelta(seconds=90), alias="settle")
     sustained_for: PositiveDuration = timedelta(hours=6)
     alpha: Annotated[Number, Gt(0), Le(0.5)] = 0.05
@@ -154,8 +157,8 @@ class ErrorClass(TomlTable):
     """
 
     name: ClassName
-    contains: Annotated[tuple[Text, ...], OneOrMore] = ()
-    pattern: Text | None = None
+    contains: Annotated[tuple[LowerText, ...], OneOrMore] = ()
+    pattern: Pattern | None = None
 
 
 class FileContents(TomlTable):

@@ -213,17 +213,20 @@ MISTAKES = [
     (
         "not ascending",
         sub('["1h", "4h"]', '["4h", "1h"]'),
-        "10: [monitoring]: windows = '1h' is shorter than 4h; write the windows in rising order",
+        "10: [monitoring]: windows = '1h' is not longer than the window before it, 4h; "
+        "write the windows in rising order",
     ),
     (
         "repeated",
         sub('["1h", "4h"]', '["1h", "4h", "4h"]'),
-        "10: [monitoring]: windows = '4h' repeats a window; write each window once",
+        "10: [monitoring]: windows = '4h' is not longer than the window before it, 4h; "
+        "write the windows in rising order",
     ),
     (
         "repeated in other words",
         sub('["1h", "4h"]', '["1h", "60m"]'),
-        "10: [monitoring]: windows = '60m' repeats a window; write each window once",
+        "10: [monitoring]: windows = '60m' is not longer than the window before it, 1h; "
+        "write the windows in rising order",
     ),
     (
         "not whole",
@@ -563,7 +566,7 @@ MISTAKES = [
         "capital pattern",
         BASE + '\n[[error_class]]\nname = "quota"\npattern = "Quota"\n',
         "27: [[error_class]] 'quota': pattern = 'Quota' has capital letters, but messages "
-        "are compared in lower case; write lower case",
+        "are compared in lower case; write 'quota'",
     ),
     (
         "bracket",

@@ -116,11 +116,8 @@ def test_a_call_that_fails_is_no_race(make_settings, application):
 
 def test_ten_calls_of_which_nine_are_locked_out(make_settings, application):
     application.work_s = 1.0
-    report = run_smokes(
-        make_settings(
-            OVERLAP.replace("calls = 2", "calls = 10").replace("matches = 1", "matches = 9")
-        )
-    )
+    overlap = OVERLAP.replace("calls = 2", "calls = 10").replace("matches = 1", "matches = 9")
+    run_smokes(make_settings(overlap)).check()
     assert len(application.runs) == 1
 
 

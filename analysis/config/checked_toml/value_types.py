@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from analysis.clock import in_utc, parse_instant
 from analysis.errors import WrongUse
-from analysis.window import parse_duration
+from analysis.window import HOUR, parse_duration
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """An environment variable in a URL, a header or a body: expanded when it is used, never before."""
@@ -20,6 +20,7 @@ BROKEN_RULE, BROKEN_SECRET_RULE = "broken_rule", "broken_secret_rule"
 """Types of our own validation errors; the value of the second is never shown."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DURATION_FIX = "write a number with a unit such as '90s', '4h' or '2d'"
+_WINDOW_FIX = "write windows such as '1h', '4h' or '1d'"
 _INSTANT_FIX = "write a time with its zone such as 2026-02-02T23:10:16Z"
 
 
@@ -85,6 +86,32 @@ def _text_problem(text: str) -> str | None:
     return "is longer than 2000 characters; shorten it" if len(text) > 2000 else None
 
 
+def _window_problem(label: str) -> str | None:
+    try:
+        length = parse_duration(label)
+    except WrongUse:
+        return f"is not a duration; {_WINDOW_FIX}"
+    is_whole = length >= HOUR and not length % HOUR
+    return None if is_whole else f"is not a number of whole hours; {_WINDOW_FIX}"
+
+
+def _pattern_problem(pattern: str) -> str | None:
+    """Allow only patterns that PostgreSQL, DuckDB and Spark read alike."""
+    plain = re.sub(r"\\[.^$*+?()\[\]{}|/-]", "", pattern)
+    outside_classes = re.sub(r"\[\^?\]?[^\]]*\]", "", plain)
+    if "\\" in plain:
+        return "has an escape that engines read differently; write classes such as [0-9] or [a-z]"
+    if "." in outside_classes:
+        return "has a '.', which engines end at different places; write a class such as [^,]"
+    if "(?" in outside_classes:
+        return "has '(?', which engines read differently; write plain groups"
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return "is not a regular expression; check its brackets"
+    return None
+
+
 def _read_duration(value: Any) -> timedelta:
     if not isinstance(value, str):
         raise PydanticCustomError(BROKEN_RULE, f"has no unit; {_DURATION_FIX}")
@@ -129,6 +156,19 @@ Template = Annotated[
     ),
 ]
 """Text with ${VARIABLES}, still unexpanded."""
+LowerText = Annotated[
+    Text,
+    _rule(
+        lambda text: (
+            None
+            if text == text.lower()
+            else f"has capital letters, but messages are compared in lower case; write {text.lower()!r}"
+        )
+    ),
+]
+Pattern = Annotated[LowerText, _rule(_pattern_problem)]
+"""A regular expression that every engine reads alike."""
+WindowLabel = Annotated[Text, _rule(_window_problem)]
 RequestUrl = Annotated[
     Template,
     _matching(
