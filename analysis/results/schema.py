@@ -13,6 +13,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from analysis.files import write_text
 from analysis.results.model import LookResult
 
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
@@ -47,4 +48,4 @@ def result_schema() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    SCHEMA_FILE.write_text(json.dumps(generate_schema(), indent=2) + "\n", encoding="utf-8")
+    write_text(SCHEMA_FILE, json.dumps(generate_schema(), indent=2) + "\n")

@@ -32,7 +32,7 @@ PLAIN = {  # what is found -> what to write
     r"\b(hence|thence|whence|thereby|therein|thereof|thereupon|whereby|wherein|whereupon)\b": "so",
     r"\b(henceforth|forthwith|heretofore|hitherto|nought|naught|afresh|anew)\b": "again, so far",
     r"\b(amid|amidst|amongst|whilst|lest|albeit|upon|unto|beforehand|seldom)\b": "among, while, on",
-    r"\b(is|are|was|were|be|been|being) said\b|\bsaid so\b|\bsays? so\b": "shown, named",
+    r"\b(is|are|was|were|be|been|being) said\b|\bsaid so\b": "shown, named",
     r"\bdist(rust)(s|ed|ful)?\b": "doubt",
     r"\b(let|lets) go of\b|\bgive[ns]? back\b": "release, return",
     r"\bmade up of\b|\bmade good\b": "of, recovered",

@@ -94,7 +94,7 @@ def test_what_is_compared_is_counted_apart(noisy_rate):
 @pytest.mark.parametrize(
     ("before", "after", "scale"), [(0.8, 31, 1.0), (0.25, 0, 0.5), (0.25, 0, 1.0)]
 )
-def test_a_rate_of_none_or_all_of_few_calls_is_no_certainty(before, after, scale):
+def test_a_rate_of_none_or_all_of_few_calls_is_not_exact(before, after, scale):
     """31 calls after a steady week: the t test says little more than the exact binomial test."""
     events = [*np.full(168, 300 * before), after]
     found = compare(*rate_arms(events, [*np.full(168, 300), 31], 7), indicator=True)

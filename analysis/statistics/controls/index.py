@@ -75,7 +75,7 @@ class SlownessIndex:
 
     @property
     def movement(self) -> float:
-        """How much slower they were after the deploy, as a share; 0 when nothing can be said."""
+        """How much slower they were after the deploy, as a share; 0 when it is not known."""
         return self.comparison.ratio - 1.0 if self.comparison.ratio is not None else 0.0
 
     @cached_property

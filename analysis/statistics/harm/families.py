@@ -59,7 +59,7 @@ def find_harm(
     look : int, optional
         Number of this look, 0 is the first; the last if left out.
     before : sequence of float, optional
-        The same members' p at the look before, computed anew from its counts; None at the first.
+        The same members' p at the look before, computed again from its counts; None at the first.
     alpha : float
         Two-sided error of the family over all looks.
 
