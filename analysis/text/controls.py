@@ -19,7 +19,8 @@ CAUSE = "the provider, or a change to every feature, may be the cause"
 WHAT_CONTROLS_ARE = (
     "Control features are those that no rule names and that have enough calls: {names}. The deploy "
     "did not change them, so what happens to them too comes from the provider or from a change to "
-    "every feature. Each change is shown plain and adjusted for them."
+    "every feature. Each change is shown plain, adjusted for them, and at the provider's new speed "
+    "(proportional)."
 )
 WHAT_SLOPE_IS = (
     "The slope says how much of a slowdown of the control features a feature shared before the "
@@ -47,14 +48,14 @@ _LACK_WORDS: dict[Lack, str] = {
     "unknown_model": "its model is not known",
     "unlike_each_other": "fewer than two control features move alike",
 }
-_NAMES = {"plain": "plain", "adjusted": "adjusted", "proportional": "at the provider's new pace"}
+_NAMES = {"plain": "plain", "adjusted": "adjusted", "proportional": "at the provider's new speed"}
 
 
 # ---- one finding -----------------------------------------------------------------------------
 def controls_sentence(finding: Finding) -> str | None:
     """What the control features did, with the plain and the adjusted change.
 
-    None for a metric that the provider's pace does not change, and where nothing is compared.
+    None for a metric that the provider's speed does not change, and where nothing is compared.
     """
     found = finding.controls
     if found is None or not found.matters or found.plain.difference is None:
@@ -184,17 +185,16 @@ def controls_lines(result: LookResult) -> list[str]:
         lines.append(WHAT_SLOPE_IS)
     replay = result.calibration.controls
     if replay.pretended_deploys:
-        alarms = replay.false_alarms
-        times = "once" if alarms == 1 else f"{count(alarms)} times"
         lines.append(
-            f"Their pace seemed to change {times} on {count(replay.pretended_deploys)} placebo "
-            "deploys inside the baseline, where nothing had changed."
+            f"Their speed seemed to change on {count(replay.false_alarms)} of "
+            f"{count(replay.pretended_deploys)} placebo deploys inside the baseline, "
+            "where nothing had changed."
         )
     return lines
 
 
 def controls_rows(result: LookResult) -> list[ControlsRow]:
-    """A row for each finding whose metric the provider's pace can change."""
+    """A row for each finding whose metric the provider's speed can change."""
     return [
         ControlsRow(
             found.name,
@@ -217,7 +217,7 @@ def _why_none(found: list[FindingRecord]) -> str:
     reasons = (one.controls.why_none for one in found if one.controls and one.controls.why_none)
     why = next(reasons, None)
     if why is None:
-        return "No rule is about a metric that the provider's pace can change."
+        return "No rule is about a metric that the provider's speed can change."
     return f"Nothing is compared with control features: {why}."
 
 

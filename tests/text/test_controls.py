@@ -94,7 +94,7 @@ def test_what_control_features_are():
     assert "no rule names" in lines[0]
     assert ": a, b." in lines[0]
     assert lines[1].startswith("The slope says how much")
-    assert lines[2].startswith("Their pace seemed to change once on 42 placebo deploys")
+    assert lines[2].startswith("Their speed seemed to change on 1 of 42 placebo deploys")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_control_features_are():
             {"controls": {"why_none": "its model is not known"}},
             "Nothing is compared with control features: its model is not known.",
         ),
-        ({}, "No rule is about a metric that the provider's pace can change."),
+        ({}, "No rule is about a metric that the provider's speed can change."),
     ],
 )
 def test_why_there_are_no_controls(controls, line):

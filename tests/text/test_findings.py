@@ -297,7 +297,7 @@ def test_the_search():
         "Better than chance explains among all metrics searched."
     )
     assert sentence("undecided", asked, new, minimum_detectable_effect=0.18).endswith(
-        "Chance explains this change. Minimum detectable change at this look: 18.0 points."
+        "This may be chance. Minimum detectable change at this look: 18.0 points."
     )
 
 

@@ -104,7 +104,7 @@ def _scan_meaning(finding: Finding, evaluation: ClaimEvaluation) -> str:
         return f"Worse {among}{began}."
     if finding.p_adjusted is not None and finding.p_adjusted <= SCAN_ALPHA:
         return f"Better {among}."
-    return "Chance explains this change." + _detectable(finding, evaluation)
+    return "This may be chance." + _detectable(finding, evaluation)
 
 
 def _detectable(finding: Finding, evaluation: ClaimEvaluation) -> str:
