@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from analysis.clock import iso, parse_instant
+from analysis.clock import iso
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -75,15 +75,13 @@ def hours(value: float) -> str:
     return f"{whole}{THIN}h" if whole <= 48 else f"{math.ceil(whole / 24)}{THIN}days"
 
 
-def when(instant: datetime | str) -> str:
+def when(instant: datetime) -> str:
     """An instant in UTC.
 
     >>> from datetime import UTC
     >>> when(datetime(2026, 2, 2, 23, 10, 16, tzinfo=UTC))
     '2026-02-02 23:10:16 UTC'
     """
-    if isinstance(instant, str):  # of an object that still holds instants as text
-        instant = parse_instant(instant)
     return iso(instant.replace(microsecond=0)).replace("T", " ").replace("Z", " UTC")
 
 

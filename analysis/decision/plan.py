@@ -9,7 +9,7 @@ from analysis.clock import iso
 from analysis.config import Settings
 from analysis.counting.scope import Hours
 from analysis.errors import WrongUse
-from analysis.statistics.sequential import bounds, level_of
+from analysis.statistics.sequential import bounds
 from analysis.window import HOUR, Window, hours_between, window_of_hours
 
 
@@ -49,11 +49,6 @@ class Plan:
     def is_last(self) -> bool:
         """Whether this is a planned look and none follows."""
         return self.is_planned and self.look == len(self.times) - 1
-
-    @property
-    def looks_share_alpha(self) -> bool:
-        """Whether this look's intervals are visibly wider than those of a single look."""
-        return level_of(self.bound) > 1.0 - 0.8 * self.alpha
 
     @property
     def later_looks(self) -> tuple[tuple[int, int], ...]:

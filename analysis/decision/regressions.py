@@ -90,7 +90,6 @@ def _make_finding(
         p_value=p_value,
         p_adjusted=q_value,
         minimum_detectable_effect=effect if evaluation.has_data else None,
-        looks_share_alpha=plan.looks_share_alpha,
         event_hour=first_hour,
         began_hour=began_hour if is_worse and evaluation.has_data else None,
         caveat=find_shared_movement(controls),

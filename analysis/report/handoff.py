@@ -13,7 +13,7 @@ from analysis.report.page_templates import render
 
 
 def write_handoff(settings: Settings, content: Mapping[str, Any]) -> Path:
-    """Write the page from the object that `rollout handoff --json` prints; the index links it."""
+    """Write the page of a hand-over, given as a dictionary; the index links it."""
     files.write_text(settings.paths.handoff, handoff_page(content))
     write_index(settings)
     return settings.paths.handoff

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +38,6 @@ def generate_schema() -> dict[str, Any]:
     schema = LookResult.model_json_schema(mode="serialization", schema_generator=_Generator)
     about = {"$schema": _DIALECT, "title": "result.json of a look, schema 1", "description": _ABOUT}
     return about | {key: value for key, value in schema.items() if key not in about}
-
-
-@cache
-def result_schema() -> dict[str, Any]:
-    """The JSON Schema that ships with the package."""
-    return json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -83,7 +83,10 @@ def method_facts(look: LookFindings, result: LookResult) -> list[tuple[str, str]
             "error allowed over all looks (alpha)",
             f"{share(plan.alpha)}, of which {share(spent)} is spent by now",
         ),
-        ("bound that a change must cross, in standard errors (its uncertainty)", f"{plan.bound:.3f}"),
+        (
+            "bound that a change must cross, in standard errors (its uncertainty)",
+            f"{plan.bound:.3f}",
+        ),
         (
             "bound of every planned look (error spent by then)",
             _planned_bounds(look.settings.monitoring.windows, plan) or NONE,

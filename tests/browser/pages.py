@@ -14,6 +14,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from analysis.clock import parse_instant
 from analysis.config import Settings, load_settings
 from analysis.errors import DataNotTrusted
 from analysis.report import reports
@@ -29,7 +30,7 @@ FLAGS = (
 HANDOFF = {
     "rollout": "phase-94",
     "title": "AI timeouts and token budgets",
-    "made_at": "2026-02-04T00:00:00Z",
+    "made_at": parse_instant("2026-02-04T00:00:00Z"),
     "state": "sustained after 24h",
     "verdict": "sustained",
     "exit_code": 0,
@@ -52,7 +53,7 @@ HANDOFF = {
         {
             "step": "look 24h",
             "state": "sustained",
-            "at": "2026-02-03T23:12:00Z",
+            "at": parse_instant("2026-02-03T23:12:00Z"),
             "detail": "all met",
             "href": "windows/24h/report.html",
         }

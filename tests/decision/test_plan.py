@@ -47,15 +47,6 @@ def test_the_looks_of_a_later_stage_are_the_same_plan_hours_further_on(settings)
     assert look.bound == plan_look(settings(), "4h").bound
 
 
-def test_only_looks_that_share_the_error_have_wide_intervals(settings):
-    assert [plan_look(settings(), label).looks_share_alpha for label in ("1h", "4h", "24h")] == [
-        True,
-        True,
-        False,
-    ]
-    assert not plan_look(settings(("24h",)), "24h").looks_share_alpha
-
-
 def test_an_exploratory_look_is_one_look_widened_to_whole_hours(settings):
     look = plan_exploratory(
         settings(), DEPLOYED_AT, DEPLOYED_AT + 2.5 * HOUR, DEPLOYED_AT + 5.2 * HOUR

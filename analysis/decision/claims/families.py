@@ -140,7 +140,6 @@ def _make_finding(
         smallest_useful=useful,
         time_to_decision=time,
         event_hour=find_first_event_hour(evaluation, arms) if evaluation.has_event else None,
-        looks_share_alpha=plan.looks_share_alpha,
         caveat=caveat,
         controls=controls,
         one_sided=ruling.one_sided,

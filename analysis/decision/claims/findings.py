@@ -40,7 +40,6 @@ class Finding:
     event_hour : hour from the deploy of the first event, where none is allowed or none had been
         seen.
     began_hour : hour from the deploy at which a change that no rule covers began.
-    looks_share_alpha : the level is visibly above 1 - alpha, because several looks share the error.
     caveat : why a change may not count.
     controls : what the control features say of it, or why there are none; None for `any_of`.
     one_sided : error of a one-sided bound, shared among the parts of `any_of`.
@@ -60,7 +59,6 @@ class Finding:
     time_to_decision: TimeToDecision = NOT_OPEN
     event_hour: int | None = None
     began_hour: int | None = None
-    looks_share_alpha: bool = False
     caveat: Caveat | None = None
     controls: ControlSummary | None = None
     one_sided: float = ONE_SIDED
