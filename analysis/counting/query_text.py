@@ -10,7 +10,7 @@ from analysis.counting.caps import LIMIT_COLUMNS
 from analysis.counting.grid import Grid
 from analysis.counting.scans.baseline_tables import published_window
 from analysis.errors import WrongUse
-from analysis.telemetry.mapping_file import load_mapping
+from analysis.telemetry.mapping_file import source_mapping
 from analysis.telemetry.queries import Queries
 from analysis.telemetry.sql_files import SQL_FOLDER
 from analysis.telemetry.statements import Relation
@@ -62,9 +62,7 @@ def query_text(settings: Settings, deployed_at: datetime, name: str, window: str
         parameters = grid.written_parameters(published_window(deployed_at))
     else:
         parameters = grid.parameters(asked_window(settings, deployed_at))
-    mapping = load_mapping(
-        settings.source.mapping, folder=settings.folder, table=settings.source.table
-    )
+    mapping = source_mapping(settings)
     text = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
     relations = {"limits": Relation(LIMIT_COLUMNS, []), "vocabulary": vocabulary()}
     joined = {key: relation for key, relation in relations.items() if f"JOIN {key} " in text}

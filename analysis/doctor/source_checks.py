@@ -16,7 +16,7 @@ from analysis.errors import RolloutError
 from analysis.formatting import count, share
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, TableMapping
-from analysis.telemetry.mapping_file import load_mapping
+from analysis.telemetry.mapping_file import source_mapping
 from analysis.window import DAY, HOUR, format_duration
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 
 def check_source(settings: Settings) -> list[SourceCheck]:
     """Connect read-only and run every check; a source that does not open is one failed check."""
-    source = settings.source
     try:
-        mapping = load_mapping(source.mapping, folder=settings.folder, table=source.table)
+        mapping = source_mapping(settings)
         engine = open_engine(settings)
     except RolloutError as error:
         return [failed("connection", str(error))]

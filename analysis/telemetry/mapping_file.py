@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field, Strict
 from sqlglot.dialects import Dialect
 
+from analysis.config import Settings
 from analysis.config.checked_toml.key_lines import Place
 from analysis.config.checked_toml.mistake import Mistake
 from analysis.config.checked_toml.toml_file import TomlFile
@@ -62,6 +63,12 @@ class MappingFile(TomlTable):
     def example(cls) -> str:
         """A file with every key."""
         return _EXAMPLE
+
+
+def source_mapping(settings: Settings) -> TableMapping:
+    """The mapping that [source] names, over its table; see `load_mapping`."""
+    source = settings.source
+    return load_mapping(source.mapping, folder=settings.folder, table=source.table)
 
 
 def load_mapping(name: str | None, *, folder: Path, table: str | None) -> TableMapping:

@@ -1,32 +1,33 @@
-"""The words an unknown error message may be shown by. Everything else in it is blanked: the message never leaves the database.
+"""The words by which an unknown error message may be shown; the message stays in the database.
 
-At most 62 words: a signature is the sum of their bits, one integer.
+A signature is the sum of the bits of its words, one integer, so there are at most 62 words.
 """
 
 from __future__ import annotations
 
-from analysis.telemetry.queries import Relation
+from analysis.telemetry.statements import Relation
 
-WORDS = (  # noqa: SIM905
-    "aborted access api argument authentication authorization bad billing body cancelled certificate closed connection content "
-    "context credit deadline denied deprecated disconnected dns empty error exceeded expired failed fetch filter forbidden gateway "
-    "handshake header host input internal invalid key length limit loop maximum missing model network not null overloaded parse "
-    "permission proxy quota refused request reset response schema server socket stream timeout"
-).split()[:62]
+WORDS = """
+    aborted access api argument authentication authorization bad billing body cancelled certificate
+    closed connection content context credit deadline denied deprecated disconnected dns empty error
+    exceeded expired failed fetch filter forbidden gateway handshake header host input internal
+    invalid key length limit loop maximum missing model network not null overloaded parse permission
+    proxy quota refused request reset response schema server socket stream timeout
+""".split()  # noqa: SIM905
 
 
 def vocabulary() -> Relation:
-    """The words with one bit each, to be joined by sql/signatures.sql."""
+    """The words with one bit each, as sql/signatures.sql joins them."""
     return Relation(
-        {"word": "TEXT", "bit": "BIGINT"}, [(word, 1 << index) for index, word in enumerate(WORDS)]
+        {"word": "TEXT", "bit": "BIGINT"}, [(word, 1 << bit) for bit, word in enumerate(WORDS)]
     )
 
 
 def signature(words: int) -> str:
-    """The words of a sum of bits, in alphabetical order; a dash when none was found.
+    """The words of a sum of bits, in alphabetical order.
 
     >>> signature((1 << WORDS.index("socket")) + (1 << WORDS.index("closed")))
     'closed … socket'
     """
-    found = [word for index, word in enumerate(WORDS) if words >> index & 1]
+    found = [word for bit, word in enumerate(WORDS) if words >> bit & 1]
     return " \N{HORIZONTAL ELLIPSIS} ".join(found) or "(no known word)"

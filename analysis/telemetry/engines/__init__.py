@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.config.engines import ENGINES
 from analysis.errors import WrongUse
 from analysis.telemetry.engines.engine import Engine
-from analysis.telemetry.mapping_file import load_mapping
+from analysis.telemetry.mapping_file import source_mapping
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -47,7 +47,7 @@ def source_origin(settings: Settings) -> dict[str, Any]:
     same. Raises WrongUse when the mapping or the files do not exist.
     """
     source = settings.source
-    mapping = load_mapping(source.mapping, folder=settings.folder, table=source.table)
+    mapping = source_mapping(settings)
     shared = {"engine": source.engine, "table": source.table, "mapping": mapping.fingerprint}
     return {**shared, **_module(settings).source_origin(settings)}
 

@@ -11,7 +11,7 @@ import pytest
 
 from analysis.errors import DataNotTrusted, RolloutError, WrongUse
 from analysis.telemetry.engines import open_engine
-from analysis.telemetry.engines.spark import session as spark_session
+from analysis.telemetry.engines.spark import connection
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
 from tests.fixtures.spark_sources import spark_settings, write_calls, written_rows
 from tests.fixtures.stores import PARQUET_SOURCE, settings_of
@@ -127,7 +127,7 @@ def test_a_server_that_does_not_exist_is_reported_at_once(tmp_path):
 
 @needs_spark
 def test_a_silent_server_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(spark_session, "CONNECT_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"sc://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(WrongUse, match="no answer within 1 s"):
@@ -155,7 +155,7 @@ def test_another_address_is_refused_without_being_shown(tmp_path):
 
 @needs_spark
 def test_a_master_without_java(tmp_path, monkeypatch):
-    monkeypatch.setattr(spark_session, "has_java", lambda: False)
+    monkeypatch.setattr(connection, "has_java", lambda: False)
     with pytest.raises(WrongUse, match="needs Java 17 or newer; install it"):
         open_engine(spark_settings(tmp_path, 'table = "calls"\nmaster = "local[2]"'))
 
@@ -186,7 +186,7 @@ def test_an_address_takes_its_token_from_the_environment(tmp_path, monkeypatch):
     with pytest.raises(WrongUse, match="the environment variable SPARK_TOKEN_OF_TEST of"):
         open_engine(spark_settings(tmp_path, 'table = "calls"', address))
     monkeypatch.setenv("SPARK_TOKEN_OF_TEST", "abc")
-    assert spark_session._with_variables(address) == f"{ADDRESS}/;token=abc"
+    assert connection._with_variables(address) == f"{ADDRESS}/;token=abc"
 
 
 def test_a_session_for_another_engine_is_refused(tmp_path):

@@ -19,7 +19,7 @@ from analysis.telemetry.engines.duckdb.source_view import SOURCE_VIEW, STORED_VI
 from analysis.telemetry.engines.engine import Engine
 from analysis.telemetry.engines.interruption import run_interruptible
 from analysis.telemetry.mapping import TableMapping
-from analysis.telemetry.mapping_file import load_mapping
+from analysis.telemetry.mapping_file import source_mapping
 from analysis.telemetry.queries import Queries
 from analysis.telemetry.statements import Statement
 from analysis.window import format_duration
@@ -142,7 +142,7 @@ def open_engine(settings: Settings, origin: Mapping[str, Any], session: Any) -> 
     """The files of [source].path as the telemetry table; DuckDB has no use for a session."""
     source = settings.source
     files = find_source_files(settings)
-    mapping = load_mapping(source.mapping, folder=settings.folder, table=source.table)
+    mapping = source_mapping(settings)
     path = f"[source].path {quote(source.path)}"
     connection = duckdb.connect(config=_CONFIGURATION)
     try:

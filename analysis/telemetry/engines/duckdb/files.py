@@ -48,7 +48,7 @@ def file_kind(file: Path, where: str) -> str:
     return kind
 
 
-def reader(
+def rows_of(
     connection: duckdb.DuckDBPyConnection,
     files: Sequence[Path],
     kind: str,

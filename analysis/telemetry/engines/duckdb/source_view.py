@@ -4,39 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 from sqlglot import exp
 
-from analysis.errors import DataNotTrusted, WrongUse
-from analysis.telemetry.engines.canonical_types import VALUE_RULES, TypeNames
-from analysis.telemetry.engines.duckdb.files import CSV, file_kind, reader, text_list
+from analysis.errors import WrongUse
+from analysis.telemetry.engines.canonical_columns import TypeNames, check_source
+from analysis.telemetry.engines.duckdb.files import CSV, file_kind, rows_of, text_list
 from analysis.telemetry.mapping import TableMapping
 from analysis.telemetry.statements import check_one_select
 
 SOURCE_VIEW = "telemetry_source"
 STORED_VIEW = "telemetry_as_stored"
-_MAPPED_VIEW = "telemetry_rows"
 _TIME_WITHOUT_ZONE = "^ *[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+)? *$"
 _TIME_WITH_ZONE = "[0-9]:[0-9.]+ ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _UTC_AS_OFFSET = """REGEXP_REPLACE("createdAt", ' ?(Z|UTC)$', '+00')"""
 _OFFSET_WITHOUT_SPACE = rf"REGEXP_REPLACE({_UTC_AS_OFFSET}, ' ([+-][0-9:]+)$', '\1')"
+_NO_TYPE = '"NULL"'  # of a Parquet column that never held a value
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _TYPES = TypeNames(
     dialect="duckdb",
     text="VARCHAR",
-    # "NULL" is the type of a Parquet column that never held a value.
-    whole=(
-        '"NULL"',
-        "TINYINT",
-        "SMALLINT",
-        "INTEGER",
-        "BIGINT",
-        "UTINYINT",
-        "USMALLINT",
-        "UINTEGER",
-    ),
+    whole=(_NO_TYPE, *_WHOLE),
     fractional=("UBIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL"),
     time=("DATE", "TIMESTAMP"),
     time_from_text=f"""
@@ -64,76 +55,55 @@ def open_source(
     """
     kind = file_kind(files[0], where)
     try:
-        stored = reader(connection, files, kind, table=str(mapping.table), where=where)
-        types = _map_columns(connection, stored, mapping, where)
-        _TYPES.check(types, where)
-        for column, condition in _TYPES.bad_values(types).items():
-            _check_values(connection, column, condition.sql("duckdb"), files, kind, where)
-        columns = ", ".join(
-            f'{sql} AS "{column}"' for column, sql in _TYPES.canonical_columns(types)
-        )
+        rows = rows_of(connection, files, kind, table=str(mapping.table), where=where)
+        connection.execute(f"CREATE VIEW {STORED_VIEW} AS SELECT * FROM {rows}")
+        mapping = replace(mapping, table=STORED_VIEW)
+        reader = _Reader(connection, kind, len(files), mapping, where)
+        _, types = check_source(reader, mapping, _TYPES, where)
+        casts = ", ".join(f'{_TYPES.cast(name, types[name])} AS "{name}"' for name in types)
         relation = "TABLE" if kind == CSV else "VIEW"
-        connection.execute(
-            f"CREATE {relation} {SOURCE_VIEW} AS SELECT {columns} FROM {_MAPPED_VIEW}"
-        )
+        source = mapping.relation().sql("duckdb")
+        connection.execute(f"CREATE {relation} {SOURCE_VIEW} AS SELECT {casts} FROM {source}")
     except duckdb.Error as error:
         raise WrongUse(
             f"{where} cannot be read as {kind}{_reason(error)}; export it again"
         ) from None
-    _forbid_other_files(connection, files)
-
-
-def _map_columns(
-    connection: duckdb.DuckDBPyConnection, stored: str, mapping: TableMapping, where: str
-) -> dict[str, str]:
-    """Give the columns their canonical names; the result is column -> DuckDB type."""
-    connection.execute(f"CREATE VIEW {STORED_VIEW} AS SELECT * FROM {stored}")
-    mapping.check_fits(_types(connection, STORED_VIEW), where)
-    relation = replace(mapping, table=STORED_VIEW).relation()
-    text = exp.select("*").from_(relation).sql(dialect="duckdb")
-    check_one_select(text, "duckdb")
-    try:
-        connection.execute(f"CREATE VIEW {_MAPPED_VIEW} AS {text}")
-    except duckdb.BinderException:
-        raise WrongUse(
-            f"mapping {mapping.name!r} does not fit the types of the columns of {where}; "
-            "correct the expressions of [columns]"
-        ) from None
-    return _types(connection, _MAPPED_VIEW)
-
-
-def _types(connection: duckdb.DuckDBPyConnection, view: str) -> dict[str, str]:
-    rows = connection.execute(f"DESCRIBE SELECT * FROM {view}").fetchall()
-    return {row[0]: row[1] for row in rows}
-
-
-def _check_values(
-    connection: duckdb.DuckDBPyConnection,
-    column: str,
-    condition: str,
-    files: Sequence[Path],
-    kind: str,
-    where: str,
-) -> None:
-    """Raise DataNotTrusted with the number of the first row that meets the condition."""
-    numbered = f"SELECT *, ROW_NUMBER() OVER () AS position FROM {_MAPPED_VIEW}"
-    row = connection.execute(
-        f"SELECT position FROM ({numbered}) WHERE {condition} ORDER BY position LIMIT 1"
-    ).fetchone()
-    if row:
-        header = " (without the header)" if kind == CSV else ""
-        order = ", counted over all files in the order of their names" if len(files) > 1 else ""
-        raise DataNotTrusted(
-            f"{where}: {column} of row {row[0]}{header}{order} is not {VALUE_RULES[column]}; "
-            "correct the row and run again"
-        )
-
-
-def _forbid_other_files(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
-    """From here on DuckDB refuses every other file, the network and a change of this rule."""
+    # From here on DuckDB refuses every other file, the network and a change of this rule.
     connection.execute(f"SET allowed_paths = {text_list(files)}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+
+
+@dataclass(frozen=True)
+class _Reader:
+    connection: duckdb.DuckDBPyConnection
+    kind: str
+    n_files: int
+    mapping: TableMapping
+    where: str
+
+    def types(self, relation: exp.Expr) -> dict[str, str]:
+        text = exp.select("*").from_(relation.copy()).sql("duckdb")
+        check_one_select(text, "duckdb")
+        try:
+            rows = self.connection.execute(f"DESCRIBE {text}").fetchall()
+        except duckdb.BinderException:
+            raise WrongUse(
+                f"mapping {self.mapping.name!r} does not fit the types of the columns of "
+                f"{self.where}; correct the expressions of [columns]"
+            ) from None
+        return {row[0]: row[1] for row in rows}
+
+    def first_row(self, relation: exp.Expr, condition: exp.Expr) -> str | None:
+        position = "ROW_NUMBER() OVER () AS position"
+        numbered = exp.select("*", position).from_(relation.copy()).subquery("numbered")
+        query = exp.select("position").from_(numbered).where(condition).order_by("position")
+        row = self.connection.execute(query.limit(1).sql("duckdb")).fetchone()
+        if row is None:
+            return None
+        header = " (without the header)" if self.kind == CSV else ""
+        order = ", counted over all files in the order of their names" if self.n_files > 1 else ""
+        return f"row {row[0]}{header}{order}"
 
 
 def _reason(error: duckdb.Error) -> str:

@@ -11,9 +11,10 @@ import pandas as pd
 from sqlglot import exp
 
 from analysis.telemetry.engines.engine import Engine
-from analysis.telemetry.engines.spark.session import Session, open_session
+from analysis.telemetry.engines.spark.connection import open_session
+from analysis.telemetry.engines.spark.session import Session
 from analysis.telemetry.engines.spark.source import SparkSource, open_source
-from analysis.telemetry.mapping_file import load_mapping
+from analysis.telemetry.mapping_file import source_mapping
 from analysis.telemetry.queries import Queries
 from analysis.telemetry.statements import Statement
 
@@ -66,9 +67,8 @@ def source_origin(settings: Settings) -> dict[str, Any]:
 
 def open_engine(settings: Settings, origin: Mapping[str, Any], session: Any) -> SparkEngine:
     """The table in `session`, else at [source].remote or under [source].master."""
-    source = settings.source
-    mapping = load_mapping(source.mapping, folder=settings.folder, table=source.table)
-    opened = open_session(source, given=session)
+    mapping = source_mapping(settings)
+    opened = open_session(settings.source, given=session)
     try:
         found = open_source(opened, settings, mapping)
     except BaseException:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp, parse_one
 
-from analysis.errors import DataNotTrusted, RolloutError, WrongUse
+from analysis.errors import RolloutError, WrongUse
 from analysis.leaks import quote
-from analysis.telemetry.engines.canonical_types import VALUE_RULES, TypeNames
+from analysis.telemetry.engines.canonical_columns import TypeNames, check_source
 from analysis.telemetry.engines.spark.session import Session
 from analysis.telemetry.mapping import TableMapping, as_table
 from analysis.telemetry.statements import check_one_select
@@ -57,17 +57,11 @@ def open_source(session: Session, settings: Settings, mapping: TableMapping) -> 
     """
     table, where = _locate(session, settings, mapping)
     mapping = replace(mapping, table=table)
-    columns = _types(session, table, where)
-    mapping.check_fits(columns, where)
-    relation = mapping.relation()
-    types = _types(session, relation, where) if mapping.columns else columns
-    _TYPES.check(types, where)
-    for column, condition in _TYPES.bad_values(types).items():
-        _check_values(session, relation, column, condition, where)
+    columns, types = check_source(_Reader(session, where), mapping, _TYPES, where)
     typed = TableMapping(
         mapping.name,
-        table=relation,
-        columns=tuple(_TYPES.canonical_columns(types)),
+        table=mapping.relation(),
+        columns=tuple((column, _TYPES.cast(column, types[column])) for column in types),
         notes=mapping.notes,
         dialect="spark",
         # Bounds on the stored column let Spark skip files.
@@ -113,41 +107,37 @@ def _can_read(session: Session, files: exp.Table) -> bool:
     return True
 
 
-def _types(session: Session, relation: exp.Expr, where: str) -> dict[str, str]:
-    text = exp.select("*").from_(relation.copy()).limit(0).sql(dialect="spark")
-    check_one_select(text, "spark")
-    with session.reading(f"opening {where}") as spark:
-        fields = spark.sql(text).schema.fields
-        return {field.name: field.dataType.simpleString() for field in fields}
+@dataclass(frozen=True)
+class _Reader:
+    session: Session
+    where: str
 
+    def types(self, relation: exp.Expr) -> dict[str, str]:
+        text = exp.select("*").from_(relation.copy()).limit(0).sql(dialect="spark")
+        check_one_select(text, "spark")
+        with self.session.reading(f"opening {self.where}") as spark:
+            fields = spark.sql(text).schema.fields
+            return {field.name: field.dataType.simpleString() for field in fields}
 
-def _check_values(
-    session: Session, relation: exp.Expr, column: str, is_bad: exp.Expr, where: str
-) -> None:
-    """Raise DataNotTrusted when values meet the condition; the first is named by file and row."""
-    subject = f"reading {column}"
-    count = exp.select("COUNT(*) AS rows").from_(relation.copy()).where(is_bad.copy())
-    n_bad = int(_run(session, count, subject)[0]["rows"])
-    if not n_bad:
-        return
-    place = "one row" if n_bad == 1 else f"{n_bad} rows"
-    try:
-        first = _run(session, _first_place(relation, is_bad), subject)[0]
-        place = f"row {first['row_index'] + 1} of {first['file_name']}"
-    except RolloutError:  # a view, or another source that has no files
-        pass
-    raise DataNotTrusted(
-        f"{where}: {column} of {place} is not {VALUE_RULES[column]}; correct the row and run again"
-    )
+    def first_row(self, relation: exp.Expr, condition: exp.Expr) -> str | None:
+        subject, count = f"checking the values of {self.where}", exp.select("COUNT(*) AS rows")
+        bad_rows = count.from_(relation.copy()).where(condition.copy())
+        n_bad = int(_run(self.session, bad_rows, subject)[0]["rows"])
+        if not n_bad:
+            return None
+        try:
+            first = _run(self.session, _first_place(relation, condition), subject)[0]
+        except RolloutError:  # a view, or another source without files
+            return "one row" if n_bad == 1 else f"{n_bad} rows"
+        return f"row {first['row_index'] + 1} of {first['file_name']}"
 
 
 def _first_place(relation: exp.Expr, condition: exp.Expr) -> exp.Select:
     """The file and the position of the first row that meets a condition."""
     place = [parse_one(f"{sql} AS {name}", read="spark") for name, sql in _ROW_PLACE.items()]
     if isinstance(relation, exp.Subquery):
-        inner = relation.this.select(*place)
-        alias = exp.TableAlias(this=exp.to_identifier("placed"))
-        query = exp.select(*_ROW_PLACE).from_(exp.Subquery(this=inner, alias=alias))
+        placed = relation.this.select(*place).subquery("placed")
+        query = exp.select(*_ROW_PLACE).from_(placed)
     else:
         query = exp.select(*place).from_(relation.copy())
     return query.where(condition.copy()).order_by(*_ROW_PLACE).limit(1)

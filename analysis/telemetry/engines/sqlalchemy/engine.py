@@ -14,7 +14,7 @@ from sqlalchemy.exc import NoSuchModuleError, NoSuchTableError
 from sqlglot.dialects import Dialect
 
 from analysis.errors import RolloutError, WrongUse
-from analysis.telemetry.engines.canonical_types import check_types
+from analysis.telemetry.engines.canonical_columns import check_types
 from analysis.telemetry.engines.engine import Engine, TablePrivileges
 from analysis.telemetry.engines.interruption import run_interruptible
 from analysis.telemetry.engines.sqlalchemy.database_url import (
@@ -24,7 +24,7 @@ from analysis.telemetry.engines.sqlalchemy.database_url import (
     search_path,
 )
 from analysis.telemetry.engines.sqlalchemy.transactions import Transactions, cancel_query
-from analysis.telemetry.mapping_file import load_mapping
+from analysis.telemetry.mapping_file import source_mapping
 from analysis.telemetry.queries import Queries
 from analysis.telemetry.statements import Statement
 
@@ -120,7 +120,7 @@ def open_engine(settings: Settings, origin: Mapping[str, Any], session: Any) -> 
     source = settings.source
     variable = str(source.url_env)
     url = environment_url(variable, source.engine)
-    mapping = load_mapping(source.mapping, folder=settings.folder, table=source.table)
+    mapping = source_mapping(settings)
     try:
         pool = sqlalchemy.create_engine(driver_url(url), connect_args=connect_arguments(url))
     except (NoSuchModuleError, ModuleNotFoundError):

@@ -1,27 +1,27 @@
-"""Canonical types for the columns of files and tables whose columns may have any type."""
+"""The canonical columns of files and tables whose columns may have any type: checked and cast."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlglot import exp, parse_one
 
-from analysis.errors import WrongUse
-from analysis.telemetry.mapping import CANONICAL_COLUMNS, check_columns
+from analysis.errors import DataNotTrusted, WrongUse
+from analysis.telemetry.mapping import CANONICAL_COLUMNS, TableMapping, as_table, check_columns
 
 VALUE_RULES = {
     "latencyMs": "a whole number of milliseconds",
     "createdAt": "a time such as 2026-02-02 23:10:16.123",
 }
 _NUMBERS = ("latencyMs", "outputTokens", "totalTokens")
-_WHOLE_NUMBER = "^ *[+-]?[0-9]+([.]0*)? *$"
 # DuckDB's SQL, translated for other engines.
-_BAD_TEXT = f"""
+_BAD_TEXT = """
     "latencyMs" <> ''
     AND (
         TRY_CAST("latencyMs" AS BIGINT) IS NULL
-        OR NOT REGEXP_MATCHES("latencyMs", '{_WHOLE_NUMBER}')
+        OR NOT REGEXP_MATCHES("latencyMs", '^ *[+-]?[0-9]+([.]0*)? *$')
     )
 """
 _BAD_NUMBER = """
@@ -29,6 +29,18 @@ _BAD_NUMBER = """
     AND NOT ISNAN(CAST("latencyMs" AS DOUBLE))
     AND "latencyMs" IS DISTINCT FROM TRY_CAST("latencyMs" AS BIGINT)
 """
+
+
+class SourceReader(Protocol):
+    """How an engine looks at its source before any query runs."""
+
+    def types(self, relation: exp.Expr) -> dict[str, str]:
+        """Column -> type of a table or subquery."""
+        ...
+
+    def first_row(self, relation: exp.Expr, condition: exp.Expr) -> str | None:
+        """The place of the first row that meets a condition, such as ``row 3``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -50,11 +62,6 @@ class TypeNames:
     time_from_text: str
     time_from_other: str
 
-    def check(self, types: Mapping[str, str], where: str) -> None:
-        """Raise WrongUse for a missing column, or one whose type cannot be cast."""
-        latency, created = (self.text, *self.whole, *self.fractional), (self.text, *self.time)
-        check_types(types, where, latency=latency, created=created)
-
     def bad_values(self, types: Mapping[str, str]) -> dict[str, exp.Expr]:
         """Column -> condition that a value is no latency or no time, where its type allows it."""
         conditions = {}
@@ -66,18 +73,34 @@ class TypeNames:
             conditions["createdAt"] = parse_one(is_null, read=self.dialect)
         return conditions
 
-    def canonical_columns(self, types: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        """(column, SQL that casts it) for every canonical column."""
-        for column in CANONICAL_COLUMNS:
-            if column == "createdAt":
-                from_text = types[column] == self.text
-                yield column, self.time_from_text if from_text else self.time_from_other
-            else:
-                is_number = column in _NUMBERS
-                cast = (
-                    f'TRY_CAST("{column}" AS BIGINT)' if is_number else f'CAST("{column}" AS TEXT)'
-                )
-                yield column, parse_one(cast, read="duckdb").sql(self.dialect)
+    def cast(self, column: str, sql_type: str) -> str:
+        """The SQL that gives a canonical column its canonical type."""
+        if column == "createdAt":
+            return self.time_from_text if sql_type == self.text else self.time_from_other
+        cast, kind = ("TRY_CAST", "BIGINT") if column in _NUMBERS else ("CAST", "TEXT")
+        return parse_one(f'{cast}("{column}" AS {kind})', read="duckdb").sql(self.dialect)
+
+
+def check_source(
+    reader: SourceReader, mapping: TableMapping, names: TypeNames, where: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Check the columns, types and values of a source, named by `where` in messages.
+
+    Its columns with their types, and the canonical columns with theirs. Raises WrongUse for a
+    column that is missing or cannot be cast, DataNotTrusted for a bad value, with its row.
+    """
+    stored, relation = reader.types(as_table(mapping.table)), mapping.relation()
+    mapping.check_fits(stored, where)
+    types = reader.types(relation) if mapping.columns else stored
+    latency, created = (names.text, *names.whole, *names.fractional), (names.text, *names.time)
+    check_types(types, where, latency=latency, created=created)
+    for column, condition in names.bad_values(types).items():
+        if row := reader.first_row(relation, condition):
+            raise DataNotTrusted(
+                f"{where}: {column} of {row} is not {VALUE_RULES[column]}; "
+                "correct the row and run again"
+            )
+    return stored, {column: types[column] for column in CANONICAL_COLUMNS}
 
 
 def check_types(
