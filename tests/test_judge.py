@@ -1,4 +1,4 @@
-"""The whole judge on rows whose truth is known: calls in a file, rollout.toml beside it, a verdict out."""
+"""The whole judge on rows whose truth is known: calls in a file, a verdict out."""
 
 from __future__ import annotations
 
@@ -53,13 +53,17 @@ def counted(rows, *, days=7, hours=24):
     )
 
 
-def guarded(name="g", feature="f", metric="latency_mean", claim="no_worse", more="margin = 0.1"):
-    return f'[[guardrail]]\nname = "{name}"\nfeature = "{feature}"\nmetric = "{metric}"\nclaim = "{claim}"\n{more}\n'
+def guardrail_toml(
+    name="g", feature="f", metric="latency_mean", claim="no_worse", more="margin = 0.1"
+):
+    keys = {"name": name, "feature": feature, "metric": metric, "claim": claim}
+    lines = [f'{key} = "{value}"' for key, value in keys.items()]
+    return "\n".join(["[[guardrail]]", *lines, more, ""])
 
 
-# ---- a timeout that was raised ---------------------------------------------------------------------------------------
+# ---- a timeout that was raised ----
 def raised(seed, **keys):
-    """88 % timeouts at 20 s before, 14 % after the limit was raised: 37 calls an hour, as published."""
+    """88 % timeouts at 20 s, 14 % after the cap was raised; 37 calls an hour, as published."""
     return series(
         calls_per_hour=37,
         seed=seed,
@@ -88,7 +92,7 @@ def test_a_raised_timeout_is_met_in_every_seed_and_never_a_regression(seeds):
 
 
 def test_a_raised_timeout_through_every_look(judge):
-    rollout = judge(raised(1), expected(more="by = 0.5") + guarded(metric="rmst"))
+    rollout = judge(raised(1), expected(more="by = 0.5") + guardrail_toml(metric="rmst"))
     looks = [rollout.look(label) for label in ("1h", "4h", "24h")]
     assert [look.verdict.name for look in looks] == ["keep_watching", "improved", "sustained"]
     assert [look.verdict.exit_code for look in looks] == [3, 0, 0]
@@ -134,7 +138,7 @@ def test_a_relapse_after_six_hours_is_not_sustained(judge):
     assert "not sustained: 't'" in look.result.reason
 
 
-# ---- what is not the deploy's ----------------------------------------------------------------------------------------
+# ---- what is not the deploy's ----
 def moved_traffic(seed):
     """Both sources 15 % slower after the deploy, and most of the traffic moved to the fast one."""
     fast = series(
@@ -151,7 +155,7 @@ def moved_traffic(seed):
 
 
 def test_slower_sources_with_traffic_moved_to_the_fast_one_are_never_improved(judge):
-    look = judge(moved_traffic(0), expected(metric="latency_mean") + guarded()).look("24h")
+    look = judge(moved_traffic(0), expected(metric="latency_mean") + guardrail_toml()).look("24h")
     assert look.verdict.name not in ("improved", "sustained")
     found = look.result.expectations[0]
     assert found.crude_difference < -1000 < 0 < found.difference
@@ -170,7 +174,9 @@ def one_tenants_burst(seed):
 
 
 def test_one_tenants_burst_is_no_regression(judge):
-    look = judge(one_tenants_burst(0), guarded(more="margin = 0.25\ncritical = true")).look("24h")
+    look = judge(one_tenants_burst(0), guardrail_toml(more="margin = 0.25\ncritical = true")).look(
+        "24h"
+    )
     assert look.verdict.name in ("improved", "sustained", "keep_watching")
     found = look.result.guardrails[0]
     assert found.crude_difference > 1000 > 3 * abs(found.difference)
@@ -213,9 +219,9 @@ def test_an_outage_in_the_baseline_is_no_improvement_and_is_proposed_for_exclusi
     assert "met" not in states(without)
 
 
-# ---- weeks -----------------------------------------------------------------------------------------------------------
+# ---- weeks ----
 def test_a_weekly_cycle_is_matched_by_the_hour_of_the_week(judge):
-    """Weekends take twice as long; the deploy is on a Monday night, so the post hours are a Tuesday."""
+    """Weekends take twice as long; the deploy is on a Monday night."""
     rows = series(calls_per_hour=20, days_before=14, noise="mild")
     started = rows["createdAt"] - pd.to_timedelta(rows["latencyMs"], unit="ms")
     weekend = started.dt.day_of_week >= 5
@@ -248,10 +254,10 @@ def test_a_weekly_cycle_is_matched_by_the_hour_of_the_week(judge):
     assert words[7].endswith("weekdays are mixed (from 14 days on, hours of the week are matched)")
 
 
-# ---- looks -----------------------------------------------------------------------------------------------------------
+# ---- looks ----
 def test_an_exploratory_look_is_outside_the_planned_ones(judge):
     rows = raised(1)
-    rollout = judge(rows, expected(more="by = 0.5") + guarded(metric="rmst"))
+    rollout = judge(rows, expected(more="by = 0.5") + guardrail_toml(metric="rmst"))
     look = rollout.explore(DEPLOYED_AT + 6 * HOUR, DEPLOYED_AT + 12 * HOUR)
     assert look.verdict.name == "improved"
     assert "an exploratory look does not decide whether the effect lasts" in look.result.reason
@@ -308,7 +314,8 @@ def test_an_alternative_is_enough(judge):
     rows, *_ = failures_and_retries(0.2, 0.7)
     either = (
         '[[expectation]]\nname = "either"\nfeature = "f"\n'
-        'any_of = [{metric = "http_5xx_rate", claim = "falls"}, {metric = "recovered_rate", claim = "rises"}]\n'
+        'any_of = [{metric = "http_5xx_rate", claim = "falls"},'
+        ' {metric = "recovered_rate", claim = "rises"}]\n'
     )
     look = judge(rows, either).look("24h")
     found = look.result.expectations[0]
@@ -320,3 +327,136 @@ def test_an_alternative_is_enough(judge):
         at=look.plan,
     )
     assert direct.p_value == found.p_value
+
+
+def scanned(look):
+    return {(found.metric, found.feature): found for found in look.result.exploratory}
+
+
+# ---- few calls ----
+@pytest.mark.parametrize("seed", [0, 1])
+def test_six_calls_an_hour_keep_watching_and_say_how_long(judge, seed):
+    rows = series(calls_per_hour=6, seed=seed, timeout_rate_before=0.3, timeout_rate_after=0.2)
+    rollout = judge(rows, expected(more="by = 0.2"))
+    for label in ("1h", "4h", "24h"):
+        look = rollout.look(label)
+        assert look.verdict.name == "keep_watching"
+        assert look.result.expectations[0].hours_needed > look.plan.hours[1]
+        assert "It can be decided about" in look.result.reason
+
+
+def test_113_timeouts_to_none_are_decided(judge):
+    rng = np.random.default_rng(0)
+    rows = series(calls_per_hour=30, noise="iid", hours_after=24)
+    before = np.flatnonzero(hours_of(rows) < 0)
+    rows = failing(rows, rng.choice(before, 113, replace=False), "Request timed out.")
+    look = judge(rows, expected()).look("24h")
+    found = look.result.expectations[0]
+    assert (found.baseline.events, found.post.events, found.finding) == (
+        113,
+        0,
+        "met",
+    )
+    assert look.verdict.name == "sustained"
+
+
+def test_25_events_of_a_new_class_are_found_and_refused(judge):
+    rng = np.random.default_rng(0)
+    rows = series(calls_per_hour=30, noise="iid", hours_after=24)
+    after = np.flatnonzero(hours_of(rows) >= 5)
+    rows = failing(rows, rng.choice(after, 25, replace=False), "Connection error.")
+    look = judge(
+        rows, expected(metric="connection_rate", claim="stays_zero", more="limit = 0.01")
+    ).look("24h")
+    assert (look.verdict.name, look.verdict.exit_code) == ("roll_back", 1)
+    found = scanned(look)["connection_rate", "f"]
+    assert (found.finding, found.baseline.events, found.post.events) == (
+        "worse",
+        0,
+        25,
+    )
+    assert found.event_hour == found.began_hour == look.result.expectations[0].event_hour >= 5
+
+
+def test_growth_of_unknown_errors_is_found(judge):
+    rng = np.random.default_rng(1)
+    rows = series(calls_per_hour=60, noise="iid")
+    hours = hours_of(rows)
+    some = (rng.random(len(rows)) < 0.02) | ((hours >= 9) & (rng.random(len(rows)) < 0.15))
+    look = judge(failing(rows, some, "Nobody knows this one"), expected()).look("24h")
+    found = scanned(look)["other_rate", "f"]
+    assert (found.finding, found.began_hour, found.event_hour) == ("worse", 9, None)
+    assert "from hour 9 after the deploy on" in found.sentence
+
+
+def test_a_feature_that_fell_to_a_tenth_is_a_finding_and_no_improvement(judge):
+    rows = thinned(
+        series(calls_per_hour=200, timeout_rate_before=0.3, timeout_rate_after=0.02),
+        before=1.0,
+        after=0.08,
+    )
+    look = judge(together(rows, series("g", calls_per_hour=20)), expected()).look("24h")
+    assert look.verdict.name == "keep_watching"
+    assert states(look) == ["undecided"]
+    assert "traffic fell from" in look.result.expectations[0].sentence
+    assert scanned(look)["calls_per_hour", "f"].finding == "worse"
+    check = next(check for check in look.result.checks if check.name == "features without calls")
+    assert check.state == "warning"
+
+
+# ---- events that need single calls ----
+
+
+def test_recovered_failures_from_rows_to_verdict(judge):
+    rows, recovered, minutes = failures_and_retries(0.2, 0.7)
+    look = judge(rows, expected(metric="recovered_rate", claim="rises", more="by = 0.5")).look(
+        "24h"
+    )
+    found = look.result.expectations[0]
+    assert (look.verdict.name, found.finding) == ("sustained", "met")
+    assert found.baseline.value == pytest.approx(recovered[minutes < 0].mean())
+    assert found.post.events == recovered[minutes >= 0].sum()
+    assert found.post.value == pytest.approx(recovered[minutes >= 0].mean())
+
+
+@pytest.mark.parametrize(
+    ("over_after", "verdict", "finding"),
+    [(0.01, "sustained", "met"), (0.3, "roll_back", "not_met")],
+)
+def test_cron_minutes_over_budget_from_rows_to_verdict(judge, over_after, verdict, finding):
+    rng = np.random.default_rng(0)
+    minutes = np.arange(-7 * 24 * 60, 24 * 60)
+    over = rng.random(minutes.size) < np.where(minutes < 0, 0.01, over_after)
+    at = DEPLOY + pd.to_timedelta(minutes, unit="min") + pd.Timedelta(seconds=1)
+    shared = {
+        "clientId": "t",
+        "leadId": None,
+        "source": "background-job/inbound",
+        "featureId": "f",
+        "errorMessage": None,
+        "status": "success",
+        "outputTokens": None,
+        "totalTokens": None,
+        "model": "m",
+    }
+    halves = [
+        pd.DataFrame(shared | {"latencyMs": np.where(over, 31_000, 5_000), "createdAt": at})
+        for _ in range(2)
+    ]
+    rows = together(*halves)
+    rows["createdAt"] += pd.to_timedelta(rows["latencyMs"], unit="ms")
+    timeouts = failing(series("g", calls_per_hour=30, noise="iid"), [], "")
+    timeouts = failing(
+        timeouts, (hours_of(timeouts) < 0) & (rng.random(len(timeouts)) < 0.2), "Request timed out."
+    )
+    guard = (
+        '[[guardrail]]\nname = "cron"\nsource = "background-job/*"\n'
+        'metric = "cron_over_budget_rate"\nbudget_ms = 60000\n'
+        'claim = "below"\nlimit = 0.05\ncritical = true\n'
+    )
+    look = judge(together(rows, timeouts), expected(feature="g") + guard).look("24h")
+    found = look.result.guardrails[0]
+    assert look.verdict.name == verdict
+    assert found.finding in (finding, "worse")
+    assert found.post.events == over[minutes >= 0].sum()
+    assert found.baseline.value == pytest.approx(over[minutes < 0].mean())

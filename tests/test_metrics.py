@@ -1,4 +1,4 @@
-"""Metrics are data: each row of the table means what its words say, over single calls and over their sums."""
+"""Metrics are data: each record is checked over single calls and over their sums."""
 
 import subprocess
 import sys
@@ -98,7 +98,7 @@ def columns_of(metric: Metric) -> set[str]:
     return asked
 
 
-# ---- expansion: sums over the table are sums over single calls -------------------------------------------------------
+# ---- expansion: sums over the table are sums over single calls ----
 @pytest.mark.parametrize("metric", HOURLY, ids=lambda metric: metric.name)
 def test_sums_of_the_table_are_sums_over_calls(both, metric):
     table, calls = both
@@ -116,7 +116,7 @@ def test_sums_of_the_table_are_sums_over_calls(both, metric):
     assert metric.indicator == all(y in (0.0, 1.0) for y, _ in of_calls)
 
 
-# ---- laws ------------------------------------------------------------------------------------------------------------
+# ---- laws ----
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_a_metric_reads_columns_of_its_table(metric):
     known = {
@@ -150,7 +150,7 @@ def test_the_user_s_classes_follow():
     assert len(known_metrics()) == len(METRICS)
 
 
-# ---- edges -----------------------------------------------------------------------------------------------------------
+# ---- edges ----
 def test_an_unknown_metric_is_refused_with_the_nearest():
     assert metric_named("rmst").name == "rmst"
     with pytest.raises(
@@ -160,7 +160,11 @@ def test_an_unknown_metric_is_refused_with_the_nearest():
 
 
 def test_a_configuration_loads_without_pandas():
-    """A command that only reads rollout.toml is quick: the libraries of tables come when they are needed."""
-    code = "import sys, analysis.config, analysis.metrics; print([name for name in ('pandas', 'numpy', 'duckdb', 'sqlalchemy', 'scipy') if name in sys.modules])"
+    """A command that only reads rollout.toml is quick: no library of tables is loaded."""
+    libraries = ("pandas", "numpy", "duckdb", "sqlalchemy", "scipy")
+    code = (
+        "import sys, analysis.config, analysis.metrics; "
+        f"print([name for name in {libraries} if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

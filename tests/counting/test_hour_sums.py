@@ -47,7 +47,7 @@ def test_strata_are_sources_and_tenants_with_a_tenth_of_the_calls_in_either_arm(
 
 
 def test_a_tenant_is_large_by_the_hours_that_are_compared():
-    """A slow tenant comes in four hours of the day only: a third of those hours' calls, a small share of the whole baseline's."""
+    """A slow tenant calls in four hours of the day: a third of the calls then, few overall."""
     clock = np.arange(-168, 0) % 24
     slow = np.where(clock < 4, 50, 0)
     before = [

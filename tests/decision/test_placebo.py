@@ -25,7 +25,7 @@ FOUR = plan(0, windows=(4,))
 FALLS = claim("falls")
 
 
-def test_a_steady_week_has_42_pretended_deploys_of_four_hours_and_few_alarms():
+def test_a_steady_week_has_42_placebo_deploys_of_four_hours_and_few_alarms():
     found = replay_placebo_deploys([FALLS], week(before={"timeout": 20}, after={}, hours=4), FOUR)
     assert found.placebo_deploys == 42
     assert found.false_alarms <= 4
@@ -56,7 +56,7 @@ def stepping(days=7):
     )
 
 
-def test_a_step_in_the_baseline_cries_wolf_and_is_counted():
+def test_a_step_in_the_baseline_is_counted_as_a_false_alarm():
     at = plan(**ONLY)
     falls = replay_placebo_deploys([FALLS], stepping(), at)
     assert 0 < falls.false_alarms < falls.placebo_deploys
@@ -65,8 +65,8 @@ def test_a_step_in_the_baseline_cries_wolf_and_is_counted():
     )
 
 
-def test_what_the_judge_asks_for_is_asked_of_a_pretended_deploy_too():
-    """A fall to nothing on the last day is no alarm where nobody claims a fall, and none below thirty calls."""
+def test_a_placebo_deploy_needs_enough_calls_and_a_claim_of_change():
+    """A fall on the last day is no alarm without a claim of a fall, or with few calls."""
     at = plan(**ONLY)
     harmless = [claim("below", limit=0.9), claim("stays_zero", "connection_rate", limit=0.5)]
     assert replay_placebo_deploys(harmless, stepping(), at).false_alarms == 0
@@ -78,7 +78,7 @@ def test_what_the_judge_asks_for_is_asked_of_a_pretended_deploy_too():
 
 
 def test_a_critical_guardrail_that_is_not_met_is_an_alarm_too():
-    """One-sided 5 % at the last look rolls back; worse asks for 2.5 %: the critical one cries wolf at least as often."""
+    """A critical guardrail rolls back at one-sided 5 %, `worse` needs 2.5 %."""
     at, both = plan(**ONLY), week(before={"timeout": 20}, after={"timeout": 20}, seed=3)
     margin = {"margin": 0.02}
     plainly = replay_placebo_deploys([], both, at, guardrails=[claim("no_worse", **margin)])

@@ -1,4 +1,4 @@
-"""What the planned looks will be able to see, told before the deploy: from the baseline alone."""
+"""What the planned looks will detect, from the baseline alone."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_calls_needed_grow_as_the_change_shrinks():
     assert zero.calls_needed < row.calls_needed
 
 
-def test_one_day_or_no_call_says_that_it_does_not_know():
+def test_one_day_or_no_call_leaves_the_forecast_open():
     rows = forecast_looks([claim("falls")], baseline(20, days=1), LOOKS)
     assert [row.minimum_detectable_effect for row in rows] == [None, None, None]
     rows = forecast_looks([claim("falls", feature="nobody")], baseline(20), LOOKS)
@@ -60,7 +60,7 @@ def test_one_day_or_no_call_says_that_it_does_not_know():
     ] * 3
 
 
-def test_the_parts_of_an_alternative_stand_under_its_name():
+def test_each_part_of_an_alternative_has_its_own_forecast():
     rows = forecast_looks(
         [any_of(claim("falls", name="either"), claim("falls", "error_rate", name="either"))],
         baseline(20),

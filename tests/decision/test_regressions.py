@@ -1,4 +1,4 @@
-"""What nobody asked for is found: new classes with their hour, growth, lost traffic; and chance is not."""
+"""The search finds new error classes with their hour, growth and lost traffic, not chance."""
 
 from __future__ import annotations
 

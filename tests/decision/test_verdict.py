@@ -55,7 +55,7 @@ def verdict(*args, **keys):
     return decide(*args, **keys).name
 
 
-# ---- untrusted -------------------------------------------------------------------------------
+# ---- untrusted ----
 def test_an_error_of_the_data_comes_before_everything():
     found = decide([step3("worse")], [cron("worse")], checks=[COPIES, STATUSES])
     assert (found.name, found.failed_checks) == ("untrusted", (COPIES, STATUSES))
@@ -63,7 +63,7 @@ def test_an_error_of_the_data_comes_before_everything():
     assert verdict([step3("met")], checks=odd) == "improved"
 
 
-# ---- roll_back -------------------------------------------------------------------------------
+# ---- roll_back ----
 @pytest.mark.parametrize("state", ["worse", "not_met"])
 def test_a_broken_critical_guardrail_rolls_back_although_all_else_is_met(state):
     assert verdict([step3("met")], [cron(state)], sustained=True) == "roll_back"
@@ -85,7 +85,7 @@ def test_a_guardrail_that_is_not_critical_does_not_roll_back():
     assert verdict([step3("met")], [cost("worse")]) == "keep_watching"
 
 
-# ---- sustained and improved ------------------------------------------------------------------
+# ---- sustained and improved ----
 @pytest.mark.parametrize(
     ("guardrails", "sustained", "name"),
     [
@@ -116,7 +116,7 @@ def test_without_expectations_the_guardrails_must_be_met(state, name):
     assert verdict([], [cost(state)]) == name
 
 
-# ---- not_fixed and keep_watching -------------------------------------------------------------
+# ---- not_fixed and keep_watching ----
 @pytest.mark.parametrize("moved", [[], [MOVED]])
 def test_not_fixed_only_at_the_last_look(moved):
     found = [signature("met"), step3("not_met")]
@@ -142,7 +142,7 @@ def test_every_verdict_has_its_exit_code():
     assert decide([step3("worse")]).exit_code == 1
 
 
-# ---- moved cliffs ----------------------------------------------------------------------------
+# ---- moved cliffs ----
 def cliff(at_ms):
     return Cliff(at_ms=at_ms, n_errors=100, share_of_errors=0.98, n_beyond=0, p_value=None)
 

@@ -52,7 +52,7 @@ def test_sound_data_pass_every_check():
     assert {type(one) for one in found} == set(Check.__subclasses__())
 
 
-# ---- what makes a verdict untrusted ----------------------------------------------------------
+# ---- what makes a verdict untrusted ----
 EMPTY, FULL = arm(-168, 0), arm(-168, 0, calls(-168, 0, per_hour=20))
 EMPTY_DAY, FULL_DAY = arm(0, 24), arm(0, 24, calls(0, 24, per_hour=20))
 
@@ -126,7 +126,7 @@ def test_sparse_traffic_is_not_called_empty():
     assert check(checks.EmptyHoursCheck, both).state != "error"
 
 
-# ---- what only warns -------------------------------------------------------------------------
+# ---- what only warns ----
 @pytest.mark.parametrize(
     ("hours_9_and_10", "expected"),
     [((0, 40), ("warning", 9, 10)), ((40, 0), ("warning", 10, 9)), ((0, 25), ("ok", None, None))],
@@ -194,7 +194,7 @@ def test_the_mix_of_an_hour_is_compared_with_that_of_the_same_hours():
     assert check(checks.MixCheck, both, hours=1).state == "ok"
 
 
-# ---- the baseline ----------------------------------------------------------------------------
+# ---- the baseline ----
 @pytest.mark.parametrize(
     ("days", "asked", "state", "cycle"),
     [

@@ -1,4 +1,4 @@
-"""Laws of the judge, whatever the calls: swap, merge, permute, empty hours; every number finite, every interval around its estimate."""
+"""Laws of findings, whatever the calls: swapped, merged, permuted, with empty hours."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ FEW = settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.reu
 
 @st.composite
 def stretches(draw, first, last, *, at_most=3):
-    """Calls of a few features, sources and tenants over the hours, with gaps, bursts and whole failures."""
+    """Calls of a few features, sources and tenants, with gaps, bursts and whole failures."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     parts = []
     for number in range(draw(st.integers(1, at_most))):
@@ -173,7 +173,7 @@ def test_the_order_of_the_rows_and_how_tables_were_merged_change_nothing(drawn, 
 @FEW
 @given(rollouts(excluded=False))
 def test_an_hour_without_calls_changes_no_value(drawn):
-    """A day of silence before the baseline is a day of no calls: every crude value and the standardised difference stay."""
+    """A day without calls before the baseline leaves every crude value and the difference."""
     both, at = drawn
     arms, days = both.arms, both.arms.cycle.repeats
     longer = comparator(
@@ -198,7 +198,7 @@ def test_an_hour_without_calls_changes_no_value(drawn):
 
 @FEW
 @given(st.data(), st.sampled_from([1, 2, 3]))
-def test_swapping_the_arms_turns_every_difference_round(data, strata):
+def test_swapping_the_arms_reverses_every_difference(data, strata):
     """A baseline of one day and a post window of one day, exchanged."""
     first = data.draw(stretches(-24, 0, at_most=strata))
     second = data.draw(stretches(0, 24, at_most=strata))
@@ -222,7 +222,7 @@ def test_swapping_the_arms_turns_every_difference_round(data, strata):
 
 @FEW
 @given(rollouts(), st.sampled_from([2, 5]))
-def test_findings_do_not_hang_on_the_names_of_sources_and_tenants(drawn, seed):
+def test_findings_do_not_depend_on_the_names_of_sources_and_tenants(drawn, seed):
     both, at = drawn
 
     def renamed(hourly):

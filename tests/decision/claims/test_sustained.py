@@ -1,4 +1,4 @@
-"""Does it last? The trailing hours alone must show it: relapses, rare events, limits, alternatives."""
+"""Sustained: the trailing hours alone must show it. Relapses, rare events, limits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FALLS = claim("falls", name="timeouts")
 
 
 def series(after, *, before=20, per_hour=50, hours=24, rare=False):
-    """Timeouts an hour: about `before` in each hour of the baseline, and the given ones after the deploy."""
+    """Timeouts an hour: about `before` in the baseline, the given ones after the deploy."""
     drawn = np.random.default_rng(5).poisson(before, 168)
     first = calls(-168, 0, per_hour=per_hour, timeout=drawn)
     return comparator(
@@ -103,9 +103,9 @@ def test_an_expectation_that_is_not_met_cannot_last():
     )
 
 
-# ---- rare events -----------------------------------------------------------------------------------------------------
+# ---- rare events ----
 def test_rare_events_need_no_new_evidence():
-    """3 of 200 calls an hour... in six hours fewer than five are expected, so the last hours alone can show nothing."""
+    """In six hours fewer than five events are expected, so they can show nothing."""
     both = series([0] * 24, before=0.6)
     assert sustained(both, FALLS) == (True, "the last 6 h alone confirm it", ["met"])
 
@@ -126,7 +126,7 @@ def test_zero_stays_zero():
     assert sustained(series([4] * 24), zero)[0]
 
 
-# ---- limits and margins ----------------------------------------------------------------------------------------------
+# ---- limits and margins ----
 def slow_end(late_ms):
     rng = np.random.default_rng(2)
     first = calls(-168, 0, per_hour=50, latency_ms=rng.normal(2000, 100, 168))
@@ -188,7 +188,7 @@ def test_silence_is_no_evidence_that_it_lasts(said):
     assert remark == f"not sustained: {said.name!r} has no calls in the last 6 h"
 
 
-# ---- alternatives ----------------------------------------------------------------------------------------------------
+# ---- alternatives ----
 def test_of_alternatives_one_that_is_met_must_last():
     rng = np.random.default_rng(3)
     first = calls(

@@ -40,7 +40,7 @@ from tests.fixtures.provider_days import (
 )
 
 
-# ---- comparisons ------------------------------------------------------------------------------------------------------
+# ---- comparisons ----
 def test_a_quiet_day_is_decided_by_the_adjusted_comparison():
     both = shared_day(effect=1.05, strength=0.15)
     found = both.compare(Scope("f"), MEAN, (0, HOURS))
@@ -127,7 +127,7 @@ def test_errors_that_rise_everywhere_are_vetoed_and_errors_of_one_feature_are_no
     ],
 )
 def test_errors_of_the_others_in_a_source_that_is_new_or_gone_are_counted_all_the_same(said):
-    """The same errors came to the others only in a source that there was not before: half an event where there was none."""
+    """The controls have the errors only in a new source: half an event stands for none."""
     rng = np.random.default_rng(3)
     before = [calls(-168, 0, per_hour=60, rate_limit=rng.poisson(2, 168))]
     after = [calls(0, 24, per_hour=60, rate_limit=rng.poisson(8, 24))]
@@ -157,8 +157,8 @@ def test_a_claim_must_hold_beside_every_correction_not_only_the_strongest():
     assert both.decided_by == "plain and proportional"
 
 
-def test_a_limit_is_held_against_the_calls_as_they_came_too():
-    """The controls stood still, so the adjusted comparison decides; but no limit holds that the calls themselves do not keep."""
+def test_a_limit_needs_the_plain_comparison_too():
+    """The controls stood still, so the adjusted comparison decides, beside the plain one."""
     still = next(
         both
         for both in (shared_day(own=0.01 * number) for number in range(1, 9))
@@ -173,8 +173,8 @@ def test_a_limit_is_held_against_the_calls_as_they_came_too():
         assert found.p_value_against(limit, alternative="less") == max(asked)
 
 
-def test_the_last_hours_are_held_beside_the_untouched_features_too():
-    """Better for 18 hours, then as before on a day that is faster for all: plainly it lasts, beside the others it does not."""
+def test_the_trailing_hours_are_adjusted_for_the_controls_too():
+    """Better for 18 hours, then faster only because the provider is: it does not last."""
     hours = np.arange(DAYS * 24 + HOURS)
     fast = np.where(hours >= DAYS * 24, 0.65, 1.0)
     own = np.where((hours >= DAYS * 24) & (hours < DAYS * 24 + 18), 0.5, 1.0)
@@ -188,8 +188,8 @@ def test_the_last_hours_are_held_beside_the_untouched_features_too():
     assert (found.state, sustained.holds) == ("met", False)
 
 
-def test_timeouts_are_held_against_what_the_new_pace_alone_would_cut():
-    """Half of the baseline's hours lie within 25 % of the cap of 20 s; a provider 40 % slower cuts them off."""
+def test_timeouts_are_compared_with_those_that_the_new_pace_alone_causes():
+    """Half of the hours are within 25 % of the cap: a provider 40 % slower cuts them off."""
     common, post = wave(1, 0.1), np.arange(DAYS * 24 + HOURS) >= DAYS * 24
     features = {
         name: {"ms": 3000 * common * np.where(post, 1.4, 1.0) * wave(10 + number, 0.02)}
@@ -205,12 +205,12 @@ def test_timeouts_are_held_against_what_the_new_pace_alone_would_cut():
     assert found.proportional.factor > 5
 
 
-# ---- findings and verdict ---------------------------------------------------------------------------------------------
-def judged(both: Comparator, expected, guarded) -> tuple[str, str]:
+# ---- findings and verdict ----
+def judged(both: Comparator, expected, limited) -> tuple[str, str]:
     at = plan(**ONLY)
     expectations, guardrails = (
         (expectation(both, expected, at=at),),
-        (guardrail(both, guarded, at=at),),
+        (guardrail(both, limited, at=at),),
     )
     shared = {
         "checks": (),
@@ -235,7 +235,7 @@ def test_a_slow_provider_is_no_roll_back_and_the_reason_says_why():
     )
 
 
-def test_absolute_limits_are_guarded_too():
+def test_absolute_limits_are_compared_with_controls_too():
     both = shared_day(provider=1.4, own=0.05)
     limit = guardrail(
         both, claim("below", "latency_mean", limit=2400, critical=True), at=plan(**ONLY)
@@ -257,7 +257,7 @@ def test_rollouts_from_rows(seed):
     assert alone["auto"][0] == "roll_back" or alone["off"][0] != "roll_back"
 
 
-# ---- series, health, other controls -----------------------------------------------------------------------------------
+# ---- series, health, other controls ----
 def test_slowness_around_the_deploy():
     both = shared_day(provider=1.4)
     evaluation = evaluate_claim(claim("falls", "latency_mean"), both, (0, HOURS))
@@ -284,7 +284,7 @@ def test_control_groups_are_judged_at_placebo_deploys():
 
 
 def test_the_replay_judges_beside_controls_too():
-    """Stretches of the baseline in which everyone was slow raise alarms by the plain comparison, not by the guarded one."""
+    """Hours in which every feature was slow raise alarms without controls, not with them."""
     slow, hours = (
         1 + 0.8 * (np.arange(DAYS * 24 + HOURS) % 29 < 4),
         plan(**{"windows": (4,), "look": 0}),
@@ -295,14 +295,14 @@ def test_the_replay_judges_beside_controls_too():
             for number, name in enumerate((*SHARED, "f"))
         }
     )
-    guarded = replay_placebo_deploys([claim("rises", "latency_mean")], both, hours)
+    with_controls = replay_placebo_deploys([claim("rises", "latency_mean")], both, hours)
     plain = replay_placebo_deploys(
         [claim("rises", "latency_mean")],
         both.with_controls(use=()),
         hours,
     )
-    assert guarded.placebo_deploys == plain.placebo_deploys == 42
-    assert guarded.false_alarms < plain.false_alarms
+    assert with_controls.placebo_deploys == plain.placebo_deploys == 42
+    assert with_controls.false_alarms < plain.false_alarms
 
 
 def test_other_controls_can_be_tried():

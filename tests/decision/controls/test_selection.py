@@ -1,4 +1,4 @@
-"""Which features are controls, and what is said of them."""
+"""Which features are controls, and which metrics they say something about."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from analysis.metrics import METRICS
 from tests.fixtures.comparators import arm, calls
 from tests.fixtures.provider_days import DAYS, shared_day
 
-# ---- which ------------------------------------------------------------------------------------------------------------
+# ---- which ----
 TOML = """
 [rollout]
 name = "test"
@@ -75,7 +75,8 @@ def test_named_features_are_no_controls_and_patterns_of_guardrails_name_none(
 
 
 def test_parts_of_any_of_name_their_feature(settings, baseline):
-    claims = '[[expectation]]\nname = "e"\nfeature = "a"\nany_of = [{metric = "timeout_rate", claim = "falls"}, {metric = "rmst", claim = "falls"}]\n'
+    parts = '{metric = "timeout_rate", claim = "falls"}, {metric = "rmst", claim = "falls"}'
+    claims = f'[[expectation]]\nname = "e"\nfeature = "a"\nany_of = [{parts}]\n'
     assert find_controls(settings(claims), baseline).features == ("b", "c", "f")
 
 
@@ -150,7 +151,7 @@ def test_the_provider_is_the_family_of_the_name(model, provider):
     assert provider_of(model) == provider
 
 
-# ---- which metrics ----------------------------------------------------------------------------------------------------
+# ---- which metrics ----
 def test_every_metric_knows_what_the_provider_does_to_it():
     paced = {metric.name for metric in METRICS if metric.provider_effect}
     assert paced == {

@@ -1,4 +1,4 @@
-"""Several claims at one look: the family and its correction, alternatives of which one is enough, how readily many events decide."""
+"""Several claims at one look: the family and its correction, and alternatives."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.fixtures.comparators import (
 )
 
 
-# ---- Holm ------------------------------------------------------------------------------------------------------------
+# ---- Holm ----
 def test_the_family_is_every_declared_expectation_and_no_data_counts_as_one():
     both = week(before={"timeout": 10, "http_5xx": 10}, after={"timeout": 8.5, "http_5xx": 9.9})
     said = [
@@ -56,7 +56,7 @@ def test_a_family_of_many_shows_what_a_family_of_few_shows_when_the_evidence_is_
 
 
 def test_harm_is_a_family_of_its_own():
-    """Ten expectations that are met do not make the harm of one harder to see than ten that are not there."""
+    """Ten expectations that are met do not make the harm of one harder to show."""
     both = week(before={"timeout": 10, "http_5xx": 10}, after={"timeout": 14.5, "http_5xx": 1})
     harmed, gain = FALLS, claim("falls", "http_5xx_rate")
     states = [found.state for found in expectations(both, harmed, gain, at=LAST)]
@@ -85,7 +85,7 @@ def test_p_adjusted_is_the_smallest_alpha_at_which_it_is_met():
         assert expectations(both, *said, at=at)[0].state == state
 
 
-# ---- any_of ----------------------------------------------------------------------------------------------------------
+# ---- any_of ----
 EITHER = any_of(claim("falls", "http_5xx_rate"), claim("falls", "rate_limit_rate"))
 
 
@@ -170,7 +170,7 @@ def test_one_sided_parts_share_their_error():
     raise AssertionError("no seed lies between .025 and .05")
 
 
-# ---- how readily -----------------------------------------------------------------------------------------------------
+# ---- how readily ----
 def test_many_events_on_one_side_are_decided_at_least_as_readily_as_few():
     """113 -> 0 timeouts as readily as 20 -> 0, and 0 -> 25 of a new class as readily as 0 -> 8."""
 

@@ -1,4 +1,4 @@
-"""Every claim in every state, from hours of calls made for it: falls and rises, too few calls, errors that only changed their class."""
+"""Falls and rises in every state; too few calls; errors that only changed their class."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.fixtures.comparators import (
 )
 
 
-# ---- falls and rises -------------------------------------------------------------------------------------------------
+# ---- falls and rises ----
 @pytest.mark.parametrize(
     ("state", "both", "said", "at"),
     [
@@ -94,14 +94,14 @@ def test_by_is_tested_against_the_scaled_baseline():
     assert found.interval == comparison.interval(found.level)
 
 
-def test_a_claim_of_its_own_says_what_would_be_useful():
+def test_a_claim_may_have_its_own_smallest_useful_change():
     both = rate(50, 48)
     assert state_of(both, FALLS, LAST) == "not_met"
     assert state_of(both, claim("falls", smallest_useful=0.01), LAST) == "undecided"
     assert expectations(both, FALLS, at=LAST, useful=0.01)[0].state == "undecided"
 
 
-def test_an_undecided_claim_says_what_it_could_have_seen_and_how_long_it_needs():
+def test_an_undecided_claim_has_a_detectable_effect_and_a_time_to_decision():
     found = expectation(rate(7, 2, hours=4, per_hour=50), HALVES, at=SECOND)
     assert found.state == "undecided"
     assert found.time_to_decision.hours == 24  # the next planned look
@@ -110,8 +110,8 @@ def test_an_undecided_claim_says_what_it_could_have_seen_and_how_long_it_needs()
     assert longer.time_to_decision.hours > 24
 
 
-def test_a_forecast_knows_the_whole_baseline():
-    """2 events in the clock hour that is compared and 82 in the week: reckoned from the 2 alone, a fall to none takes 55 days."""
+def test_the_time_to_decision_uses_the_whole_baseline():
+    """2 events in the hour compared, 82 in the week: the 2 alone would ask for 55 days."""
     timeouts = (np.arange(168) % 2) * (np.arange(168) % 24 != 0)
     timeouts[[0, 24]] = 1
     both = comparator(
@@ -142,7 +142,7 @@ def test_a_decided_claim_needs_no_more_hours():
     assert expectation(rate(50, 40), HALVES, at=LAST).time_to_decision.hours is None
 
 
-# ---- no data ---------------------------------------------------------------------------------------------------------
+# ---- no data ----
 @pytest.mark.parametrize("per_arm", [(29, 30), (30, 29)])
 def test_thirty_calls_are_needed_in_each_arm(per_arm):
     before, after = (
@@ -195,7 +195,7 @@ def test_arms_without_a_common_stratum_cannot_be_compared():
     )  # the calls as they came are below it
 
 
-def test_without_calls_in_an_arm_nothing_is_said():
+def test_without_calls_in_an_arm_there_is_no_data():
     nothing, some = arm(0, 24), calls(-168, 0, per_hour=20, timeout=2)
     for both in (
         comparator(arm(-168, 0, some), nothing),
@@ -216,7 +216,7 @@ def test_traffic_counts_calls_not_hours():
     assert state_of(rate(0, 0), claim("no_worse", "calls_per_hour", margin=0.5), LAST) == "met"
 
 
-# ---- errors that changed their class, calls that stopped coming ------------------------------------------------------
+# ---- errors that changed their class, calls that stopped coming ----
 def test_a_class_that_only_changed_its_name_is_not_met():
     both = week(before={"timeout": 20}, after={"timeout": 2, "connection": 35})
     for at in (LAST, SINGLE):

@@ -1,4 +1,4 @@
-"""Claims that something stays as it is, in every state: at zero, no worse than before, below a limit."""
+"""Claims that something stays as it is: at zero, no worse than before, below a limit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def on_the_way(both, said, *, at):
     return found.p_value(found.harm_side), found.p_harm
 
 
-# ---- stays_zero ------------------------------------------------------------------------------------------------------
+# ---- stays_zero ----
 ZERO = claim("stays_zero", "max_output_tokens_rate")
 
 
@@ -48,7 +48,7 @@ ZERO = claim("stays_zero", "max_output_tokens_rate")
             truncated(0.5, one_event(4), hours=4),
             ZERO,
             SECOND,
-        ),  # one event is said at once
+        ),  # at once
         ("not_met", truncated(0.5, 1, hours=1), ZERO, FIRST),  # even among few calls
         ("worse", truncated(0.05, 1), ZERO, LAST),
         ("no_data", truncated(0.5, 0, hours=1), ZERO, FIRST),
@@ -100,7 +100,7 @@ def test_bursty_events_of_the_baseline_ask_for_more_calls():
     assert found[1].time_to_decision.hours > 24
 
 
-# ---- no_worse --------------------------------------------------------------------------------------------------------
+# ---- no_worse ----
 WITHIN = claim("no_worse", "latency_mean", margin=0.1)
 
 
@@ -120,7 +120,7 @@ def test_no_worse(state, both, at):
 
 
 def beyond_but_not_past_the_bound(hours, at, seeds):
-    """Arms whose drift beyond the margin is shown one-sided at 5 %, and does not cross the look's two-sided bound."""
+    """Harm beyond the margin that is shown one-sided at 5 % and does not cross the bound."""
     for seed in seeds:
         both = latency(2000, 2300, hours=hours, seed=seed)
         one_sided, two_sided = on_the_way(both, WITHIN, at=at)
@@ -176,7 +176,7 @@ def test_no_worse_of_a_metric_that_should_stay_up():
     )
 
 
-# ---- below -----------------------------------------------------------------------------------------------------------
+# ---- below ----
 @pytest.mark.parametrize(
     ("state", "both", "at"),
     [
@@ -201,8 +201,8 @@ def test_below_is_not_met_one_sided_at_the_last_look():
     raise AssertionError("no seed lies between the two bounds")
 
 
-def test_a_limit_is_held_against_the_calls_as_they_came():
-    """All traffic moved to the slow source: each source is as fast as before, the mean is not, and a limit is about the mean."""
+def test_a_limit_is_compared_with_the_calls_as_they_came():
+    """All traffic moved to the slow source: each source is as before, the mean is not."""
     before = [
         calls(-168, 0, per_hour=n, source=source, latency_ms=ms)
         for n, source, ms in ((190, "fast", 1000), (10, "slow", 5000))
