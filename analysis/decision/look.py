@@ -11,7 +11,7 @@ from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
 from analysis.counting.scope import Scope
 from analysis.decision.advice import Advice
-from analysis.decision.checks.kinds import Check
+from analysis.decision.checks.check_records import Check
 from analysis.decision.claims.findings import Finding
 from analysis.decision.claims.sustained import SustainedDecision
 from analysis.decision.comparison import Comparator

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.counting.scope import Scope
-from analysis.decision.checks.kinds import Check
+from analysis.decision.checks.check_records import Check
 from analysis.decision.claims.findings import Finding
 from analysis.decision.claims.sustained import SustainedDecision
 from analysis.statistics.latency.cliff import Cliff

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from analysis.counting.arm import Arm
     from analysis.counting.scans.baseline_tables import BaselineTables
     from analysis.decision.advice import Advice
-    from analysis.decision.checks.kinds import Check
+    from analysis.decision.checks.check_records import Check
     from analysis.decision.look import LookFindings
     from analysis.decision.power_forecast import PowerForecast
     from analysis.decision.whatif import CapPrediction

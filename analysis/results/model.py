@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from analysis.decision.checks.kinds import CheckState
+from analysis.decision.checks.check_records import CheckState
 from analysis.decision.verdict import VerdictName
 from analysis.results.fields import (
     Absent,

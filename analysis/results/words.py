@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from analysis.decision.checks.kinds import Check
+    from analysis.decision.checks.check_records import Check
     from analysis.decision.claims.caveats import Caveat
     from analysis.decision.claims.findings import Finding
     from analysis.decision.controls.selection import Lack, Shared

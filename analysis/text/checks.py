@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.clock import iso
-from analysis.decision.checks import kinds as checks
-from analysis.decision.checks.kinds import Check
+from analysis.decision.checks import check_records as checks
+from analysis.decision.checks.check_records import Check
 from analysis.formatting import count, share, when
 from analysis.window import HOUR
 

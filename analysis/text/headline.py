@@ -1,4 +1,4 @@
-"""The verdict at a glance: its headline, what changed, how sure it is, and the exploratory search."""
+"""The verdict at a glance: its headline, what changed, how sure it is, what else was found."""
 
 from __future__ import annotations
 

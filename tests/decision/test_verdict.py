@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from analysis.decision.checks.kinds import IdCheck, MixCheck, StatusCheck
+from analysis.decision.checks.check_records import IdCheck, MixCheck, StatusCheck
 from analysis.decision.claims.sustained import SustainedDecision
 from analysis.decision.verdict import EXIT_CODES, MovedCliff, decide_verdict, find_moved_cliffs
 from analysis.statistics.latency.cliff import Cliff

@@ -26,7 +26,7 @@ def with_bins(one):
 
 
 def day(slow_per_hour):
-    """100 calls an hour: some of 38 s, the others of 10 s. Before the deploy everything was cut off at 20 s."""
+    """100 calls an hour, some of 38 s, the others of 10 s; before the deploy all stopped at 20 s."""
     slow = np.asarray(slow_per_hour)
     before = calls(-168, 0, per_hour=100, timeout=20, failed_ms=20_000, latency_ms=10_000)
     after = [
@@ -44,7 +44,7 @@ def test_slow_calls_spread_evenly_are_known_as_well_as_independent_ones():
 
 
 def test_whole_slow_hours_are_known_as_hours():
-    """The same 480 slow calls, all of them in five hours: 24 hours say no more than 24 throws of a coin do."""
+    """480 slow calls in five hours tell less than 480 slow calls spread over 24 hours."""
     found = what_if(day([96] * 5 + [0] * 19), SCOPE, 30_000).effect.cut_off_share
     assert found.value == pytest.approx(0.2)
     assert found.low < 0.1

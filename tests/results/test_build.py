@@ -40,7 +40,7 @@ margin = 0.5
 
 @pytest.fixture(scope="module", name="rows")
 def rows_fixture():
-    """Two features and two sources; one call in five takes four minutes, so that it is written hours' ends and settles later."""
+    """Two features, two sources; one call in five takes four minutes and may end an hour later."""
     series = [
         simulate_series(
             calls_per_hour=60,
@@ -82,7 +82,8 @@ def look_at_fixture(rows, tmp_path, monkeypatch):
 
     def look(label, *, warm_up="0m", settle="90s"):
         head = (
-            f'rollout = {{name = "r", deployed_at = {iso(DEPLOYED_AT)}, warm_up = "{warm_up}"}}\nmonitoring = {{settle = "{settle}"}}\n'
+            f'rollout = {{name = "r", deployed_at = {iso(DEPLOYED_AT)}, warm_up = "{warm_up}"}}\n'
+            f'monitoring = {{settle = "{settle}"}}\n'
             'source = {engine = "duckdb", path = "calls.parquet"}\n'
         )
         (tmp_path / "rollout.toml").write_text(head + CLAIMS)
@@ -91,7 +92,6 @@ def look_at_fixture(rows, tmp_path, monkeypatch):
     return look
 
 
-# ---- numbers ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("label", "hours", "warm_up", "settle"),
     [

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analysis.decision.checks import kinds as checks
-from analysis.decision.checks.kinds import Check
+from analysis.decision.checks import check_records as checks
+from analysis.decision.checks.check_records import Check
 from analysis.results.model import CheckRecord
 from analysis.text.checks import check_detail, check_name, checks_summary
 from analysis.window import Window

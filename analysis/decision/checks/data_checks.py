@@ -9,7 +9,7 @@ from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
 from analysis.counting.incidents import join_hours, propose_exclusions
 from analysis.counting.scope import HOURS_A_DAY, HOURS_A_WEEK
-from analysis.decision.checks.kinds import (
+from analysis.decision.checks.check_records import (
     ArmName,
     Check,
     CheckState,

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.counting.arms import Arms
 from analysis.counting.incidents import sum_by_hour
 from analysis.counting.scope import Scope
-from analysis.decision.checks.kinds import (
+from analysis.decision.checks.check_records import (
     CheckState,
     ClockCheck,
     EmptyHoursCheck,

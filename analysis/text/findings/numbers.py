@@ -1,4 +1,4 @@
-"""The numbers of a finding in words: the metric before and after, its change, or what is missing."""
+"""The numbers of a finding in words: the metric before and after, its change, what is missing."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from analysis.config.settings import Baseline, Exclusion
-from analysis.decision.checks import kinds as checks
+from analysis.decision.checks import check_records as checks
+from analysis.decision.checks.check_records import Check
 from analysis.decision.checks.data_checks import check_data
-from analysis.decision.checks.kinds import Check
 from analysis.text.checks import check_detail
 from analysis.window import HOUR
 from tests.fixtures.comparators import DEPLOYED_AT, arm, calls, comparator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.decision.checks.kinds import IdCheck, StatusCheck
+from analysis.decision.checks.check_records import IdCheck, StatusCheck
 from analysis.decision.claims.power import TimeToDecision
 from analysis.decision.claims.sustained import SustainedDecision
 from analysis.decision.verdict import MovedCliff, decide_verdict
