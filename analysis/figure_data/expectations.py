@@ -27,7 +27,6 @@ class ForestRow:
 
     Attributes
     ----------
-    calls : how many calls each arm has, as text.
     state : its finding.
     change : None when nothing can be compared.
     required : the change that the claim asks for; None when it asks for none.
@@ -35,7 +34,6 @@ class ForestRow:
     """
 
     name: str
-    numbers: str
     state: str
     change: RelativeChange | None
     required: float | None
@@ -76,7 +74,11 @@ def prepare_forest(result: LookResult, *, too_small: float) -> Forest:
     found = [single for claim in result.expectations for single in claim.single_claims]
     levels = sorted({item.level for item in found if item.level})
     text = f"intervals at level {level(levels[0])}" if levels else "no interval yet"
-    return Forest(tuple(map(_forest_row, found)), too_small, text)
+    rows = [
+        ForestRow(item.name, item.finding, relative_change(item), *required_change(item))
+        for item in found
+    ]
+    return Forest(tuple(rows), too_small, text)
 
 
 def prepare_look_series(
@@ -125,10 +127,3 @@ def required_change(found: FindingRecord) -> tuple[float | None, bool]:
     if found.limit and found.baseline.value:
         return found.limit / found.baseline.value - 1, needs_fall
     return 0.0 if kind.rule == "no_event" else None, needs_fall
-
-
-def _forest_row(found: FindingRecord) -> ForestRow:
-    change = relative_change(found)
-    calls = f"{found.baseline.calls} and {found.post.calls} calls"
-    numbers = "nothing to compare" if change is None else calls
-    return ForestRow(found.name, numbers, found.finding, change, *required_change(found))

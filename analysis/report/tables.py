@@ -13,11 +13,16 @@ from analysis.report.page_templates import render
 
 @dataclass(frozen=True)
 class Column:
-    """A column: the key of its values in a row, its heading, and how the values are written."""
+    """A column: the key of its values in a row, how they are written, and its heading."""
 
     key: str
-    heading: str
     kind: Literal["text", "count", "ms", "share", "when"] = "text"
+    title: str = ""
+
+    @property
+    def heading(self) -> str:
+        """Its title, or its key."""
+        return self.title or self.key
 
     @property
     def is_number(self) -> bool:
@@ -58,10 +63,6 @@ class ReportTable:
         is_descending = column.is_number if descending is None else descending
         with_value.sort(key=lambda row: row[key], reverse=is_descending)
         return replace(self, rows=(*with_value, *without))
-
-    def top(self, rows: int) -> ReportTable:
-        """Only the first rows."""
-        return replace(self, rows=self.rows[:rows])
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         lines = [" | ".join(column.heading for column in self.columns)]

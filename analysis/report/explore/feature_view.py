@@ -82,12 +82,7 @@ class FeatureView(ScopeFigures):
                 "change": change_in(change, "ms"),
             }
             rows.append(row)
-        columns = (
-            Column("q", "quantile"),
-            Column("before", "before"),
-            Column("after", "after"),
-            Column("change", "change"),
-        )
+        columns = (Column("q", title="quantile"), *map(Column, ("before", "after", "change")))
         return ReportTable(f"Time to an answer of {self.label}", columns, tuple(rows))
 
     def controls(self, metric: str = "latency_mean") -> Picture | Section:
@@ -154,11 +149,11 @@ def calls_by(look: Look, column: str, scope: Scope, *, title: str) -> ReportTabl
         for row in table.where(table.notna(), None).to_dict("records")
     ]
     columns = (
-        Column(column, column),
-        Column("baseline_calls", "calls before", "count"),
-        Column("baseline_rate", "fail before", "share"),
-        Column("post_calls", "calls after", "count"),
-        Column("post_rate", "fail after", "share"),
+        Column(column),
+        Column("baseline_calls", "count", "calls before"),
+        Column("baseline_rate", "share", "fail before"),
+        Column("post_calls", "count", "calls after"),
+        Column("post_rate", "share", "fail after"),
     )
     return ReportTable(title, columns, tuple(rows)).sorted_by("post_calls")
 

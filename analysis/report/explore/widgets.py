@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import time
 from typing import Any
 
 import ipywidgets as widgets
@@ -24,12 +23,10 @@ class FigureChooser:
     feature, source, window, view, metric, quantile, cap : the widgets.
     call : the call that makes the figure, to copy into a cell.
     figure : what it shows.
-    seconds : how long the last change took.
     """
 
     def __init__(self, rollout: RolloutExplorer) -> None:
         self.rollout = rollout
-        self.seconds = 0.0
         look = rollout.cached_look()
         names = [row["feature"] for row in rollout.features().rows]
         self.window = _drop_down("window", list(rollout.windows), value=look.label)
@@ -80,7 +77,6 @@ class FigureChooser:
             self.source.value = EVERY_SOURCE
 
     def _redraw(self, _: Any = None) -> None:
-        started = time.perf_counter()
         question, widgets_asked, options = VIEWS[self.view.value]
         arguments = [getattr(self, name).value for name in widgets_asked]
         answer = getattr(self.chosen, question)(*arguments, **options)
@@ -91,7 +87,6 @@ class FigureChooser:
         call = f"{feature}{source}.{question}({', '.join(written)})"
         self.call.value = f"<code>{html.escape(call)}</code>"
         self.figure.value = answer._repr_mimebundle_()["text/html"]
-        self.seconds = time.perf_counter() - started
 
 
 VIEWS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {

@@ -59,7 +59,7 @@ def _draw_row(axes: Axes, y: float, row: ForestRow) -> None:
         axes.plot([arm, x, x, arm], bracket_y, color=style.GOOD, linewidth=1.4)
     change = row.change
     if change is None:
-        axes.annotate(row.numbers, (0.02, y), va="center", color=style.MUTED)
+        axes.annotate("nothing to compare", (0.02, y), va="center", color=style.MUTED)
         return
     low, high = max(change.low, LOWEST), min(change.high, HIGHEST)
     axes.plot([low, high], [y, y], color=color, linewidth=1.8, solid_capstyle="butt")

@@ -29,7 +29,6 @@ _COLOUR_NAMES = {
     style.BAND: "band",
     style.PAPER: "paper",
     style.GOOD: "good",
-    style.WARN: "warn",
 }
 _COLOUR = re.compile("|".join(_COLOUR_NAMES), re.IGNORECASE)
 _NOT_NEEDED = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", re.DOTALL)

@@ -11,7 +11,7 @@ from analysis.formatting import MINUS, count
 
 BEFORE, AFTER, AFTER_TEXT = "#0072b2", "#d55e00", "#b34700"
 INK, MUTED, GRID, BAND, PAPER = "#1b1d20", "#5b6168", "#dfe2e6", "#eceef1", "#ffffff"
-GOOD, WARN = "#00664b", "#8a5a00"
+GOOD = "#00664b"
 WIDTH_IN, HEIGHT_IN = 4.5, 2.7
 FONT_PT, SMALL_PT = 9.5, 8.5
 RC: dict[Any, Any] = {

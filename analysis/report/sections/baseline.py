@@ -18,29 +18,23 @@ from analysis.text import baseline as baseline_prose
 from analysis.text import records
 
 _LATENCY = (
-    Column("feature", "feature"),
-    Column("source", "source"),
-    Column("status", "status"),
-    Column("calls", "calls", "count"),
-    Column("avg_ms", "mean", "ms"),
-    Column("p50_ms", "p50", "ms"),
-    Column("p90_ms", "p90", "ms"),
-    Column("p95_ms", "p95", "ms"),
-    Column("max_ms", "longest", "ms"),
+    *map(Column, ("feature", "source", "status")),
+    Column("calls", "count"),
+    Column("avg_ms", "ms", "mean"),
+    *(Column(f"{name}_ms", "ms", name) for name in ("p50", "p90", "p95")),
+    Column("max_ms", "ms", "longest"),
 )
 _ERRORS = (
-    Column("feature", "feature"),
-    Column("source", "source"),
-    Column("error_class", "class"),
-    Column("errors", "errors", "count"),
-    Column("avg_ms", "mean", "ms"),
-    Column("max_ms", "longest", "ms"),
+    *map(Column, ("feature", "source")),
+    Column("error_class", title="class"),
+    Column("errors", "count"),
+    Column("avg_ms", "ms", "mean"),
+    Column("max_ms", "ms", "longest"),
 )
 _UNKNOWN_ERRORS = (
-    Column("feature", "feature"),
-    Column("signature", "signature"),
-    Column("errors", "errors", "count"),
-    Column("first_started_at", "first", "when"),
+    *map(Column, ("feature", "signature")),
+    Column("errors", "count"),
+    Column("first_started_at", "when", "first"),
 )
 
 
@@ -107,11 +101,10 @@ class BaselineSections:
         forecast = self.content.foresight
         windows = dict.fromkeys(row.window for row in forecast)
         columns = (
-            Column("name", "claim"),
-            Column("metric", "metric"),
-            Column("now", "now"),
-            *(Column(window, f"detectable after {window}") for window in windows),
-            Column("needed", "calls needed"),
+            Column("name", title="claim"),
+            *map(Column, ("metric", "now")),
+            *(Column(window, title=f"detectable after {window}") for window in windows),
+            Column("needed", title="calls needed"),
         )
         title = "Minimum detectable change of each look (detected in 4 of 5 cases)"
         rows = baseline_prose.forecast_rows(forecast)
