@@ -213,7 +213,7 @@ def _check_privileges(engine: Engine) -> SourceCheck:
         return passed("read only", "every statement is one SELECT; the source is opened read-only")
     if not privileges.may_write:
         return passed("read only", "this role may not write to the table")
-    schema, table = _quoted(privileges.schema), _quoted(privileges.table)
+    schema, table = privileges.schema, privileges.table
     return warned(
         "read only",
         "this role may write to the table, although rollout never does; create a reader: "
@@ -221,7 +221,3 @@ def _check_privileges(engine: Engine) -> SourceCheck:
         f"GRANT USAGE ON SCHEMA {schema} TO rollout_reader; "
         f"GRANT SELECT ON {schema}.{table} TO rollout_reader;",
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

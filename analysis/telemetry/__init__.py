@@ -1,1 +1,1 @@
-"""Where calls become counts: engines, SQL files, mappings, frozen baselines, sample data."""
+"""Engines, mappings and queries: from a telemetry table to the rows of SQL results."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TablePrivileges:
-    """What the connection's role may do with the table."""
+    """What the connection's role may do with the table; names are quoted as in SQL."""
 
     schema: str
     table: str

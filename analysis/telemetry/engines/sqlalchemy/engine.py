@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import sqlalchemy
 from sqlalchemy.exc import NoSuchModuleError, NoSuchTableError
+from sqlglot import exp
 from sqlglot.dialects import Dialect
 
 from analysis.errors import RolloutError, WrongUse
@@ -24,6 +25,7 @@ from analysis.telemetry.engines.sqlalchemy.database_url import (
     search_path,
 )
 from analysis.telemetry.engines.sqlalchemy.transactions import Transactions, cancel_query
+from analysis.telemetry.mapping import as_table
 from analysis.telemetry.mapping_file import source_mapping
 from analysis.telemetry.queries import Queries
 from analysis.telemetry.statements import Statement
@@ -100,10 +102,13 @@ class SqlAlchemyEngine(Engine):
         """What the role may do, as PostgreSQL says; other databases are not asked."""
         if self.name != "postgres":
             return None
-        table = ".".join(_quoted(part) for part in (self._schema, self._table) if part)
-        statement = self.queries.statement("doctor_privileges", {"table": table})
-        row = self.fetch(statement).iloc[0]
-        return TablePrivileges(row["schema"], self._table, may_write=bool(row["may_write"]))
+        name = as_table(self.queries.mapping.table).sql("postgres")
+        row = self.fetch(self.queries.statement("doctor_privileges", {"table": name})).iloc[0]
+        schema, table = (
+            exp.to_identifier(part, quoted=True).sql("postgres")
+            for part in (row["schema"], self._table)
+        )
+        return TablePrivileges(schema, table, may_write=bool(row["may_write"]))
 
     def close(self) -> None:
         """Close every connection."""
@@ -201,7 +206,3 @@ def _in_utc(rows: pd.DataFrame) -> pd.DataFrame:
 def _type_name(kind: sqlalchemy.types.TypeEngine[Any]) -> str:
     has_zone = isinstance(kind, sqlalchemy.DateTime | sqlalchemy.Time) and kind.timezone
     return f"{kind}{' WITH TIME ZONE' if has_zone else ''}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
