@@ -44,7 +44,7 @@ def test_slow_calls_spread_evenly_are_known_as_well_as_independent_ones():
 
 
 def test_whole_slow_hours_are_known_as_hours():
-    """480 slow calls in five hours tell less than 480 slow calls spread over 24 hours."""
+    """480 slow calls in five hours are less evidence than 480 calls spread over 24 hours."""
     found = what_if(day([96] * 5 + [0] * 19), SCOPE, 30_000).effect.cut_off_share
     assert found.value == pytest.approx(0.2)
     assert found.low < 0.1
