@@ -1,5 +1,8 @@
 """The errors that users see: one sentence each, and the exit code of the command."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class RolloutError(Exception):
     """What went wrong, in one sentence: the name, the value, the rule and the next step."""
@@ -37,3 +40,13 @@ class StepFailed(RolloutError):
     """A preflight or smoke step failed."""
 
     exit_code = 6
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """The known name most like an unknown one, to ask whether it was meant; case does not matter.
+
+    >>> nearest_name("time_out_rate", ["error_rate", "timeout_rate"])
+    'timeout_rate'
+    """
+    folded = {one.casefold(): one for one in sorted(known)}
+    return folded[get_close_matches(name.casefold(), folded, n=1, cutoff=0.0)[0]]

@@ -33,7 +33,7 @@ from analysis.decision.comparison import Comparator
 from analysis.decision.controls.selection import find_controls
 from analysis.decision.look import LookFindings
 from analysis.decision.placebo import replay_control_groups, replay_placebo_deploys
-from analysis.decision.plan import Plan, plan_exploratory, plan_look
+from analysis.decision.plan import Plan, plan_exploratory, plan_look, plan_looks
 from analysis.decision.power_forecast import forecast_looks
 from analysis.decision.regressions import scan_features
 from analysis.decision.verdict import decide_verdict, find_moved_cliffs
@@ -130,7 +130,11 @@ class Rollout:
             tables=load_baseline_tables(self.engine, grid, baseline.window, user_classes=classes),
             cliffs=find_cliffs(baseline.latency),
             forecasts=forecast_looks(
-                settings.claims, baseline, settings.monitoring, user_classes=classes
+                settings.claims,
+                baseline,
+                plan_looks(settings),
+                smallest_useful=settings.monitoring.smallest_useful,
+                user_classes=classes,
             ),
             exclusions=[deployed_at + hour * HOUR for hour in propose_exclusions(baseline)],
         )
@@ -158,8 +162,8 @@ class Rollout:
         """Planned windows whose end and ingestion delay have passed."""
         return tuple(
             label
-            for label in self.settings.monitoring.windows
-            if self._due_at(plan_look(self.settings, label).window(self.deployed_at)) <= clock.now()
+            for label, plan in plan_looks(self.settings).items()
+            if self._due_at(plan.window(self.deployed_at)) <= clock.now()
         )
 
     def close(self) -> None:

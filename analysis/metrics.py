@@ -7,10 +7,9 @@ for its kind, how a slower provider changes it, or the outcome class it counts, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 
-from analysis.errors import WrongUse
+from analysis.errors import WrongUse, nearest_name
 from analysis.metric_kinds import (
     CLASS_RATE,
     EVENT_RATE,
@@ -178,9 +177,9 @@ def metric_named(name: str, user_classes: tuple[str, ...] = ()) -> Metric:
     known = known_metrics(user_classes)
     if name in known:
         return known[name]
-    near = get_close_matches(name, known, n=1, cutoff=0.0)[0]
     raise WrongUse(
-        f"metric {name!r} is not known; did you mean {near!r}? Known: {', '.join(sorted(known))}"
+        f"metric {name!r} is not known; did you mean {nearest_name(name, known)!r}? "
+        f"Known: {', '.join(sorted(known))}"
     )
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 
 from analysis.config.settings import Claim
 from analysis.counting.arm import Arm
-from analysis.errors import WrongUse
+from analysis.errors import WrongUse, nearest_name
 from analysis.leaks import quote
 from analysis.telemetry.engines import Engine
 
@@ -29,7 +28,7 @@ def check_names(claims: Iterable[Claim], arms: Sequence[Arm], engine: Engine) ->
         if known[key] and name not in known[key]:
             raise WrongUse(
                 f"{quote(claim)}: {key} {quote(name)} is not in the table; "
-                f"did you mean {quote(_nearest(name, known[key]))}? Correct it, or use a pattern"
+                f"did you mean {quote(nearest_name(name, known[key]))}? Correct it, or use a pattern"
             )
 
 
@@ -44,8 +43,3 @@ def _claimed_names(claims: Iterable[Claim]) -> Iterator[tuple[str | None, str, s
 
 def _names_in(arms: Sequence[Arm], key: str) -> set[str]:
     return {str(name) for arm in arms for name in arm.hourly.rows[key].dropna().unique()}
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    by_folded = {one.casefold(): one for one in sorted(known)}
-    return by_folded[get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.0)[0]]

@@ -63,25 +63,33 @@ class Plan:
         )
 
 
-def plan_look(settings: Settings, label: str, *, first_hour: int = 0) -> Plan:
-    """The place of a planned window.
+def plan_looks(settings: Settings, *, first_hour: int = 0) -> dict[str, Plan]:
+    """Every planned window by its name, as if each earlier one had been looked at.
 
-    Bounds follow `[monitoring].windows` as if every earlier one had been looked at. `first_hour`
-    is the hour from the deploy at which the stage begins: 0, or later after a knob was turned.
+    `first_hour` is the hour from the deploy at which the stage begins: 0, or later after a knob was
+    turned.
     """
-    lengths = settings.monitoring.lengths
-    hours = [length // HOUR for length in lengths]
-    look = lengths.index(settings.window_length(label))
-    times = tuple(hour / hours[-1] for hour in hours)
-    alpha = settings.monitoring.alpha
-    return Plan(
-        times,
-        look,
-        (first_hour, first_hour + hours[look]),
-        first_hour + hours[look - 1] if look else None,
-        alpha,
-        bounds(times, alpha)[look],
-    )
+    monitoring = settings.monitoring
+    ends = [first_hour + length // HOUR for length in monitoring.lengths]
+    times = tuple((end - first_hour) / (ends[-1] - first_hour) for end in ends)
+    look_bounds = bounds(times, monitoring.alpha)
+    return {
+        label: Plan(
+            times,
+            look,
+            (first_hour, ends[look]),
+            ends[look - 1] if look else None,
+            monitoring.alpha,
+            look_bounds[look],
+        )
+        for look, label in enumerate(monitoring.windows)
+    }
+
+
+def plan_look(settings: Settings, label: str, *, first_hour: int = 0) -> Plan:
+    """The planned window of that length, however it is written: ``4h`` or ``240m``."""
+    look = settings.monitoring.lengths.index(settings.window_length(label))
+    return list(plan_looks(settings, first_hour=first_hour).values())[look]
 
 
 def plan_exploratory(

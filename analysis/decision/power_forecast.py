@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
 from analysis.config import Claim
-from analysis.config.settings import Monitoring
 from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
 from analysis.counting.scope import scope_of
 from analysis.decision.claims.evaluation import metric_of
+from analysis.decision.plan import Plan
 from analysis.statistics.comparison import compare
 from analysis.statistics.detectable_effect import (
     calls_needed,
@@ -19,8 +19,6 @@ from analysis.statistics.detectable_effect import (
     hours_needed,
 )
 from analysis.statistics.placebo_deploys import placebo_deploys
-from analysis.statistics.sequential import bounds
-from analysis.window import HOUR
 
 
 @dataclass(frozen=True)
@@ -47,54 +45,46 @@ class PowerForecast:
 def forecast_looks(
     claims: Sequence[Claim],
     baseline: Arm,
-    monitoring: Monitoring,
+    plans: Mapping[str, Plan],
     *,
+    smallest_useful: float,
     user_classes: tuple[str, ...] = (),
 ) -> list[PowerForecast]:
-    """What each planned look will detect of each single claim.
+    """What each planned look, by its name, will detect of each single claim.
 
     The claim's size is `by`, the margin, the distance to the limit, the whole rate where it shall
-    stay zero, else the smallest useful change. The variance is that of a placebo deploy in the last
-    hours of the baseline; a baseline too short for one leaves the forecast open.
+    stay zero, else `smallest_useful`. The variance is that of a placebo deploy in the last hours of
+    the baseline; a baseline too short for one leaves the forecast open.
     """
     nothing = Arm.empty(baseline.window, (0, 0), limits=baseline.limits)
     arms = Arms(baseline, nothing, user_classes)
-    hours = [length // HOUR for length in monitoring.lengths]
-    times = tuple(of_look / hours[-1] for of_look in hours)
-    looks = list(zip(monitoring.windows, hours, bounds(times, monitoring.alpha), strict=True))
     return [
-        _forecast(part, arms, *look, smallest_useful=monitoring.smallest_useful)
+        _forecast(part, arms, window, plan, smallest_useful)
         for claim in claims
         for part in claim.parts
-        for look in looks
+        for window, plan in plans.items()
     ]
 
 
 def _forecast(
-    claim: Claim, arms: Arms, window: str, hours: int, bound: float, *, smallest_useful: float
+    claim: Claim, arms: Arms, window: str, plan: Plan, smallest_useful: float
 ) -> PowerForecast:
-    metric = metric_of(claim, arms)
-    totals = arms.totals(scope_of(claim), metric, (0, hours))[0]
+    metric, hours, cycle = metric_of(claim, arms), plan.n_hours, arms.cycle.hours
+    totals = arms.totals(scope_of(claim), metric, plan.hours)[0]
     y, n = (float((sums * totals.usable).sum()) for sums in (totals.y, totals.n))
     value = y / n if n else None
-    deploys = list(placebo_deploys(totals, hours=min(hours, arms.cycle.hours)))
+    deploys = list(placebo_deploys(totals, hours=min(hours, cycle)))
     if not deploys:
         return PowerForecast(claim, window, value)
-    last = deploys[-1]
+    last, bound = deploys[-1], plan.bound
     found = compare(
         last.baseline, last.post, indicator=metric.indicator, first_hour=last.first_hour
     )
-    detectable = detectable_difference(found.variance, found.df, bound=bound)
-    enough = hours_needed(
-        found.variance_parts(),
-        found.df,
-        bound=bound,
-        effect=_size_of(claim, value or 0.0, smallest_useful),
-        hours=hours,
-        cycle=arms.cycle.hours,
-    )
+    effect = detectable_difference(found.variance, found.df, bound=bound)
+    size, parts = _size_of(claim, value or 0.0, smallest_useful), found.variance_parts()
+    enough = hours_needed(parts, found.df, bound=bound, effect=size, hours=hours, cycle=cycle)
     needed = calls_needed(enough, post_n=found.post_n, post_hours=hours)
-    return PowerForecast(claim, window, value, detectable if isfinite(detectable) else None, needed)
+    return PowerForecast(claim, window, value, effect if isfinite(effect) else None, needed)
 
 
 def _size_of(claim: Claim, value: float, smallest_useful: float) -> float:

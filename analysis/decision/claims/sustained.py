@@ -73,7 +73,7 @@ def decide_sustained(
     sustained_for: timedelta,
 ) -> SustainedDecision:
     """The trailing `sustained_for` hours of the window, expectation by expectation."""
-    trailing, seen = max(1, -(-sustained_for // HOUR)), plan.hours[1] - plan.hours[0]
+    trailing, seen = max(1, -(-sustained_for // HOUR)), plan.n_hours
     shared = SustainedDecision("confirmed", trailing, seen)
     if not plan.is_planned:
         return replace(shared, reason="exploratory")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from analysis.counting.scope import Cycle, Scope, feature_and_source
-from analysis.errors import WrongUse
+from analysis.errors import WrongUse, nearest_name
 from analysis.leaks import quote
 from analysis.statistics.controls.screening import FEWEST_CONTROLS
 
@@ -178,11 +177,10 @@ def _main_model(target: Mapping[str, float], models: Mapping[str, str]) -> str |
 
 
 def _check_known(use: Sequence[str], baseline: Arm) -> None:
-    known = sorted(set(baseline.hourly.rows["feature"].dropna()))
+    known = set(baseline.hourly.rows["feature"].dropna())
     for feature in use:
         if known and feature not in known:
-            near = get_close_matches(feature, known, n=1, cutoff=0.0)[0]
             raise WrongUse(
                 f"[controls].use names {quote(feature)}, which the baseline does not hold; "
-                f"did you mean {quote(near)}?"
+                f"did you mean {quote(nearest_name(feature, known))}?"
             )
