@@ -12,7 +12,6 @@ from analysis.counting.scope import Scope
 from analysis.decision.look import LookFindings
 from analysis.decision.whatif import overdispersion_beyond, time_to_answer
 from analysis.figure_data.latency import LEVEL, AxisMark, caps_of, timed_calls
-from analysis.formatting import milliseconds
 from analysis.statistics.latency.survival import Estimate, survival_at
 from analysis.statistics.totals import Floats
 
@@ -67,7 +66,7 @@ def prepare_cliff(look: LookFindings, scope: Scope) -> CliffHistogram:
 
 def prepare_baseline_cliff(baseline: Arm, feature: str, *, at_ms: float) -> CliffHistogram:
     """Where calls of a feature fail before the deploy, around its cliff."""
-    mark = AxisMark(float(at_ms), f"cap {milliseconds(at_ms)}", "baseline")
+    mark = AxisMark(float(at_ms), "cap", "baseline")
     return _histogram([baseline], Scope(feature), (mark,))
 
 
@@ -110,7 +109,7 @@ def knobs_of(look: LookFindings, scope: Scope) -> tuple[AxisMark, ...]:
         for knob in look.settings.knobs
         if knob.new_cap_ms and (knob.when.name in names or knob.when.feature == scope.feature)
     }
-    return tuple(AxisMark(cap_ms, f"knob {milliseconds(cap_ms)}") for cap_ms in sorted(caps))
+    return tuple(AxisMark(cap_ms, "knob") for cap_ms in sorted(caps))
 
 
 def _histogram(arms: Sequence[Arm], scope: Scope, caps: tuple[AxisMark, ...]) -> CliffHistogram:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.claim_kinds import claim_kind
-from analysis.formatting import level
 from analysis.metrics import recorded_metric
 from analysis.results.finding_record import FindingRecord
 from analysis.results.model import LookResult
@@ -42,11 +41,17 @@ class ForestRow:
 
 @dataclass(frozen=True)
 class Forest:
-    """All expectations; changes within `too_small` are too small to matter."""
+    """All expectations.
+
+    Attributes
+    ----------
+    too_small : changes within it are too small to matter.
+    level : of the intervals; None when there is none yet.
+    """
 
     rows: tuple[ForestRow, ...]
     too_small: float
-    level_text: str
+    level: float | None
 
 
 @dataclass(frozen=True)
@@ -72,13 +77,12 @@ class LookSeries:
 def prepare_forest(result: LookResult, *, too_small: float) -> Forest:
     """Every expectation, an `any_of` by its parts."""
     found = [single for claim in result.expectations for single in claim.single_claims]
-    levels = sorted({item.level for item in found if item.level})
-    text = f"intervals at level {level(levels[0])}" if levels else "no interval yet"
+    level = min((item.level for item in found if item.level), default=None)
     rows = [
         ForestRow(item.name, item.finding, relative_change(item), *required_change(item))
         for item in found
     ]
-    return Forest(tuple(rows), too_small, text)
+    return Forest(tuple(rows), too_small, level)
 
 
 def prepare_look_series(

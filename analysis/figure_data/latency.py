@@ -12,7 +12,6 @@ from analysis.counting.arm import Arm
 from analysis.counting.scope import Scope
 from analysis.decision.look import LookFindings
 from analysis.decision.whatif import time_to_answer
-from analysis.formatting import milliseconds
 from analysis.metrics import metric_named
 from analysis.statistics.latency.distribution import (
     LatencySample,
@@ -33,7 +32,12 @@ NEVER_MS = 1e12
 
 @dataclass(frozen=True)
 class AxisMark:
-    """A place on an axis with a name: the deploy, a later change, a knob, a cap of an `arm`."""
+    """A place on an axis with a name: the deploy, a later change, a knob, a cap of an `arm`.
+
+    Attributes
+    ----------
+    at : hours from the deploy, or ms for a cap and a knob.
+    """
 
     at: float
     text: str
@@ -138,7 +142,6 @@ def prepare_quantile_shifts(look: LookFindings, scope: Scope) -> QuantileShifts:
         baseline_overdispersion=overdispersion,
         post_overdispersion=overdispersion,
     )
-
     points = [
         replace(
             shift,
@@ -157,9 +160,7 @@ def caps_of(look: LookFindings, scope: Scope) -> tuple[AxisMark, ...]:
     for arm, name in (("baseline", "before"), ("post", "after")):
         cliff = look.cliffs[arm].get(scope.feature or "")
         if cliff is not None:
-            marks.append(
-                AxisMark(float(cliff.at_ms), f"cap {name} {milliseconds(cliff.at_ms)}", arm)
-            )
+            marks.append(AxisMark(float(cliff.at_ms), f"cap {name}", arm))
     return tuple(marks)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from analysis.figure_data.expectations import Forest, ForestRow
+from analysis.formatting import level
 from analysis.report.figures import style
 from analysis.report.figures.picture import FigureKind
 from analysis.text.captions.expectations import describe_forest
@@ -40,7 +41,8 @@ def draw_forest(axes: Axes, prepared: Forest) -> None:
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_formatter(style.CHANGES)
     axes.set_xticks([-1, -0.5, 0, 0.5, 1])
-    axes.set_xlabel(f"change from before to after ({prepared.level_text})")
+    interval = f"{level(prepared.level)} intervals" if prepared.level else "no interval yet"
+    axes.set_xlabel(f"change from before to after ({interval})")
 
 
 def forest_height(prepared: Forest) -> float:

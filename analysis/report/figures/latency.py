@@ -15,6 +15,7 @@ from analysis.figure_data.latency import (
     QuantileShifts,
     Steps,
 )
+from analysis.formatting import milliseconds
 from analysis.report.figures import style
 from analysis.report.figures.picture import FigureKind
 from analysis.text.captions.latency import (
@@ -89,10 +90,11 @@ def draw_quantile_shifts(axes: Axes, prepared: QuantileShifts) -> None:
 
 
 def mark_caps(axes: Axes, caps: Sequence[AxisMark]) -> None:
-    """Caps in the colour of their arm."""
+    """Caps with their times, in the colour of their arm."""
     for row, cap in enumerate(caps):
         color = _CAP_COLORS.get(cap.arm, style.MUTED)
-        style.mark_x(axes, cap.at, cap.text, color=color, row=row)
+        text = f"{cap.text} {milliseconds(cap.at)}"
+        style.mark_x(axes, cap.at, text, color=color, row=row)
 
 
 def _use_axes(axes: Axes, arms: Sequence[Steps], caps: Sequence[AxisMark]) -> tuple[float, float]:

@@ -29,8 +29,6 @@ from analysis.text.next_steps import NO_CAP, cap_sentences, steps_of
 from analysis.text.verdict import VERDICTS
 from analysis.window import hour_from
 
-MOST_CONTROL_PICTURES = 3
-
 
 @dataclass(frozen=True)
 class Card:

@@ -83,7 +83,7 @@ def test_legends_have_n(pictures):
 
 def test_a_picture_is_shown_with_its_text_and_its_file():
     kind = FigureKind("empty", EXPECTATIONS.draw, lambda prepared: TEXT)
-    picture = kind.picture(Forest((), 0.1, ""))
+    picture = kind.picture(Forest((), 0.1, None))
     bundle = picture._repr_mimebundle_()
     assert "A &lt;title&gt; &amp; more" in picture.svg
     assert picture.svg in bundle["text/html"]
