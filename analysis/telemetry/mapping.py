@@ -94,7 +94,7 @@ class TableMapping:
         return relation
 
     def left_out_query(self, condition: str) -> exp.Select:
-        """How many rows meet a condition of `left_out`: all, or by the index since :written_from."""
+        """Rows that meet a condition of `left_out`: all, or by the index since :written_from."""
         count = exp.select("COUNT(*) AS calls").from_(as_table(self.table))
         query = count.where(self._parsed(condition))
         if not self.indexed:
@@ -103,7 +103,7 @@ class TableMapping:
         return query.where(self._bound_on_indexed(exp.column("createdAt") >= since))
 
     def check_fits(self, stored: Collection[str], where: str) -> None:
-        """Raise WrongUse when an expression reads a column that the store, `where`, does not have."""
+        """Raise WrongUse when an expression reads a column that the store, `where`, lacks."""
         known = {column.lower() for column in stored}
         for place, sql in self.expressions:
             for column in self._parsed(sql).find_all(exp.Column):

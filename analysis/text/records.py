@@ -71,7 +71,7 @@ class ClaimText(CallsText, Protocol):
 # ---- claims ----------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class ClaimWords:
-    """The words of one kind of claim; {size} is the claimed size, {than} "more than" or "less than".
+    """The words of one kind of claim: {size} is its size, {than} "more than" or "less than".
 
     Attributes
     ----------

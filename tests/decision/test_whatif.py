@@ -26,7 +26,7 @@ def with_bins(one):
 
 
 def day(slow_per_hour):
-    """100 calls an hour, some of 38 s, the others of 10 s; before the deploy all stopped at 20 s."""
+    """100 calls an hour, some of 38 s, the others of 10 s; the old cap was 20 s."""
     slow = np.asarray(slow_per_hour)
     before = calls(-168, 0, per_hour=100, timeout=20, failed_ms=20_000, latency_ms=10_000)
     after = [

@@ -162,7 +162,8 @@ LowerText = Annotated[
         lambda text: (
             None
             if text == text.lower()
-            else f"has capital letters, but messages are compared in lower case; write {text.lower()!r}"
+            else "has capital letters, but messages are compared in lower case; "
+            f"write {text.lower()!r}"
         )
     ),
 ]

@@ -143,7 +143,7 @@ def with_closed_port(url):
     [
         (lambda url: url.set(password=PASSWORD), "wrong user or password"),
         (lambda url: url.set(username="nobody-here", password=PASSWORD), "wrong user or password"),
-        (with_closed_port, "nothing listens at the URL's host and port"),
+        (with_closed_port, "nothing listens at the host and port"),
         (lambda url: url.set(host="no-such-host.invalid", password=PASSWORD), "host is unknown"),
         (lambda url: url.set(database="no-such-database"), "does not exist; check the URL"),
         (lambda url: url.update_query_dict({"sslmode": "require"}), "the server has no TLS"),

@@ -32,7 +32,7 @@ _BY_SQLSTATE: dict[type[RolloutError], dict[str, str]] = {
     RolloutError: {
         "25006": "was refused because the transaction is read-only",
         "53300": _NO_CONNECTION,
-        "55P03": "got no lock on the table, which a migration or VACUUM FULL holds; run again later",
+        "55P03": "got no lock on the table, held by a migration or VACUUM FULL; run again later",
         "57P01": "failed: the server shut down; run again when it is back",
     },
 }
@@ -43,7 +43,7 @@ _BY_WORDS: dict[type[RolloutError], dict[str, str]] = {
         "no password supplied": "failed: the URL has no password; add it",
         "unsupported startup parameter": "failed: a pooler refuses start-up options; "
         "add pgbouncer=true to the URL",
-        "connection refused": "failed: nothing listens at the URL's host and port; start the server",
+        "connection refused": "failed: nothing listens at the host and port; start the server",
         "could not translate host": "failed: the host is unknown; correct the URL",
         "does not support ssl": "failed: the server has no TLS; change sslmode in the URL",
         "no encryption": "failed: the server needs TLS; add ?sslmode=require to the URL",
