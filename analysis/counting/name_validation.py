@@ -28,7 +28,8 @@ def check_names(claims: Iterable[Claim], arms: Sequence[Arm], engine: Engine) ->
         if known[key] and name not in known[key]:
             raise WrongUse(
                 f"{quote(claim)}: {key} {quote(name)} is not in the table; "
-                f"did you mean {quote(nearest_name(name, known[key]))}? Correct it, or use a pattern"
+                f"did you mean {quote(nearest_name(name, known[key]))}? "
+                "Correct it, or use a pattern"
             )
 
 
