@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -124,15 +124,13 @@ def feature_and_source(key: object) -> tuple[str, str | None]:
     return str(feature), source if isinstance(source, str) else None
 
 
-def event_of(claim: Claim) -> Literal["recovered", "cron_over"] | None:
-    """Which events a claim counts; None for the metrics of calls."""
-    metric = known_metrics().get(claim.metric or "")
-    return metric.event if metric else None
-
-
 def event_kind(claim: Claim) -> str | None:
-    """The kind of a claim's events in EventCounts; each cron budget is counted by itself."""
-    event = event_of(claim)
+    """The kind of a claim's events in EventCounts; None for the metrics of calls.
+
+    Each cron budget is counted by itself.
+    """
+    metric = known_metrics().get(claim.metric or "")
+    event = metric.event if metric else None
     if event != "cron_over":
         return event
     return f"{event}:{claim.budget_ms}:{claim.source or '*'}:{claim.feature or '*'}"

@@ -38,14 +38,6 @@ NOT_OPEN = TimeToDecision()
 
 
 @dataclass(frozen=True)
-class UsualRates:
-    """A rate over the whole baseline and after the deploy, both at the mix of post calls."""
-
-    baseline: float
-    post: float
-
-
-@dataclass(frozen=True)
 class Projection:
     """What this look says of later ones: its variances, and how many hours they come from.
 
@@ -124,19 +116,16 @@ def estimate_time_to_decision(
 def _hours_to_enough_data(evaluation: ClaimEvaluation, passed: int) -> float | None:
     """Hours until each arm has 30 calls and one has 5 events; None when time does not help."""
     baseline, post = evaluation.decisive.common_baseline, evaluation.decisive.common_post
-    hours = 0.0
     if evaluation.decisive.difference is None and evaluation.enough_calls:
         return None
+    too_few = []
     if not evaluation.enough_calls:
-        if min(baseline.n, post.n) <= 0:
-            return None
-        hours = FEWEST_N / min(baseline.n, post.n) * passed
+        too_few.append((FEWEST_N, min(baseline.n, post.n)))
     if not evaluation.enough_events:
-        events = max(baseline.y, post.y)
-        if events <= 0:
-            return None
-        hours = max(hours, FEWEST_EVENTS / events * passed)
-    return hours
+        too_few.append((FEWEST_EVENTS, max(baseline.y, post.y)))
+    if any(seen <= 0 for _, seen in too_few):
+        return None
+    return max((needed / seen * passed for needed, seen in too_few), default=0.0)
 
 
 def _hours_without_event(evaluation: ClaimEvaluation, passed: int) -> float | None:
@@ -158,9 +147,10 @@ def _time_to_change(
     is_change = evaluation.kind.null == "change"
     look_bounds = bounds(plan.times, plan.alpha / max(n_open, 1))
     last_bound = look_bounds[-1] if is_change else ONE_SIDED_BOUND
+    baseline, distance = evaluation.decisive.baseline_value, evaluation.distance
     usual = _usual_rates(evaluation, arms)
-    baseline = usual.baseline if usual else evaluation.decisive.baseline_value
-    distance = usual.post - evaluation.scale * usual.baseline if usual else evaluation.distance
+    if usual:
+        baseline, distance = usual[0], usual[1] - evaluation.scale * usual[0]
     parts = _variance_parts(evaluation, scale=evaluation.scale, usual=usual)
     projection = Projection(*parts, evaluation.decisive.df, plan.n_hours, arms.cycle)
     observed, effect = abs(distance), max(abs(distance), smallest_useful * abs(baseline or 0.0))
@@ -176,7 +166,7 @@ def _time_to_change(
 
 
 def _variance_parts(
-    evaluation: ClaimEvaluation, *, scale: float, usual: UsualRates | None = None
+    evaluation: ClaimEvaluation, *, scale: float, usual: tuple[float, float] | None = None
 ) -> tuple[float, float]:
     """Variance of the post value and of what it is compared with.
 
@@ -187,7 +177,7 @@ def _variance_parts(
     post, baseline = found.variance_parts()
     counts = found.counts
     if counts:
-        rate = usual.baseline if usual else counts.baseline_events / counts.baseline_n
+        rate = usual[0] if usual else counts.baseline_events / counts.baseline_n
         if rate > 0:
             expected = min(0.5, (counts.post_events + 1) / (counts.post_n + 1 / rate))
             post = counts.phi * expected * (1 - expected) / counts.post_n
@@ -196,11 +186,11 @@ def _variance_parts(
     return (post, 0.0) if evaluation.limit is not None else (post, baseline * scale**2)
 
 
-def _usual_rates(evaluation: ClaimEvaluation, arms: Arms) -> UsualRates | None:
-    """For a claim whose compared baseline hours hold fewer than 5 events; None for others.
+def _usual_rates(evaluation: ClaimEvaluation, arms: Arms) -> tuple[float, float] | None:
+    """A rate over the whole baseline and after the deploy, both at the mix of post calls.
 
-    2 events in those hours say little where 80 in the other hours say a lot. A rate with a daily
-    cycle is estimated roughly.
+    For a claim whose compared baseline hours hold fewer than 5 events: 2 events there say little
+    where 80 in the other hours say a lot. A rate with a daily cycle is estimated roughly.
     """
     found = evaluation.decisive
     few = found.counts is not None and found.common_baseline.y < FEWEST_EVENTS
@@ -213,4 +203,4 @@ def _usual_rates(evaluation: ClaimEvaluation, arms: Arms) -> UsualRates | None:
     known = (baseline[1] > 0) & (post[1] > 0)
     mix = post[1][known] / post[1][known].sum()
     before, after = (float(mix @ (y[known] / n[known])) for y, n in (baseline, post))
-    return UsualRates(before, after) if before > 0 else None
+    return (before, after) if before > 0 else None

@@ -28,7 +28,6 @@ class SlownessSeries:
     target : float64 (hours,); the claim's metric over its own baseline ratio, minus 1.
     adjusted : float64 (hours,); the target without what follows the index.
     names : the control features.
-    slope : of the target on the index; 0 where nothing is adjusted.
     """
 
     hours: NDArray[np.int64]
@@ -36,7 +35,6 @@ class SlownessSeries:
     target: Floats
     adjusted: Floats
     names: tuple[str, ...]
-    slope: float
 
 
 def slowness_series(evaluation: ClaimEvaluation, arms: Arms) -> SlownessSeries | None:
@@ -57,7 +55,6 @@ def slowness_series(evaluation: ClaimEvaluation, arms: Arms) -> SlownessSeries |
         target=values,
         adjusted=values - slope * (slowness - index.matched(target)[0]),
         names=index.names,
-        slope=slope,
     )
 
 

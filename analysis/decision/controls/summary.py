@@ -159,4 +159,4 @@ def _reading(
     distance = comparison.distance(scale=scale, limit=limit)
     if p >= 1.0 - asked_level or distance == 0:
         return "not_shown"
-    return "against" if (distance > 0) == (evaluation.metric.worse == "up") else "for"
+    return "for" if (distance < 0) == (evaluation.good_side == "less") else "against"
