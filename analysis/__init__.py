@@ -6,25 +6,30 @@
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis.judge import Look, Rollout
+    from analysis.report.explore.explorer import open_rollout as open
 
 __version__ = "0.1.0"
-_PUBLIC = {
+__all__ = ["Look", "Rollout", "__version__", "open"]
+_MODULES = {
     "open": ("analysis.report.explore.explorer", "open_rollout"),
     "Rollout": ("analysis.judge", "Rollout"),
     "Look": ("analysis.judge", "Look"),
 }
-__all__ = [
-    "Look",
-    "Rollout",
-    "__version__",
-    "open",
-]  # made by __getattr__, so that a command that needs no pandas loads none
+"""Where the public names are made, so that a command that needs no pandas imports none."""
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used."""
-    if name not in _PUBLIC:
+    """Import a public name when it is first used."""
+    if name not in _MODULES:
         raise AttributeError(f"module 'analysis' has no attribute {name!r}")
-    module, attribute = _PUBLIC[name]
+    module, attribute = _MODULES[name]
     return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

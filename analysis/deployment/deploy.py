@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from analysis import clock
 from analysis.config import Settings
@@ -14,7 +14,7 @@ from analysis.deployment.builds.vercel_api import find_newest
 from analysis.deployment.builds.vercel_list import read_vercel_list
 from analysis.errors import WrongUse
 from analysis.history.events import DeployEvent
-from analysis.history.ledger import History, open_ledger
+from analysis.history.ledger import History, Ledger, open_ledger
 from analysis.history.timeline import (
     Stage,
     Timeline,
@@ -77,15 +77,21 @@ def record_deploy(
     at = build.effective_at
     if at > clock.now() + CLOCK_TOLERANCE:
         raise WrongUse(f"the deploy at {clock.iso(at)} is in the future; record it afterwards")
-    if environment == "preview":
-        return _record_preview(settings, build, at)
+    deploy = DeployEvent(
+        environment=environment,
+        role="preview" if environment == "preview" else "first",
+        origin=f"git {quote(argument)}" if origin == "git" else origin or "--at",
+        **asdict(build),
+    )
     ledger = open_ledger(settings)
     with ledger.locked():
         history = ledger.read()
-        is_recorded = any(deploy.role == "first" for deploy in production_deploys(history))
+        is_recorded = any(known.role == "first" for known in production_deploys(history))
+        if environment == "preview":
+            return _record_preview(ledger, deploy)
         if correct or not (is_recorded or new_stage):
-            return _record_first(settings, build, at, correct=correct)
-        return _record_later(timeline_of(settings, history), build, at, new_stage=new_stage)
+            return _record_first(settings, deploy, is_correction=correct)
+        return _record_later(timeline_of(settings, history), deploy, new_stage=new_stage)
 
 
 def _now() -> datetime:
@@ -96,9 +102,9 @@ def _now() -> datetime:
 def _find_build(
     settings: Settings, origin: Origin | None, argument: str | None, environment: Environment
 ) -> Build:
-    """Ask the named origin; without one, nothing but the environment is known."""
+    """Ask the named origin; without one, nothing is known."""
     if origin is None:
-        return Build(None, environment, "--at")
+        return Build()
     if origin == "vercel":
         return find_newest(settings, environment=environment)
     if not argument:
@@ -112,29 +118,31 @@ def _find_build(
             "run 'git fetch --tags', or give --at TIME"
         )
     note = "the instant is the tag's, not when the build was ready; --at TIME is more exact"
-    return Build(tagged[1], environment, f"git {quote(argument)}", commit=tagged[0], note=note)
+    return Build(tagged[1], commit=tagged[0], note=note)
 
 
-def _record_preview(settings: Settings, build: Build, at: datetime) -> RecordedDeploy:
-    _append(settings, build, at, role="preview")
+def _record_preview(ledger: Ledger, deploy: DeployEvent) -> RecordedDeploy:
+    ledger.append(deploy)
     no_url = "the preview has no URL; record it with --from vercel, so that 'smoke' can reach it"
-    return RecordedDeploy("preview", at, None, _notes(build), () if build.url else (no_url,))
+    warnings = () if deploy.url else (no_url,)
+    return RecordedDeploy("preview", deploy.effective_at, None, _notes(deploy), warnings)
 
 
 def _record_first(
-    settings: Settings, build: Build, at: datetime, *, correct: bool
+    settings: Settings, deploy: DeployEvent, *, is_correction: bool
 ) -> RecordedDeploy:
-    declared = settings.rollout.deployed_at
+    at, declared = deploy.effective_at, settings.rollout.deployed_at
     if declared and declared != at:
         raise WrongUse(
             f"[rollout].deployed_at is {clock.iso(declared)}, but this deployment is of "
             f"{clock.iso(at)}; remove deployed_at from rollout.toml to record this one, "
             "or use --stage when it is a second deployment"
         )
-    _append(settings, build, at, role="first", corrects=correct or None)
-    notes = _notes(build)
-    if build.previous_at and at - build.previous_at < timedelta(days=1):
-        ready = clock.iso(build.previous_at)
+    corrects = {"corrects": True} if is_correction else {}
+    open_ledger(settings).append(deploy.model_copy(update=corrects))
+    notes = _notes(deploy)
+    if deploy.previous_at and at - deploy.previous_at < timedelta(days=1):
+        ready = clock.iso(deploy.previous_at)
         notes += (
             f"the deployment before it was ready at {ready}; "
             f"to judge that one, give --at {ready} --correct",
@@ -142,35 +150,34 @@ def _record_first(
     return RecordedDeploy("first", at, read_timeline(settings).stage, notes)
 
 
-def _record_later(
-    timeline: Timeline, build: Build, at: datetime, *, new_stage: bool
-) -> RecordedDeploy:
+def _record_later(timeline: Timeline, deploy: DeployEvent, *, new_stage: bool) -> RecordedDeploy:
     """Record a deployment after the first: inside a stage, or as the beginning of a new one."""
-    settings, first = timeline.settings, timeline.deployed_at
-    if first is None:
+    settings, at = timeline.settings, deploy.effective_at
+    if timeline.deployed_at is None:
         raise WrongUse("--stage needs a first deploy; record it without --stage")
-    if known := _known_note(timeline.history, build, at, new_stage=new_stage):
+    if known := _known_note(timeline.history, deploy, new_stage=new_stage):
         return RecordedDeploy("known", at, timeline.stage, notes=(known,))
-    if at < first:
+    if at < timeline.deployed_at:
         raise WrongUse(
             f"the deployment at {clock.iso(at)} is older than the recorded one at "
-            f"{clock.iso(first)}; use --correct when the recorded one is wrong"
+            f"{clock.iso(timeline.deployed_at)}; use --correct when the recorded one is wrong"
         )
     if new_stage:
         timeline.refuse_before_newest_stage(at)
     is_inside = timeline.ends_at is not None and at < timeline.ends_at
-    warnings = () if new_stage else (_warning(at, is_inside=is_inside),)
-    _append(settings, build, at, role="later", stage=new_stage, inside_monitoring=is_inside)
+    later = {"role": "later", "stage": new_stage, "inside_monitoring": is_inside}
+    open_ledger(settings).append(deploy.model_copy(update=later))
     stage = read_timeline(settings).stage
-    return RecordedDeploy("later", at, stage, _notes(build), warnings)
+    warnings = () if new_stage else (_warning(at, is_inside=is_inside),)
+    return RecordedDeploy("later", at, stage, _notes(deploy), warnings)
 
 
-def _known_note(history: History, build: Build, at: datetime, *, new_stage: bool) -> str | None:
+def _known_note(history: History, deploy: DeployEvent, *, new_stage: bool) -> str | None:
     """Say that the same deployment is in the ledger already; None when it is not."""
     for entry in history.of(DeployEvent):
         known = entry.event
-        is_same = known.effective_at == at or (
-            build.deployment_id is not None and known.deployment_id == build.deployment_id
+        is_same = known.effective_at == deploy.effective_at or (
+            deploy.deployment_id is not None and known.deployment_id == deploy.deployment_id
         )
         if is_same and known.environment == "production" and (known.stage or not new_stage):
             return f"this deployment was recorded at {clock.iso(entry.at)}; nothing was added"
@@ -190,10 +197,5 @@ def _warning(at: datetime, *, is_inside: bool) -> str:
     )
 
 
-def _append(settings: Settings, build: Build, at: datetime, **facts: Any) -> None:
-    known = {**asdict(build), "effective_at": at, **facts}
-    open_ledger(settings).append(DeployEvent(**known))
-
-
-def _notes(build: Build) -> tuple[str, ...]:
-    return (build.note,) if build.note else ()
+def _notes(deploy: DeployEvent) -> tuple[str, ...]:
+    return (deploy.note,) if deploy.note else ()

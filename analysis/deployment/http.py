@@ -39,7 +39,7 @@ _PROBLEMS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 """What broke, by the exception or one of its causes; the first that fits."""
 
 
-R = TypeVar("R", bound=Request)
+RequestT = TypeVar("RequestT", bound=Request)
 
 
 # ---- requests --------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def public_url(request: Request) -> str:
     return request.url.split("?")[0].split("#")[0]
 
 
-def at_address(request: R, address: str) -> R:
+def at_address(request: RequestT, address: str) -> RequestT:
     """The same request to another address, in place of its leading variable or its host."""
     url = _BASE_OF_URL.sub(lambda _: address.rstrip("/"), request.url, count=1)
     return request.model_copy(update={"url": url})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.deployment.looks import RunLook, Say, find_result, record_look, run_due
+from analysis.deployment.looks import RunLook, Say, record_look, run_due
 from analysis.errors import NotYetDue, WrongUse
 from analysis.history.timeline import (
     NoDeployError,
@@ -15,6 +15,7 @@ from analysis.history.timeline import (
 )
 from analysis.report.reports import WrittenReport, run_window_report, run_window_reports
 from analysis.results.model import LookResult
+from analysis.results.storage import read_result
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -63,13 +64,10 @@ def report_due_looks(
     report = run_due(settings, look_reporter(settings, github=github), say=say)
     if report.failed:
         raise report.failed[0][1]
-    last = report.standing.last
-    for look in read_timeline(settings).looks:
-        if last and (look.label, look.window.start) == (last.window, last.start):
-            result = find_result(settings, look)
-            if result is not None:
-                page = settings.paths.window(look.label, stage=look.stage).page
-                return WrittenReport(result, page)
+    if last := report.standing.last:
+        folder = settings.paths.window(last.window, stage=last.stage)
+        if result := read_result(folder.result):
+            return WrittenReport(result, folder.page)
     raise NotYetDue(
         f"no window of {settings.rollout.name} is due yet; 'rollout watch' waits for them"
     )

@@ -20,12 +20,12 @@ from analysis.history.locks import hold
 SCHEMA = 1
 LOCK_SECONDS = 30
 _OWN_KEYS = frozenset({"schema", "at", "who", "event"})
-E_co = TypeVar("E_co", bound=Event, covariant=True)
-E = TypeVar("E", bound=Event)
+EventT_co = TypeVar("EventT_co", bound=Event, covariant=True)
+EventT = TypeVar("EventT", bound=Event)
 
 
 @dataclass(frozen=True)
-class Entry(Generic[E_co]):
+class Entry(Generic[EventT_co]):
     """One line of the ledger.
 
     Attributes
@@ -39,7 +39,7 @@ class Entry(Generic[E_co]):
     at: datetime
     who: str | None
     name: str
-    event: E_co
+    event: EventT_co
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class History:
     entries: tuple[Entry[Event], ...] = ()
     unreadable_lines: tuple[int, ...] = ()
 
-    def of(self, kind: type[E]) -> tuple[Entry[E], ...]:
+    def of(self, kind: type[EventT]) -> tuple[Entry[EventT], ...]:
         """The entries with events of this kind."""
         return tuple(
             Entry(entry.at, entry.who, entry.name, entry.event)
@@ -57,7 +57,7 @@ class History:
             if isinstance(entry.event, kind)
         )
 
-    def events(self, kind: type[E]) -> tuple[E, ...]:
+    def events(self, kind: type[EventT]) -> tuple[EventT, ...]:
         """The events of this kind."""
         return tuple(entry.event for entry in self.of(kind))
 
@@ -80,7 +80,7 @@ class Ledger:
     path: Path
     who: str | None = None
 
-    def append(self, event: E) -> Entry[E]:
+    def append(self, event: EventT) -> Entry[EventT]:
         """Record an event now, after every line that is there; other writers wait."""
         with self.locked():
             at = clock.now()

@@ -36,8 +36,6 @@ def test_the_newest_ready_production_deployment(settings, server):
     server.answer_in_turn(page(entry(1), entry(2)))
     assert vercel_api.find_newest(settings) == Build(
         effective_at=datetime(2026, 2, 2, 22, 10, 16, tzinfo=UTC),
-        environment="production",
-        origin="vercel",
         deployment_id="dpl_1",
         url="https://app-1.vercel.app",
         commit=f"{1:040x}",

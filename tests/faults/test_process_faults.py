@@ -325,9 +325,8 @@ def test_two_runs_for_the_same_window(finished_workspace, tally):
     first = finished_workspace.start("baseline", fault="open|.report.|1|pause")
     finished_workspace.wait_until_paused(first)
     second = finished_workspace.run("baseline")
-    second.check_failure(
-        3, "another 'rollout report' of baseline of small is running; let it work, or stop it first"
-    )
+    running = "another 'rollout report' of baseline of small is running; wait until it ends"
+    second.check_failure(3, running)
     finished_workspace.resume()
     assert wait_for(first, longest_s=60).code == 0
     finished_workspace.complete_files()
@@ -355,7 +354,7 @@ def test_a_clock_that_is_set_back(workspace, rollout, monkeypatch, tally):
     before = workspace.complete_files()
     for instant, code, words in (
         ("2026-02-03T01:00:00Z", 3, "window 4h is due at"),
-        ("2026-02-01T00:00:00Z", 2, "lies in the future; fix [rollout].deployed_at"),
+        ("2026-02-01T00:00:00Z", 2, "lies in the future; correct [rollout].deployed_at"),
     ):
         clock.write_text(instant)
         rollout(workspace, "compare", "--window", "4h").check_failure(code, words)

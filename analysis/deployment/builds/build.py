@@ -22,16 +22,12 @@ class Build:
     Attributes
     ----------
     effective_at : when it was ready, UTC; None when the source does not say.
-    environment : production or preview.
-    origin : where this is known from.
     previous_id, previous_at : the deployment before it, to which a rollback would go, and when
         that was ready.
     note : what to know about the instant, such as how exact it is.
     """
 
-    effective_at: datetime | None
-    environment: Environment
-    origin: str
+    effective_at: datetime | None = None
     deployment_id: str | None = None
     url: str | None = None
     commit: str | None = None
@@ -50,9 +46,7 @@ def is_ready(entry: Mapping[str, Any], environment: Environment) -> bool:
     return state == "READY" and entry.get("readySubstate") != "STAGED" and target == environment
 
 
-def newest_build(
-    entries: Sequence[Mapping[str, Any]], environment: Environment, origin: str, *, nothing: str
-) -> Build:
+def newest_build(entries: Sequence[Mapping[str, Any]], *, nothing: str) -> Build:
     """Take the entry that was created last, and the one before it.
 
     `nothing` says what is wrong when there is no entry.
@@ -71,8 +65,6 @@ def newest_build(
     )
     return Build(
         effective_at=_ready_at(newest),
-        environment=environment,
-        origin=origin,
         deployment_id=_matching(_ID, newest.get("uid") or newest.get("id")),
         url=url_of(newest.get("url")),
         commit=_matching(_COMMIT, commits[0]) if commits else None,

@@ -44,7 +44,7 @@ def find_newest(settings: Settings, *, environment: Environment = "production") 
     entries = _listed(settings, environment, _token(settings))
     ready = [entry for entry in entries if is_ready(entry, environment)]
     nothing = f"Vercel knows no {environment} deployment that is READY in this project"
-    return newest_build(ready, environment, "vercel", nothing=nothing)
+    return newest_build(ready, nothing=nothing)
 
 
 def _listed(

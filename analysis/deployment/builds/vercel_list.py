@@ -4,7 +4,6 @@ import json
 import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from analysis.config.deployment_settings import Environment
@@ -12,7 +11,6 @@ from analysis.deployment.builds.build import Build, is_ready, newest_build, url_
 from analysis.errors import WrongUse
 from analysis.window import parse_duration
 
-ORIGIN = "vercel-cli"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ROW = re.compile(
     r"\s*(?P<age>[0-9]+(?:ms|s|m|h|d|y))\s+(?P<url>https?://\S+)\s+(?:\S\s+)?"
@@ -38,7 +36,7 @@ def read_vercel_list(path: Path, *, environment: Environment = "production") -> 
         listed = listed if isinstance(listed, list) else []
         ready = [one for one in listed if isinstance(one, dict) and is_ready(one, environment)]
         nothing = f"'{path.name}' has no {environment} deployment that is READY"
-        return newest_build(ready, environment, ORIGIN, nothing=nothing)
+        return newest_build(ready, nothing=nothing)
     return _read_table(text, path.name, printed_at, environment)
 
 
@@ -55,10 +53,10 @@ def _read_table(text: str, name: str, printed_at: datetime, environment: Environ
         hint = "; it has only URLs, the table goes to stderr: save it with 2>&1" if has_urls else ""
         raise WrongUse(f"'{name}' has no {environment} deployment that is Ready{hint}")
     age, duration = rows[0]["age"], rows[0]["duration"]
-    build = partial(Build, environment=environment, origin=ORIGIN, url=url_of(rows[0]["url"]))
+    url = url_of(rows[0]["url"])
     exact_to = _EXACT_TO.get(age.lstrip("0123456789"))
     if exact_to is None:
-        return build(None, note=f"'{name}' says only that it was created {age} ago")
+        return Build(url=url, note=f"'{name}' says only that it was created {age} ago")
     try:
         is_known = duration not in (None, "--", "?")
         build_time = parse_duration(duration) if is_known else timedelta(0)
@@ -66,4 +64,4 @@ def _read_table(text: str, name: str, printed_at: datetime, environment: Environ
     except WrongUse:
         raise WrongUse(f"'{name}' has a duration that cannot be read; give --at TIME") from None
     note = f"the instant is the file's time minus the printed age ({age}) plus the build time"
-    return build(ready_at, note=f"{note}: exact to {exact_to}")
+    return Build(ready_at, url=url, note=f"{note}: exact to {exact_to}")
