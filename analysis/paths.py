@@ -67,7 +67,7 @@ class OutputPaths:
 
     @property
     def all_rollouts(self) -> Path:
-        """The page that lists every rollout, beside their folders."""
+        """The page that lists every rollout, next to their folders."""
         return self.root.parent / "index.html"
 
     @property

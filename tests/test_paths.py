@@ -27,7 +27,7 @@ def test_every_output_lies_below_the_rollouts_folder(path, relative):
     assert OutputPaths(ROOT).relative(path) == relative
 
 
-def test_the_page_of_all_rollouts_lies_beside_their_folders():
+def test_the_page_of_all_rollouts_is_next_to_their_folders():
     assert OutputPaths(ROOT).all_rollouts == Path("/srv/outputs/index.html")
 
 

@@ -44,7 +44,7 @@ def init(
 def demo(
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Where to make it; default: outputs/ beside rollout.toml."),
+        typer.Option("--out", help="Where to make it; default: outputs/ next to rollout.toml."),
     ] = None,
 ) -> int:
     """Make the whole example: sample data, baseline, every window, index."""

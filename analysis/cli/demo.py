@@ -20,7 +20,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "rollout.toml"
 
 
 def run_demo(out: Path | None, *, say: Callable[[str], None]) -> tuple[LookResult, Path]:
-    """Make the example beside rollout.toml, or in a folder `out` with a copy of the file.
+    """Make the example next to rollout.toml, or in a folder `out` with a copy of the file.
 
     Returns the last look's result and the index page.
     """

@@ -29,7 +29,7 @@ NEEDS = tuple(
     if kind.size_example
 )
 PART_KEYS = {"metric", "claim", "by", "margin", "limit", "budget_ms", "tau_ms", "smallest_useful"}
-"""Keys of one claim: beside any_of they would say nothing, so they stand inside its parts."""
+"""Keys of one claim. With any_of they belong inside its parts."""
 WHOLE_KEYS = {"name", "critical", "any_of"}
 """Keys that a part of any_of cannot have."""
 
@@ -70,10 +70,10 @@ def _whole_claim_mistakes(
     if len(claim.any_of) < 2:
         yield Mistake((*place, "any_of"), "needs at least two parts; write one claim without it")
     for key in sorted(PART_KEYS & claim.model_fields_set):
-        yield Mistake((*place, key), "cannot be beside any_of; write it inside the parts")
+        yield Mistake((*place, key), "cannot go with any_of; write it inside the parts")
     for number, part in enumerate(claim.any_of):
         for key in sorted(WHOLE_KEYS & part.model_fields_set):
-            problem = "cannot stand inside a part; write it beside any_of"
+            problem = "does not belong inside a part; write it next to any_of"
             yield Mistake((*place, "any_of", number, key), problem)
         yield from _single_claim_mistakes((*place, "any_of", number), part, metrics)
 

@@ -52,7 +52,7 @@ def forecast_looks(
 ) -> list[PowerForecast]:
     """What each planned look, by its name, will detect of each single claim.
 
-    The claim's size is `by`, the margin, the distance to the limit, the whole rate where it shall
+    The claim's size is `by`, the margin, the distance to the limit, the whole rate where it should
     stay zero, else `smallest_useful`. The variance is that of a placebo deploy in the last hours of
     the baseline; a baseline too short for one leaves the forecast open.
     """

@@ -51,7 +51,7 @@ class HourlyMetric:
 
 @dataclass(frozen=True, eq=False)
 class HourlySlowness:
-    """A claim's metric beside its control group, as three-hour means.
+    """A claim's metric and its control group, as three-hour means.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ def prepare_hourly_metric(
 def prepare_hourly_slowness(
     evaluation: ClaimEvaluation, arms: Arms, *, marks: Sequence[AxisMark] = ()
 ) -> HourlySlowness | None:
-    """A claim's metric beside the control group, smoothed; None without a control group."""
+    """A claim's metric and its control group, smoothed; None without a control group."""
     series = slowness_series(evaluation, arms)
     if series is None:
         return None

@@ -83,7 +83,7 @@ def build_result(look: LookFindings, words: Words) -> LookResult:
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineFindings:
-    """What the baseline report shows, beside the counts themselves.
+    """What the baseline report shows in addition to the counts.
 
     Attributes
     ----------

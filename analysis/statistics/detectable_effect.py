@@ -83,7 +83,7 @@ def hours_needed(
 
 
 def calls_needed(hours: int | None, *, post_n: float, post_hours: int) -> int | None:
-    """The metric's n that comes in so many hours at the post window's traffic; None without hours.
+    """The metric's n in that many hours at the post window's traffic; None without hours.
 
     Examples
     --------

@@ -174,7 +174,7 @@ def match_hours(post_usable: Bools, *, cycle: int, first_hour: int = 0) -> Float
 
 
 def _by_stratum(arm: ArmTotals, hours: Floats | Bools) -> Floats:
-    """Sums of y and n (2, strata), each hour counted so many times."""
+    """Sums of y and n (2, strata), each hour counted that many times."""
     return np.einsum("fsrh,rh->fs", arm.stacked[:2], hours)
 
 

@@ -29,10 +29,10 @@ class TrailingCheck:
         They confirm it.
     trailing_better : bool or None
         They are better, one-sided 5 %. Where events are rare: they are not worse, one-sided 5 %.
-        None when so many hours have not passed.
+        None when fewer hours have passed.
     share_of_hours_better : float or None
         Share of the trailing hours with calls that are better than the baseline; None where events
-        are rare, or so many hours have not passed.
+        are rare, or fewer hours have passed.
     p_value : float or None
         One-sided p of the trailing hours.
     """

@@ -19,7 +19,7 @@ class ErrorRule(NamedTuple):
     """One rule: a message that matches `text` has the class `outcome`.
 
     `operator` is SQL's: ``LIKE``, or ``~`` for a regular expression. A pattern uses only what
-    PostgreSQL, DuckDB and Spark read alike: no ``.``, no backslash, no ``(?``.
+    PostgreSQL, DuckDB and Spark read the same way: no ``.``, no backslash, no ``(?``.
     """
 
     outcome: str

@@ -1,4 +1,4 @@
-"""Mapping files: TOML, shipped or beside rollout.toml, checked before anything is read."""
+"""Mapping files: TOML, shipped or next to rollout.toml, checked before anything is read."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def load_mapping(name: str | None, *, folder: Path, table: str | None) -> TableM
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.toml")))
         raise WrongUse(
-            f"mapping {quote(name)} is neither shipped ({known}) nor a file beside rollout.toml; "
+            f"mapping {quote(name)} is neither shipped ({known}) nor a file next to rollout.toml; "
             "write one of these names, or the path of your own file"
         )
     toml = TomlFile.read(path, f"mapping {path.name}", advice="name yours in [source].mapping")

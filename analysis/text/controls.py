@@ -46,7 +46,7 @@ _LACK_WORDS: dict[Lack, str] = {
     "too_few_declared": "[controls].use leaves fewer than two usable features",
     "too_few_of_the_provider": "fewer than two features of its provider have enough calls",
     "unknown_model": "its model is not known",
-    "unlike_each_other": "fewer than two control features move alike",
+    "unlike_each_other": "fewer than two control features move together",
 }
 _NAMES = {"plain": "plain", "adjusted": "adjusted", "proportional": "at the provider's new speed"}
 

@@ -22,7 +22,7 @@ from analysis.results.finding_record import ArmRecord, FindingRecord
 from analysis.results.model import LookResult
 
 OUTSIDE_RULES = "outside_rules"
-"""Beside the states of findings: something that got worse although no rule covers it."""
+"""In addition to the states of findings: what got worse although no rule covers it."""
 FINDINGS: Mapping[str, tuple[str, str, str]] = {
     "met": ("✓", "met", "good"),
     "not_met": ("✗", "not met", "bad"),

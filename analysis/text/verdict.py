@@ -25,7 +25,7 @@ class VerdictWords:
     Attributes
     ----------
     word, meaning : its label, and what it says.
-    sign, tone : beside the label (tone: good, wait, bad, none).
+    sign, tone : next to the label (tone: good, wait, bad, none).
     """
 
     word: str

@@ -428,7 +428,7 @@ MISTAKES = [
             'any_of = [{metric = "error_rate", claim = "falls"}, '
             '{metric = "rmst", claim = "falls"}]',
         ),
-        "15: [[expectation]] 'timeouts drop': metric = 'timeout_rate' cannot be beside "
+        "15: [[expectation]] 'timeouts drop': metric = 'timeout_rate' cannot go with "
         "any_of; write it inside the parts (and 1 more)",
     ),
     (
@@ -458,7 +458,7 @@ MISTAKES = [
             '  {name = "x", metric = "rmst", claim = "falls"},\n]',
         ),
         "17: [[expectation]] 'timeouts drop': any_of.name = 'x' cannot stand inside a "
-        "part; write it beside any_of",
+        "part; write it next to any_of",
     ),
     (
         "no claim",

@@ -95,7 +95,7 @@ def test_headers_without_a_secret_are_valid(load, header):
     assert header.split(" ")[0] in loaded.smokes[0].headers
 
 
-def test_a_cookie_may_hold_a_secret_beside_its_variable(load):
+def test_a_cookie_may_hold_a_secret_and_a_variable(load):
     with pytest.raises(WrongUse, match=r"headers\.Cookie contains a secret in plain text"):
         load(BASE + SMOKE + "headers = {Cookie = 'session=${SESSION}'}\n")
 

@@ -273,7 +273,7 @@ def test_an_added_file_that_changes_a_column_type_makes_all_counted_again(tmp_pa
     assert_grown(looks, 4, read_from=0)
 
 
-# ---- sessions beside each other ---------------------------------------------------------------
+# ---- several sessions at once ------------------------------------------------------------------
 def counter_of(settings, engine):
     baseline = load_baseline(settings, DEPLOY, lambda: engine)
     return PostCounter(settings, DEPLOY, baseline, engine)

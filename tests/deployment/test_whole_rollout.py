@@ -57,7 +57,7 @@ def begin(settings, table) -> None:
 
 
 def verdict_at(settings, table, hours) -> str:
-    """The verdict of the one look that is due so many hours after the deploy."""
+    """The verdict of the one look that is due that many hours after the deploy."""
     table.advance_to(DEPLOYED_AT + hours * HOUR + DELAY)
     report = run_due(settings, judged_looks(settings))
     assert report.failed == ()

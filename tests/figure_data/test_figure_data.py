@@ -166,7 +166,7 @@ def test_an_hourly_rate_adds_up_to_the_finding_and_has_gaps(look, monkeypatch):
     assert np.isnan(prepared.rate[excluded]).all()
 
 
-def test_slowness_beside_the_control_features(look):
+def test_slowness_with_the_control_features(look):
     series = prepare_hourly_slowness(look.guardrails[0].evaluation, look.arms).series
     assert len(series.names) >= 2
     assert (series.hours[0], series.hours[-1]) == (-48, 23)

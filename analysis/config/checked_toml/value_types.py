@@ -96,7 +96,7 @@ def _window_problem(label: str) -> str | None:
 
 
 def _pattern_problem(pattern: str) -> str | None:
-    """Allow only patterns that PostgreSQL, DuckDB and Spark read alike."""
+    """Allow only patterns that mean the same in PostgreSQL, DuckDB and Spark."""
     plain = re.sub(r"\\[.^$*+?()\[\]{}|/-]", "", pattern)
     outside_classes = re.sub(r"\[\^?\]?[^\]]*\]", "", plain)
     if "\\" in plain:
@@ -168,7 +168,7 @@ LowerText = Annotated[
     ),
 ]
 Pattern = Annotated[LowerText, _rule(_pattern_problem)]
-"""A regular expression that every engine reads alike."""
+"""A regular expression that means the same in every engine."""
 WindowLabel = Annotated[Text, _rule(_window_problem)]
 RequestUrl = Annotated[
     Template,

@@ -75,7 +75,7 @@ class Scan:
                 if followed_for is not None:
                     values["failed_before"] = until
                     values["written_before"] = min(until + followed_for, end)
-                # Codes sort alike everywhere; names are sorted in Python.
+                # Codes sort the same everywhere; names are sorted in Python.
                 statement = self.engine.queries.statement(
                     query, values, relations=relations, ordered=FEATURES in values
                 )

@@ -26,7 +26,7 @@ FEWEST_USUAL_CALLS = 3
 MIX_SHIFT = 0.2
 SILENCE = HOUR / 4
 SILENT_CALLS = 7.0
-"""So many calls are expected in a silence that chance explains once in 1,000 windows: exp(-7)."""
+"""Expected calls of a silence that chance explains in 1 of 1,000 windows: exp(-7)."""
 
 
 def check_hours(arms: Arms, hours: tuple[int, int]) -> EmptyHoursCheck:

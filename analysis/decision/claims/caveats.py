@@ -74,7 +74,7 @@ class ErrorClassShift(Caveat):
 
 @dataclass(frozen=True, kw_only=True)
 class SharedMovement(Caveat):
-    """The control features moved too, and the change does not hold beside theirs."""
+    """The control features moved too, and the change does not exceed theirs."""
 
     controls: ControlSummary
 

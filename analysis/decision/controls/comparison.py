@@ -1,4 +1,4 @@
-"""A comparison beside what the control features did: adjusted, and in full proportion."""
+"""A comparison with control features: adjusted, and in full proportion."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ControlComparator:
 
         A metric of time: the adjusted comparison decides while the controls stand still. A rate of
         an error class: the plain one decides; where the controls' pace or the same class in them
-        moved, it must hold beside that too. At a placebo deploy the class is not looked up in the
+        moved, it must exceed that too. At a placebo deploy the class is not looked up in the
         controls: it could only silence an alarm.
         """
         if plain.difference is None or not metric.depends_on_provider:

@@ -86,7 +86,7 @@ class FeatureView(ScopeFigures):
         return ReportTable(f"Time to an answer of {self.label}", columns, tuple(rows))
 
     def controls(self, metric: str = "latency_mean") -> Picture | Section:
-        """A metric hour by hour beside its control features."""
+        """A metric hour by hour with its control features."""
         feature, source = self.scope.feature, self.scope.source
         claim = Claim(name=metric, feature=feature, source=source, metric=metric)
         evaluation = evaluate_claim(claim, self.look.comparator, self.look.plan.hours)

@@ -1,4 +1,4 @@
-"""JupyterLab on one rollout, with a copy of explore.ipynb beside its pages."""
+"""JupyterLab on one rollout, with a copy of explore.ipynb next to its pages."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ VIEWS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "outcomes": ("outcomes", (), {}),
     "metric per hour": ("hours", ("metric",), {}),
     "metric before and after": ("compare", ("metric",), {}),
-    "beside control features": ("controls", (), {}),
+    "with control features": ("controls", (), {}),
     "without controls": ("compare", ("metric",), {"controls": False}),
     "latency": ("latency", (), {}),
     "where calls fail": ("cliff", (), {}),

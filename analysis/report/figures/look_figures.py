@@ -59,7 +59,7 @@ class LookFigures:
         return [*pictures, figures.shift()]
 
     def controls(self) -> list[Picture]:
-        """The claims of time beside their control features; the first three that have any."""
+        """Time claims with their control features; the first three that have any."""
         parts = [
             part
             for finding in (*self.look.expectations, *self.look.guardrails)

@@ -200,7 +200,7 @@ def _last_data(notebook: NotebookNode) -> Mapping[str, Any]:
 
 
 def _take_figures(notebook: NotebookNode) -> dict[str, str]:
-    """Take the figures' files out of the outputs; the HTML beside them shows the same figures."""
+    """Take the figures' files out of the outputs; the HTML next to them shows the same figures."""
     figures: dict[str, str] = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):

@@ -1,6 +1,6 @@
 """Equal placebo windows: the usual value of a window, and its variance over the baseline.
 
-Every window counts alike, however many calls it holds: pooled by calls, busy days decide the
+Every window has the same weight, however many calls it holds: pooled by calls, busy days decide the
 variance by which quiet days are judged.
 """
 

@@ -65,7 +65,7 @@ class ProportionalComparison:
 
 @dataclass(frozen=True, eq=False)
 class ControlMovement:
-    """What the control features did beside a comparison.
+    """What the control features did during a comparison.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ FEWEST_CONTROLS = 2
 def screen(
     controls: Sequence[ControlFeature],
 ) -> tuple[tuple[ControlFeature, ...], tuple[str, ...]]:
-    """Controls that move with the others, and the names of those thrown out.
+    """Controls that move with the others, and the names of those dropped.
 
     The deploy, or something else, touched the latter. Each is judged against the others as a target
     is. The smallest p below .01 goes, then the rest is judged again; at most two go, and at least

@@ -1,7 +1,8 @@
 """The databases that calls are counted in: one package each, listed in `config.engines`.
 
 The module `engine` of a package has two functions: `open_engine(settings, origin, session)` returns
-its Engine; `source_origin(settings)` identifies the rows beside the table and the mapping.
+its Engine; `source_origin(settings)` identifies the rows, apart from
+table and mapping.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def describe_hourly_metric(prepared: HourlyMetric, label: str) -> FigureText:
 
 
 def describe_hourly_slowness(prepared: HourlySlowness, label: str) -> FigureText:
-    """A claim's metric beside its control group."""
+    """A claim's metric and its control group."""
     series, after = prepared.series, prepared.series.hours >= 0
     controls, target, adjusted = (
         _mean(values[after]) for values in (series.controls, series.target, series.adjusted)
@@ -48,7 +48,7 @@ def describe_hourly_slowness(prepared: HourlySlowness, label: str) -> FigureText
     metric = capital(prepared.metric)
     return FigureText(
         f"{metric} of {label}, and its control features",
-        f"{metric} of {label} beside {len(series.names)} control features, hour by hour",
+        f"{metric} of {label} with {len(series.names)} control features, hour by hour",
         text,
         "Each line is a three-hour mean, as a share over its own baseline. A change that "
         f"{', '.join(series.names)} share was not caused by what the deploy meant to change. "

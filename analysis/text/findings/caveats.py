@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def caveat_clause(caveat: Caveat) -> str:
-    """What was seen beside a change, as the end of a sentence."""
+    """What else was seen with a change, as the end of a sentence."""
     return next(words(caveat) for kind, words in _CAVEATS.items() if isinstance(caveat, kind))
 
 

@@ -91,9 +91,9 @@ def change(finding: Finding, evaluation: ClaimEvaluation) -> str:
 
 
 def _margin_bound(finding: Finding, evaluation: ClaimEvaluation) -> str:
-    """The one-sided bound of the change beside what is allowed, where the two agree.
+    """The one-sided bound of the change next to what is allowed, where the two agree.
 
-    The test at the margin decides; the bound is that of the interval beside it.
+    The test at the margin decides; the bound is that of the interval next to it.
     """
     if finding.state not in ("met", "not_met"):
         return ""

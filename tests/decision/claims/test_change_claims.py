@@ -233,7 +233,7 @@ def test_a_class_that_only_changed_its_name_is_not_met():
     assert early.state == "not_met"
 
 
-def test_another_class_that_grows_is_shown_beside_a_fall_that_counts():
+def test_another_class_that_grows_is_shown_with_a_fall_that_counts():
     found = expectation(
         week(before={"timeout": 30}, after={"timeout": 2, "connection": 8}), FALLS, at=LAST
     )

@@ -67,10 +67,10 @@ def test_a_guardrail_stands_alone_without_correction():
     both = rate(10, 13.2)
     said = claim("no_worse", margin=0.05)
     alone = find_guardrails([said], both, LAST, smallest_useful=0.1)[0]
-    beside = find_guardrails(
+    in_family = find_guardrails(
         [said] + [claim("below", limit=0.9)] * 5, both, LAST, smallest_useful=0.1
     )[0]
-    assert alone.state == beside.state
+    assert alone.state == in_family.state
     assert alone.p_adjusted is None
     assert alone.p_value == alone.evaluation.comparison.p_value(scale=1.05)
 

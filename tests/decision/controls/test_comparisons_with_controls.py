@@ -144,7 +144,7 @@ def test_errors_of_the_others_in_a_source_that_is_new_or_gone_are_counted_all_th
     assert build_finding(found, RESULT_WORDS).as_json()["controls"]["class_movement"] is not None
 
 
-def test_a_claim_must_hold_beside_every_correction_not_only_the_strongest():
+def test_a_claim_must_hold_under_every_correction_not_only_the_strongest():
     plain = (
         with_errors((4, 6), (1, 1))
         .compare(Scope("f"), metric_named("http_5xx_rate"), (0, HOURS))
@@ -158,7 +158,7 @@ def test_a_claim_must_hold_beside_every_correction_not_only_the_strongest():
 
 
 def test_a_limit_needs_the_plain_comparison_too():
-    """The controls stood still, so the adjusted comparison decides, beside the plain one."""
+    """The controls stood still, so the adjusted comparison decides, with the plain one."""
     still = next(
         both
         for both in (shared_day(own=0.01 * number) for number in range(1, 9))
@@ -283,7 +283,7 @@ def test_control_groups_are_judged_at_placebo_deploys():
     assert replay_control_groups(of_f, both.with_controls(use=()), at).placebo_deploys == 0
 
 
-def test_the_replay_judges_beside_controls_too():
+def test_the_replay_also_judges_with_controls():
     """Hours in which every feature was slow raise alarms without controls, not with them."""
     slow, hours = (
         1 + 0.8 * (np.arange(DAYS * 24 + HOURS) % 29 < 4),

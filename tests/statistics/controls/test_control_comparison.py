@@ -1,4 +1,4 @@
-"""Which comparison decides beside control features."""
+"""Which comparison decides with control features."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def three_fixture(noisy_arms):
     return plain, adjusted, ProportionalComparison(plain, 1.2)
 
 
-def beside(three, factor=None):
+def with_controls(three, factor=None):
     """All three, with another proportional correction where one is given."""
     plain, adjusted, correction = three
     if factor is not None:
@@ -65,7 +65,7 @@ def test_a_limit_applies_to_the_calls_as_they_came_too(three):
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.5])
 def test_moved_controls_ask_all_three_and_the_largest_p_counts(three, scale, alternative):
     plain, adjusted, correction = three
-    found, asked = beside(three), (plain, adjusted.comparison, correction)
+    found, asked = with_controls(three), (plain, adjusted.comparison, correction)
     p = [one.p_value(scale=scale, alternative=alternative) for one in asked]
     signs = {np.sign(one.distance(scale=scale)) for one in asked}
     is_open = alternative == "two-sided" and len(signs) > 1
@@ -74,7 +74,7 @@ def test_moved_controls_ask_all_three_and_the_largest_p_counts(three, scale, alt
 
 
 def test_opposite_signs_decide_nothing(three):
-    found = beside(three, factor=3.0)
+    found = with_controls(three, factor=3.0)
     low, high = found.interval(0.95)
     assert found.p_value() == 1.0
     assert low < 0 < high
@@ -82,7 +82,7 @@ def test_opposite_signs_decide_nothing(three):
 
 @pytest.mark.parametrize("factor", [1.0, 1.1, 1.2, 1.4, 1.6])
 def test_the_interval_excludes_zero_exactly_when_p_is_small(three, factor):
-    found = beside(three, factor)
+    found = with_controls(three, factor)
     low, high = found.interval(0.95)
     assert (low > 0 or high < 0) == (found.p_value() < 0.05)
 

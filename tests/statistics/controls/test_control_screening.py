@@ -1,4 +1,4 @@
-"""Control features that do not move with the others are thrown out."""
+"""Control features that do not move with the others are dropped."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from analysis.statistics.controls.screening import screen
     ],
     ids=["the deploy touched one", "two always stay", "a slow provider moves all alike"],
 )
-def test_who_is_thrown_out(noisy_arms, factors, dropped):
+def test_which_controls_are_dropped(noisy_arms, factors, dropped):
     kept, found = screen(controls_of(noisy_arms, factors))
     assert list(found) == dropped
     assert [one.name for one in kept] == [

@@ -88,7 +88,7 @@ def test_a_slow_provider_is_no_cliff():
 
 @pytest.mark.parametrize(("cap", "errors", "successes"), [(4502, 9, 386), (20_100, 682, 82)])
 def test_the_published_cliffs_are_found_every_time(cap, errors, successes):
-    """9 errors at 4502 ms beside 386 successes up to 4474 ms; 682 at 20.1 s beside 82 successes."""
+    """9 errors at 4502 ms and 386 successes up to 4474 ms; 682 at 20.1 s and 82 successes."""
     for seed in range(50):
         groups = calls(seed, cap=cap, errors=errors, successes=successes, jitter=cap / 300)
         assert find_cliff(*groups).at_ms == pytest.approx(cap, rel=0.02)

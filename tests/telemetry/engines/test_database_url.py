@@ -41,7 +41,7 @@ READ_ONLY = "-c default_transaction_read_only=on"
         ),
     ],
 )
-def test_arguments_beside_the_url(url, arguments):
+def test_arguments_in_addition_to_the_url(url, arguments):
     assert connect_arguments(make_url(url)) == {"application_name": "rollout"} | arguments
 
 

@@ -56,7 +56,7 @@ def driver_url(url: URL) -> URL:
 
 
 def connect_arguments(url: URL) -> dict[str, Any]:
-    """The driver's arguments beside the URL.
+    """The driver's arguments in addition to the URL.
 
     A transaction pooler refuses start-up options; each transaction sets its own anyway.
     """
