@@ -1,8 +1,7 @@
 """Every kind of claim is one record: its good side, its null, and the rule that decides it.
 
 To add a kind, add a record to `CLAIM_KINDS`, and its words to text/. Code that treats kinds
-differently asks the record, never its name. `any_of` is not a kind: its parts are claims of these
-kinds, and one that is met is enough.
+differently asks the record, never its name.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Side = Literal["less", "greater"]
-Null = Literal["change", "margin", "limit"]
-DecisionRule = Literal["look_bound", "one_sided", "no_event", "search"]
+Null = Literal["change", "margin", "limit", "none"]
+DecisionRule = Literal["look_bound", "one_sided", "no_event", "any_part", "search"]
 SizeKey = Literal["by", "margin", "limit"]
 OPPOSITE: Mapping[Side, Side] = {"less": "greater", "greater": "less"}
 
@@ -33,6 +32,7 @@ class ClaimKind:
         ``margin``: the baseline, moved by the allowed size towards the bad side.
         ``limit``: a fixed number in the metric's unit. The post calls are taken as they came, not
         at the baseline's mix.
+        ``none``: nothing of its own.
     rule : how it is decided.
 
         ``look_bound``: met when the test crosses this look's bound (Holm over the family, alpha
@@ -43,6 +43,7 @@ class ClaimKind:
         ``no_event``: met without an event when the one-sided upper bound of the rate lies below
         the limit (the baseline's rate without one); refuted by the first event. For metrics that
         count events.
+        ``any_part``: met when one of its parts is; refuted or worse when every part is.
         ``search``: found by the search over all features; decides nothing.
     size_key : the key of a claim that holds its size.
     size_example : what to write for a size that must be given; empty where it is optional.
@@ -88,6 +89,8 @@ CLAIM_KINDS: Mapping[str, ClaimKind] = {
     )
 }
 """The kinds by the name that a claim of rollout.toml gives."""
+ANY_OF = ClaimKind("any_of", None, "none", "any_part", "by")
+"""Several claims, of which one is enough."""
 UNDECLARED = ClaimKind("", None, "change", "search", "by")
 """A change that no claim covers, as the search over all features finds it."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.claim_kinds import CLAIM_KINDS, UNDECLARED, claim_kind
+from analysis.claim_kinds import ANY_OF, CLAIM_KINDS, UNDECLARED, claim_kind
 from analysis.config.settings import Claim
 
 
@@ -36,4 +36,5 @@ def test_a_claim_knows_its_kind_and_its_size():
 def test_the_parts_of_a_claim_are_itself_or_those_of_any_of():
     single = Claim(claim="falls")
     assert single.parts == (single,)
-    assert Claim(any_of=(single, single)).parts == (single, single)
+    either = Claim(any_of=(single, single))
+    assert (either.kind, either.parts) == (ANY_OF, (single, single))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le
 from pydantic import Field
 
-from analysis.claim_kinds import CLAIM_KINDS, ClaimKind, claim_kind
+from analysis.claim_kinds import ANY_OF, CLAIM_KINDS, ClaimKind, claim_kind
 from analysis.config.checked_toml.value_types import (
     ClassName,
     ControlChoice,
@@ -137,7 +137,7 @@ class Claim(TomlTable):
     @property
     def kind(self) -> ClaimKind:
         """What kind of claim it is."""
-        return claim_kind(self.claim)
+        return ANY_OF if self.any_of else claim_kind(self.claim)
 
     @property
     def size(self) -> float | None:

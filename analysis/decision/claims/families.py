@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from analysis.claim_kinds import ANY_OF
 from analysis.config import Claim
 from analysis.decision.claims.caveats import find_caveat
 from analysis.decision.claims.evaluation import (
@@ -78,7 +79,7 @@ def _find_family(
             _make_finding(evaluation, comparator, plan, ruling, smallest_useful)
             for evaluation, ruling in zip(member, rulings, strict=True)
         )
-        if claim.any_of:
+        if claim.kind is ANY_OF:
             found.append(_combine(claim, parts, plan, ruling, p_value=p_values[place]))
         else:
             found.extend(parts)
