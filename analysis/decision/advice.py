@@ -12,9 +12,9 @@ from analysis.config import Settings
 from analysis.config.deployment_settings import Knob
 from analysis.counting.scope import Scope
 from analysis.decision.claims.findings import Finding
+from analysis.decision.verdict import BROKEN
 from analysis.decision.whatif import CapPrediction
 
-FAILING = ("not_met", "worse")
 Predict = Callable[[str, float], CapPrediction]
 
 
@@ -58,7 +58,7 @@ def _step(knob: Knob) -> tuple[bool, float]:
 
 def _applies(knob: Knob, finding: Finding) -> bool:
     when, claim = knob.when, finding.claim
-    if finding.state not in ((when.finding,) if when.finding else FAILING):
+    if finding.state not in ((when.finding,) if when.finding else BROKEN):
         return False
     if when.name is not None:
         return claim.name == when.name

@@ -11,7 +11,7 @@ from typing import Literal
 from analysis.config import Settings
 from analysis.config.deployment_settings import Knob, When
 from analysis.counting.scope import Scope
-from analysis.decision.advice import FAILING
+from analysis.decision.verdict import BROKEN
 from analysis.history.events import DeployEvent, KnobEvent
 from analysis.history.knobs import current_values, is_offered
 from analysis.history.ledger import History
@@ -61,7 +61,7 @@ def find_steps_back(
         _knob_step(settings, settings.knobs[number], advices, history)
         for number, advices in offered.items()
     ]
-    failing = [claim for claim in result.claims if claim.finding in FAILING]
+    failing = [claim for claim in result.claims if claim.finding in BROKEN]
     if result.verdict == "roll_back" or any(
         _has_turned_all(settings, claim, history) for claim in failing
     ):

@@ -25,7 +25,7 @@ from analysis.report.stored_reports import (
 from analysis.results.model import LookResult
 from analysis.text.captions.expectations import describe_look_series
 from analysis.text.headline import NOT_RANDOMISED, changed_lines, verdict_headline
-from analysis.text.next_steps import steps_of
+from analysis.text.next_steps import next_steps
 from analysis.text.records import is_sample
 from analysis.text.verdict import VERDICTS
 
@@ -76,7 +76,7 @@ def rollout_index(settings: Settings) -> str:
         result=result,
         headline=_headline(result),
         changed=changed_lines(result) if result else [],
-        steps=steps_of(result, settings) if result else [],
+        steps=next_steps(result, settings) if result else [],
         not_randomised=NOT_RANDOMISED,
         is_sample=result is not None and is_sample(settings.source.path),
         rows=window_rows(settings, reports, history),

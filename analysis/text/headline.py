@@ -6,21 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from analysis.formatting import count, level, share, when
+from analysis.decision.verdict import BROKEN
+from analysis.formatting import capitalise, count, level, share, when
 from analysis.metrics import recorded_metric
 from analysis.results.finding_record import FindingRecord
 from analysis.results.model import LookResult, ReplayRecord
 from analysis.statistics.sequential import level_of
 from analysis.text.checks import checks_summary
-from analysis.text.records import (
-    OUTSIDE_RULES,
-    among_text,
-    changed_text,
-)
+from analysis.text.records import OUTSIDE_RULES, among_text, changed_text
 from analysis.text.verdict import VERDICTS
 from analysis.window import HOUR
 
-BROKEN = ("not_met", "worse")
 NO_FINDING = (
     "There are no findings while the data cannot be trusted. "
     "The numbers below help to find what is wrong."
@@ -49,7 +45,7 @@ def verdict_headline(result: LookResult) -> str:
     main = (*broken, *found)[:1]
     numbers = [f"{one.name}: {changed_text(one)}" for one in main if changed_text(one)]
     clauses = [*numbers, f"{kept} {after}"] if broken else [f"{kept} {after}", *numbers]
-    return f"{meaning[0].upper()}{meaning[1:]}: {'; '.join(clauses)}."
+    return f"{capitalise(meaning)}: {'; '.join(clauses)}."
 
 
 def changed_lines(result: LookResult) -> list[tuple[str, str]]:

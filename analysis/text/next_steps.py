@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from analysis.formatting import change_in, count, milliseconds, share, when
 from analysis.results.model import AdviceRecord, LookResult
-from analysis.window import format_duration
 
 if TYPE_CHECKING:
     from analysis.config import Settings
+    from analysis.config.settings import Monitoring
     from analysis.decision.look import LookFindings
     from analysis.decision.whatif import CapPrediction
     from analysis.statistics.latency.survival import Estimate
@@ -29,40 +28,27 @@ class NextStep:
     why: str = ""
 
 
-def steps_of(result: LookResult, settings: Settings) -> list[NextStep]:
-    """What follows from a look of this rollout."""
-    monitoring = settings.monitoring
-    return next_steps(
-        result,
-        ingestion_delay=monitoring.ingestion_delay,
-        windows=list(zip(monitoring.windows, monitoring.lengths, strict=True)),
-        config=settings.path.name,
-    )
-
-
-def next_steps(
-    result: LookResult,
-    *,
-    ingestion_delay: timedelta,
-    windows: Sequence[tuple[str, timedelta]],
-    config: str = "rollout.toml",
-) -> list[NextStep]:
-    """What follows from a verdict: the knobs to turn, then one command."""
-    option = "" if config == "rollout.toml" else f" --config {config}"
-    advice = {(entry.knob, str(entry.new)): entry for entry in reversed(result.advice)}
-    steps = [advice_step(entry) for entry in reversed(advice.values())]
+def next_steps(result: LookResult, settings: Settings) -> list[NextStep]:
+    """What follows from a look of this rollout: the knobs to turn, then one command."""
+    file = settings.path.name
+    option = "" if file == "rollout.toml" else f" --config {file}"
     if result.verdict == "untrusted":
         failed = "; ".join(check.name for check in result.checks if check.state == "error")
         which = f" ({failed})" if failed else ""
         words = f"Fix what the data checks report{which}, then look again."
         return [NextStep(words, f"rollout doctor{option}")]
-    command = {"roll_back": "handoff", "not_fixed": "handoff", "sustained": "handoff"}
-    words = {
-        "roll_back": _way_back(steps),
-        "not_fixed": _way_back(steps),
-        "sustained": "Hand over. No planned look is left.",
-    }.get(result.verdict) or f"Keep watching. {_next_look(result, ingestion_delay, windows)}"
-    return [*steps, NextStep(words, f"rollout {command.get(result.verdict, 'watch')}{option}")]
+    advice = {(entry.knob, str(entry.new)): entry for entry in reversed(result.advice)}
+    steps = [advice_step(entry) for entry in reversed(advice.values())]
+    if result.verdict in ("improved", "keep_watching"):
+        words = f"Keep watching. {_next_look(result, settings.monitoring)}"
+        return [*steps, NextStep(words, f"rollout watch{option}")]
+    if result.verdict == "sustained":
+        words = "Hand over. No planned look is left."
+    elif steps:
+        words = "If that is not enough, follow the hand-over page."
+    else:
+        words = "Undo the change or turn back a knob; the hand-over page has the commands."
+    return [*steps, NextStep(words, f"rollout handoff{option}")]
 
 
 def advice_step(advice: AdviceRecord) -> NextStep:
@@ -73,22 +59,12 @@ def advice_step(advice: AdviceRecord) -> NextStep:
     return NextStep(f"Turn back {advice.knob}{values}.", None, f"{advice.because}{effect}")
 
 
-def _way_back(steps: Sequence[NextStep]) -> str:
-    if steps:
-        return "If that is not enough, follow the hand-over page."
-    return "Undo the change or turn back a knob; the hand-over page has the commands."
-
-
-def _next_look(
-    result: LookResult, ingestion_delay: timedelta, windows: Sequence[tuple[str, timedelta]]
-) -> str:
-    for label, length in windows:
+def _next_look(result: LookResult, monitoring: Monitoring) -> str:
+    for label, length in zip(monitoring.windows, monitoring.lengths, strict=True):
         if result.deployed_at + length > result.look.end:
-            due_at = when(result.deployed_at + length + ingestion_delay)
+            due_at = when(result.deployed_at + length + monitoring.ingestion_delay)
             return f"The next look is {label}, due at {due_at}."
-    if not windows:
-        return ""
-    last = format_duration(windows[-1][1])
+    last = monitoring.windows[-1]
     return f"All planned looks are made and the last one ({last}) did not decide."
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
-from analysis.claim_kinds import ClaimKind, claim_kind
+from analysis.claim_kinds import claim_kind
 from analysis.formatting import (
     change_in,
     claimed_share,
@@ -21,6 +21,10 @@ from analysis.metrics import recorded_metric
 from analysis.results.finding_record import ArmRecord, FindingRecord
 from analysis.results.model import LookResult
 
+if TYPE_CHECKING:
+    from analysis.config import Claim
+    from analysis.counting.scope import Scope
+
 OUTSIDE_RULES = "outside_rules"
 """In addition to the states of findings: what got worse although no rule covers it."""
 FINDINGS: Mapping[str, tuple[str, str, str]] = {
@@ -34,38 +38,6 @@ FINDINGS: Mapping[str, tuple[str, str, str]] = {
 """State -> its sign, its label and its tone (good, wait, bad, none)."""
 
 Arm = Literal["baseline", "post"]
-
-
-class CallsText(Protocol):
-    """Whatever is about some calls: a claim, a finding, a scope."""
-
-    @property
-    def feature(self) -> str | None:
-        """Their feature, or a pattern."""
-
-    @property
-    def source(self) -> str | None:
-        """Their source, or a pattern."""
-
-
-class ClaimText(CallsText, Protocol):
-    """What a claim of rollout.toml and one of result.json have in common."""
-
-    @property
-    def claim(self) -> str | None:
-        """The kind of claim."""
-
-    @property
-    def by(self) -> float | None:
-        """The claimed change, a share of the baseline."""
-
-    @property
-    def margin(self) -> float | None:
-        """The allowed change for the worse, a share of the baseline."""
-
-    @property
-    def limit(self) -> float | None:
-        """A fixed limit, in the metric's unit."""
 
 
 # ---- claims ----------------------------------------------------------------------------------
@@ -104,7 +76,7 @@ CLAIM_WORDS: Mapping[str, ClaimWords] = {
 }
 
 
-def claim_cell(claim: ClaimText, *, unit: str | None) -> str:
+def claim_cell(claim: Claim | FindingRecord, *, unit: str | None) -> str:
     """What a claim asks for, in a table."""
     if claim.claim is None:
         return "no rule"
@@ -112,14 +84,16 @@ def claim_cell(claim: ClaimText, *, unit: str | None) -> str:
     return words.cell.format(size=size) if size else words.plain_cell
 
 
-def claim_noun(claim: ClaimText, *, unit: str | None, worse: Literal["up", "down"]) -> str:
+def claim_noun(
+    claim: Claim | FindingRecord, *, unit: str | None, worse: Literal["up", "down"]
+) -> str:
     """What a claim asks for, in a sentence."""
     words, size = CLAIM_WORDS[claim.claim or ""], _size_text(claim, unit)
     than = "more than" if worse == "up" else "less than"
     return words.noun.format(size=size, than=than) if size else words.plain_noun
 
 
-def place_of(calls: CallsText) -> str:
+def place_of(calls: Claim | FindingRecord | Scope) -> str:
     """Which calls something is about."""
     if calls.feature is None and calls.source is not None:
         return calls.source
@@ -127,14 +101,11 @@ def place_of(calls: CallsText) -> str:
     return f"{feature} from {calls.source}" if calls.source else str(feature)
 
 
-def _size_text(claim: ClaimText, unit: str | None) -> str:
-    kind: ClaimKind = claim_kind(claim.claim)
-    size = {"by": claim.by, "margin": claim.margin, "limit": claim.limit}[kind.size_key]
-    if size is None and kind.size_key == "margin":
-        size = 0.0
+def _size_text(claim: Claim | FindingRecord, unit: str | None) -> str:
+    key, size = claim_kind(claim.claim).size_key, claim.size
     if size is None:
-        return ""
-    return value_in(size, unit) if kind.size_key == "limit" else claimed_share(size)
+        return claimed_share(0.0) if key == "margin" else ""
+    return value_in(size, unit) if key == "limit" else claimed_share(size)
 
 
 # ---- findings --------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from analysis.decision.whatif import CapPrediction
@@ -13,7 +11,6 @@ from analysis.text.next_steps import NextStep, cap_sentence, next_steps
 from tests.fixtures.comparators import spoken
 from tests.fixtures.example_results import LOOK, result
 
-WINDOWS = [("1h", timedelta(hours=1)), ("4h", timedelta(hours=4)), ("24h", timedelta(hours=24))]
 WATCH = "Keep watching. The next look is 24h, due at 2026-02-03 23:11:46 UTC."
 BACK = "Undo the change or turn back a knob; the hand-over page has the commands."
 UNKNOWN = Estimate(None, None, None)
@@ -27,9 +24,15 @@ EFFECT = WhatIf(
 )
 
 
-def steps(config="rollout.toml", **changes):
-    delay = timedelta(seconds=90)
-    return next_steps(result(**changes), ingestion_delay=delay, windows=WINDOWS, config=config)
+@pytest.fixture(name="steps")
+def steps_fixture(make_settings):
+    settings = make_settings()
+
+    def steps(file="rollout.toml", **changes):
+        named = settings.model_copy(update={"path": settings.path.with_name(file)})
+        return next_steps(result(**changes), named)
+
+    return steps
 
 
 @pytest.mark.parametrize(
@@ -43,19 +46,19 @@ def steps(config="rollout.toml", **changes):
         ("not_fixed", BACK, "rollout handoff"),
     ],
 )
-def test_every_verdict_has_a_next_step(verdict, words, command):
+def test_every_verdict_has_a_next_step(steps, verdict, words, command):
     assert steps(verdict=verdict) == [NextStep(words, command)]
 
 
-def test_after_the_last_look_that_did_not_decide():
+def test_after_the_last_look_that_did_not_decide(steps):
     last = LOOK | {"end": "2026-02-03T23:10:16Z", "window": "24h", "number": 3}
     (step,) = steps(verdict="keep_watching", look=last)
     assert step.words == (
-        "Keep watching. All planned looks are made and the last one (1d) did not decide."
+        "Keep watching. All planned looks are made and the last one (24h) did not decide."
     )
 
 
-def test_advice_comes_first_once_a_knob_and_another_file_is_named():
+def test_advice_comes_first_once_a_knob_and_another_file_is_named(steps):
     advice = {
         "knob": "X_MS_CAP",
         "from": 45000,

@@ -130,17 +130,11 @@ def _estimate(
 ) -> ControlEstimate:
     if comparison.difference is None:
         return ControlEstimate(name, None, None, None, "not_shown")
-    limit = evaluation.limit
-    p_value = (
-        comparison.p_value(scale=evaluation.scale)
-        if limit is None
-        else comparison.p_value_against(limit)
-    )
     return ControlEstimate(
         name,
         comparison.difference,
         comparison.interval(level),
-        p_value,
+        _p_value(comparison, evaluation.scale, evaluation.limit),
         _reading(comparison, evaluation, level),
     )
 
@@ -151,12 +145,18 @@ def _reading(
     """What a comparison alone would say of the claim at this look."""
     if comparison.difference is None:
         return "not_shown"
-    kind = evaluation.kind
-    limit = evaluation.limit if kind.null == "limit" else None
-    scale = evaluation.scale if kind.null == "margin" else 1.0
-    asked_level = level if kind.null == "change" else ONE_SIDED_LEVEL
-    p = comparison.p_value(scale=scale) if limit is None else comparison.p_value_against(limit)
+    null, limit = evaluation.kind.null, evaluation.limit
+    scale = evaluation.scale if null == "margin" else 1.0
+    asked_level = level if null == "change" else ONE_SIDED_LEVEL
     distance = comparison.distance(scale=scale, limit=limit)
-    if p >= 1.0 - asked_level or distance == 0:
+    if _p_value(comparison, scale, limit) >= 1.0 - asked_level or distance == 0:
         return "not_shown"
     return "for" if (distance < 0) == (evaluation.good_side == "less") else "against"
+
+
+def _p_value(
+    comparison: Comparison | ProportionalComparison, scale: float, limit: float | None
+) -> float:
+    if limit is None:
+        return comparison.p_value(scale=scale)
+    return comparison.p_value_against(limit)

@@ -25,7 +25,7 @@ from analysis.text.headline import (
     sort_exploratory,
     verdict_headline,
 )
-from analysis.text.next_steps import NO_CAP, cap_sentences, steps_of
+from analysis.text.next_steps import NO_CAP, cap_sentences, next_steps
 from analysis.text.verdict import VERDICTS
 from analysis.window import hour_from
 
@@ -79,7 +79,7 @@ class WindowSections:
             headline=headline,
             changed=changed_lines(result),
             sure=confidence_lines(result),
-            steps=steps_of(result, settings),
+            steps=next_steps(result, settings),
             not_randomised=NOT_RANDOMISED,
             no_finding=NO_FINDING if is_untrusted else NOTHING_DECLARED,
             is_sample=records.is_sample(settings.source.path),
