@@ -19,6 +19,7 @@ from analysis.history.events import (
 from analysis.history.ledger import Entry, History
 from analysis.history.timeline import production_deploys
 from analysis.results.model import LookResult
+from analysis.text.records import FINDINGS
 
 Run = TypeVar("Run", PreflightEvent, SmokeEvent)
 
@@ -105,8 +106,8 @@ def outcome_of(runs: Sequence[Entry[Run]], name: str) -> str | None:
 def _open_findings(result: LookResult) -> Iterator[str]:
     for claim in result.claims:
         if claim.finding in ("undecided", "no_data"):
-            state = "not enough data" if claim.finding == "no_data" else "undecided"
-            yield f"{claim.name}: {state}"
+            _, label, _ = FINDINGS[claim.finding]
+            yield f"{claim.name}: {label}"
     for check in result.checks:
         if check.state in ("warning", "error"):
             yield f"{check.name}: {check.detail}"

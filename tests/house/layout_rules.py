@@ -12,8 +12,7 @@ FOLDERS_WITHOUT_ROOM = {"benchmarks", "browser", "faults", "fixtures", "house"}
 FILES_WITHOUT_MODULE = {
     "audit_report.py",
     "conftest.py",
-    "test_bad_input.py",
-    "test_imports.py",
+    "test_public_names.py",
     "test_recipes.py",
     "test_supply_chain.py",
 }
