@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -45,46 +45,31 @@ class AxisMark:
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
-    """A step curve of one arm: the value from each x on."""
+class StepCurve:
+    """A step curve of one arm: the share `y` of its calls from each time `x` on.
+
+    Attributes
+    ----------
+    band_x, low, high : ends of its 95 % band from each `band_x` on; nan where it is not
+        identifiable, empty for a curve without a band.
+    censored : share of the calls that never got an answer.
+    """
 
     x: Floats
     y: Floats
     n_calls: int
+    band_x: Floats = field(default_factory=lambda: np.empty(0))
+    low: Floats = field(default_factory=lambda: np.empty(0))
+    high: Floats = field(default_factory=lambda: np.empty(0))
+    censored: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
-class LatencyCurves:
-    """Share of calls that ended within a time; a failed call ends where it was cut off."""
+class CurvePair:
+    """The same curve before and after, and the caps at which calls were cut off."""
 
-    baseline: Steps
-    post: Steps
-    caps: tuple[AxisMark, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class AnswerCurve:
-    """Kaplan-Meier curve of one arm: share of calls not answered yet.
-
-    Attributes
-    ----------
-    low, high : ends of the 95 % band from each `band_x` on; nan where it is not identifiable.
-    censored : share of the calls that never got an answer.
-    """
-
-    steps: Steps
-    band_x: Floats
-    low: Floats
-    high: Floats
-    censored: float
-
-
-@dataclass(frozen=True, eq=False)
-class AnswerCurves:
-    """Time to an answer in both arms."""
-
-    baseline: AnswerCurve
-    post: AnswerCurve
+    baseline: StepCurve
+    post: StepCurve
     caps: tuple[AxisMark, ...]
 
 
@@ -98,34 +83,35 @@ class QuantileShifts:
     level: float
 
 
-def prepare_latency_curves(look: LookFindings, scope: Scope) -> LatencyCurves:
-    """Share of calls that ended within a time, in both arms."""
+def prepare_latency_curves(look: LookFindings, scope: Scope) -> CurvePair:
+    """Share of calls that ended within a time; a failed call ends where it was cut off."""
 
-    def curve(arm: Arm) -> Steps:
+    def curve(arm: Arm) -> StepCurve:
         rows = timed_calls(arm, scope)
         sample = latency_sample(rows["latency_ms"].to_numpy(), rows["calls"].to_numpy())
-        return Steps(*thin_out(sample.latency_ms, ecdf(sample)), sample.n_calls)
+        return StepCurve(*thin_out(sample.latency_ms, ecdf(sample)), sample.n_calls)
 
-    return LatencyCurves(curve(look.baseline), curve(look.post), caps_of(look, scope))
+    return CurvePair(curve(look.baseline), curve(look.post), caps_of(look, scope))
 
 
-def prepare_answer_curves(look: LookFindings, scope: Scope) -> AnswerCurves:
-    """Kaplan-Meier curves of the time to an answer, with bands as wide as the hours vary."""
+def prepare_answer_curves(look: LookFindings, scope: Scope) -> CurvePair:
+    """Share of calls not answered yet (Kaplan-Meier), with bands as wide as the hours vary."""
     overdispersion = overdispersion_of(look, scope)
 
-    def curve(arm: Arm) -> AnswerCurve:
+    def curve(arm: Arm) -> StepCurve:
         found = time_to_answer(arm.latency, scope)
         band_x = thin_out(found.time_ms, found.survival, BAND_STEPS)[0]
         band = [survival_at(found, x, level=LEVEL, overdispersion=overdispersion) for x in band_x]
-        return AnswerCurve(
-            steps=Steps(*thin_out(found.time_ms, found.survival), found.n_calls),
+        return StepCurve(
+            *thin_out(found.time_ms, found.survival),
+            n_calls=found.n_calls,
             band_x=band_x,
             low=np.array([point.low for point in band], dtype=float),
             high=np.array([point.high for point in band], dtype=float),
             censored=float(found.failed.sum() / found.n_calls) if found.n_calls else 0.0,
         )
 
-    return AnswerCurves(curve(look.baseline), curve(look.post), caps_of(look, scope))
+    return CurvePair(curve(look.baseline), curve(look.post), caps_of(look, scope))
 
 
 def prepare_quantile_shifts(look: LookFindings, scope: Scope) -> QuantileShifts:

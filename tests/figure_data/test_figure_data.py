@@ -110,12 +110,12 @@ def test_curves_show_every_call_and_the_caps(look):
     caps = [(cap.arm, round(cap.at / 1000)) for cap in curves.caps]
     assert caps == [("baseline", 20), ("post", 45)]
     for curve in (answers.baseline, answers.post):
-        at_band = np.interp(curve.band_x, curve.steps.x, curve.steps.y)
+        at_band = np.interp(curve.band_x, curve.x, curve.y)
         known = np.isfinite(curve.low)
         assert known.sum() > 20
         assert (curve.low[known] <= at_band[known] + 0.01).all()
         assert (at_band[known] <= curve.high[known] + 0.01).all()
-    censored = calls["failed"].sum() / answers.baseline.steps.n_calls
+    censored = calls["failed"].sum() / answers.baseline.n_calls
     assert answers.baseline.censored == pytest.approx(censored)
     assert prepare_latency_curves(look, NOBODY).baseline.n_calls == 0
 

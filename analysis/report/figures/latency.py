@@ -8,13 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.figure_data.latency import (
-    AnswerCurves,
-    AxisMark,
-    LatencyCurves,
-    QuantileShifts,
-    Steps,
-)
+from analysis.figure_data.latency import AxisMark, CurvePair, QuantileShifts, StepCurve
 from analysis.formatting import milliseconds
 from analysis.report.figures import style
 from analysis.report.figures.picture import FigureKind
@@ -27,32 +21,27 @@ from analysis.text.captions.latency import (
 _CAP_COLORS = {"baseline": style.BEFORE, "post": style.AFTER_TEXT}
 
 
-def draw_latency_curves(axes: Axes, prepared: LatencyCurves) -> None:
+def draw_latency_curves(axes: Axes, prepared: CurvePair) -> None:
     """Share of calls that ended within a time, before solid and after dashed."""
-    arms = (prepared.baseline, prepared.post)
-    _, high = _use_axes(axes, arms, prepared.caps)
-    for steps, line in zip(arms, _lines(arms), strict=True):
-        x, y = np.append(steps.x, high), np.append(steps.y, 1.0)
+    _, high = _use_axes(axes, prepared)
+    for curve, line in _lines(prepared):
+        x, y = np.append(curve.x, high), np.append(curve.y, 1.0)
         axes.plot(x, y, drawstyle="steps-post", **line)
-    mark_caps(axes, prepared.caps)
     axes.set(xlabel="time of the call (log scale)", ylabel="calls ended")
     style.draw_legend(axes)
 
 
-def draw_answer_curves(axes: Axes, prepared: AnswerCurves) -> None:
+def draw_answer_curves(axes: Axes, prepared: CurvePair) -> None:
     """Kaplan-Meier curves with their bands; a curve ends where the last call was cut off."""
-    curves = (prepared.baseline, prepared.post)
-    arms = (prepared.baseline.steps, prepared.post.steps)
-    low, _ = _use_axes(axes, arms, prepared.caps)
-    for curve, line in zip(curves, _lines(arms), strict=True):
+    low, _ = _use_axes(axes, prepared)
+    for curve, line in _lines(prepared):
         band: dict[str, Any] = {"color": line["color"], "alpha": 0.18, "linewidth": 0}
         axes.fill_between(curve.band_x, curve.low, curve.high, step="post", **band)
-        x, y = np.insert(curve.steps.x, 0, low), np.insert(curve.steps.y, 0, 1.0)
+        x, y = np.insert(curve.x, 0, low), np.insert(curve.y, 0, 1.0)
         axes.plot(x, y, drawstyle="steps-post", **line)
-        if curve.steps.x.size and curve.censored:
+        if curve.x.size and curve.censored:
             end: dict[str, Any] = {"color": line["color"], "marker": "|", "markersize": 9}
             axes.plot(x[-1:], y[-1:], linestyle="none", **end)
-    mark_caps(axes, prepared.caps)
     axes.set(xlabel="time to answer (log scale)", ylabel="not answered yet")
     style.draw_legend(axes)
 
@@ -97,23 +86,25 @@ def mark_caps(axes: Axes, caps: Sequence[AxisMark]) -> None:
         style.mark_x(axes, cap.at, text, color=color, row=row)
 
 
-def _use_axes(axes: Axes, arms: Sequence[Steps], caps: Sequence[AxisMark]) -> tuple[float, float]:
+def _use_axes(axes: Axes, prepared: CurvePair) -> tuple[float, float]:
     """Shares over time, from the first calls that ended to a little beyond the last or a cap."""
     low, high = 1.0, 1000.0
-    if ends := [(steps.x[0], steps.x[-1]) for steps in arms if steps.x.size]:
-        low = max(min(first for first, _ in ends) * 0.9, 1.0)
-        high = max([*(last for _, last in ends), *(cap.at for cap in caps)]) * 1.15
+    curves = [curve for curve in (prepared.baseline, prepared.post) if curve.x.size]
+    if curves:
+        low = max(min(curve.x[0] for curve in curves) * 0.9, 1.0)
+        last = max(curve.x[-1] for curve in curves)
+        high = max([last, *(cap.at for cap in prepared.caps)]) * 1.15
     style.use_time_axis(axes, low, high)
-    style.use_share_axis(axes, labels=len(caps))
+    style.use_share_axis(axes, labels=len(prepared.caps))
+    mark_caps(axes, prepared.caps)
     return low, high
 
 
-def _lines(arms: Sequence[Steps]) -> list[dict[str, Any]]:
-    looks = (("before", style.BEFORE_LINE), ("after", style.AFTER_LINE))
-    return [
-        {"label": style.with_n(name, steps.n_calls), **line}
-        for steps, (name, line) in zip(arms, looks, strict=True)
-    ]
+def _lines(prepared: CurvePair) -> list[tuple[StepCurve, dict[str, Any]]]:
+    """The curve of each arm, and how it is drawn."""
+    before = {"label": style.with_n("before", prepared.baseline.n_calls), **style.BEFORE_LINE}
+    after = {"label": style.with_n("after", prepared.post.n_calls), **style.AFTER_LINE}
+    return [(prepared.baseline, before), (prepared.post, after)]
 
 
 LATENCY = FigureKind("latency", draw_latency_curves, describe_latency_curves)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.figure_data.latency import AnswerCurves, LatencyCurves, QuantileShifts, Steps
+from analysis.figure_data.latency import CurvePair, QuantileShifts, StepCurve
 from analysis.formatting import THIN, change_in, count, milliseconds, share
 from analysis.text.captions.figure_text import LEVEL, FigureText, capital, caps_text
 
 
-def describe_latency_curves(prepared: LatencyCurves, label: str) -> FigureText:
+def describe_latency_curves(prepared: CurvePair, label: str) -> FigureText:
     """How long calls take."""
     before, after = _median(prepared.baseline), _median(prepared.post)
     medians = f"{capital(before)} before, {after} after."
@@ -25,7 +25,7 @@ def describe_latency_curves(prepared: LatencyCurves, label: str) -> FigureText:
     )
 
 
-def describe_answer_curves(prepared: AnswerCurves, label: str) -> FigureText:
+def describe_answer_curves(prepared: CurvePair, label: str) -> FigureText:
     """How long until an answer, with the calls that were cut off."""
     before, after = share(prepared.baseline.censored), share(prepared.post.censored)
     caps = " Dotted: the cap, where calls are cut off." if prepared.caps else ""
@@ -74,8 +74,8 @@ def _range_of_names(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 2 else f"{names[0]} to {names[-1]}"
 
 
-def _median(steps: Steps) -> str:
-    if not steps.x.size:
+def _median(curve: StepCurve) -> str:
+    if not curve.x.size:
         return "no calls"
-    median_ms = float(steps.x[np.searchsorted(steps.y, 0.5)])
-    return f"half of the {count(steps.n_calls)} calls ended within {milliseconds(median_ms)}"
+    median_ms = float(curve.x[np.searchsorted(curve.y, 0.5)])
+    return f"half of the {count(curve.n_calls)} calls ended within {milliseconds(median_ms)}"

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.counting.scope import Scope
 from analysis.figure_data.expectations import Forest, prepare_forest
-from analysis.figure_data.latency import LatencyCurves, QuantileShifts, Steps
+from analysis.figure_data.latency import CurvePair, QuantileShifts, StepCurve
 from analysis.report.figures import style
 from analysis.report.figures.expectations import EXPECTATIONS
 from analysis.report.figures.latency import LATENCY, SHIFT
@@ -123,7 +123,7 @@ def test_ticks_of_time(value_ms, text):
 
 
 # ---- nothing to show -------------------------------------------------------------------------
-EMPTY = Steps(np.array([]), np.array([]), 0)
+EMPTY = StepCurve(np.array([]), np.array([]), 0)
 HIDDEN = QuantileShift(0.9, *[math.nan] * 5)
 OPEN_ENDED = QuantileShift(0.5, 200.0, 300.0, 100.0, -50.0, math.nan)
 
@@ -136,7 +136,7 @@ OPEN_ENDED = QuantileShift(0.5, 200.0, 300.0, 100.0, -50.0, math.nan)
             EXPECTATIONS,
             prepare_forest(result(expectations=[finding(interval=[-9.0, 9.0])]), too_small=0.1),
         ),
-        (LATENCY, LatencyCurves(EMPTY, EMPTY, ())),
+        (LATENCY, CurvePair(EMPTY, EMPTY, ())),
         (SHIFT, QuantileShifts((HIDDEN,), 0, 0, 0.95)),
         (SHIFT, QuantileShifts((OPEN_ENDED, HIDDEN), 9, 9, 0.95)),
     ],
