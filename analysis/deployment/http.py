@@ -88,7 +88,7 @@ def prepare(request: Request, environ: Mapping[str, str]) -> PreparedRequest:
     if request.body is None:
         return PreparedRequest(request.method, url, headers, None)
     headers.setdefault("Content-Type", "application/json")
-    content = json.dumps(_expand_within(request.body, environ)).encode()
+    content = _expand_json(request.body, environ).encode()
     return PreparedRequest(request.method, url, headers, content)
 
 
@@ -107,14 +107,9 @@ def _expand(text: str, environ: Mapping[str, str]) -> str:
     return VARIABLE.sub(lambda variable: environ[variable[1]], text)
 
 
-def _expand_within(value: Any, environ: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return _expand(value, environ)
-    if isinstance(value, Mapping):
-        return {key: _expand_within(inner, environ) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_expand_within(inner, environ) for inner in value]
-    return value
+def _expand_json(body: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """The body as JSON; its variables stand in strings, so their values are escaped as in one."""
+    return VARIABLE.sub(lambda variable: json.dumps(environ[variable[1]])[1:-1], json.dumps(body))
 
 
 # ---- answers ---------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Smoke checks of a real server with an advisory lock: passes, races, completed calls, previews."""
 
+import json
 import threading
 
 import pytest
@@ -161,6 +162,15 @@ def test_a_database_that_cannot_be_asked_fails_the_check(make_settings, applicat
     monkeypatch.setenv("TEST_SOURCE_URL", "postgresql://anna:planted-pw-5Rt@127.0.0.1:9/app")
     sentence = failure_of(run_smokes(make_settings(COMPLETES)))
     assert "planted" not in sentence
+
+
+def test_a_variable_in_a_body_is_filled_in_as_it_is(make_settings, server, monkeypatch):
+    monkeypatch.setenv("APP_URL", server.url)
+    monkeypatch.setenv("DRAFT", 'a "quoted" \\ ü')
+    table = '[[smoke]]\nname = "one"\nkind = "http"\nmethod = "POST"\nurl = "${APP_URL}/"\n'
+    run_smokes(make_settings(table + 'body = {draft = ["${DRAFT}!", 1]}')).check()
+    assert json.loads(server.asked[0].body) == {"draft": ['a "quoted" \\ ü!', 1]}
+    assert server.asked[0].headers["Content-Type"] == "application/json"
 
 
 # ---- preview ---------------------------------------------------------------------------------
