@@ -22,7 +22,8 @@ from tests.fixtures.comparators import (
     plan,
     spoken,
 )
-from tests.fixtures.counted_rows import arm_of, calls_of
+from tests.fixtures.counted_rows import arm_of
+from tests.fixtures.plain_calls import calls_of
 from tests.fixtures.simulated_rollouts import (
     DEPLOY,
     expected,

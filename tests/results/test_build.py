@@ -12,7 +12,7 @@ import analysis
 from analysis.clock import CLOCK_VARIABLE, iso
 from analysis.sample.series import simulate_series
 from tests.fixtures.comparators import DEPLOYED_AT
-from tests.fixtures.counted_rows import calls_of, inside, plain_numbers
+from tests.fixtures.plain_calls import calls_of, inside, plain_numbers
 
 CLAIMS = """
 [[expectation]]
