@@ -54,7 +54,7 @@ def class_branches(own: Sequence[ErrorClass]) -> tuple[list[exp.If], dict[str, s
     for number, error_class in enumerate(own):
         conditions = []
         for part, words in enumerate(error_class.contains):
-            values[f"class_{number}_{part}"] = words.lower()
+            values[f"class_{number}_{part}"] = words
             conditions.append(f"STRPOS(message, :class_{number}_{part}) > 0")
         if error_class.pattern is not None:
             values[f"class_{number}_pattern"] = error_class.pattern

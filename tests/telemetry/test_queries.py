@@ -179,17 +179,16 @@ def test_a_template_is_made_once_and_filled_with_new_values():
 
 
 def test_values_travel_as_parameters():
-    secret = "'; DROP TABLE x; --"
+    secret = "'; drop table x; --"
     own = ErrorClass(name="c", contains=[secret], pattern=secret)
     chosen = Relation({"feature": "TEXT", "source": "TEXT"}, [(secret, secret), ("f", None)])
     statement = Queries(TableMapping("m", "AIInteraction"), (own,)).statement(
         "cron_minutes", GRID.parameters(FOUR_HOURS), relations={"chosen": chosen}
     )
     for dialect, placeholder in (("duckdb", None), ("postgres", ":{}"), ("spark", ":{}")):
-        assert "DROP" not in statement.sql(dialect, placeholder=placeholder)
-    values = [str(value).lower() for value in statement.parameters.values()]
-    assert values.count(secret.lower()) == 4
-    assert statement.text_with_values().lower().count("''; drop table x; --'") == 4
+        assert "drop" not in statement.sql(dialect, placeholder=placeholder).lower()
+    assert list(statement.parameters.values()).count(secret) == 4
+    assert statement.text_with_values().count("''; drop table x; --'") == 4
 
 
 @pytest.mark.parametrize(
