@@ -457,8 +457,8 @@ MISTAKES = [
             'any_of = [\n  {metric = "error_rate", claim = "falls"},\n'
             '  {name = "x", metric = "rmst", claim = "falls"},\n]',
         ),
-        "17: [[expectation]] 'timeouts drop': any_of.name = 'x' cannot stand inside a "
-        "part; write it next to any_of",
+        "17: [[expectation]] 'timeouts drop': any_of.name = 'x' does not belong inside "
+        "a part; write it next to any_of",
     ),
     (
         "no claim",
