@@ -25,6 +25,7 @@ NOT_ALONE = (
     "features_and_sources",
     "doctor_span",
     "doctor_days",
+    "doctor_policies",
     "doctor_privileges",
 )
 """Parts of other queries, and queries with values that only a run of rollout knows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from analysis.doctor.baseline_check import check_baseline
 from analysis.doctor.source_check import SourceCheck, failed, passed, warned
 from analysis.errors import RolloutError
 from analysis.formatting import count, share
+from analysis.leaks import quote
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, TableMapping
 from analysis.telemetry.mapping_file import source_mapping
@@ -37,11 +39,19 @@ def check_source(settings: Settings) -> list[SourceCheck]:
         mapping = source_mapping(settings)
         engine = open_engine(settings)
     except RolloutError as error:
-        return [failed("connection", str(error))]
+        return [failed("connection", _advice_here(error))]
     try:
         return list(_run_checks(settings, engine, mapping))
     finally:
         engine.close()
+
+
+def _advice_here(error: RolloutError) -> str:
+    """The sentence without the advice to run doctor, which is running."""
+    text = re.sub(r"run 'rollout doctor',? (?:or|to) ", "", str(error))
+    return text.replace(
+        "run 'rollout doctor'", "run again, then ask the administrator of the database"
+    )
 
 
 def _run_checks(settings: Settings, engine: Engine, mapping: TableMapping) -> Iterator[SourceCheck]:
@@ -49,6 +59,7 @@ def _run_checks(settings: Settings, engine: Engine, mapping: TableMapping) -> It
     yield passed("connection", f"{engine.name}, opened read-only; time limit of a query: {limit}")
     yield from _describe_columns(engine, mapping)
     try:
+        yield from _check_row_security(engine)
         span = engine.fetch(engine.queries.statement("doctor_span", {})).iloc[0]
         first, last = (read_time(value) for value in span)
         if first is None or last is None:
@@ -67,7 +78,7 @@ def _run_checks(settings: Settings, engine: Engine, mapping: TableMapping) -> It
         yield check_baseline(settings, first, last)
         yield _check_privileges(engine)
     except RolloutError as error:
-        yield failed("queries", str(error))
+        yield failed("queries", _advice_here(error))
 
 
 def _describe_columns(engine: Engine, mapping: TableMapping) -> Iterator[SourceCheck]:
@@ -204,6 +215,20 @@ def _check_time_zone(last: datetime) -> SourceCheck:
         f"the newest row is {format_duration(minutes)} in the future, but createdAt must be UTC; "
         "map createdAt to (\"createdAt\" AT TIME ZONE 'Europe/Berlin') AT TIME ZONE 'UTC', "
         "with your own zone",
+    )
+
+
+def _check_row_security(engine: Engine) -> Iterator[SourceCheck]:
+    """Row level security of PostgreSQL hides rows and reports no error."""
+    policies = engine.row_policies()
+    if policies is None:
+        return
+    names = ", ".join(map(quote, policies))
+    what = f"policy {names} may hide rows" if policies else "no policy shows this role any row"
+    yield warned(
+        "row level security",
+        f"it is active for this role: {what} without an error; let the role see every row: "
+        "ALTER ROLE ... BYPASSRLS, or CREATE POLICY ... FOR SELECT TO ... USING (true)",
     )
 
 

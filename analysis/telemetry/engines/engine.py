@@ -66,6 +66,10 @@ class Engine(Protocol):
         """What the role may do; None for an engine without roles, which is opened read-only."""
         return None
 
+    def row_policies(self) -> list[str] | None:
+        """The policies of row level security for this role; None where it is not active."""
+        return None
+
     def close(self) -> None:
         """Close the connection; calling it twice is harmless."""
         ...

@@ -177,7 +177,7 @@ def test_a_variable_without_a_url(open_at, url, sentence):
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        (f"prisma://u:{PASSWORD}@h/d", "whose driver is not installed"),
+        (f"prisma://u:{PASSWORD}@h/d", "holds a URL of Prisma Accelerate"),
         (f"oracle://u:{PASSWORD}@h/d", "whose driver is not installed|not supported"),
         ("sqlite://", "no table 'AIInteraction'"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -22,8 +23,11 @@ from analysis.telemetry.engines.sqlalchemy.database_url import (
     connect_arguments,
     driver_url,
     environment_url,
+    routing_options,
     search_path,
+    start_up_settings,
 )
+from analysis.telemetry.engines.sqlalchemy.errors import ReplicaConflict, refuses_options
 from analysis.telemetry.engines.sqlalchemy.transactions import Transactions, cancel_query
 from analysis.telemetry.mapping import as_table
 from analysis.telemetry.mapping_file import source_mapping
@@ -42,6 +46,8 @@ _SQLGLOT_DIALECTS = {
 """SQLAlchemy's name of a dialect -> sqlglot's, where they differ."""
 _LATENCY_TYPES = ("INT", "SMALLINT", "BIGINT")
 _TIME_TYPES = ("TIMESTAMP", "DATETIME")
+REPLICA_PAUSES_S = (1.0, 5.0)
+"""Waits before a query that a replica canceled is tried again."""
 _MARKER = "bound_parameter_{}_ends_here"
 _MARKED = re.compile(_MARKER.format(r"(\w+?)"))
 
@@ -70,7 +76,18 @@ class SqlAlchemyEngine(Engine):
         self.origin = origin
 
     def fetch(self, statement: Statement) -> pd.DataFrame:
-        """Run one SELECT in a transaction of its own; an error never contains the URL."""
+        """Run one SELECT in a transaction of its own; an error never contains the URL.
+
+        A replica cancels queries to apply changes of its primary: they are tried again.
+        """
+        for pause_s in REPLICA_PAUSES_S:
+            try:
+                return self._fetch_once(statement)
+            except ReplicaConflict:
+                time.sleep(pause_s)
+        return self._fetch_once(statement)
+
+    def _fetch_once(self, statement: Statement) -> pd.DataFrame:
         text = _as_text(statement.sql(self._dialect, placeholder=_MARKER))
         with self._transactions.begin(f"the query {statement.name!r}") as connection:
             names, rows = run_interruptible(
@@ -110,6 +127,14 @@ class SqlAlchemyEngine(Engine):
         )
         return TablePrivileges(schema, table, may_write=bool(row["may_write"]))
 
+    def row_policies(self) -> list[str] | None:
+        """The names of the policies that decide what this role reads, as PostgreSQL says."""
+        if self.name != "postgres":
+            return None
+        name = as_table(self.queries.mapping.table).sql("postgres")
+        rows = self.fetch(self.queries.statement("doctor_policies", {"table": name}))
+        return None if rows.empty else list(rows["policy"].dropna())
+
     def close(self) -> None:
         """Close every connection."""
         self._transactions.close()
@@ -133,6 +158,8 @@ def open_engine(settings: Settings, origin: Mapping[str, Any], session: Any) -> 
             f"${variable} names the database {url.drivername!r}, whose driver is not installed; "
             "install it"
         ) from None
+    if pool.dialect.name == "postgresql":
+        sqlalchemy.event.listen(pool, "do_connect", _OptionalOptions())
     dialect = _SQLGLOT_DIALECTS.get(pool.dialect.name, pool.dialect.name)
     if Dialect.get(dialect) is None:
         raise WrongUse(
@@ -140,7 +167,13 @@ def open_engine(settings: Settings, origin: Mapping[str, Any], session: Any) -> 
             "use postgres or duckdb"
         )
     engine = SqlAlchemyEngine(
-        Transactions(pool, dialect, timeout=source.timeout, schema=search_path(url)),
+        Transactions(
+            pool,
+            dialect,
+            timeout=source.timeout,
+            schema=search_path(url),
+            more=start_up_settings(url),
+        ),
         Queries(mapping, settings.error_classes),
         name="postgres" if pool.dialect.name == "postgresql" else pool.dialect.name,
         dialect=dialect,
@@ -154,6 +187,30 @@ def open_engine(settings: Settings, origin: Mapping[str, Any], session: Any) -> 
         engine.close()
         raise
     return engine
+
+
+class _OptionalOptions:
+    """Connects again without start-up options where a pooler refuses them.
+
+    Each transaction makes the settings itself, so nothing is lost. Later connections do not try
+    the options again.
+    """
+
+    def __init__(self) -> None:
+        self._are_refused = False
+
+    def __call__(
+        self, dialect: Any, record: object, arguments: Sequence[Any], keywords: dict[str, Any]
+    ) -> Any:
+        options = str(keywords.get("options", ""))
+        if not self._are_refused:
+            try:
+                return dialect.connect(*arguments, **keywords)
+            except dialect.loaded_dbapi.OperationalError as error:
+                if not (options and refuses_options(str(error))):
+                    raise
+                self._are_refused = True
+        return dialect.connect(*arguments, **keywords | {"options": routing_options(options)})
 
 
 def _check_table(engine: SqlAlchemyEngine) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from threading import Event, Timer
@@ -36,12 +36,20 @@ class Transactions:
     """
 
     def __init__(
-        self, pool: sqlalchemy.Engine, dialect: str, *, timeout: timedelta, schema: str | None
+        self,
+        pool: sqlalchemy.Engine,
+        dialect: str,
+        *,
+        timeout: timedelta,
+        schema: str | None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self._pool = pool
         self._limit_s = timeout.total_seconds()
         self._settings = (
-            transaction_settings(timeout, schema, planner=pool.dialect.name == "postgresql")
+            transaction_settings(
+                timeout, schema, planner=pool.dialect.name == "postgresql", more=more or {}
+            )
             if dialect == "postgres"
             else []
         )
@@ -103,14 +111,18 @@ class Transactions:
 
 
 def transaction_settings(
-    timeout: timedelta, schema: str | None, *, planner: bool
+    timeout: timedelta, schema: str | None, *, planner: bool, more: Mapping[str, str]
 ) -> list[tuple[str, dict[str, str]]]:
-    """The statements, with their values, that open every transaction on PostgreSQL."""
-    values = {
+    """The statements, with their values, that open every transaction on PostgreSQL.
+
+    `more` are the settings of the URL; they do not replace the limits.
+    """
+    limits = {
         "statement_timeout": _milliseconds(timeout),
         "lock_timeout": _milliseconds(min(timeout / 2, MAX_LOCK_WAIT)),
         "TimeZone": "UTC",
-    } | (_PLANNER if planner else {})
+    }
+    values = (_PLANNER if planner else {}) | dict(more) | limits
     settings: list[tuple[str, dict[str, str]]] = [("SET TRANSACTION READ ONLY", {})]
     settings += [
         ("SELECT set_config(:name, :value, true)", {"name": name, "value": value})
