@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from analysis.config.checked_toml.value_types import (
     Flag,
+    HostPattern,
     HttpStatus,
     JsonObject,
     KnobValue,
@@ -148,12 +149,13 @@ class Knob(TomlTable):
 
 
 class Deployment(TomlTable):
-    """[deployment]: where `rollout deploy --from vercel` asks."""
+    """[deployment]: where `rollout deploy --from vercel` asks, and where previews may answer."""
 
     project_id: Text | None = None
     team_id: Text | None = None
     token_env: VariableName = "VERCEL_TOKEN"
     api_url: Text = "https://api.vercel.com"
+    preview_hosts: Annotated[tuple[HostPattern, ...], OneOrMore] = ("*.vercel.app",)
 
 
 class LedgerSettings(TomlTable):

@@ -79,7 +79,8 @@ def find_unchecked(
     if result is not None:
         yield from _open_findings(result)
     if pushes := history.of(SchemaPushEvent):
-        due_since, command = clock.iso(pushes[-1].at), pushes[-1].event.command
+        # the command of rollout.toml: anyone may have edited the one in the ledger
+        due_since, command = clock.iso(pushes[-1].at), settings.application.schema_command
         yield f"whether the schema push was done, due since {due_since}: {command}"
     deploys = production_deploys(history)
     if commits := _differing_commits(history.events(PreflightEvent), deploys):

@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -39,9 +39,6 @@ _PROBLEMS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 """What broke, by the exception or one of its causes; the first that fits."""
 
 
-RequestT = TypeVar("RequestT", bound=Request)
-
-
 # ---- requests --------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class PreparedRequest:
@@ -53,27 +50,33 @@ class PreparedRequest:
     content: bytes | None = field(repr=False, default=None)
 
 
-def public_url(request: Request) -> str:
-    """The URL as rollout.toml has it: variables unexpanded, without its query."""
-    return request.url.split("?")[0].split("#")[0]
+def public_url(request: Request, address: str | None = None) -> str:
+    """The URL as rollout.toml has it, or at `address`: variables unexpanded, without its query."""
+    base, rest = _split(request, address)
+    return (base + rest).split("?")[0].split("#")[0]
 
 
-def at_address(request: RequestT, address: str) -> RequestT:
-    """The same request to another address, in place of its leading variable or its host."""
-    url = _BASE_OF_URL.sub(lambda _: address.rstrip("/"), request.url, count=1)
-    return request.model_copy(update={"url": url})
-
-
-def missing_variables(request: Request, environ: Mapping[str, str]) -> tuple[str, ...]:
+def missing_variables(
+    request: Request, environ: Mapping[str, str], address: str | None = None
+) -> tuple[str, ...]:
     """Names of the environment variables that a request needs and that are not set."""
-    needed = VARIABLE.findall(json.dumps([request.url, request.headers, request.body]))
+    base, rest = _split(request, address)
+    url = rest if address else base + rest
+    needed = VARIABLE.findall(json.dumps([url, request.headers, request.body]))
     return tuple(dict.fromkeys(name for name in needed if not environ.get(name)))
 
 
-def prepare(request: Request, environ: Mapping[str, str]) -> PreparedRequest:
-    """Fill in the variables and check that the request can be sent; errors show no values."""
-    url, shown = _expand(request.url, environ), public_url(request)
-    if not is_http_url(url):
+def prepare(
+    request: Request, environ: Mapping[str, str], address: str | None = None
+) -> PreparedRequest:
+    """Fill in the variables and check that the request can be sent; errors show no values.
+
+    `address` is an origin in place of the URL's leading variable or host. Only text of rollout.toml
+    is filled in: the address comes from the ledger, and a variable in it would be sent away.
+    """
+    (base, rest), shown = _split(request, address), public_url(request, address)
+    url = (base if address else _expand(base, environ)) + _expand(rest, environ)
+    if not is_http_url(url) or (address and not _is_at(url, address)):
         raise WrongUse(
             f"url {shown!r} is not an http(s) URL once its variables are filled in; "
             "check their values"
@@ -90,6 +93,19 @@ def prepare(request: Request, environ: Mapping[str, str]) -> PreparedRequest:
     headers.setdefault("Content-Type", "application/json")
     content = _expand_json(request.body, environ).encode()
     return PreparedRequest(request.method, url, headers, content)
+
+
+def _split(request: Request, address: str | None) -> tuple[str, str]:
+    """The URL's leading variable or host, or `address` in its place; and the rest of the URL."""
+    base = _BASE_OF_URL.match(request.url)
+    end = base.end() if base else 0
+    return address or request.url[:end], request.url[end:]
+
+
+def _is_at(url: str, origin: str) -> bool:
+    """Whether a URL is below an origin: the text after the host cannot change the host."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" == origin
 
 
 def is_http_url(url: str) -> bool:

@@ -128,12 +128,20 @@ def _turn_commands(
 ) -> tuple[str, ...]:
     """A changed variable reaches production only with a new deployment; then it is recorded."""
     newest, quoted = _newest_deploy(history), shlex.quote(str(value))
-    build = (newest.build if newest else None) or "DEPLOYMENT"
+    build = shlex.quote((newest.build if newest else None) or "DEPLOYMENT")
     return (
         f"printf %s {quoted} | vercel env add {name} production --force",
         f"vercel redeploy {build} --target production",
-        f"rollout knob set {name} {quoted} --at TIME{_config_option(settings)}",
+        _record_command(settings, name, quoted),
     )
+
+
+def _record_command(settings: Settings, name: str, quoted: str) -> str:
+    """The command that records a turn; a value such as -1 stands where it is no option."""
+    option = f"--at TIME{_config_option(settings)}"
+    if quoted.startswith("-"):
+        return f"rollout knob set {option} -- {name} {quoted}"
+    return f"rollout knob set {name} {quoted} {option}"
 
 
 def _rollback_step(
@@ -154,8 +162,12 @@ def _rollback_step(
         kind="rollback",
         what="go back to the build before the deploy",
         because=because,
-        commands=(*look_up, f"vercel rollback {before or 'DEPLOYMENT-BEFORE'}", record),
-        undo=(*look_up, f"vercel promote {now or 'DEPLOYMENT-NOW'}", record),
+        commands=(
+            *look_up,
+            f"vercel rollback {shlex.quote(before or 'DEPLOYMENT-BEFORE')}",
+            record,
+        ),
+        undo=(*look_up, f"vercel promote {shlex.quote(now or 'DEPLOYMENT-NOW')}", record),
         note="; ".join(notes),
     )
 

@@ -14,7 +14,7 @@ from analysis.config.deployment_settings import (
     Request,
     Smoke,
 )
-from analysis.deployment.http import at_address, missing_variables, public_url
+from analysis.deployment.http import missing_variables, public_url
 from analysis.deployment.smoke_checks import (
     SmokeOutcome,
     check_completes,
@@ -24,6 +24,8 @@ from analysis.deployment.smoke_checks import (
 from analysis.errors import RolloutError, StepFailed, WrongUse
 from analysis.history.events import DeployEvent, SmokeEvent
 from analysis.history.ledger import open_ledger
+from analysis.history.recorded_values import host_is_allowed
+from analysis.leaks import quote
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,12 @@ def run_smokes(
     checks = [check for check in settings.smokes if check.environment in (None, environment)]
     if not checks:
         raise WrongUse(f"rollout.toml has no [[smoke]] for {environment}; add one")
-    if environment == "preview":
-        address = _preview_address(settings)
-        checks = [_at_address(check, address) for check in checks]
-    _refuse_missing_variables(checks)
+    address = _preview_address(settings) if environment == "preview" else None
+    _refuse_missing_variables(checks, address)
     ledger, results = open_ledger(settings), []
     for check in checks:
         began = time.monotonic()
-        outcome, request = _run(check, settings), _request(check)
+        outcome, request = _run(check, settings, address), _request(check)
         result = SmokeEvent(
             name=check.name,
             kind=check.kind,
@@ -68,7 +68,7 @@ def run_smokes(
             reason=outcome.reason,
             seconds=round(time.monotonic() - began, 3),
             notes=outcome.notes,
-            url=public_url(request) if request else None,
+            url=public_url(request, address) if request else None,
             answers=outcome.answers,
         )
         ledger.append(result)
@@ -77,28 +77,21 @@ def run_smokes(
     return SmokeReport(environment, tuple(results))
 
 
-def _run(check: Smoke, settings: Settings) -> SmokeOutcome:
+def _run(check: Smoke, settings: Settings, address: str | None) -> SmokeOutcome:
     try:
         match check:
             case HttpSmoke():
-                return check_http(check)
+                return check_http(check, address)
             case OverlapSmoke():
-                return check_overlap(check)
+                return check_overlap(check, address)
             case CompletesSmoke():
-                return check_completes(check, settings)
+                return check_completes(check, settings, address)
     except RolloutError as error:
         return SmokeOutcome(False, str(error))
 
 
 def _request(check: Smoke) -> Request | None:
     return check.trigger if isinstance(check, CompletesSmoke) else check
-
-
-def _at_address(check: Smoke, address: str) -> Smoke:
-    if not isinstance(check, CompletesSmoke):
-        return at_address(check, address)
-    trigger = check.trigger and at_address(check.trigger, address)
-    return check.model_copy(update={"trigger": trigger})
 
 
 def _preview_address(settings: Settings) -> str:
@@ -110,14 +103,20 @@ def _preview_address(settings: Settings) -> str:
             "no preview deployment with a URL is recorded; "
             "run 'rollout deploy --environment preview --from vercel' first"
         )
-    return previews[-1].url
+    address, allowed = previews[-1].url, settings.deployment.preview_hosts
+    if not host_is_allowed(address, allowed):
+        raise WrongUse(
+            f"the recorded preview {quote(address)} is not on a host of [deployment].preview_hosts "
+            f"({', '.join(allowed)}), so nothing was sent; add its host if the preview is yours"
+        )
+    return address
 
 
-def _refuse_missing_variables(checks: list[Smoke]) -> None:
+def _refuse_missing_variables(checks: list[Smoke], address: str | None) -> None:
     """Name the first environment variable that is not set, before anything is sent."""
     for check in checks:
         request = _request(check)
-        for name in missing_variables(request, os.environ) if request else ():
+        for name in missing_variables(request, os.environ, address) if request else ():
             raise WrongUse(
                 f"smoke check '{check.name}' needs the environment variable {name}; "
                 "set it, then run again"

@@ -38,18 +38,18 @@ class SmokeOutcome:
     answers: tuple[dict[str, Any], ...] = ()
 
 
-def check_http(check: HttpSmoke) -> SmokeOutcome:
+def check_http(check: HttpSmoke, address: str | None) -> SmokeOutcome:
     """Send one request; check status, JSON values and time limit."""
-    request = prepare(check, os.environ)
+    request = prepare(check, os.environ, address)
     (answer,) = send_together(request, calls=1, seconds=check.timeout.total_seconds())
     fault = find_fault(answer, statuses=check.expect_status, content=check.expect_json)
     seen = f"answered {answer.status} in {answer.seconds:.2f} s"
     return SmokeOutcome(fault is None, fault or seen, answers=(_kept(answer),))
 
 
-def check_overlap(check: OverlapSmoke) -> SmokeOutcome:
+def check_overlap(check: OverlapSmoke, address: str | None) -> SmokeOutcome:
     """Send calls at the same moment, of which exactly `matches` must match; try three times."""
-    request = prepare(check, os.environ)
+    request = prepare(check, os.environ, address)
     races: list[_Race] = []
     notes: list[str] = []
     for number in range(1, TRIES + 1):
@@ -70,14 +70,15 @@ def check_overlap(check: OverlapSmoke) -> SmokeOutcome:
     return SmokeOutcome(False, reason, tuple(notes), kept)
 
 
-def check_completes(check: CompletesSmoke, settings: Settings) -> SmokeOutcome:
+def check_completes(check: CompletesSmoke, settings: Settings, address: str | None) -> SmokeOutcome:
     """Trigger a call, then wait until a success of the feature that started after it is written."""
     feature, began, now = check.feature, time.monotonic(), clock.now()
     since = now.replace(microsecond=now.microsecond // 1000 * 1000)
     limit_s = check.timeout.total_seconds()
     kept: tuple[dict[str, Any], ...] = ()
     if check.trigger is not None:
-        (answer,) = send_together(prepare(check.trigger, os.environ), calls=1, seconds=limit_s)
+        request = prepare(check.trigger, os.environ, address)
+        (answer,) = send_together(request, calls=1, seconds=limit_s)
         kept = (_kept(answer),)
         if fault := find_fault(answer):
             return SmokeOutcome(False, f"the trigger {fault}", answers=kept)

@@ -9,10 +9,20 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from analysis import clock
+from analysis.config.checked_toml.value_types import VariableName
 from analysis.errors import RolloutError, WrongUse
+from analysis.history.recorded_values import (
+    BuildId,
+    Commit,
+    Line,
+    Origin,
+    VariableText,
+    WindowName,
+)
 
+StageNumber = Annotated[int, Field(ge=1, le=10_000)]
 Outcome = Literal["passed", "failed"]
-VariableValue = int | float | str | None
+VariableValue = int | float | VariableText | None
 
 
 def _read_instant(value: Any) -> Any:
@@ -51,22 +61,22 @@ class PreflightEvent(Event):
     """A [[preflight]] command ran. `exit_code` is None when it was stopped or never started."""
 
     event_name = "preflight"
-    name: str
+    name: Line
     state: Outcome
     exit_code: int | None = None
     seconds: float | None = None
     warnings: int = 0
-    reason: str | None = None
-    commit: str | None = None
-    tools: dict[str, str] = {}
+    reason: Line | None = None
+    commit: Commit | None = None
+    tools: dict[Line, Line] = {}
 
 
 class SchemaPushEvent(Event):
     """Preflight saw that the schema changed, so a push is due."""
 
     event_name = "schema_push_due"
-    command: str
-    commit: str | None = None
+    command: Line
+    commit: Commit | None = None
 
 
 class DeployEvent(Event):
@@ -80,13 +90,13 @@ class DeployEvent(Event):
     effective_at: Instant
     environment: Literal["production", "preview"]
     role: Literal["first", "later", "preview"]
-    origin: str | None = None
-    deployment_id: str | None = None
-    url: str | None = None
-    commit: str | None = None
-    previous_id: str | None = None
+    origin: Line | None = None
+    deployment_id: BuildId | None = None
+    url: Origin | None = None
+    commit: Commit | None = None
+    previous_id: BuildId | None = None
     previous_at: Instant | None = None
-    note: str | None = None
+    note: Line | None = None
     stage: bool = False
     inside_monitoring: bool | None = None
     corrects: bool | None = None
@@ -106,14 +116,14 @@ class SmokeEvent(Event):
     """A [[smoke]] check ran; `answers` has status, seconds and sizes, never a body."""
 
     event_name = "smoke"
-    name: str
+    name: Line
     environment: Literal["production", "preview"]
     state: Outcome
-    kind: str | None = None
-    reason: str | None = None
+    kind: Line | None = None
+    reason: Line | None = None
     seconds: float | None = None
-    notes: tuple[str, ...] = ()
-    url: str | None = None
+    notes: tuple[Line, ...] = ()
+    url: Line | None = None
     answers: tuple[dict[str, Any], ...] = ()
 
 
@@ -121,7 +131,7 @@ class KnobEvent(Event):
     """An environment variable was turned, which begins a stage of the monitoring."""
 
     event_name = "knob"
-    name: str
+    name: VariableName
     old: VariableValue = Field(None, alias="from")
     new: VariableValue = Field(None, alias="to")
     effective_at: Instant
@@ -137,24 +147,24 @@ class LookEvent(Event):
     """A look was made; look `number` of the `planned` looks of its stage."""
 
     event_name = "look"
-    window: str
-    stage: int = 1
+    window: WindowName
+    stage: StageNumber = 1
     number: int | None = None
     planned: int | None = None
     start: Instant
     end: Instant
-    verdict: str
+    verdict: Line
     exit_code: int = RolloutError.exit_code
-    reason: str = ""
+    reason: Line = ""
 
 
 class LookFailedEvent(Event):
     """A look could not be made."""
 
     event_name = "look_failed"
-    window: str
-    stage: int = 1
-    reason: str = ""
+    window: WindowName
+    stage: StageNumber = 1
+    reason: Line = ""
     exit_code: int = RolloutError.exit_code
 
 

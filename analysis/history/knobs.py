@@ -13,6 +13,7 @@ from analysis.config.deployment_settings import Knob
 from analysis.errors import WrongUse
 from analysis.history.events import KnobEvent, VariableValue
 from analysis.history.ledger import History, open_ledger
+from analysis.history.recorded_values import is_plain_value
 from analysis.history.timeline import NoDeployError, Stage, read_timeline, timeline_of, with_deploy
 from analysis.leaks import find_leak, quote
 
@@ -96,6 +97,11 @@ def _read_value(settings: Settings, name: str, text: str) -> int | float | str:
     """Read a value as the kind that rollout.toml has it in."""
     news = [knob.new for knob in settings.knobs if knob.env == name]
     if not any(isinstance(new, int | float) for new in news):
+        if not is_plain_value(text):
+            raise WrongUse(
+                f"the value for {name} is too long or has a line break or a control character; "
+                "write it on one line"
+            )
         if find_leak(text):
             raise WrongUse(
                 f"the value for {name} looks like a secret or personal data; "

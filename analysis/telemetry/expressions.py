@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import re
-
 from sqlglot import exp, parse, parse_one
+
+from analysis.leaks import quote
+from analysis.telemetry.functions import refused_function
 
 MAX_LENGTH, MAX_DEPTH = 4_000, 50
 ENGINE_DIALECTS = ("postgres", "duckdb", "spark")
-_ACTING_FUNCTIONS = re.compile(
-    r"(?i)(pg_|lo_|dblink|xp_|http|read_|write|load_"
-    r"|query_to_|cursor_to_|table_to_|schema_to_|database_to_)"
-    r"|(set_config|setval|nextval|sleep|benchmark|system|reflect|java_method|getenv|fts_main)$"
-)
-"""Names of functions that wait, write, or reach files and servers. A read-only transaction stops
-most of them, not all."""
 _WRITING = (exp.DML, exp.DDL, exp.Drop, exp.Command, exp.Into, exp.Lock)
+_OTHER_FUNCTIONS = "use those of docs/mappings.md, or map a column of a view"
 _NO_VALUE = (exp.Query, exp.Placeholder, exp.Alias, exp.AggFunc, exp.Window, exp.Star)
 
 
 def parse_select(text: str, dialect: str) -> exp.Select | None:
-    """The one SELECT that a text is; None when it is anything else or does more than compute."""
+    """The one SELECT that a text is; None when it is anything else.
+
+    Which functions it calls is for `refused_function`.
+    """
     statements = [one for one in _parsed(text, dialect) if one is not None]
     if len(statements) != 1 or not isinstance(statements[0], exp.Select):
         return None
     query = statements[0]
-    return None if query.find(*_WRITING) or _acts(query) else query
+    return None if query.find(*_WRITING) else query
 
 
 def expression_problem(sql: str, dialect: str) -> str | None:
@@ -43,11 +41,11 @@ def expression_problem(sql: str, dialect: str) -> str | None:
         )
     if _is_deep(expression):
         return too_complex
+    if name := refused_function(expression):
+        return f"calls {quote(name)}, which is not on the list of functions; {_OTHER_FUNCTIONS}"
     for engine in (dialect, *ENGINE_DIALECTS):
         if not _can_be_written(expression, engine):
             return f"cannot be translated into SQL for {engine}; write a simpler expression"
-    if _acts(expression):
-        return "calls a function that does more than compute; use functions of the columns only"
     return None
 
 
@@ -56,10 +54,6 @@ def _parsed(text: str, dialect: str) -> list[exp.Expr | None]:
         return parse(text, read=dialect)
     except Exception:  # the parser raises errors of many types for a text that it cannot read
         return []
-
-
-def _acts(query: exp.Expr) -> bool:
-    return any(_ACTING_FUNCTIONS.match(call.name) for call in query.find_all(exp.Anonymous))
 
 
 def _can_be_written(expression: exp.Expr, dialect: str) -> bool:

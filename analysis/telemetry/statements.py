@@ -13,7 +13,9 @@ from typing import Any
 
 from sqlglot import exp
 
+from analysis.leaks import quote
 from analysis.telemetry.expressions import parse_select
+from analysis.telemetry.functions import refused_function
 
 Rewrite = Callable[[exp.Select], exp.Select]
 """Makes another tree from a query, for what an engine does differently; hashable, for the cache."""
@@ -107,8 +109,13 @@ def check_one_select(text: str, dialect: str) -> None:
 
     This is the first of two locks: the database is opened read-only as well.
     """
-    if parse_select(text, dialect) is None:
+    query = parse_select(text, dialect)
+    if query is None:
         raise PermissionError("only one SELECT at a time is sent to the database")
+    if name := refused_function(query):
+        raise PermissionError(
+            f"the function {quote(name)} is not on the list of functions that only compute"
+        )
 
 
 @lru_cache(maxsize=256)

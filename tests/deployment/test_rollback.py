@@ -1,5 +1,7 @@
 """Steps back: knobs first, the smallest step first, then the old build; commands, never run."""
 
+import json
+import shlex
 from datetime import timedelta
 
 import pytest
@@ -201,3 +203,69 @@ def test_a_build_that_is_not_known_is_to_be_looked_up(settings, is_recorded):
     before = "dpl_6" if is_recorded else "DEPLOYMENT-BEFORE"
     assert last.commands[:2] == (LIST_COMMAND, f"vercel rollback {before}")
     assert last.undo[:2] == (LIST_COMMAND, "vercel promote DEPLOYMENT-NOW")
+
+
+# ---- an edited ledger ------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"deployment_id": "--prod"},
+        {"deployment_id": "-x"},
+        {"deployment_id": "dpl_7; touch stolen"},
+        {"deployment_id": "$(touch stolen)"},
+        {"deployment_id": "dpl_7\n"},
+        {"deployment_id": "dpl_7\u202e"},
+        {"deployment_id": "x" * 81},
+        {"deployment_id": 7},
+        {"previous_id": "--yes"},
+        {"previous_id": "`touch stolen`"},
+        {"commit": "--output=stolen"},
+        {"commit": "main"},
+        {"url": "https://app.vercel.app/; touch stolen"},
+    ],
+)
+def test_an_edited_build_is_in_no_command(settings, facts):
+    """The line is reported by its number, and its build is in no command that we print."""
+    record_build(settings, 7, DEPLOYED_AT, role="first")
+    ledger = open_ledger(settings)
+    good = ledger.path.read_text(encoding="utf-8")
+    edited = json.loads(good) | {"deployment_id": "dpl_8"} | facts
+    ledger.path.write_text(good + json.dumps(edited) + "\n", encoding="utf-8")
+    assert ledger.read().unreadable_lines == (2,)
+    steps = steps_back(settings, "timeouts drop", verdict="roll_back")
+    commands = [command for step in steps for command in (*step.commands, *step.undo)]
+    assert "vercel rollback dpl_6" in commands
+    assert not any("stolen" in command or "dpl_8" in command for command in commands)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"name": "X; touch stolen"},
+        {"name": "--help"},
+        {"to": "1\ntouch stolen"},
+        {"to": "\x1b]0;stolen\x07"},
+        {"to": ["stolen"]},
+        {"to": "x" * 2001},
+    ],
+)
+def test_an_edited_turn_of_a_knob_is_not_used(settings, facts):
+    record_build(settings, 7, DEPLOYED_AT, role="first")
+    set_knob(settings, "VERIFIER_CAP", "30000", at=DEPLOYED_AT + HOUR)
+    ledger = open_ledger(settings)
+    lines = ledger.path.read_text(encoding="utf-8").splitlines()
+    lines.append(json.dumps(json.loads(lines[-1]) | facts))
+    ledger.path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert ledger.read().unreadable_lines == (3,)
+
+
+def test_the_value_of_a_knob_is_one_word_of_the_shell(settings):
+    """A recorded value is quoted where it is printed; the shell sees one word."""
+    set_knob(settings, "VERIFIER_CAP", "30000", at=DEPLOYED_AT + HOUR)
+    ledger = open_ledger(settings)
+    text = ledger.path.read_text(encoding="utf-8").replace("30000", '"$(touch stolen); -x"')
+    ledger.path.write_text(text, encoding="utf-8")
+    assert ledger.read().unreadable_lines == ()
+    for step in steps_back(settings, "timeouts drop"):
+        for command in (*step.commands, *step.undo):
+            assert not {"touch", "$(touch"} & set(shlex.split(command))

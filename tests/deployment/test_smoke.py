@@ -183,6 +183,7 @@ def test_a_preview_is_asked_where_it_was_recorded(
         CRON
         + REFUSES.replace("?trace=${TRACE}", "")
         + COMPLETES.replace("kind", 'environment = "production"\nkind')
+        + '[deployment]\npreview_hosts = "127.0.0.1"'
     )
     with pytest.raises(WrongUse, match="no preview deployment with a URL is recorded"):
         run_smokes(settings, environment="preview")
@@ -196,3 +197,91 @@ def test_a_preview_is_asked_where_it_was_recorded(
     ]
     with pytest.raises(WrongUse, match="needs the environment variable APP_URL"):
         run_smokes(settings)
+
+
+def record_preview(settings, url) -> None:
+    """A ledger that somebody edited: a preview with any address."""
+    ledger = open_ledger(settings)
+    line = {
+        "schema": 1,
+        "at": "2026-02-02T23:00:00.000Z",
+        "event": "deploy",
+        "effective_at": "2026-02-02T23:00:00.000Z",
+        "environment": "preview",
+        "role": "preview",
+        "url": url,
+    }
+    ledger.path.parent.mkdir(parents=True, exist_ok=True)
+    ledger.path.write_text(json.dumps(line) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "{server}/?stolen=${{CRON_SECRET}}",
+        "{server}/${{CRON_SECRET}}",
+        "{server}?x=${{CRON_SECRET}}",
+        "{server}#",
+        "{server}/path",
+        "http://${{CRON_SECRET}}.evil.example",
+        "http://user:word@127.0.0.1:{port}",
+        "http://app.vercel.app@127.0.0.1:{port}",
+        "http://evil.example",
+        "https://evil.example\\@app.vercel.app",
+        "https://app.vercel.app\n.evil.example",
+        "https://app.vercel.app%2f.evil.example",
+        "https://app.vercel.app:0",
+        "https://[::1",
+        "https://vercel.app..evil.example",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "//127.0.0.1:{port}",
+    ],
+)
+def test_an_edited_address_of_a_preview_is_not_used(make_settings, application, address):
+    """Nothing is sent: the line does not validate, is reported by its number and not used."""
+    settings = make_settings(CRON + '[deployment]\npreview_hosts = "127.0.0.1"')
+    port = application.url.rpartition(":")[2]
+    record_preview(settings, address.format(server=application.url, port=port))
+    assert open_ledger(settings).read().unreadable_lines == (1,)
+    with pytest.raises(WrongUse, match="no preview deployment with a URL is recorded"):
+        run_smokes(settings, environment="preview")
+    assert application.server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("address", "hosts"),
+    [
+        (None, '"*.vercel.app"'),
+        ("https://evil.example", '"*.vercel.app"'),
+        ("https://vercel.app", '"*.vercel.app"'),
+        ("https://evilvercel.app", '"*.vercel.app"'),
+        ("https://app.vercel.app.evil.example", '"*.vercel.app"'),
+        ("https://app-2.vercel.app", '["app-1.vercel.app"]'),
+    ],
+)
+def test_a_preview_on_another_host_gets_nothing(make_settings, application, address, hosts):
+    settings = make_settings(CRON + f"[deployment]\npreview_hosts = {hosts}")
+    record_preview(settings, address or application.url)
+    with pytest.raises(WrongUse, match="not on a host of .deployment"):
+        run_smokes(settings, environment="preview")
+    assert application.server.asked == []
+
+
+def test_a_variable_after_the_host_cannot_change_it(make_settings, application, monkeypatch):
+    table = CRON.replace("/api/cron/background-jobs", "${REST}")
+    settings = make_settings(table + '[deployment]\npreview_hosts = "127.0.0.1"')
+    record_preview(settings, application.url)
+    for rest in ("@evil.example/", ".evil.example/", "0/"):
+        monkeypatch.setenv("REST", rest)
+        assert "is not an http(s) URL" in failure_of(run_smokes(settings, environment="preview"))
+    assert application.server.asked == []
+
+
+def test_a_preview_that_redirects_elsewhere_is_not_followed(make_settings, server, monkeypatch):
+    monkeypatch.setenv("CRON_SECRET", SECRET)
+    settings = make_settings(CRON + '[deployment]\npreview_hosts = "127.0.0.1"')
+    record_preview(settings, server.url)
+    server.answer = lambda asked: Reply(307, headers={"Location": f"{server.url}/elsewhere"})
+    assert "answered 307" in failure_of(run_smokes(settings, environment="preview"))
+    assert [asked.path for asked in server.asked] == ["/api/cron/background-jobs"]

@@ -63,9 +63,9 @@ MUTATIONS = {
         f"{QUERIES}::test_only_one_select_passes",
     ),
     "the parser accepts functions with side effects": (
-        "analysis/telemetry/expressions.py",
-        " or _acts(query)",
-        "",
+        "analysis/telemetry/statements.py",
+        "if name := refused_function(query):",
+        "if name := None:",
         "tests/faults/test_three_locks.py::test_a_function_with_side_effects_reaches_no_database",
     ),
     "DuckDB's own parser is not asked": (

@@ -95,6 +95,23 @@ def test_an_unreadable_line_is_reported_and_kept(make_settings, clock_file, line
     assert ledger.path.read_bytes().split(b"\n")[1] == line
 
 
+@pytest.mark.parametrize("window", ["../../../etc", "1h/../..", "/etc", "-1h", "", "1h\n", "x"])
+def test_a_window_of_an_edited_line_is_no_path(make_settings, clock_file, window):
+    ledger = open_ledger(make_settings())
+    ledger.append(look(1))
+    line = json.loads(ledger.path.read_text()) | {"window": window}
+    ledger.path.write_text(json.dumps(line), encoding="utf-8")
+    assert ledger.read().unreadable_lines == (1,)
+
+
+def test_control_characters_of_an_edited_line_are_blanks(make_settings, clock_file):
+    ledger = open_ledger(make_settings())
+    ledger.append(look(1))
+    line = json.loads(ledger.path.read_text()) | {"reason": "a\x1b[2Jb\u202ec\nd"}
+    ledger.path.write_text(json.dumps(line), encoding="utf-8")
+    assert ledger.read().events(LookEvent)[0].reason == "a [2Jb c d"
+
+
 def test_a_newer_ledger_is_refused(make_settings, clock_file):
     ledger = open_ledger(make_settings())
     ledger.append(look(1))
@@ -140,7 +157,7 @@ def test_an_event_needs_its_facts():
 def _write_many(path: Path, writer: int, count: int) -> None:
     ledger = Ledger(path)
     for number in range(count):
-        ledger.append(KNOB.model_copy(update={"name": "x" * 3000, "old": writer, "new": number}))
+        ledger.append(KNOB.model_copy(update={"more": "x" * 3000, "old": writer, "new": number}))
 
 
 def test_concurrent_writers_lose_nothing(tmp_path):

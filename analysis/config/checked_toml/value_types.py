@@ -177,6 +177,15 @@ RequestUrl = Annotated[
         'is not a request URL; write "https://..." or "${APP_URL}/..."',
     ),
 ]
+HostPattern = Annotated[
+    str,
+    Strict(),
+    _matching(
+        r"(?:\*\.[a-z0-9-]+\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|::1",
+        "is not a host; write one in lower case such as 'app.example.com' or '*.example.com'",
+    ),
+]
+"""A host, or `*.` and the domain whose hosts are meant."""
 VariableName = Annotated[
     str,
     Strict(),

@@ -8,8 +8,9 @@ from typing import Any
 
 from analysis.config.deployment_settings import Environment
 from analysis.errors import WrongUse
+from analysis.history.recorded_values import origin_of
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}")
 _HOST = re.compile(r"(?:https?://)?[A-Za-z0-9.-]{1,250}(?::[0-9]{1,5})?/?")
 _COMMIT = re.compile(r"[0-9a-fA-F]{7,64}")
 _FIRST_MS, _LAST_MS = 1_000_000_000_000, 10_000_000_000_000  # 2001 and 2286, in milliseconds
@@ -74,9 +75,9 @@ def newest_build(entries: Sequence[Mapping[str, Any]], *, nothing: str) -> Build
 
 
 def url_of(host: object) -> str | None:
-    """The URL of a listed host; None for anything else."""
+    """The origin of a listed host; None for anything else."""
     known = _matching(_HOST, host)
-    return known if known is None or "://" in known else f"https://{known}"
+    return known and origin_of(known if "://" in known else f"https://{known}")
 
 
 def _milliseconds(entry: Mapping[str, Any], *keys: str) -> int | None:
