@@ -18,8 +18,8 @@ date_diff datediff timestamp_diff extract make_timestamp to_timestamp
 epoch epoch_ms epoch_us unix_to_time unix_seconds unix_millis unix_micros timestamp_seconds
 timestamp_millis timestamp_micros str_to_time ts_or_ds_to_date
 pad pow power age make_interval str_to_unix time_to_unix time_to_str unix_to_str
-ts_or_ds_add json_unquote json_extract json_extract_scalar jsonb_extract jsonb_extract_scalar jsonb_path_query_first
-get_json_object json_value isnan is_nan md5
+ts_or_ds_add json_unquote json_extract json_extract_scalar jsonb_extract jsonb_extract_scalar
+jsonb_path_query_first get_json_object json_value isnan is_nan md5
 """
 """What docs/mappings.md lists: these compute a value from the columns of one row."""
 _OWN = """

@@ -785,7 +785,7 @@ MISTAKES = [
         "token",
         BASE + '\n[deployment]\ntoken = "x"\n',
         "26: [deployment]: token is not a key of this table; did you mean 'token_env'? "
-        "(known: project_id, team_id, token_env, api_url)",
+        "(known: project_id, team_id, token_env, api_url, preview_hosts)",
     ),
     (
         "token_env",

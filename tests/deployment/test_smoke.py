@@ -263,7 +263,7 @@ def test_an_edited_address_of_a_preview_is_not_used(make_settings, application, 
 def test_a_preview_on_another_host_gets_nothing(make_settings, application, address, hosts):
     settings = make_settings(CRON + f"[deployment]\npreview_hosts = {hosts}")
     record_preview(settings, address or application.url)
-    with pytest.raises(WrongUse, match="not on a host of .deployment"):
+    with pytest.raises(WrongUse, match="not on a host of"):
         run_smokes(settings, environment="preview")
     assert application.server.asked == []
 
