@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp
 
 from analysis.statistics.standardisation import PlainSums, StandardisedArms
 
@@ -14,10 +15,13 @@ class ComparedArms:
     Attributes
     ----------
     arms : StandardisedArms
-        Both arms with the same mix of strata.
+        Both arms with the same mix of strata; on the log scale with one value an hour.
+    log_scale : bool
+        y are sums of logarithms: a value is exp(y / n).
     """
 
     arms: StandardisedArms
+    log_scale: bool
 
     @property
     def baseline_y(self) -> float:
@@ -57,15 +61,19 @@ class ComparedArms:
     @property
     def crude_baseline_value(self) -> float | None:
         """baseline_y / baseline_n; None without n."""
-        return self.baseline_y / self.baseline_n if self.baseline_n > 0 else None
+        return self._value(self.baseline_y / self.baseline_n) if self.baseline_n > 0 else None
 
     @property
     def crude_post_value(self) -> float | None:
         """post_y / post_n; None without n."""
-        return self.post_y / self.post_n if self.post_n > 0 else None
+        return self._value(self.post_y / self.post_n) if self.post_n > 0 else None
 
     @property
     def crude_difference(self) -> float | None:
         """Post - baseline of those two; None where one is missing."""
         before, after = self.crude_baseline_value, self.crude_post_value
         return None if before is None or after is None else after - before
+
+    def _value(self, ratio: float) -> float:
+        """The metric in its unit."""
+        return exp(ratio) if self.log_scale else ratio

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
 from analysis.statistics.rates.exact import Alternative
-from analysis.statistics.variance import VarianceModel
+
+if TYPE_CHECKING:
+    from analysis.statistics.variance import VarianceModel
 
 
 def t_p_value(
@@ -46,9 +49,9 @@ def t_interval(estimate: float, variance: float, df: float, *, level: float) -> 
 
 
 def difference_interval(
-    model: VarianceModel, baseline: float, post: float, *, scale: float, level: float
+    model: VarianceModel, post: float, *, scale: float, level: float
 ) -> tuple[float, float]:
-    """Interval of post - scale * baseline: every difference that the t test would not reject.
+    """Interval of post - scale * reference: every difference that the t test would not reject.
 
     A larger post value moves more from hour to hour than the baseline predicted. So the lower end,
     where it lies above 0, is found with the variance of its own level, and the upper end with that
@@ -56,6 +59,7 @@ def difference_interval(
     held it in 80 to 89 % of simulated windows.) It excludes 0 exactly when the test of post = scale
     * baseline is below 1 - level.
     """
+    baseline = model.reference
     estimate, t = post - scale * baseline, critical_t(model.df(scale), level)
     if not np.isfinite(model.variance(scale)):
         return -np.inf, np.inf
@@ -79,15 +83,14 @@ def difference_interval(
     return float(low), float(high)
 
 
-def rate_interval(
-    model: VarianceModel, baseline: float, post: float, *, level: float
-) -> tuple[float, float]:
+def rate_interval(model: VarianceModel, post: float, *, level: float) -> tuple[float, float]:
     """Interval of a post rate alone: every fixed rate that the t test would not reject.
 
     0 of n has a width too, like Wilson's interval (1927, JASA 22, 209-212).
     """
     if not np.isfinite(model.variance(0.0)):
         return 0.0, 1.0
+    baseline = model.reference
     ratio, t = post / baseline if baseline > 0 else 1.0, critical_t(model.df(0.0), level)
     return _rate_interval(model, post, t, scale=0.0, null=0.0, rise=lambda _: ratio)
 
@@ -107,7 +110,8 @@ def add_variances(*parts: tuple[float, float]) -> tuple[float, float]:
     if not 0 < total < np.inf:
         return total, min(df for _, df in parts)
     # shares of the total, so that tiny variances do not underflow when squared
-    return total, 1.0 / sum((variance / total) ** 2 / df for variance, df in parts)
+    inverse = sum((variance / total) ** 2 / df for variance, df in parts)
+    return total, 1.0 / inverse if inverse > 0 else np.inf
 
 
 def critical_t(df: float, level: float) -> float:

@@ -1,7 +1,7 @@
-"""Three rules that measure how much an arm's ratio moves from hours to hours.
+"""Rules that measure how much an arm's ratio moves from hours to hours inside one or two days.
 
-`placebo_windows` for a baseline of three days or more, `windows_of_one_day` for a shorter one and
-short post windows, `cosine_windows` for the rest.
+`windows_of_one_day` for short post windows, `cosine_windows` for longer ones. With three days or
+more see `baseline.placebo_variance`.
 """
 
 from __future__ import annotations
@@ -43,34 +43,6 @@ class ArmVariances(NamedTuple):
 # No two windows of the baseline can be compared: nothing is known of how much hours move, and a
 # test of independent calls must not decide instead.
 UNKNOWN = ArmVariances(TOO_SHORT, np.inf, np.inf, 1.0, 1.0)
-
-
-def placebo_windows(arms: StandardisedArms, *, hours: int, days: float) -> ArmVariances:
-    """Every window of the baseline is a placebo deploy, compared with its own clock phase.
-
-    V = s2 / mean(n)^2 * (1 + 1/D); windows of l < L hours give V * l / L. df = floor(C / l) *
-    (D - 1), at least 1, times the share of windows that touch no excluded hour.
-    """
-    cycle = arms.matches.size
-    length = 12 if days < 5 and hours > 12 else min(hours, cycle)
-    while True:
-        start, y, n = _whole_windows(arms, length)
-        phase = start % cycle
-        phase_y, phase_n = (np.bincount(phase, sums, minlength=cycle) for sums in (y, n))
-        windows = np.bincount(phase, minlength=cycle)
-        pooled_df = np.maximum(windows - 1, 0)[phase_n > 0].sum()
-        if pooled_df > 0 or length == 1:
-            break
-        length //= 2
-    if pooled_df == 0:
-        return UNKNOWN
-    seen = (phase_n > 0)[phase]
-    residual = y - (phase_y / np.where(phase_n > 0, phase_n, 1.0))[phase] * n
-    # s2 = sum of squared residuals / sum over phases of (windows - 1)
-    relative = float(residual[seen] @ residual[seen] / pooled_df / n[seen].mean() ** 2)
-    whole_share = start.size / (arms.baseline_usable.size - length + 1)
-    df = max(1.0, float(np.floor((cycle // length) * (arms.n_repeats - 1) * whole_share)))
-    return ArmVariances(PLACEBO, *_split(arms, relative, length=length), df, df)
 
 
 def windows_of_one_day(arms: StandardisedArms, *, hours: int) -> ArmVariances:

@@ -54,8 +54,7 @@ def test_a_rise_is_measured_at_its_own_level(noisy_arms):
     """Doubled latencies move twice as much from hour to hour: the upper end is farther away."""
     found = compare(*noisy_arms(7, 4, post_factor=2.0), indicator=False)
     low, high = found.interval()
-    by_hours = found.model.by_hours
-    half = np.sqrt(found.ratio**2 * by_hours.post + by_hours.baseline)
+    half = np.sqrt(found.model.variance(rise=found.ratio))
     assert high - found.difference > 1.2 * (found.difference - low) > 0
     assert high - found.difference == pytest.approx(stats.t.isf(0.025, found.df) * half, rel=1e-9)
 
