@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.statistics.comparison import NO_CALLS, compare
+from analysis.statistics.compared_arms.values import NO_CALLS
+from analysis.statistics.comparison import compare
 from analysis.statistics.rates.exact import EXACT
 from analysis.statistics.totals import ArmTotals
 from analysis.statistics.variance_rules import COSINE, ONE_DAY, PLACEBO

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.statistics.comparison import NO_CALLS, compare
+from analysis.statistics.compared_arms.values import NO_CALLS
+from analysis.statistics.comparison import compare
 from analysis.statistics.latency.typical import log_hours
 from analysis.statistics.totals import ArmTotals
 from analysis.statistics.variance_rules import cosine_variance
