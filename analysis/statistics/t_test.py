@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
 from analysis.statistics.rates.exact import Alternative
-
-if TYPE_CHECKING:
-    from analysis.statistics.variance import VarianceModel
+from analysis.statistics.variance import VarianceModel
 
 
 def t_p_value(
@@ -93,25 +90,6 @@ def rate_interval(model: VarianceModel, post: float, *, level: float) -> tuple[f
     baseline = model.reference
     ratio, t = post / baseline if baseline > 0 else 1.0, critical_t(model.df(0.0), level)
     return _rate_interval(model, post, t, scale=0.0, null=0.0, rise=lambda _: ratio)
-
-
-def add_variances(*parts: tuple[float, float]) -> tuple[float, float]:
-    """Sum of independent variances and its degrees of freedom; each part is (variance, df).
-
-    V^2 / sum (v_i^2 / df_i) (Satterthwaite 1946, Biometrics 2, 110-114). For a comparison whose
-    correction is an estimate too, e.g. (scale r)^2 Var(dx) of the control features' movement.
-
-    Examples
-    --------
-    >>> add_variances((3.0, 6.0), (1.0, 10.0))
-    (4.0, 10.0)
-    """
-    total = sum(variance for variance, _ in parts)
-    if not 0 < total < np.inf:
-        return total, min(df for _, df in parts)
-    # shares of the total, so that tiny variances do not underflow when squared
-    inverse = sum((variance / total) ** 2 / df for variance, df in parts)
-    return total, 1.0 / inverse if inverse > 0 else np.inf
 
 
 def critical_t(df: float, level: float) -> float:

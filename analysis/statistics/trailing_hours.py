@@ -88,7 +88,8 @@ def check_trailing_hours(
         p_value = trailing.p_value(alternative=OPPOSITE[better])
         not_worse = p_value > AGAINST
         return TrailingCheck(not_worse, not_worse, None, p_value)
-    p_value = trailing.p_value(alternative=better, on_logs=on_logs)
+    test = trailing.p_value_on_logs if on_logs else trailing.p_value
+    p_value = test(alternative=better)
     arms = standardise(baseline, late, first_hour=first_hour)
     share = share_better_than_own_hours(arms, better=better) or 0.0
     is_better = p_value <= ONE_SIDED

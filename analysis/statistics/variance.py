@@ -18,12 +18,12 @@ from analysis.statistics.baseline.between_days import (
 from analysis.statistics.baseline.independent_calls import IndependentVariances
 from analysis.statistics.baseline.placebo_variance import PlaceboVariance, ratio_placebo_variance
 from analysis.statistics.standardisation import StandardisedArms
-from analysis.statistics.t_test import add_variances
 from analysis.statistics.variance_rules import (
     COSINE,
     PLACEBO,
     UNKNOWN,
     ArmVariances,
+    add_variances,
     cosine_windows,
     windows_of_one_day,
 )

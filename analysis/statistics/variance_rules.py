@@ -103,6 +103,25 @@ def cosine_variance(residual: Floats, *, hours_per_cosine: int = 4) -> float:
     return float(hours * np.mean((weights @ residual) ** 2))
 
 
+def add_variances(*parts: tuple[float, float]) -> tuple[float, float]:
+    """Sum of independent variances and its degrees of freedom; each part is (variance, df).
+
+    V^2 / sum (v_i^2 / df_i) (Satterthwaite 1946, Biometrics 2, 110-114). For a comparison whose
+    correction is an estimate too, e.g. (scale r)^2 Var(dx) of the control features' movement.
+
+    Examples
+    --------
+    >>> add_variances((3.0, 6.0), (1.0, 10.0))
+    (4.0, 10.0)
+    """
+    total = sum(variance for variance, _ in parts)
+    if not 0 < total < np.inf:
+        return total, min(df for _, df in parts)
+    # shares of the total, so that tiny variances do not underflow when squared
+    inverse = sum((variance / total) ** 2 / df for variance, df in parts)
+    return total, 1.0 / inverse if inverse > 0 else np.inf
+
+
 def _n_cosines(hours: int, hours_per_cosine: int) -> int:
     return max(2, hours // hours_per_cosine)
 

@@ -5,14 +5,13 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.t_test import (
-    add_variances,
     difference_interval,
     rate_interval,
     t_interval,
     t_p_value,
 )
 from analysis.statistics.variance import VarianceModel
-from analysis.statistics.variance_rules import ONE_DAY, ArmVariances
+from analysis.statistics.variance_rules import ONE_DAY, ArmVariances, add_variances
 
 
 def model(post=4.0, baseline=1.0, df=6.0, **known):

@@ -114,7 +114,7 @@ def test_a_time_is_tested_as_a_ratio(noisy_arms):
     found = compare(*noisy_arms(7, 6, post_factor=0.6), indicator=False)
     t = np.log(found.ratio) * found.reference_value / found.standard_error
     expected = stats.t.cdf(t, found.df)
-    assert found.p_value(alternative="less", on_logs=True) == pytest.approx(expected)
+    assert found.p_value_on_logs(alternative="less") == pytest.approx(expected)
     assert expected < found.p_value(alternative="less")
 
 

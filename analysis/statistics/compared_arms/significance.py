@@ -30,18 +30,8 @@ class Comparison(ComparedArms):
         """Two-sided p of "nothing changed"."""
         return self.p_value()
 
-    def p_value(
-        self,
-        *,
-        scale: float = 1.0,
-        alternative: Alternative = "two-sided",
-        on_logs: bool = False,
-    ) -> float:
-        """p of "post equals scale * reference"; "less": post is lower. 1 without calls.
-
-        `on_logs` tests the ratio instead of the difference, for times: a fall then counts as much
-        as the rise by the inverse factor.
-        """
+    def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
+        """p of "post equals scale * reference"; "less": post is lower. 1 without calls."""
         if self.model is None:
             return 1.0
         if self.counts:
@@ -49,8 +39,16 @@ class Comparison(ComparedArms):
                 return agreeing_test(self.counts, scale=scale).p_value
             return fisher_p(self.counts, scale=scale, alternative=alternative)
         estimate = self._estimate(scale * self._unit if self.log_scale else scale * self._reference)
-        if on_logs and not self.log_scale and self.ratio and self._reference > 0:
-            estimate = self._reference * scale * float(np.log(self.ratio / scale))
+        return self._t_p_value(self.model, estimate, scale, alternative)
+
+    def p_value_on_logs(self, *, scale: float = 1.0, alternative: Alternative) -> float:
+        """The same of the ratio instead of the difference, for times.
+
+        A fall then counts as much as the rise by the inverse factor.
+        """
+        if self.model is None or self.counts or self.log_scale or not self.ratio:
+            return self.p_value(scale=scale, alternative=alternative)
+        estimate = self._reference * scale * float(np.log(self.ratio / scale))
         return self._t_p_value(self.model, estimate, scale, alternative)
 
     def p_value_against(self, limit: float, *, alternative: Alternative = "two-sided") -> float:

@@ -51,19 +51,15 @@ class ProportionalComparison:
         corrected = (self.plain.reference_value or 0.0) * self.factor or self.from_zero
         return self.plain.distance(limit=scale * corrected)
 
-    def p_value(
-        self,
-        *,
-        scale: float = 1.0,
-        alternative: Alternative = "two-sided",
-        on_logs: bool = False,
-    ) -> float:
+    def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
         """p of "post equals scale * the corrected reference"."""
         if self.plain.reference_value == 0 and self.from_zero > 0:
             return self.plain.p_value_against(scale * self.from_zero, alternative=alternative)
-        return self._uncertain.p_value(
-            scale=scale * self.factor, alternative=alternative, on_logs=on_logs
-        )
+        return self._uncertain.p_value(scale=scale * self.factor, alternative=alternative)
+
+    def p_value_on_logs(self, *, scale: float = 1.0, alternative: Alternative) -> float:
+        """The same of the ratio instead of the difference, for times."""
+        return self._uncertain.p_value_on_logs(scale=scale * self.factor, alternative=alternative)
 
     def p_value_against(self, limit: float, *, alternative: Alternative = "two-sided") -> float:
         """p of "post at the provider's old pace equals limit"."""
@@ -158,20 +154,18 @@ class ControlComparison(Comparison):
         *first, last = names
         return f"{', '.join(first)} and {last}" if first else last
 
-    def p_value(
-        self,
-        *,
-        scale: float = 1.0,
-        alternative: Alternative = "two-sided",
-        on_logs: bool = False,
-    ) -> float:
+    def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
         """p of "post equals scale * reference": the largest; two-sided 1 if signs differ."""
         asked = self._asked()
         distances = [one.distance(scale=scale) for one in asked]
         if alternative == "two-sided" and min(distances) < 0 < max(distances):
             return 1.0
+        return max(one.p_value(scale=scale, alternative=alternative) for one in asked)
+
+    def p_value_on_logs(self, *, scale: float = 1.0, alternative: Alternative) -> float:
+        """One-sided p of the ratio instead of the difference, for times: the largest."""
         return max(
-            one.p_value(scale=scale, alternative=alternative, on_logs=on_logs) for one in asked
+            one.p_value_on_logs(scale=scale, alternative=alternative) for one in self._asked()
         )
 
     def p_value_against(self, limit: float, *, alternative: Alternative = "two-sided") -> float:

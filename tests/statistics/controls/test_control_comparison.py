@@ -10,8 +10,9 @@ from analysis.statistics.controls.adjustment import compare_adjusted
 from analysis.statistics.controls.comparison import ProportionalComparison, combine_comparisons
 from analysis.statistics.controls.index import slowness_index, weight_control
 from analysis.statistics.standardisation import standardise
-from analysis.statistics.t_test import add_variances, t_p_value
+from analysis.statistics.t_test import t_p_value
 from analysis.statistics.totals import ArmTotals
+from analysis.statistics.variance_rules import add_variances
 
 
 @pytest.fixture(name="three")
