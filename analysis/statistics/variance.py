@@ -204,7 +204,9 @@ def model_variance(
             by_hours = ArmVariances(
                 PLACEBO, found.post, found.baseline, found.window_df, found.window_df
             )
-            reference, thinner = found.usual, found.thinner
+            thinner = found.thinner
+            # two days are too few to weigh the newer one more
+            reference = reference if is_short else found.usual
             independent_baseline = found.independent_baseline
     elif hours <= SHORT_WINDOW:
         by_hours = windows_of_one_day(arms, hours=hours)
