@@ -173,7 +173,7 @@ def test_the_order_of_the_rows_and_how_tables_were_merged_change_nothing(drawn, 
 @FEW
 @given(rollouts(excluded=False))
 def test_an_hour_without_calls_changes_no_value(drawn):
-    """A day without calls before the baseline leaves every value. A third day weighs the reference."""
+    """A day without calls before the baseline leaves every value; the reference may weigh days."""
     both, at = drawn
     arms, days = both.arms, both.arms.cycle.repeats
     longer = comparator(
