@@ -101,7 +101,8 @@ class HourlyCounts(CountTable):
     ``lag_hours`` is 0 for a call written by the end of its hour plus the ingestion delay, else
     the number of hours it came later. A look of L hours holds the calls with
     ``hour + lag_hours < L``, so that a repeated look gives the same counts. ``timed_calls`` are
-    the calls with a latency; ``*_2`` are sums of squares; ``capped_ms`` sums min(latency, tau)
+    the calls with a latency; ``*_2`` are sums of squares; ``ln_ms`` sums ln(latency) in millionths,
+    rounded per call, 0 ms counted as 1; ``capped_ms`` sums min(latency, tau)
     and ``tau_ms`` sums tau over timed calls; ``slower_p95`` counts timed calls slower than their
     feature's baseline p95.
     """
@@ -112,6 +113,8 @@ class HourlyCounts(CountTable):
         "timed_calls",
         "latency_ms",
         "latency_ms_2",
+        "ln_ms",
+        "ln_ms_2",
         "capped_ms",
         "capped_ms_2",
         "tau_ms",

@@ -134,6 +134,7 @@ class Rollout:
                 baseline,
                 plan_looks(settings),
                 smallest_useful=settings.monitoring.smallest_useful,
+                day_to_day=settings.baseline.day_to_day,
                 user_classes=classes,
             ),
             exclusions=[deployed_at + hour * HOUR for hour in propose_exclusions(baseline)],
@@ -175,7 +176,8 @@ class Rollout:
         settings, window = self.settings, plan.window(self.deployed_at)
         self._check_due(window, label)
         arms = self._load_arms(window, plan)
-        comparator = Comparator(arms, find_controls(settings, arms.baseline))
+        controls = find_controls(settings, arms.baseline)
+        comparator = Comparator(arms, controls, settings.baseline.day_to_day)
         useful = settings.monitoring.smallest_useful
         expectations = find_expectations(
             settings.expectations, comparator, plan, smallest_useful=useful

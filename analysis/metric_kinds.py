@@ -27,17 +27,22 @@ class MetricKind:
     unit : ``share`` (0 to 1), ``ms``, ``tokens`` or ``calls/h``.
     table : ``hourly`` (HourlyCounts), ``events`` (EventCounts) or ``hours`` (n is 1 an hour).
     counts_events : y is 0 or 1 for one call (or failure, or minute), so its sum counts events.
+    is_time : a time, of which a share is compared rather than a difference.
+    log_scale : y is the sum of logarithms; the value is the mean over hours, taken back to ms.
     """
 
     name: str
     unit: Literal["share", "ms", "tokens", "calls/h"]
     table: Literal["hourly", "events", "hours"] = "hourly"
     counts_events: bool = False
+    is_time: bool = False
+    log_scale: bool = False
 
 
 CLASS_RATE = MetricKind("rate of an outcome class", "share", counts_events=True)
 SLOW_SHARE = MetricKind("share of slow calls", "share", counts_events=True)
-TIME = MetricKind("time", "ms")
+TIME = MetricKind("time", "ms", is_time=True)
+TYPICAL_TIME = MetricKind("typical time", "ms", is_time=True, log_scale=True)
 TOKENS = MetricKind("tokens", "tokens")
 EVENT_RATE = MetricKind("rate of events", "share", "events", counts_events=True)
 TRAFFIC = MetricKind("traffic", "calls/h", "hours")
@@ -94,6 +99,11 @@ class Metric:
     def indicator(self) -> bool:
         """Whether y is 0 or 1 for one call, so that the metric is a rate of events."""
         return self.kind.counts_events
+
+    @property
+    def log_scale(self) -> bool:
+        """Whether y is the sum of logarithms, so that its value is a typical one."""
+        return self.kind.log_scale
 
     @property
     def depends_on_provider(self) -> bool:

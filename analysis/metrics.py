@@ -17,6 +17,7 @@ from analysis.metric_kinds import (
     TIME,
     TOKENS,
     TRAFFIC,
+    TYPICAL_TIME,
     Metric,
     Quantity,
 )
@@ -31,10 +32,17 @@ from analysis.outcomes import (
 
 SLOWER_THAN_PERCENTILES = (50, 90, 95, 99)
 """Percentiles of the baseline's latency, each with a metric and a column in HourlyCounts."""
+MILLIONTHS = 1_000_000
+"""Sums of logarithms are whole numbers of these, so that they are equal on every engine."""
 
 
 def _column(name: str) -> Quantity:
     return lambda column: column(name)
+
+
+def _in_units(name: str) -> Quantity:
+    """A column that counts millionths."""
+    return lambda column: column(name) / MILLIONTHS
 
 
 def _of_outcomes(succeeded: str, failed: str) -> Quantity:
@@ -79,6 +87,15 @@ METRICS: tuple[Metric, ...] = (
     ),
     *(_rate(name, code) for name, code in OUTCOME_CODES.items() if name != SUCCESS),
     *(_slower_than(percentile) for percentile in SLOWER_THAN_PERCENTILES),
+    Metric(
+        name="typical_latency",
+        words="typical time of a call",
+        kind=TYPICAL_TIME,
+        y=_in_units("ln_ms"),
+        n=_column("timed_calls"),
+        yy=_in_units("ln_ms_2"),
+        provider_effect="time",
+    ),
     Metric(
         name="latency_mean",
         words="mean time of a call",

@@ -3,8 +3,9 @@
 -- Parameters: those of calls.sql; the relation limits (feature, tau_ms, p50_ms, p90_ms, p95_ms,
 --             p99_ms)
 -- Returns:    feature, source, tenant, hour_at, written_hour_at, outcome, and sums; name_2 is a
---             sum of squares, capped_ms sums latencies cut at tau_ms, slower_p95 counts calls
---             above p95_ms
+--             sum of squares, ln_ms sums the logarithm of the latency (at least 1 ms) in
+--             millionths, rounded per call (ln_ms_2: the rounded square of that), capped_ms
+--             sums latencies cut at tau_ms, slower_p95 counts calls above p95_ms
 -- Excludes:   nothing; calls without a valid latency count in calls, not in timed_calls
 -- Engines:    PostgreSQL, DuckDB, Spark
 SELECT
@@ -18,6 +19,8 @@ SELECT
     timed_calls,
     latency_ms,
     latency_ms_2,
+    ln_ms,
+    ln_ms_2,
     capped_ms,
     capped_ms_2,
     slower_p50,
@@ -43,6 +46,23 @@ FROM (
         CAST(COALESCE(SUM(calls.latency_ms), 0) AS BIGINT) AS latency_ms,
         CAST(COALESCE(SUM(CAST(calls.latency_ms AS BIGINT) * calls.latency_ms), 0) AS BIGINT)
             AS latency_ms_2,
+        CAST(COALESCE(SUM(
+            CASE
+                WHEN calls.latency_ms > 1
+                    THEN CAST(ROUND(LN(calls.latency_ms) * 1000000) AS BIGINT)
+                ELSE 0
+            END
+        ), 0) AS BIGINT) AS ln_ms,
+        CAST(COALESCE(SUM(
+            CASE
+                WHEN calls.latency_ms > 1
+                    THEN CAST(ROUND(
+                        ROUND(LN(calls.latency_ms) * 1000000)
+                        * ROUND(LN(calls.latency_ms) * 1000000) * 0.000001
+                    ) AS BIGINT)
+                ELSE 0
+            END
+        ), 0) AS BIGINT) AS ln_ms_2,
         CAST(COALESCE(SUM(
             CASE
                 WHEN calls.latency_ms > limits.tau_ms THEN limits.tau_ms

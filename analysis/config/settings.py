@@ -90,6 +90,8 @@ class Baseline(TomlTable):
     start: Instant | None = None
     end: Instant | None = None
     exclude: tuple[Exclusion, ...] = ()
+    day_to_day: Annotated[Number, Gt(0), Le(1)] = 0.10
+    """Standard deviation between days as a share of a time, for a baseline of one or two days."""
 
 
 class Monitoring(TomlTable):

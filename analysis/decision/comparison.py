@@ -11,6 +11,7 @@ from analysis.counting.scope import Hours, Scope
 from analysis.decision.controls.comparison import ControlComparator
 from analysis.decision.controls.selection import ControlCandidates
 from analysis.metrics import Metric
+from analysis.statistics.baseline.between_days import DAY_TO_DAY
 from analysis.statistics.comparison import compare
 from analysis.statistics.controls.comparison import ControlComparison
 from analysis.statistics.placebo_deploys import PlaceboDeploy
@@ -24,10 +25,12 @@ class Comparator:
     ----------
     arms : both arms.
     candidates : the features that may be controls.
+    day_to_day : declared standard deviation between days, as a share of a time.
     """
 
     arms: Arms
     candidates: ControlCandidates = field(default_factory=ControlCandidates)
+    day_to_day: float = DAY_TO_DAY
     _compared: dict[tuple[Scope, str, Hours, bool], ControlComparison] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -71,7 +74,7 @@ class Comparator:
         kept = tuple(feature for feature in features if feature not in leave_out)
         are_declared = self.candidates.are_declared or use is not None
         candidates = replace(self.candidates, features=kept, are_declared=are_declared)
-        return Comparator(self.arms, candidates)
+        return Comparator(self.arms, candidates, self.day_to_day)
 
     def _compare(
         self,
@@ -93,8 +96,10 @@ class Comparator:
             baseline,
             post,
             indicator=metric.indicator,
+            log_scale=metric.log_scale,
             first_hour=first_hour,
             every_post_hour=post_alone,
+            day_to_day=self.day_to_day,
         )
         return self.controls.compare(
             plain, (baseline, post), scope=scope, metric=metric, hours=hours, placebo=placebo

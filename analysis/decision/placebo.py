@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from analysis.config import Claim
 from analysis.counting.scope import scope_of
@@ -13,7 +14,13 @@ from analysis.decision.comparison import Comparator
 from analysis.decision.plan import Plan
 from analysis.statistics.comparison import compare
 from analysis.statistics.multiplicity import holm
-from analysis.statistics.placebo_deploys import PlaceboDeploy, Replay, placebo_deploys, replay
+from analysis.statistics.placebo_deploys import (
+    NO_REPLAY,
+    PlaceboDeploy,
+    Replay,
+    placebo_deploys,
+    replay,
+)
 
 
 def replay_placebo_deploys(
@@ -25,17 +32,20 @@ def replay_placebo_deploys(
 ) -> Replay:
     """Placebo deploys, each judged like a single look of this length at the whole alpha.
 
+    Each by the hours before it only, as a real deploy is.
+
     A false alarm: an expectation of a change would have been met, or any expectation or guardrail
     called worse, or a critical guardrail not met, which rolls back too.
     """
     families = [family for family in (expectations, *([claim] for claim in guardrails)) if family]
     members = [_evaluate(claim, comparator, plan) for family in families for claim in family]
-    alarms = []
+    starts, alarms = [], []
     for evaluated in zip(*members, strict=False):
-        rest = iter(evaluated)
+        rest = iter([member for _, member in evaluated])
         judged = [[next(rest) for _ in family] for family in families]
+        starts.append(evaluated[0][0])
         alarms.append(any(_is_alarm(family, plan.alpha) for family in judged))
-    return Replay(len(alarms), sum(alarms))
+    return Replay.of(starts, alarms, hours=min(plan.n_hours, comparator.arms.cycle.hours))
 
 
 def replay_control_groups(claims: Iterable[Claim], comparator: Comparator, plan: Plan) -> Replay:
@@ -47,29 +57,41 @@ def replay_control_groups(claims: Iterable[Claim], comparator: Comparator, plan:
 
     def moves(deploy: PlaceboDeploy) -> bool:
         sides = (deploy.baseline, deploy.post)
-        moved = compare(*sides, indicator=False, first_hour=deploy.first_hour)
+        moved = compare(
+            *sides,
+            indicator=False,
+            first_hour=deploy.first_hour,
+            day_to_day=comparator.day_to_day,
+        )
         return moved.p_value() <= plan.alpha
 
     replays = [
         replay(index.together.baseline, hours=hours, alarm=moves) for index in indexes.values()
     ]
-    return Replay(
-        sum(one.placebo_deploys for one in replays), sum(one.false_alarms for one in replays)
+    # groups of one rollout share hours, so the windows of only the longest replay are apart
+    longest = max(replays, key=lambda one: one.placebo_deploys, default=NO_REPLAY)
+    return replace(
+        longest,
+        placebo_deploys=sum(one.placebo_deploys for one in replays),
+        false_alarms=sum(one.false_alarms for one in replays),
     )
 
 
-def _evaluate(claim: Claim, comparator: Comparator, plan: Plan) -> Iterator[Member]:
-    """The claim at each placebo deploy."""
+def _evaluate(claim: Claim, comparator: Comparator, plan: Plan) -> Iterator[tuple[int, Member]]:
+    """The start of each placebo deploy, and the claim there."""
     hours = min(plan.n_hours, comparator.arms.cycle.hours)
     deploys = []
     for part in claim.parts:
         metric = metric_of(part, comparator.arms)
         baseline = comparator.arms.totals(scope_of(part), metric, plan.hours)[0]
-        deploys.append(placebo_deploys(baseline, hours=hours))
+        deploys.append(placebo_deploys(baseline, hours=hours, past_only=True))
     for of_parts in zip(*deploys, strict=True):
-        yield tuple(
-            evaluate_claim(part, comparator, plan.hours, placebo=deploy)
-            for part, deploy in zip(claim.parts, of_parts, strict=True)
+        yield (
+            of_parts[0].start_hour,
+            tuple(
+                evaluate_claim(part, comparator, plan.hours, placebo=deploy)
+                for part, deploy in zip(claim.parts, of_parts, strict=True)
+            ),
         )
 
 

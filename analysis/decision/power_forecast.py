@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import exp, isfinite
 
 from analysis.config import Claim
 from analysis.counting.arm import Arm
@@ -12,6 +12,7 @@ from analysis.counting.arms import Arms
 from analysis.counting.scope import scope_of
 from analysis.decision.claims.evaluation import metric_of
 from analysis.decision.plan import Plan
+from analysis.statistics.baseline.between_days import DAY_TO_DAY
 from analysis.statistics.comparison import compare
 from analysis.statistics.detectable_effect import (
     calls_needed,
@@ -48,6 +49,7 @@ def forecast_looks(
     plans: Mapping[str, Plan],
     *,
     smallest_useful: float,
+    day_to_day: float = DAY_TO_DAY,
     user_classes: tuple[str, ...] = (),
 ) -> list[PowerForecast]:
     """What each planned look, by its name, will detect of each single claim.
@@ -59,7 +61,7 @@ def forecast_looks(
     nothing = Arm.empty(baseline.window, (0, 0), limits=baseline.limits)
     arms = Arms(baseline, nothing, user_classes)
     return [
-        _forecast(part, arms, window, plan, smallest_useful)
+        _forecast(part, arms, window, plan, smallest_useful=smallest_useful, day_to_day=day_to_day)
         for claim in claims
         for part in claim.parts
         for window, plan in plans.items()
@@ -67,22 +69,40 @@ def forecast_looks(
 
 
 def _forecast(
-    claim: Claim, arms: Arms, window: str, plan: Plan, smallest_useful: float
+    claim: Claim,
+    arms: Arms,
+    window: str,
+    plan: Plan,
+    *,
+    smallest_useful: float,
+    day_to_day: float,
 ) -> PowerForecast:
     metric, hours, cycle = metric_of(claim, arms), plan.n_hours, arms.cycle.hours
     totals = arms.totals(scope_of(claim), metric, plan.hours)[0]
     y, n = (float((sums * totals.usable).sum()) for sums in (totals.y, totals.n))
-    value = y / n if n else None
+    value = (exp(y / n) if metric.log_scale else y / n) if n else None
     deploys = list(placebo_deploys(totals, hours=min(hours, cycle)))
     if not deploys:
         return PowerForecast(claim, window, value)
     last, bound = deploys[-1], plan.bound
     found = compare(
-        last.baseline, last.post, indicator=metric.indicator, first_hour=last.first_hour
+        last.baseline,
+        last.post,
+        indicator=metric.indicator,
+        log_scale=metric.log_scale,
+        first_hour=last.first_hour,
+        day_to_day=day_to_day,
     )
     effect = detectable_difference(found.variance, found.df, bound=bound)
-    size, parts = _size_of(claim, value or 0.0, smallest_useful), found.variance_parts()
-    enough = hours_needed(parts, found.df, bound=bound, effect=size, hours=hours, cycle=cycle)
+    enough = hours_needed(
+        found.variance_parts(),
+        found.df,
+        bound=bound,
+        effect=_size_of(claim, value or 0.0, smallest_useful),
+        hours=hours,
+        cycle=cycle,
+        fixed=found.between_days,
+    )
     needed = calls_needed(enough, post_n=found.post_n, post_hours=hours)
     return PowerForecast(claim, window, value, effect if isfinite(effect) else None, needed)
 

@@ -22,7 +22,14 @@ from analysis.metrics import class_rates
 from analysis.statistics.multiplicity import benjamini_hochberg
 from analysis.statistics.sequential import level_of, z_value
 
-SCANNED = ("error_rate", "slower_than_p95", "latency_mean", "total_tokens_mean", "calls_per_hour")
+SCANNED = (
+    "error_rate",
+    "slower_than_p95",
+    "typical_latency",
+    "latency_mean",
+    "total_tokens_mean",
+    "calls_per_hour",
+)
 
 
 def scan_features(comparator: Comparator, plan: Plan) -> tuple[Finding, ...]:
@@ -116,7 +123,8 @@ def _find_start(evaluation: ClaimEvaluation, arms: Arms) -> int:
     After the lowest point of the summed excess over half the change.
     """
     comparison = evaluation.comparison
-    before, after = comparison.crude_baseline_value or 0.0, comparison.crude_post_value or 0.0
+    before = comparison.baseline_y / max(comparison.baseline_n, 1.0)
+    after = comparison.post_y / max(comparison.post_n, 1.0)
     post = arms.totals(evaluation.scope, evaluation.metric, evaluation.hours)[1]
     y, n = post.y.sum(axis=(0, 1)), post.n.sum(axis=(0, 1))
     excess = np.cumsum(y - (before + after) / 2 * n) * (1.0 if after >= before else -1.0)

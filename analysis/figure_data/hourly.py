@@ -91,14 +91,14 @@ def prepare_hourly_metric(
     base_y = np.where(baseline.usable, baseline.y.sum(axis=0), 0.0)
     base_n = np.where(baseline.usable, baseline.n.sum(axis=0), 0.0)
     post_y, post_n = post.y.sum(axis=(0, 1)), post.n.sum(axis=(0, 1))
-    usual = _ratio(base_y.sum(axis=0), base_n.sum(axis=0))
+    usual = _values(metric, base_y.sum(axis=0), base_n.sum(axis=0))
     n_before = min(HOURS_BEFORE, base_n.size)
     gap = np.full(first, np.nan)  # an exploratory look may begin later than the deploy
     hours = np.arange(-n_before, last, dtype=float)
-    before = _ratio(base_y, base_n).ravel()[-n_before:]
+    before = _values(metric, base_y, base_n).ravel()[-n_before:]
     return HourlyMetric(
         hours=hours,
-        rate=np.concatenate((before, gap, _ratio(post_y, post_n))),
+        rate=np.concatenate((before, gap, _values(metric, post_y, post_n))),
         calls=np.concatenate((base_n.ravel()[-n_before:], np.nan_to_num(gap), post_n)),
         usual=usual[hours.astype(int) % usual.size],
         words=metric.words,
@@ -165,6 +165,11 @@ def _smoothed(values: Floats) -> Floats:
     total = np.convolve(np.where(known, values, 0.0), window, mode="same")
     n_known = np.convolve(known.astype(float), window, mode="same")
     return np.where(known, total / np.maximum(n_known, 1.0), np.nan)
+
+
+def _values(metric: Metric, y: Floats, n: Floats) -> Floats:
+    """The metric of each hour in its unit."""
+    return np.exp(_ratio(y, n)) if metric.log_scale else _ratio(y, n)
 
 
 def _ratio(y: Floats, n: Floats) -> Floats:

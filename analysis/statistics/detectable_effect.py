@@ -46,6 +46,7 @@ def hours_needed(
     effect: float,
     hours: int,
     cycle: int = 24,
+    fixed: float = 0.0,
     power: float = POWER,
 ) -> int | None:
     """Hours since the deploy after which a true difference crosses the bound at this power.
@@ -65,6 +66,8 @@ def hours_needed(
         The difference, in the metric's unit, any sign.
     hours, cycle : int
         Length of the look, and of the cycle whose hours are matched.
+    fixed : float
+        Variance that more hours do not reduce: how days differ, with one or two of them.
 
     Examples
     --------
@@ -77,7 +80,9 @@ def hours_needed(
     allowed = effect**2 / detectable_difference(1.0, df, bound=bound, power=power) ** 2
     later = np.arange(1, LONGEST_HOURS + 1)
     # V(h) = v_post L / h + v_base L / min(h, C); beyond the cycle the baseline part stays
-    expected = post * hours / later + baseline * min(hours, cycle) / np.minimum(later, cycle)
+    expected = (
+        post * hours / later + baseline * min(hours, cycle) / np.minimum(later, cycle) + fixed
+    )
     enough = np.flatnonzero(expected <= allowed)
     return int(later[enough[0]]) if enough.size else None
 

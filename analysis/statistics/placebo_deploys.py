@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.statistics.baseline.replay_alarms import ReplayAlarms, count_alarms
+from analysis.statistics.standardisation import count_repeats
 from analysis.statistics.totals import ArmTotals
 
 STEP_HOURS = 4
+FEWEST_REPEATS = 3
+NO_ALARMS = ReplayAlarms(windows=0, alarms=0, upper=1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +38,32 @@ class PlaceboDeploy:
 
 @dataclass(frozen=True)
 class Replay:
-    """How many placebo deploys were judged, and how many of them raised a false alarm."""
+    """Placebo deploys that were judged, and their false alarms.
+
+    Attributes
+    ----------
+    placebo_deploys, false_alarms : int
+        All of them; their windows overlap.
+    apart : ReplayAlarms
+        Those whose windows do not overlap, with the upper bound of the rate of false alarms.
+    """
 
     placebo_deploys: int
     false_alarms: int
+    apart: ReplayAlarms = NO_ALARMS
+
+    @property
+    def caps_verdict(self) -> bool:
+        """Whether the baseline is too restless for more than "improved"."""
+        return self.apart.caps_verdict
+
+    @classmethod
+    def of(cls, starts: Sequence[int], alarmed: Sequence[bool], *, hours: int) -> Replay:
+        """Counted from the starts of the windows and whether each raised an alarm."""
+        return cls(len(starts), sum(alarmed), count_alarms(starts, alarmed, hours=hours))
+
+
+NO_REPLAY = Replay(placebo_deploys=0, false_alarms=0)
 
 
 def placebo_deploys(
@@ -57,7 +83,8 @@ def placebo_deploys(
         Hours between two placebo deploys; below `hours` windows overlap.
     past_only : bool
         Only the hours before a placebo deploy are its baseline, as for a real one. With later days
-        too the judge interpolates, and alarms less than it will.
+        too the judge interpolates, and alarms less than it will. At least three days (weeks) must
+        lie before it, or all but one of a shorter baseline.
     """
     strata, repeats, cycle = baseline.y.shape
     usable = baseline.usable.ravel()
@@ -66,8 +93,10 @@ def placebo_deploys(
         end = start + hours
         taken = np.zeros(usable.size, dtype=np.bool_)
         taken[start : None if past_only else end] = True
-        others = np.any((usable & ~taken).reshape(repeats, cycle), axis=0)
-        is_matched = others[(start + np.arange(hours)) % cycle].all()
+        others = (usable & ~taken).reshape(repeats, cycle)
+        is_matched = np.any(others, axis=0)[(start + np.arange(hours)) % cycle].all()
+        if past_only and count_repeats(others) < min(FEWEST_REPEATS, repeats - 1):
+            continue
         if usable[start:end].all() and is_matched:
             rest = baseline.without(taken.reshape(repeats, cycle))
             window = ArmTotals(flat[..., start:end], np.ones((1, hours), np.bool_))
@@ -81,7 +110,7 @@ def replay(
     alarm: Callable[[PlaceboDeploy], bool],
     step: int = STEP_HOURS,
 ) -> Replay:
-    """Judge every placebo deploy and count the alarms, all of them false.
+    """Judge every placebo deploy by the hours before it and count the alarms, all of them false.
 
     Parameters
     ----------
@@ -98,8 +127,10 @@ def replay(
     Examples
     --------
     >>> week = ArmTotals.of_events(np.full((1, 7, 24), 5.0), np.full((1, 7, 24), 50.0))
-    >>> replay(week, hours=4, alarm=lambda deploy: False)
-    Replay(placebo_deploys=42, false_alarms=0)
+    >>> found = replay(week, hours=4, alarm=lambda deploy: False)
+    >>> found.placebo_deploys, found.false_alarms
+    (27, 0)
     """
-    verdicts = [alarm(deploy) for deploy in placebo_deploys(baseline, hours=hours, step=step)]
-    return Replay(len(verdicts), sum(verdicts))
+    deploys = list(placebo_deploys(baseline, hours=hours, step=step, past_only=True))
+    starts = [deploy.start_hour for deploy in deploys]
+    return Replay.of(starts, [alarm(deploy) for deploy in deploys], hours=hours)

@@ -46,9 +46,9 @@ def t_interval(estimate: float, variance: float, df: float, *, level: float) -> 
 
 
 def difference_interval(
-    model: VarianceModel, baseline: float, post: float, *, scale: float, level: float
+    model: VarianceModel, post: float, *, scale: float, level: float
 ) -> tuple[float, float]:
-    """Interval of post - scale * baseline: every difference that the t test would not reject.
+    """Interval of post - scale * reference: every difference that the t test would not reject.
 
     A larger post value moves more from hour to hour than the baseline predicted. So the lower end,
     where it lies above 0, is found with the variance of its own level, and the upper end with that
@@ -56,6 +56,7 @@ def difference_interval(
     held it in 80 to 89 % of simulated windows.) It excludes 0 exactly when the test of post = scale
     * baseline is below 1 - level.
     """
+    baseline = model.reference
     estimate, t = post - scale * baseline, critical_t(model.df(scale), level)
     if not np.isfinite(model.variance(scale)):
         return -np.inf, np.inf
@@ -79,35 +80,16 @@ def difference_interval(
     return float(low), float(high)
 
 
-def rate_interval(
-    model: VarianceModel, baseline: float, post: float, *, level: float
-) -> tuple[float, float]:
+def rate_interval(model: VarianceModel, post: float, *, level: float) -> tuple[float, float]:
     """Interval of a post rate alone: every fixed rate that the t test would not reject.
 
     0 of n has a width too, like Wilson's interval (1927, JASA 22, 209-212).
     """
     if not np.isfinite(model.variance(0.0)):
         return 0.0, 1.0
+    baseline = model.reference
     ratio, t = post / baseline if baseline > 0 else 1.0, critical_t(model.df(0.0), level)
     return _rate_interval(model, post, t, scale=0.0, null=0.0, rise=lambda _: ratio)
-
-
-def add_variances(*parts: tuple[float, float]) -> tuple[float, float]:
-    """Sum of independent variances and its degrees of freedom; each part is (variance, df).
-
-    V^2 / sum (v_i^2 / df_i) (Satterthwaite 1946, Biometrics 2, 110-114). For a comparison whose
-    correction is an estimate too, e.g. (scale r)^2 Var(dx) of the control features' movement.
-
-    Examples
-    --------
-    >>> add_variances((3.0, 6.0), (1.0, 10.0))
-    (4.0, 10.0)
-    """
-    total = sum(variance for variance, _ in parts)
-    if not 0 < total < np.inf:
-        return total, min(df for _, df in parts)
-    # shares of the total, so that tiny variances do not underflow when squared
-    return total, 1.0 / sum((variance / total) ** 2 / df for variance, df in parts)
 
 
 def critical_t(df: float, level: float) -> float:

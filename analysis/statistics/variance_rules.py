@@ -1,7 +1,7 @@
-"""Three rules that measure how much an arm's ratio moves from hours to hours.
+"""Rules that measure how much an arm's ratio moves from hours to hours inside one or two days.
 
-`placebo_windows` for a baseline of three days or more, `windows_of_one_day` for a shorter one and
-short post windows, `cosine_windows` for the rest.
+`windows_of_one_day` for short post windows, `cosine_windows` for longer ones. With three days or
+more see `baseline.placebo_variance`.
 """
 
 from __future__ import annotations
@@ -43,34 +43,6 @@ class ArmVariances(NamedTuple):
 # No two windows of the baseline can be compared: nothing is known of how much hours move, and a
 # test of independent calls must not decide instead.
 UNKNOWN = ArmVariances(TOO_SHORT, np.inf, np.inf, 1.0, 1.0)
-
-
-def placebo_windows(arms: StandardisedArms, *, hours: int, days: float) -> ArmVariances:
-    """Every window of the baseline is a placebo deploy, compared with its own clock phase.
-
-    V = s2 / mean(n)^2 * (1 + 1/D); windows of l < L hours give V * l / L. df = floor(C / l) *
-    (D - 1), at least 1, times the share of windows that touch no excluded hour.
-    """
-    cycle = arms.matches.size
-    length = 12 if days < 5 and hours > 12 else min(hours, cycle)
-    while True:
-        start, y, n = _whole_windows(arms, length)
-        phase = start % cycle
-        phase_y, phase_n = (np.bincount(phase, sums, minlength=cycle) for sums in (y, n))
-        windows = np.bincount(phase, minlength=cycle)
-        pooled_df = np.maximum(windows - 1, 0)[phase_n > 0].sum()
-        if pooled_df > 0 or length == 1:
-            break
-        length //= 2
-    if pooled_df == 0:
-        return UNKNOWN
-    seen = (phase_n > 0)[phase]
-    residual = y - (phase_y / np.where(phase_n > 0, phase_n, 1.0))[phase] * n
-    # s2 = sum of squared residuals / sum over phases of (windows - 1)
-    relative = float(residual[seen] @ residual[seen] / pooled_df / n[seen].mean() ** 2)
-    whole_share = start.size / (arms.baseline_usable.size - length + 1)
-    df = max(1.0, float(np.floor((cycle // length) * (arms.n_repeats - 1) * whole_share)))
-    return ArmVariances(PLACEBO, *_split(arms, relative, length=length), df, df)
 
 
 def windows_of_one_day(arms: StandardisedArms, *, hours: int) -> ArmVariances:
@@ -129,6 +101,25 @@ def cosine_variance(residual: Floats, *, hours_per_cosine: int = 4) -> float:
     j, t = np.arange(1, _n_cosines(hours, hours_per_cosine) + 1)[:, None], np.arange(hours)
     weights = np.sqrt(2 / hours) * np.cos(np.pi * j * (t + 0.5) / hours)
     return float(hours * np.mean((weights @ residual) ** 2))
+
+
+def add_variances(*parts: tuple[float, float]) -> tuple[float, float]:
+    """Sum of independent variances and its degrees of freedom; each part is (variance, df).
+
+    V^2 / sum (v_i^2 / df_i) (Satterthwaite 1946, Biometrics 2, 110-114). For a comparison whose
+    correction is an estimate too, e.g. (scale r)^2 Var(dx) of the control features' movement.
+
+    Examples
+    --------
+    >>> add_variances((3.0, 6.0), (1.0, 10.0))
+    (4.0, 10.0)
+    """
+    total = sum(variance for variance, _ in parts)
+    if not 0 < total < np.inf:
+        return total, min(df for _, df in parts)
+    # shares of the total, so that tiny variances do not underflow when squared
+    inverse = sum((variance / total) ** 2 / df for variance, df in parts)
+    return total, 1.0 / inverse if inverse > 0 else np.inf
 
 
 def _n_cosines(hours: int, hours_per_cosine: int) -> int:

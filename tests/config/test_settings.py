@@ -30,7 +30,13 @@ def test_the_smallest_file_has_the_defaults(load, tmp_path):
         "warm_up": timedelta(0),
     }
     assert loaded.source.timeout == timedelta(minutes=2)
-    assert loaded.baseline.model_dump() == {"days": 7, "start": None, "end": None, "exclude": ()}
+    assert loaded.baseline.model_dump() == {
+        "days": 7,
+        "start": None,
+        "end": None,
+        "exclude": (),
+        "day_to_day": 0.1,
+    }
     assert loaded.monitoring.model_dump() == {
         "windows": ("1h", "4h", "24h"),
         "ingestion_delay": timedelta(seconds=90),

@@ -163,7 +163,8 @@ def test_a_flipped_byte_is_found_or_harmless(arm, path):
         (b"{}", "written by another version"),
         (b'{"format": 0}', "written by another version"),
         (b'{"format": 1, "fingerprint": "x"}', "written by another version"),
-        (b'{"format": 2}', "is damaged"),
+        (b'{"format": 2, "fingerprint": "x"}', "written by another version"),
+        (b'{"format": 3}', "is damaged"),
     ],
 )
 def test_a_file_with_other_facts_is_refused(path, facts, message):

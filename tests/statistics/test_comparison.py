@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.statistics.comparison import NO_CALLS, compare
+from analysis.statistics.compared_arms.values import NO_CALLS
+from analysis.statistics.comparison import compare
 from analysis.statistics.rates.exact import EXACT
 from analysis.statistics.totals import ArmTotals
 from analysis.statistics.variance_rules import COSINE, ONE_DAY, PLACEBO
@@ -54,8 +55,7 @@ def test_a_rise_is_measured_at_its_own_level(noisy_arms):
     """Doubled latencies move twice as much from hour to hour: the upper end is farther away."""
     found = compare(*noisy_arms(7, 4, post_factor=2.0), indicator=False)
     low, high = found.interval()
-    by_hours = found.model.by_hours
-    half = np.sqrt(found.ratio**2 * by_hours.post + by_hours.baseline)
+    half = np.sqrt(found.model.variance(rise=found.ratio))
     assert high - found.difference > 1.2 * (found.difference - low) > 0
     assert high - found.difference == pytest.approx(stats.t.isf(0.025, found.df) * half, rel=1e-9)
 

@@ -27,8 +27,25 @@ def compare_deploy(deploy, *, indicator):
 def test_how_many(days, hours, count):
     """One day allows none."""
     assert len(list(placebo_deploys(numbered(days), hours=hours))) == count
-    assert replay(numbered(days), hours=hours, alarm=lambda _: True) == Replay(count, count)
-    assert replay(numbered(days), hours=hours, alarm=lambda _: False) == Replay(count, 0)
+
+
+@pytest.mark.parametrize(
+    ("days", "hours", "count", "apart"),
+    [(7, 4, 27, 27), (7, 24, 22, 4), (3, 24, 4, 1), (2, 24, 1, 1), (1, 4, 0, 0)],
+)
+def test_each_is_judged_by_the_days_before_it(days, hours, count, apart):
+    """Three of them with at least half their hours, or all but one of a shorter baseline."""
+    for is_alarm in (True, False):
+        found = replay(numbered(days), hours=hours, alarm=lambda _, is_alarm=is_alarm: is_alarm)
+        assert (found.placebo_deploys, found.false_alarms) == (count, count * is_alarm)
+        assert (found.apart.windows, found.apart.alarms) == (apart, apart * is_alarm)
+
+
+def test_two_of_four_alarms_cap_the_verdict():
+    starts = [72, 96, 120, 144]
+    one = Replay.of(starts, [True, False, False, False], hours=24)
+    two = Replay.of(starts, [True, False, True, False], hours=24)
+    assert (one.caps_verdict, two.caps_verdict) == (False, True)
 
 
 def test_the_placebo_window_is_taken_out_of_its_baseline():
@@ -49,9 +66,9 @@ def test_a_window_across_midnight_of_the_cycle():
 
 
 def test_only_the_past_is_the_baseline_when_asked_for():
-    """Three days, 6 h: a placebo deploy needs a day before it, so the first day has none."""
-    found = list(placebo_deploys(numbered(3), hours=6, past_only=True))
-    assert [deploy.start_hour for deploy in found] == list(range(24, 67, 4))
+    """Four days, 6 h: a placebo deploy needs three days before it."""
+    found = list(placebo_deploys(numbered(4), hours=6, past_only=True))
+    assert [deploy.start_hour for deploy in found] == list(range(60, 91, 4))
     for deploy in found:
         assert deploy.baseline.usable.sum() == deploy.start_hour
         assert not deploy.baseline.usable.ravel()[deploy.start_hour :].any()
@@ -65,15 +82,15 @@ def test_the_baseline_itself_is_not_touched():
 
 
 def test_false_alarms_are_few_where_nothing_changed(noisy_arms):
-    """Ten baselines of a week, 4-hour windows: about 5 % of 420 placebo deploys, at most 9 %."""
+    """Ten baselines of a week, 4-hour windows: about 5 % of 270 placebo deploys, at most 9 %."""
 
     def alarm(deploy):
         return compare_deploy(deploy, indicator=False).p_value() < 0.05
 
     weeks = [noisy_arms(7, 1, seed=seed)[0] for seed in range(10)]
     found = [replay(week, hours=4, alarm=alarm) for week in weeks]
-    assert sum(one.placebo_deploys for one in found) == 420
-    assert sum(one.false_alarms for one in found) <= 0.09 * 420
+    assert sum(one.placebo_deploys for one in found) == 270
+    assert sum(one.false_alarms for one in found) <= 0.09 * 270
 
 
 # ---- edges ---------------------------------------------------------------------------------------

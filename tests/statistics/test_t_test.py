@@ -5,18 +5,18 @@ import pytest
 from scipy import stats
 
 from analysis.statistics.t_test import (
-    add_variances,
     difference_interval,
     rate_interval,
     t_interval,
     t_p_value,
 )
 from analysis.statistics.variance import VarianceModel
-from analysis.statistics.variance_rules import PLACEBO, ArmVariances
+from analysis.statistics.variance_rules import ONE_DAY, ArmVariances, add_variances
 
 
 def model(post=4.0, baseline=1.0, df=6.0, **known):
-    return VarianceModel(ArmVariances(PLACEBO, post, baseline, df, df), 0.0, 0.0, 1e-18, **known)
+    by_hours = ArmVariances(ONE_DAY, post, baseline, df, df)
+    return VarianceModel(by_hours=by_hours, resolution=1e-18, **{"reference": 1.0} | known)
 
 
 @pytest.mark.parametrize("alternative", ["two-sided", "less", "greater"])
@@ -37,8 +37,8 @@ def test_an_infinite_variance_knows_nothing():
     assert t_p_value(5.0, np.inf, 1, "less") == 0.5
     assert t_interval(5.0, np.inf, 1, level=0.95) == (-np.inf, np.inf)
     unknown = model(post=np.inf, baseline=np.inf)
-    assert difference_interval(unknown, 1.0, 2.0, scale=1.0, level=0.9) == (-np.inf, np.inf)
-    assert rate_interval(model(post=np.inf, rate=0.5), 0.5, 0.2, level=0.9) == (0.0, 1.0)
+    assert difference_interval(unknown, 2.0, scale=1.0, level=0.9) == (-np.inf, np.inf)
+    assert rate_interval(model(post=np.inf, rate=0.5), 0.2, level=0.9) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.4])
@@ -47,8 +47,9 @@ def test_ends_of_an_interval_are_where_the_test_turns(scale, rate):
     """Each end, taken as the null, has p = 1 - level at its own variance."""
     known = {} if rate is None else {"rate": rate, "post_calls": 80.0}
     parts, values = ((9e-4, 1e-4), (0.6, 0.8)) if rate else ((100.0, 20.0), (100.0, 150.0))
-    one, (baseline, post) = model(*parts, **known), values
-    ends = difference_interval(one, baseline, post, scale=scale, level=0.95)
+    baseline, post = values
+    one = model(*parts, reference=baseline, **known)
+    ends = difference_interval(one, post, scale=scale, level=0.95)
     for end in ends:
         null = scale * baseline + end
         rise = min(null, post) / baseline
@@ -60,7 +61,7 @@ def test_ends_of_an_interval_are_where_the_test_turns(scale, rate):
 def test_interval_of_a_rate_of_no_event_has_a_width():
     """0 of 40 calls, hours that do not move and infinite df: Wilson's interval."""
     one = model(post=0.0, baseline=0.0, df=np.inf, rate=0.2, post_calls=40.0)
-    low, high = rate_interval(one, 0.2, 0.0, level=0.95)
+    low, high = rate_interval(one, 0.0, level=0.95)
     wilson = stats.binomtest(0, 40).proportion_ci(0.95, method="wilson")
     assert (low, high) == (pytest.approx(0.0), pytest.approx(wilson.high, rel=1e-9))
 
@@ -74,6 +75,7 @@ def test_interval_of_a_rate_of_no_event_has_a_width():
         ([(0.0, 6.0), (0.0, 3.0)], (0.0, 3.0)),
         ([(np.inf, 1.0), (2.0, 9.0)], (np.inf, 1.0)),
         ([(4.0, np.inf), (4.0, 8.0)], (8.0, 32.0)),
+        ([(4.0, np.inf)], (4.0, np.inf)),
     ],
 )
 def test_satterthwaite(parts, expected):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from analysis.statistics.comparison import compare
 from analysis.statistics.standardisation import standardise
@@ -20,8 +21,17 @@ def rate_arms(post_rates, *, before=0.9, calls=40, days=3, seed=0):
     )
 
 
-def check(arms, *, hours=6, better="less", **known):
-    return check_trailing_hours(*arms, hours=hours, indicator=True, better=better, **known)
+def check(arms, *, hours=6, better="less", trailing=None):
+    baseline, post = arms
+    first = max(0, post.y.shape[2] - hours)
+    late = compare(
+        baseline,
+        post.hours(first, first + hours),
+        indicator=True,
+        first_hour=first % baseline.y.shape[2],
+    )
+    known = {"hours": hours, "indicator": True, "better": better}
+    return check_trailing_hours(*arms, **known, trailing=trailing or late)
 
 
 # ---- by hand -------------------------------------------------------------------------------------
@@ -90,14 +100,22 @@ def test_hours_meet_their_own_clock_hours_and_hours_without_events_do_not_count(
 
 
 def test_a_daily_cycle_makes_no_hour_better():
-    """Hours with 10 % and 50 % before, the same after: against the day's mean half are better."""
+    """Hours with 10 % and 50 % before, the same after: none is better than before."""
     rates = np.array([1.0, 5.0])
     before = np.tile(rates, (7, 12))[None] * 10
     baseline = ArmTotals.of_events(before, np.full(before.shape, 100.0))
     post = ArmTotals.of_events(before[:, :1], np.full((1, 1, 24), 100.0))
     assert share_better_than_own_hours(standardise(baseline, post), better="less") == 0.0
-    found = check_trailing_hours(baseline, post, hours=24, indicator=True, better="less")
-    assert found.share_of_hours_better == 0.5
+    assert check((baseline, post), hours=24).share_of_hours_better == 0.0
+
+
+def test_a_time_is_tested_as_a_ratio(noisy_arms):
+    """ln(post / baseline) over the relative standard error: a fall by half counts as a doubling."""
+    found = compare(*noisy_arms(7, 6, post_factor=0.6), indicator=False)
+    t = np.log(found.ratio) * found.reference_value / found.standard_error
+    expected = stats.t.cdf(t, found.df)
+    assert found.p_value_on_logs(alternative="less") == pytest.approx(expected)
+    assert expected < found.p_value(alternative="less")
 
 
 # ---- edges ---------------------------------------------------------------------------------------

@@ -18,25 +18,9 @@ from analysis.statistics.variance_rules import (
 )
 
 
-def slow_placebo(arms, length, repeats):
-    """s2 of all windows around the ratio of their clock phase, window by window; and the df."""
-    y, n = arms.baseline.y.ravel(), arms.baseline.n.ravel()
-    cycle, usable = arms.baseline.y.shape[1], arms.baseline_usable.ravel()
-    starts = [s for s in range(y.size - length + 1) if usable[s : s + length].all()]
-    windows = {s: (y[s : s + length].sum(), n[s : s + length].sum()) for s in starts}
-    squares, df = 0.0, 0
-    for phase in range(cycle):
-        mine = [sums for start, sums in windows.items() if start % cycle == phase]
-        ratio = sum(a for a, _ in mine) / sum(b for _, b in mine)
-        squares += sum((a - ratio * b) ** 2 for a, b in mine)
-        df += len(mine) - 1
-    mean_n = np.mean([b for _, b in windows.values()])
-    return squares / df / mean_n**2, (cycle // length) * (repeats - 1)
-
-
-def slow_cosine(residual):
+def slow_cosine(residual, *, per_cosine):
     """Long-run variance of an hourly series, cosine by cosine."""
-    hours, count = residual.size, max(2, residual.size // 4)
+    hours, count = residual.size, max(2, residual.size // per_cosine)
     squares = []
     for j in range(1, count + 1):
         weights = [np.sqrt(2 / hours) * np.cos(np.pi * j * (t + 0.5) / hours) for t in range(hours)]
@@ -58,8 +42,8 @@ def slow_cosine(residual):
         (2, 6, PLACEBO, 4),
         (3, 1, PLACEBO, 48),
         (3, 4, PLACEBO, 12),
-        (3, 24, PLACEBO, 4),
-        (4, 24, PLACEBO, 6),
+        (3, 24, PLACEBO, 2),
+        (4, 24, PLACEBO, 3),
         (5, 24, PLACEBO, 4),
         (7, 13, PLACEBO, 6),
         (7, 24, PLACEBO, 6),
@@ -67,26 +51,40 @@ def slow_cosine(residual):
     ],
 )
 def test_rule_and_degrees_of_freedom(noisy_arms, days, hours, method, df):
-    model = model_variance(standardise(*noisy_arms(days, hours)))
-    assert (model.by_hours.method, model.df()) == (method, pytest.approx(df))
+    """At most those of windows that do not overlap; fewer where phases differ."""
+    model = model_variance(standardise(*noisy_arms(days, hours)), day_to_day=0.0)
+    assert model.by_hours.method == method
+    assert model.by_hours.post_df <= df + 1e-9
+    if method != PLACEBO:
+        assert model.df() == pytest.approx(df)
 
 
 @pytest.mark.parametrize(("days", "hours"), [(1, 7), (1, 24), (2, 7), (2, 24), (1, 48)])
 def test_cosine_degrees_of_freedom_are_satterthwaite(noisy_arms, days, hours):
-    model = model_variance(standardise(*noisy_arms(days, hours)))
+    """Two days: 8 hours a cosine; then the declared days on 10 df."""
+    arms = standardise(*noisy_arms(days, hours))
+    model, per_cosine = model_variance(arms), 4 if days == 1 else 8
     method, post, baseline, _, _ = model.by_hours
-    df_post, df_base = max(2, hours // 4), max(2, min(hours, 24) // 4) * days
-    expected = (post + baseline) ** 2 / (post**2 / df_post + baseline**2 / df_base)
+    df_post = max(2, hours // per_cosine)
+    df_base = max(2, min(hours, 24) // per_cosine) * days
+    inside = (post + baseline) ** 2 / (post**2 / df_post + baseline**2 / df_base)
+    assert model_variance(arms, day_to_day=0.0).df() == pytest.approx(inside)
+    declared = 2 * (0.1 * arms.baseline_total.ratio) ** 2
+    total = post + baseline + declared
+    expected = total**2 / ((post + baseline) ** 2 / inside + declared**2 / 10)
     assert (method, model.df()) == (COSINE, pytest.approx(expected))
+    assert model.variance() == pytest.approx(total)
 
 
 def test_weekly_cycle_counts_weeks(noisy_arms):
-    """Three weeks, 24 h: df = floor(168 / 24) * (3 - 1); the baseline part is a third of post's."""
+    """Three weeks, 24 h: df at most floor(168 / 24) * (3 - 1); 1 + sum w^2 of three weeks."""
     before, after = noisy_arms(21, 24)
     weekly = ArmTotals(before.stacked.reshape(5, 1, 3, 168), np.ones((3, 168), dtype=bool))
     model = model_variance(standardise(weekly, after))
-    assert (model.by_hours.method, model.df()) == (PLACEBO, 14)
-    assert model.by_hours.post / model.by_hours.baseline == pytest.approx(3)
+    w = np.array([1, 0.7, 0.49]) / 2.19
+    assert model.by_hours.method == PLACEBO
+    assert 2 < model.df() <= 14
+    assert model.by_hours.baseline / model.by_hours.post == pytest.approx(float(w @ w))
 
 
 @pytest.mark.parametrize(
@@ -102,41 +100,38 @@ def test_weekly_cycle_counts_weeks(noisy_arms):
 )
 def test_variance_at_a_scale_and_a_level(scale, known, expected):
     """A margin below 1 keeps the post part; above 1, and for a larger value, it grows with it."""
-    model = VarianceModel(ArmVariances(PLACEBO, 4.0, 1.0, 6, 6), 0.0, 0.0, 0.0)
+    model = VarianceModel(by_hours=ArmVariances(PLACEBO, 4.0, 1.0, 6, 6), reference=1.0)
     assert model.variance(scale, **known) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("rate", "factor"), [(0.9, 0.45 * 0.55 / 0.09), (0.5, 1.0), (0.3, 1.0)])
 def test_half_of_a_rate_near_one_moves_more_than_the_rate_itself(rate, factor):
     """The variance of a rate goes by q (1 - q), at .45 2.75 times that at .9; never less."""
-    model = VarianceModel(ArmVariances(PLACEBO, 4.0, 1.0, 6, 6), 0.0, 0.0, 0.0, rate=rate)
+    by_hours = ArmVariances(PLACEBO, 4.0, 1.0, 6, 6)
+    model = VarianceModel(by_hours=by_hours, reference=rate, rate=rate)
     assert model.variance(0.5) == pytest.approx(factor * 4 + 0.25)
 
 
+def test_where_independent_calls_are_the_larger_part_the_test_becomes_normal():
+    """S = 1, V = 10 of independent calls: df = 6 * 10^2; without any, that of the windows."""
+    known = {"by_hours": ArmVariances(PLACEBO, 0.8, 0.2, 6.0, 6.0), "reference": 0.0}
+    found = VarianceModel(**known, independent_post=9.0, independent_baseline=1.0)
+    assert (found.variance(), found.df()) == (pytest.approx(10.0), pytest.approx(600.0))
+    thin = VarianceModel(**known, thinner=1.0)
+    assert (thin.variance(), thin.df()) == (pytest.approx(2.0), pytest.approx(24.0))
+    calm = VarianceModel(**known, independent_post=0.1)
+    assert (calm.variance(), calm.df()) == (pytest.approx(1.0), pytest.approx(6.0))
+
+
+def test_declared_days_grow_with_a_margin_and_a_limit_has_one():
+    """Half of A = .02 is one day's."""
+    model = VarianceModel(
+        by_hours=ArmVariances(ONE_DAY, 0.0, 0.0, 5.0, 5.0), reference=1.0, one_day=0.01
+    )
+    assert [model.variance(scale) for scale in (1.0, 0.0, 2.0)] == pytest.approx([0.02, 0.01, 0.08])
+
+
 # ---- slow doubles and the expansion oracle -------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("days", "hours", "length"),
-    [(7, 1, 1), (7, 4, 4), (7, 24, 24), (3, 24, 12), (2, 3, 3), (3, 13, 12), (7, 48, 24)],
-)
-def test_placebo_windows_equal_the_slow_double(noisy_arms, days, hours, length):
-    """Longer windows than a day divide the post part; the baseline's days stay what they are."""
-    arms = standardise(*noisy_arms(days, hours, strata=3, seed=days))
-    model, (s2, df) = model_variance(arms), slow_placebo(arms, length, days)
-    assert model.by_hours.post == pytest.approx(s2 * length / hours, rel=1e-9)
-    assert model.by_hours.baseline == pytest.approx(s2 * length / min(hours, 24) / days, rel=1e-9)
-    assert model.df() == df
-
-
-def test_windows_that_touch_an_excluded_hour_are_left_out(noisy_arms):
-    before, after = noisy_arms(7, 4, seed=5)
-    excluded = np.zeros((7, 24), dtype=bool)
-    excluded[2, 7:9] = True
-    arms = standardise(before.without(excluded), after)
-    model, (s2, _) = model_variance(arms), slow_placebo(arms, 4, 7)
-    assert model.by_hours.post == pytest.approx(s2, rel=1e-9)
-    assert model.df() == np.floor(36 * (165 - 5) / 165)
 
 
 def test_windows_of_one_day_equal_the_slow_double(noisy_arms):
@@ -154,9 +149,11 @@ def test_cosine_rule_equals_the_slow_double(noisy_arms):
     arms = standardise(*noisy_arms(2, 8, seed=3))
     residual = arms.post.y - arms.post_total.ratio * arms.post.n
     y, n = arms.baseline.y[:, :8], arms.baseline.n[:, :8]
-    days = sum(slow_cosine(y[d] - y.sum() / n.sum() * n[d]) for d in range(2))
+    days = sum(slow_cosine(y[d] - y.sum() / n.sum() * n[d], per_cosine=8) for d in range(2))
     by_hours = model_variance(arms).by_hours
-    assert by_hours.post == pytest.approx(slow_cosine(residual) / arms.post.n.sum() ** 2)
+    assert by_hours.post == pytest.approx(
+        slow_cosine(residual, per_cosine=8) / arms.post.n.sum() ** 2
+    )
     assert by_hours.baseline == pytest.approx(days / n.sum() ** 2)
 
 

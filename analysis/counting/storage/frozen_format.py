@@ -24,7 +24,7 @@ from analysis.counts import (
     LatencyCounts,
 )
 
-FORMAT = 2
+FORMAT = 3
 FACTS, DIGEST = b"rollout", b"rollout-sha256"
 """Keys of the file's metadata."""
 TABLES: dict[str, type[CountTable]] = {

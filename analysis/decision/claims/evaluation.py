@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from analysis.counting.scope import Hours, Scope, scope_of
 from analysis.decision.comparison import Comparator
 from analysis.metric_kinds import CLASS_RATE, TRAFFIC
 from analysis.metrics import Metric, metric_named
+from analysis.statistics.baseline.trend import DayTrend
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.placebo_deploys import PlaceboDeploy
 from analysis.statistics.rates.exact import Alternative
@@ -97,8 +99,29 @@ class ClaimEvaluation:
 
     @property
     def p_met(self) -> float:
-        """Two-sided p where the estimate lies on the good side, else 1."""
-        return self.p_value() if _is_on(self.good_side, self.distance) else 1.0
+        """Two-sided p where the estimate lies on the good side, else 1.
+
+        Where the baseline already moved that way, also against the value that it was going to have.
+        """
+        if not _is_on(self.good_side, self.distance):
+            return 1.0
+        if self.trend is None:
+            return self.p_value()
+        beyond = self.comparison.p_value_against_trend(
+            self.trend, scale=self.scale, alternative=self.good_side
+        )
+        return max(self.p_value(), min(1.0, 2.0 * beyond))
+
+    @cached_property
+    def trend(self) -> DayTrend | None:
+        """How the baseline already moved in the direction of a claimed change; None if it did not.
+
+        On the scale of the test: of typical latency in logarithms.
+        """
+        if self.kind.rule != "look_bound":
+            return None
+        found = self.comparison.trend(self.good_side)
+        return found if found is not None and found.is_shown else None
 
     @property
     def p_harm(self) -> float:

@@ -47,6 +47,7 @@ class Projection:
     df : degrees of freedom at this look.
     passed : post hours of this look.
     cycle : how its baseline hours were matched.
+    between_days : declared variance between days, which only a longer baseline removes.
     """
 
     post: float
@@ -54,6 +55,7 @@ class Projection:
     df: float
     passed: int
     cycle: Cycle
+    between_days: float = 0.0
 
     def time_to_cross(self, bound: float, effect: float) -> TimeToDecision:
         """Hours until an effect crosses a bound with 80 % power.
@@ -67,6 +69,7 @@ class Projection:
             effect=effect,
             hours=self.passed,
             cycle=self.cycle.hours,
+            fixed=self.between_days,
         )
         if hours is not None:
             return TimeToDecision(hours)
@@ -85,8 +88,11 @@ def minimum_detectable_effect(evaluation: ClaimEvaluation, *, bound: float) -> f
     """
     is_change = evaluation.kind.null == "change"
     post, baseline = _variance_parts(evaluation, scale=1.0 if is_change else evaluation.scale)
+    found = evaluation.decisive
     change = detectable_difference(
-        post + baseline, evaluation.decisive.df, bound=bound if is_change else ONE_SIDED_BOUND
+        post + baseline + found.between_days,
+        found.df,
+        bound=bound if is_change else ONE_SIDED_BOUND,
     )
     return change if math.isfinite(change) else None
 
@@ -152,7 +158,8 @@ def _time_to_change(
     if usual:
         baseline, distance = usual[0], usual[1] - evaluation.scale * usual[0]
     parts = _variance_parts(evaluation, scale=evaluation.scale, usual=usual)
-    projection = Projection(*parts, evaluation.decisive.df, plan.n_hours, arms.cycle)
+    found = evaluation.decisive
+    projection = Projection(*parts, found.df, plan.n_hours, arms.cycle, found.between_days)
     observed, effect = abs(distance), max(abs(distance), smallest_useful * abs(baseline or 0.0))
     decided = projection.time_to_cross(last_bound, effect)
     is_overdue = decided.hours is not None and decided.hours <= plan.n_hours

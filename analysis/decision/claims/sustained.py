@@ -146,6 +146,7 @@ def _trailing(late: ClaimEvaluation, arms: Arms, plan: Plan, trailing: int) -> T
         hours=trailing,
         indicator=late.metric.indicator,
         better=late.good_side,
-        first_hour=arms.hour_of_cycle(plan.hours[0]),
         trailing=late.comparison,
+        on_logs=late.metric.kind.is_time,
+        first_hour=arms.hour_of_cycle(plan.hours[0]),
     )

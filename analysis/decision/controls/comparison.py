@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import log
 
 import numpy as np
@@ -17,13 +17,13 @@ from analysis.decision.controls.selection import ControlCandidates
 from analysis.metric_kinds import CLASS_RATE, Metric, ProviderEffect
 from analysis.statistics.comparison import Comparison, compare
 from analysis.statistics.controls.adjustment import compare_adjusted
+from analysis.statistics.controls.class_movement import class_moved
 from analysis.statistics.controls.comparison import (
     ControlComparison,
     ControlMovement,
     ProportionalComparison,
     combine_comparisons,
 )
-from analysis.statistics.controls.index import MOVED_P
 from analysis.statistics.controls.proportional import (
     TimedCalls,
     proportional_factor,
@@ -70,17 +70,19 @@ class ControlComparator:
         adjusted, corrections = None, []
         if metric.kind is not CLASS_RATE:
             adjusted = compare_adjusted(plain, target, group.index)
-        elif placebo is None and (factor := self._class_factor(group, metric, hours)) is not None:
+        elif placebo is None and (
+            (factor := self._class_factor(group, metric, hours, plain.difference)) is not None
+        ):
             group = replace(group, class_movement=factor - 1.0)
             corrections.append(ProportionalComparison(plain, factor))
         if metric.provider_effect and group.index.moved:
             pace = group.index.pace_change(target)
             baseline, post = (arm.timed_calls(scope, metric, hours) for arm in self._bins)
-            corrections.append(
-                _slow_down(
-                    plain, metric.provider_effect, baseline, baseline if placebo else post, pace
-                )
+            corrected = _slow_down(
+                plain, metric.provider_effect, baseline, baseline if placebo else post, pace
             )
+            variance, df = group.index.movement_variance
+            corrections.append(replace(corrected, movement_variance=variance, movement_df=df))
         corrections.sort(key=lambda correction: -abs(log(correction.factor)))
         return combine_comparisons(
             plain,
@@ -90,23 +92,34 @@ class ControlComparator:
             controls=group,
         )
 
-    def _class_factor(self, group: ControlMovement, metric: Metric, hours: Hours) -> float | None:
-        """Ratio of the same class in the controls, post over baseline.
+    def _class_factor(
+        self, group: ControlMovement, metric: Metric, hours: Hours, difference: float
+    ) -> float | None:
+        """Ratio of the same class in the controls together, post over baseline.
 
-        None where it did not move, or has too few events.
+        None where it did not move the same way in most of them, or has too few events.
         """
         totals = [self._arms.totals(Scope(name), metric, hours) for name in group.index.names]
-        found = compare(
-            *(_stack(arms) for arms in zip(*totals, strict=True)),
-            indicator=True,
-            first_hour=self._arms.hour_of_cycle(hours[0]),
+        compare_class = partial(
+            compare, indicator=True, first_hour=self._arms.hour_of_cycle(hours[0])
         )
-        if max(found.baseline_y, found.post_y) < FEWEST_EVENTS or found.p_value() >= MOVED_P:
+        together = compare_class(*(_stack(arms) for arms in zip(*totals, strict=True)))
+        if max(together.baseline_y, together.post_y) < FEWEST_EVENTS:
             return None
-        if found.ratio:
-            return found.ratio
+        each = [compare_class(*arms) for arms in totals]
+        if not class_moved(each, direction="up" if difference > 0 else "down"):
+            return None
+        if together.ratio:
+            return together.ratio
         # no event among the calls of one arm that can be compared: half an event in both
-        return (found.post_y + 0.5) / found.post_n / ((found.baseline_y + 0.5) / found.baseline_n)
+        baseline, post = (
+            (y + 0.5) / n
+            for y, n in (
+                (together.baseline_y, together.baseline_n),
+                (together.post_y, together.post_n),
+            )
+        )
+        return post / baseline
 
     @cached_property
     def _bins(self) -> tuple[CallsByLatency, CallsByLatency]:

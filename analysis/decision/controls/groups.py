@@ -102,7 +102,7 @@ class ControlGroups:
             length = min(hours[1] - hours[0], self.arms.cycle.hours)
             self._placebo[key] = {
                 deploy.start_hour: _placebo_index(index, deploy)
-                for deploy in placebo_deploys(index.together.baseline, hours=length)
+                for deploy in placebo_deploys(index.together.baseline, hours=length, past_only=True)
             }
         return self._placebo[key]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -102,8 +102,13 @@ class ControlCandidates:
         return _at_least_two(same_provider, "provider", "too_few_of_the_provider")
 
 
-def find_controls(settings: Settings, baseline: Arm) -> ControlCandidates:
+def find_controls(
+    settings: Settings, baseline: Arm, *, moved: Collection[str] = ()
+) -> ControlCandidates:
     """The features that `[controls]` and the claims leave as controls, and that have enough calls.
+
+    `moved` features changed by themselves, as a plain comparison of theirs shows: they are no
+    controls unless `[controls].use` names them.
 
     Raises WrongUse for a name in `[controls].use` that the baseline does not hold.
     """
@@ -116,7 +121,7 @@ def find_controls(settings: Settings, baseline: Arm) -> ControlCandidates:
         features = tuple(feature for feature in busy if feature in use and feature not in never)
         return ControlCandidates(features, baseline.models, True, "no_declared_feature")
     touched = find_touched_features(settings.expectations, settings.guardrails, baseline)
-    features = tuple(feature for feature in busy if feature not in touched | never)
+    features = tuple(feature for feature in busy if feature not in touched | never | set(moved))
     return ControlCandidates(features, baseline.models, lack="no_quiet_feature")
 
 

@@ -48,7 +48,8 @@ def slowness_series(evaluation: ClaimEvaluation, arms: Arms) -> SlownessSeries |
         first_hour=arms.hour_of_cycle(hours[0]),
     )
     before = np.where(target.baseline_usable, index.baseline, np.nan).ravel()
-    values, slowness = _relative(target), np.concatenate((before, index.post))
+    log_scale = evaluation.metric.log_scale
+    values, slowness = _relative(target, log_scale=log_scale), np.concatenate((before, index.post))
     return SlownessSeries(
         hours=np.concatenate((np.arange(-arms.cycle.span, 0), np.arange(*hours))),
         controls=slowness,
@@ -58,11 +59,12 @@ def slowness_series(evaluation: ClaimEvaluation, arms: Arms) -> SlownessSeries |
     )
 
 
-def _relative(target: StandardisedArms) -> Floats:
-    """y / n over the baseline's ratio, minus 1, hour by hour through both arms."""
+def _relative(target: StandardisedArms, *, log_scale: bool) -> Floats:
+    """The metric over the baseline's, minus 1, hour by hour through both arms."""
     ratio = float(target.baseline.y.sum()) / float(target.baseline.n.sum())
     before = _per_call(target.baseline, target.baseline_usable).ravel()
-    return np.concatenate((before, _per_call(target.post, target.post_usable))) / ratio - 1.0
+    values = np.concatenate((before, _per_call(target.post, target.post_usable)))
+    return np.exp(values - ratio) - 1.0 if log_scale else values / ratio - 1.0
 
 
 def _per_call(sums: CallSums, usable: Bools) -> Floats:

@@ -12,7 +12,7 @@ def between_day_variance(
 ) -> float:
     """Variance that two different days add to a difference, in the metric's squared unit.
 
-    Add it by `t_test.add_variances` with `BETWEEN_DF`.
+    Add it by `variance_rules.add_variances` with `BETWEEN_DF`.
 
     Times: 2 (.10 m)^2, m the baseline value. Rates: 2 (.08 * 3 r (1 - r))^2, r the rate of the arm
     that is nearer to one half; a rate near 0 or 1 can hardly move.

@@ -6,6 +6,7 @@ variance by which quiet days are judged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,7 @@ class DayValues:
 
 @dataclass(frozen=True)
 class PlaceboVariance:
-    """The usual value, and the variance of post - scale * usual.
+    """The usual value, and how much windows move around it.
 
     Attributes
     ----------
@@ -79,22 +80,6 @@ class PlaceboVariance:
     independent_baseline: float
     window_df: float
 
-    def variance(self, scale: float = 1.0) -> float:
-        """V = max(S + thinner, variance of independent calls)."""
-        independent = self.independent_post + self.independent_baseline * scale**2
-        return max(self._over_windows(scale) + self.thinner, independent)
-
-    def df(self, scale: float = 1.0) -> float:
-        """d (V / S)^2, at least 1: normal where independent calls are the larger part."""
-        over_windows = self._over_windows(scale)
-        if over_windows <= 0:
-            return np.inf
-        return max(1.0, self.window_df * (self.variance(scale) / over_windows) ** 2)
-
-    def _over_windows(self, scale: float) -> float:
-        """S: above a scale of 1 the post part grows with the baseline's values."""
-        return self.post * max(1.0, scale) ** 2 + self.baseline * scale**2
-
 
 def recency_weights(age: NDArray[np.int64] | Floats) -> Floats:
     """Weights proportional to .7^age, normalised; age in repeats of the cycle (days, weeks).
@@ -117,19 +102,27 @@ def ratio_windows(arms: StandardisedArms, *, hours: int) -> WindowValues:
 
 
 def matched_days(arms: StandardisedArms) -> DayValues:
-    """sum(y) / sum(n) over the matched hours of every day (week) of the baseline with calls."""
+    """sum(y) / sum(n) over the matched hours of every day (week) of the baseline with calls.
+
+    Days that miss one of these hours are left out, unless every day does.
+    """
     sums = arms.baseline.weighted(arms.matches * arms.baseline_usable).sum(axis=2)
-    day = np.flatnonzero(sums[1] > 0)
+    is_whole = (arms.baseline_usable | (arms.matches == 0)).all(axis=1) & (sums[1] > 0)
+    day = np.flatnonzero(is_whole if is_whole.any() else sums[1] > 0)
     totals = [RatioTotal(*column) for column in sums[:, day].T.tolist()]
     return DayValues(
         day.astype(np.int64),
         np.array([total.ratio for total in totals]),
-        np.array([total.independent_variance for total in totals]),
+        _independent_days(arms, totals),
     )
 
 
 def ratio_placebo_variance(
-    arms: StandardisedArms, *, window_hours: int | None = None
+    arms: StandardisedArms,
+    *,
+    window_hours: int | None = None,
+    days: DayValues | None = None,
+    independent_post: float | None = None,
 ) -> PlaceboVariance | None:
     """`placebo_variance` of a ratio of totals.
 
@@ -137,18 +130,27 @@ def ratio_placebo_variance(
     ----------
     arms : StandardisedArms
     window_hours : int, optional
-        Length of the placebo windows; that of the post window, at most a cycle, if left out.
+        Length of the placebo windows; the post hours that are compared, at most a cycle, if left
+        out.
+    days : DayValues, optional
+        As in `matched_days`, where single calls vary in another way than these sums say.
+    independent_post : float, optional
+        Likewise of the post arm.
     """
-    hours, cycle = arms.post_usable.size, arms.matches.size
-    length = window_hours or min(hours, cycle)
+    compared, cycle = np.flatnonzero(arms.post_usable), arms.matches.size
+    if not compared.size:
+        return None
+    length = window_hours or min(compared.size, cycle)
+    if independent_post is None:
+        independent_post = arms.post_total.independent_variance
     return placebo_variance(
-        matched_days(arms),
+        matched_days(arms) if days is None else days,
         ratio_windows(arms, hours=length),
-        hours=hours,
+        hours=compared.size,
         window_hours=length,
         cycle=cycle,
-        first_hour=arms.first_hour,
-        independent_post=arms.post_total.independent_variance,
+        first_hour=arms.first_hour + int(compared[0]),
+        independent_post=independent_post,
     )
 
 
@@ -177,9 +179,9 @@ def placebo_variance(
     windows : WindowValues
         Of `window_hours` hours, see `ratio_windows`.
     hours, window_hours, cycle : int
-        Length of the post window, of the placebo windows, and of the cycle.
+        Post hours that are compared, length of the placebo windows, and of the cycle.
     first_hour : int
-        Hour of the cycle at which the post window starts.
+        Hour of the cycle of the first post hour that is compared.
     independent_post : float
         Variance of the post value if every call were independent.
 
@@ -215,6 +217,20 @@ def placebo_variance(
         independent_post=independent_post,
         independent_baseline=float(weights**2 @ days.independent),
         window_df=max(1.0, min(free, prior.df + float(phase_df[own]))),
+    )
+
+
+def _independent_days(arms: StandardisedArms, totals: Sequence[RatioTotal]) -> Floats:
+    """Of each day; a day with a single call takes the variance of a call from all days."""
+    every = arms.baseline_total
+    per_call = every.independent_variance * every.effective_calls
+    return np.array(
+        [
+            total.independent_variance
+            if np.isfinite(total.independent_variance)
+            else per_call / total.effective_calls
+            for total in totals
+        ]
     )
 
 

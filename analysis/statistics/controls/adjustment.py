@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analysis.statistics.baseline.independent_calls import IndependentVariances
+from analysis.statistics.baseline.placebo_variance import DayValues, matched_days
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.controls.index import SlownessIndex
+from analysis.statistics.latency.typical import one_call_an_hour
 from analysis.statistics.standardisation import StandardisedArms
 from analysis.statistics.totals import Bools, CallSums, Floats
 from analysis.statistics.variance import model_variance
@@ -75,7 +78,7 @@ def compare_adjusted(
     plain : Comparison
         Of the same arms.
     target : StandardisedArms
-        Both arms of the target.
+        Both arms of the target, of single calls.
     index : SlownessIndex
         Of the control features, over the same hours.
 
@@ -86,11 +89,15 @@ def compare_adjusted(
     """
     if plain.difference is None or plain.counts:
         return None
-    slope = slope_on_index(target, index)
+    independent = None
+    if plain.log_scale:
+        target, independent = one_call_an_hour(target)
+    slope = slope_on_index(target, index, relative=plain.log_scale)
     before, after = index.matched(target)
     if slope.value == 0:
         return AdjustedComparison(plain, slope, after - before)
-    ratio = _baseline_ratio(target)
+    # a share of the time: on the log scale a difference
+    ratio = 1.0 if plain.log_scale else _baseline_ratio(target)
     arms = replace(
         target,
         baseline=_shifted(target.baseline, slope.value * ratio * (index.baseline - before)),
@@ -98,14 +105,25 @@ def compare_adjusted(
         crude_post=plain.arms.crude_post,
         common_post=plain.arms.common_post,
     )
-    model = model_variance(arms, indicator=plain.indicator, hours_per_cosine=HOURS_PER_COSINE)
+    model = model_variance(
+        arms,
+        indicator=plain.indicator,
+        independent=independent and replace(independent, days=_shifted_days(independent, arms)),
+        relative=plain.log_scale,
+        day_to_day=plain.day_to_day,
+        hours_per_cosine=HOURS_PER_COSINE,
+    )
     unknown = slope.se**2 + (UNKNOWN_SHARE * slope.value) ** 2
     model = replace(model, added=unknown * (ratio * (after - before)) ** 2)
     return AdjustedComparison(replace(plain, arms=arms, model=model), slope, after - before)
 
 
-def slope_on_index(target: StandardisedArms, index: SlownessIndex) -> Slope:
+def slope_on_index(
+    target: StandardisedArms, index: SlownessIndex, *, relative: bool = False
+) -> Slope:
     """Slope of the target's hourly relative residual y / n / r - 1 on the index, in the baseline.
+
+    `relative`: y / n are logarithms already, so that the residual is y / n - r.
 
     Weighted by n. Means of each clock hour are taken out where the baseline has two repeats or
     more, else the overall mean: what both do at the same time of day is no shared noise. se by a
@@ -117,7 +135,8 @@ def slope_on_index(target: StandardisedArms, index: SlownessIndex) -> Slope:
     r = _baseline_ratio(target)
     if usable.sum() < 2 * BLOCKS or r <= 0:
         return NO_SLOPE
-    residual = np.where(usable, target.baseline.y / np.where(usable, n, 1.0) / r - 1.0, 0.0)
+    unit = 1.0 if relative else r
+    residual = np.where(usable, (target.baseline.y / np.where(usable, n, 1.0) - r) / unit, 0.0)
     weights, by_hour = np.where(usable, n, 0.0), target.n_repeats >= 2
     raw = _weighted_slope(index.baseline, residual, weights, by_hour=by_hour)
     left_out = np.array(
@@ -130,6 +149,11 @@ def slope_on_index(target: StandardisedArms, index: SlownessIndex) -> Slope:
     variance = (BLOCKS - 1) / BLOCKS * float(np.sum((left_out - left_out.mean()) ** 2))
     shrunk = raw * max(0.0, 1.0 - variance / raw**2) if raw > 0 else 0.0
     return Slope(min(STEEPEST, shrunk), float(np.sqrt(variance)), raw)
+
+
+def _shifted_days(independent: IndependentVariances, arms: StandardisedArms) -> DayValues:
+    """The days after adjustment, whose single calls vary as before."""
+    return replace(independent.days, value=matched_days(arms).value)
 
 
 def _shifted(sums: CallSums, shift: Floats) -> CallSums:

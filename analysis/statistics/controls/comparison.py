@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
 
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.controls.adjustment import AdjustedComparison
@@ -15,6 +18,9 @@ from analysis.statistics.rates.exact import Alternative
 class ProportionalComparison:
     """The plain comparison with a baseline at the provider's new pace (slope 1).
 
+    The controls' movement is an estimate: V += (scale r)^2 Var(dx), df by Satterthwaite. Exact
+    counts stay as they are.
+
     Attributes
     ----------
     plain : Comparison
@@ -23,44 +29,63 @@ class ProportionalComparison:
         movement. See `proportional.proportional_factor`.
     from_zero : float
         What the metric becomes where it was 0, in its unit.
+    movement_variance, movement_df : float
+        Of the controls' movement dx, a share; 0 takes it as known.
     """
 
     plain: Comparison
     factor: float
     from_zero: float = 0.0
+    movement_variance: float = 0.0
+    movement_df: float = np.inf
 
     @property
     def difference(self) -> float | None:
-        """Post value minus the corrected baseline."""
+        """Post value minus the corrected reference."""
         return None if self.plain.difference is None else self.distance()
 
     def distance(self, *, scale: float = 1.0, limit: float | None = None) -> float:
-        """Post value minus scale * the corrected baseline, or minus the corrected limit."""
+        """Post value minus scale * the corrected reference, or minus the corrected limit."""
         if limit is not None:
             return self.plain.distance(limit=limit * self.factor)
-        corrected = (self.plain.baseline_value or 0.0) * self.factor or self.from_zero
+        corrected = (self.plain.reference_value or 0.0) * self.factor or self.from_zero
         return self.plain.distance(limit=scale * corrected)
 
     def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
-        """p of "post equals scale * the corrected baseline"."""
-        if self.plain.baseline_value == 0 and self.from_zero > 0:
+        """p of "post equals scale * the corrected reference"."""
+        if self.plain.reference_value == 0 and self.from_zero > 0:
             return self.plain.p_value_against(scale * self.from_zero, alternative=alternative)
-        return self.plain.p_value(scale=scale * self.factor, alternative=alternative)
+        return self._uncertain.p_value(scale=scale * self.factor, alternative=alternative)
+
+    def p_value_on_logs(self, *, scale: float = 1.0, alternative: Alternative) -> float:
+        """The same of the ratio instead of the difference, for times."""
+        return self._uncertain.p_value_on_logs(scale=scale * self.factor, alternative=alternative)
 
     def p_value_against(self, limit: float, *, alternative: Alternative = "two-sided") -> float:
         """p of "post at the provider's old pace equals limit"."""
         return self.plain.p_value_against(limit * self.factor, alternative=alternative)
 
     def interval(self, level: float = 0.95, *, scale: float = 1.0) -> tuple[float, float]:
-        """Interval of post - scale * the corrected baseline."""
-        low, high = self.plain.interval(level, scale=scale * self.factor)
-        shift = scale * self.from_zero if self.plain.baseline_value == 0 else 0.0
+        """Interval of post - scale * the corrected reference."""
+        low, high = self._uncertain.interval(level, scale=scale * self.factor)
+        shift = scale * self.from_zero if self.plain.reference_value == 0 else 0.0
         return low - shift, high - shift
 
     def post_interval(self, level: float = 0.95) -> tuple[float, float]:
         """Interval of the post value at the provider's old pace."""
         low, high = self.plain.post_interval(level)
         return low / self.factor, high / self.factor
+
+    @cached_property
+    def _uncertain(self) -> Comparison:
+        """The plain comparison with the variance of the controls' movement."""
+        model = self.plain.model
+        if model is None or not self.movement_variance:
+            return self.plain
+        # per step of the scale that it is asked with, which holds the factor
+        r = (1.0 if self.plain.log_scale else model.reference) / self.factor
+        moved = replace(model, movement=r**2 * self.movement_variance, movement_df=self.movement_df)
+        return replace(self.plain, model=moved)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +108,7 @@ class ControlMovement:
     class_movement: float | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ControlComparison(Comparison):
     """Three comparisons of one metric that answer as one. Made by `combine_comparisons`.
 
@@ -130,12 +155,18 @@ class ControlComparison(Comparison):
         return f"{', '.join(first)} and {last}" if first else last
 
     def p_value(self, *, scale: float = 1.0, alternative: Alternative = "two-sided") -> float:
-        """p of "post equals scale * baseline": the largest; two-sided 1 if signs differ."""
+        """p of "post equals scale * reference": the largest; two-sided 1 if signs differ."""
         asked = self._asked()
         distances = [one.distance(scale=scale) for one in asked]
         if alternative == "two-sided" and min(distances) < 0 < max(distances):
             return 1.0
         return max(one.p_value(scale=scale, alternative=alternative) for one in asked)
+
+    def p_value_on_logs(self, *, scale: float = 1.0, alternative: Alternative) -> float:
+        """One-sided p of the ratio instead of the difference, for times: the largest."""
+        return max(
+            one.p_value_on_logs(scale=scale, alternative=alternative) for one in self._asked()
+        )
 
     def p_value_against(self, limit: float, *, alternative: Alternative = "two-sided") -> float:
         """p of "post equals limit": the largest; two-sided 1 if signs differ."""
@@ -171,10 +202,14 @@ def combine_comparisons(
     leading = adjusted.comparison if adjusted else plain
     return ControlComparison(
         arms=leading.arms,
+        log_scale=leading.log_scale,
         indicator=leading.indicator,
         model=leading.model,
         counts=leading.counts,
         event_overdispersion=leading.event_overdispersion,
+        common_hours=leading.common_hours,
+        totals=leading.totals,
+        day_to_day=leading.day_to_day,
         plain=plain,
         adjusted=adjusted,
         corrections=corrections,

@@ -78,6 +78,14 @@ class SlownessIndex:
         """How much slower they were after the deploy, as a share; 0 when it is not known."""
         return self.comparison.ratio - 1.0 if self.comparison.ratio is not None else 0.0
 
+    @property
+    def movement_variance(self) -> tuple[float, float]:
+        """Variance of the movement, and its degrees of freedom; 0 when it is not known."""
+        reference = self.comparison.reference_value
+        if not reference or not np.isfinite(self.comparison.variance):
+            return 0.0, np.inf
+        return self.comparison.variance / reference**2, self.comparison.df
+
     @cached_property
     def p_value(self) -> float:
         """Two-sided p of "they did not move"."""

@@ -44,6 +44,8 @@ def _p_alike(control: ControlFeature, others: Sequence[ControlFeature], *, moved
     adjusted = compare_adjusted(plain, plain.arms, index)
     if not moved:
         return combine_comparisons(plain, adjusted=adjusted).p_value()
-    full = ProportionalComparison(plain, 1.0 + index.pace_change(plain.arms))
+    full = ProportionalComparison(
+        plain, 1.0 + index.pace_change(plain.arms), 0.0, *index.movement_variance
+    )
     found = combine_comparisons(plain, adjusted=adjusted, corrections=(full,), moved=True)
     return found.p_value()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
+from analysis.statistics.baseline.between_days import DAY_TO_DAY
 from analysis.statistics.comparison import compare
 from analysis.statistics.totals import ArmTotals, Bools, Floats
 
@@ -63,7 +65,9 @@ def check_burst(
     indicator: bool,
     worse: Literal["less", "greater"],
     scale: float = 1.0,
+    log_scale: bool = False,
     first_hour: int = 0,
+    day_to_day: float = DAY_TO_DAY,
 ) -> BurstCheck | None:
     """Compare again without the worst hours; None for windows of less than 4 h, which have no rest.
 
@@ -79,18 +83,22 @@ def check_burst(
     worse : {"less", "greater"}
         The direction of harm.
     scale : float
-        1 + margin (or 1 - margin): harm is what lies beyond scale * baseline.
-    first_hour : int
-        Hour of the cycle at which post hour 0 lies.
+        1 + margin (or 1 - margin): harm is what lies beyond scale * reference.
+    log_scale, first_hour, day_to_day
+        As for `comparison.compare`.
     """
     if post.usable.size < SHORTEST_HOURS:
         return None
-    found = compare(baseline, post, indicator=indicator, first_hour=first_hour)
-    expected = scale * found.arms.baseline_total.ratio
-    excess = found.arms.post.y - expected * found.arms.post.n
-    worst = worst_hours(excess if worse == "greater" else -excess)
-    rest = compare(
-        baseline, post.without(worst[None, :]), indicator=indicator, first_hour=first_hour
+    compare_with = partial(
+        compare,
+        baseline,
+        indicator=indicator,
+        log_scale=log_scale,
+        first_hour=first_hour,
+        day_to_day=day_to_day,
     )
+    excess = compare_with(post).excess(scale=scale)
+    worst = worst_hours(excess if worse == "greater" else -excess)
+    rest = compare_with(post.without(worst[None, :]))
     hours = tuple(int(hour) for hour in np.flatnonzero(worst))
     return BurstCheck(rest.p_value(scale=scale, alternative=worse), hours)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -56,6 +57,7 @@ def agreeing_test(counts: RateCounts, *, scale: float = 1.0, level: float = 0.95
     return AgreeingTest(p_value, low, high)
 
 
+@lru_cache(maxsize=4096)
 def interval_p(counts: RateCounts, *, scale: float = 1.0) -> float:
     """Two-sided p at which `difference_bounds` touches 0; 1 where the rates are equal."""
 

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from scipy.special import betainc, betaincinv
 
-from analysis.statistics.rates.overdispersion import block_overdispersion
+from analysis.statistics.baseline.between_days import between_day_phi
+from analysis.statistics.rates.overdispersion import worst_overdispersion
 from analysis.statistics.standardisation import StandardisedArms
 from analysis.statistics.totals import RatioTotal
 
@@ -46,13 +47,23 @@ def use_exact(baseline_events: float, post_events: float, baseline_rate: float) 
     return min(baseline_events, post_events) < FEW_EVENTS and baseline_rate < RARE_RATE
 
 
-def rate_counts(arms: StandardisedArms) -> RateCounts:
-    """Effective counts of both arms, and the overdispersion of the baseline."""
-    return RateCounts(
-        *effective_counts(arms.baseline_total),
-        *effective_counts(arms.post_total),
-        phi=block_overdispersion(arms.baseline),
-    )
+def rate_counts(arms: StandardisedArms, *, day_to_day: float | None = None) -> RateCounts:
+    """Effective counts of both arms, and the worst overdispersion that their hours show.
+
+    Parameters
+    ----------
+    arms : StandardisedArms
+    day_to_day : float, optional
+        With one or two days of baseline: the declared standard deviation between days. The post
+        arm's own hours count then too.
+    """
+    baseline, post = effective_counts(arms.baseline_total), effective_counts(arms.post_total)
+    phi = worst_overdispersion(arms, with_post=day_to_day is not None)
+    if day_to_day is not None:
+        rates = arms.baseline_total.ratio, arms.post_total.ratio
+        nearest = min(rates, key=lambda rate: abs(rate - 0.5))
+        phi += between_day_phi(nearest, baseline[1], post[1], day_to_day=day_to_day)
+    return RateCounts(*baseline, *post, phi=phi)
 
 
 def effective_counts(total: RatioTotal) -> tuple[float, float]:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from analysis.decision.claims.evaluation import FEWEST_EVENTS, FEWEST_N
 from analysis.decision.claims.power import ONE_SIDED_LEVEL
-from analysis.formatting import change_in, count, interval_in, level, share, value_in
+from analysis.formatting import (
+    THIN,
+    change_in,
+    count,
+    interval_in,
+    level,
+    share,
+    signed_percent,
+    value_in,
+)
 from analysis.metrics import TRAFFIC
 from analysis.text.records import place_of
 
@@ -80,14 +89,25 @@ def change(finding: Finding, evaluation: ClaimEvaluation) -> str:
     )
     is_adjusted = finding.controls is not None and (finding.controls.slope or 0) > 0
     adjusted = ", adjusted for the control features" if is_adjusted else ""
-    change = change_in(comparison.difference, unit)
+    change = _shown_change(evaluation, comparison.difference)
     changed = f"At the same mix of calls{covered}{adjusted}: {change}"
     bound = _margin_bound(finding, evaluation) if kind.null == "margin" else ""
     if bound:
         return f"{changed}, {bound}"
     if finding.interval is None:
         return changed
+    if evaluation.metric.log_scale:
+        low, high = (_shown_change(evaluation, end) for end in finding.interval)
+        return f"{changed}, {interval_name(finding)} {low.removesuffix(f'{THIN}%')} to {high}"
     return f"{changed} ({interval_name(finding)} {interval_in(finding.interval, unit)})"
+
+
+def _shown_change(evaluation: ClaimEvaluation, change: float | None) -> str:
+    """A difference in the metric's unit; of typical latency as a share of what it was."""
+    reference = evaluation.comparison.reference_value
+    if evaluation.metric.log_scale and reference and change is not None:
+        return signed_percent(change / reference)
+    return change_in(change, evaluation.metric.unit)
 
 
 def _margin_bound(finding: Finding, evaluation: ClaimEvaluation) -> str:
@@ -98,7 +118,7 @@ def _margin_bound(finding: Finding, evaluation: ClaimEvaluation) -> str:
     if finding.state not in ("met", "not_met"):
         return ""
     comparison, metric = evaluation.comparison, evaluation.metric
-    allowed = (evaluation.scale - 1.0) * (comparison.baseline_value or 0.0)
+    allowed = (evaluation.scale - 1.0) * (comparison.reference_value or 0.0)
     low, high = comparison.interval(ONE_SIDED_LEVEL)
     is_upper = (metric.worse == "up") == (finding.state == "met")
     bound = high if is_upper else low
@@ -106,8 +126,8 @@ def _margin_bound(finding: Finding, evaluation: ClaimEvaluation) -> str:
         return ""
     side = "at most" if is_upper else "at least"
     return (
-        f"{side} {change_in(bound, metric.unit)} with 95 % confidence; "
-        f"{change_in(allowed, metric.unit)} is allowed"
+        f"{side} {_shown_change(evaluation, bound)} with 95 % confidence; "
+        f"{_shown_change(evaluation, allowed)} is allowed"
     )
 
 

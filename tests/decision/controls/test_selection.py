@@ -155,6 +155,7 @@ def test_the_provider_is_the_family_of_the_name(model, provider):
 def test_every_metric_knows_what_the_provider_does_to_it():
     paced = {metric.name for metric in METRICS if metric.provider_effect}
     assert paced == {
+        "typical_latency",
         "latency_mean",
         "rmst",
         "time_per_success",

@@ -8,7 +8,7 @@ from analysis.statistics.baseline.between_days import (
     between_day_phi,
     between_day_variance,
 )
-from analysis.statistics.t_test import add_variances
+from analysis.statistics.variance_rules import add_variances
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from analysis.statistics.controls.adjustment import compare_adjusted
 from analysis.statistics.controls.comparison import ProportionalComparison, combine_comparisons
 from analysis.statistics.controls.index import slowness_index, weight_control
 from analysis.statistics.standardisation import standardise
+from analysis.statistics.t_test import t_p_value
 from analysis.statistics.totals import ArmTotals
+from analysis.statistics.variance_rules import add_variances
 
 
 @pytest.fixture(name="three")
@@ -112,5 +114,18 @@ def test_the_full_correction_answers_at_the_old_pace(three):
     plain, _, correction = three
     low, high = plain.post_interval()
     assert correction.post_interval() == (low / 1.2, high / 1.2)
-    assert correction.difference == pytest.approx(plain.post_value - 1.2 * plain.baseline_value)
+    assert correction.difference == pytest.approx(plain.post_value - 1.2 * plain.reference_value)
     assert correction.p_value_against(1000.0) == plain.p_value_against(1200.0)
+
+
+def test_the_movement_of_the_controls_is_an_estimate_too(three):
+    """V += (scale r)^2 Var(dx), df by Satterthwaite; factor 1.2, Var(dx) = .01 on 5 df."""
+    plain, _, _ = three
+    found = ProportionalComparison(plain, 1.2, movement_variance=0.01, movement_df=5.0)
+    added = (1.0 * plain.reference_value) ** 2 * 0.01
+    variance, df = add_variances((plain.model.variance(1.2), plain.model.df(1.2)), (added, 5.0))
+    expected = t_p_value(found.distance(), variance, df)
+    assert found.p_value() == pytest.approx(expected)
+    assert found.p_value() > ProportionalComparison(plain, 1.2).p_value()
+    low, high = found.interval(0.95)
+    assert (low > 0 or high < 0) == (found.p_value() < 0.05)

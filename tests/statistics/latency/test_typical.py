@@ -3,14 +3,22 @@
 import numpy as np
 import pytest
 
-from analysis.statistics.latency.typical import (
-    compare_typical,
-    compare_typical_of_short_baseline,
-    log_hours,
-)
-from analysis.statistics.standardisation import standardise
+from analysis.statistics.compared_arms.values import NO_CALLS
+from analysis.statistics.comparison import compare
+from analysis.statistics.latency.typical import log_hours
 from analysis.statistics.totals import ArmTotals
 from analysis.statistics.variance_rules import cosine_variance
+
+
+def compare_typical(baseline, post, **options):
+    """Typical latency of both arms."""
+    return compare(baseline, post, indicator=False, log_scale=True, **options)
+
+
+def ratio_interval(found, level=0.95):
+    """Of post / reference, from the interval of the difference in ms."""
+    low, high = found.interval(level)
+    return 1 + low / found.reference_value, 1 + high / found.reference_value
 
 
 def arm_of(calls, shape):
@@ -48,9 +56,9 @@ def test_hours_count_alike_whatever_their_traffic():
     """100 and 400 ms, then 800 ms: sqrt(200 * 800) = 400; three days of 300 ms before."""
     before = arm_of([(hour, 300.0) for hour in range(72)] * 2, (3, 24))
     after = arm_of([(0, 100.0), (0, 400.0), (1, 800.0)], (1, 2))
-    found = compare_typical(standardise(before, after))
-    assert found.post_ms == pytest.approx(400)
-    assert found.baseline_ms == pytest.approx(300)
+    found = compare_typical(before, after)
+    assert found.post_value == pytest.approx(400)
+    assert found.reference_value == pytest.approx(300)
     assert found.ratio == pytest.approx(4 / 3)
 
 
@@ -90,16 +98,16 @@ def test_a_factor_on_every_call_is_the_ratio_and_leaves_the_variance():
     shift = np.log(1.25)
     slower[0] = slower[3] = y + shift * n
     slower[2] = yy + 2 * shift * y + shift**2 * n
-    one = compare_typical(standardise(before, after))
-    other = compare_typical(standardise(before, ArmTotals(slower, after.usable)))
+    one = compare_typical(before, after)
+    other = compare_typical(before, ArmTotals(slower, after.usable))
     assert other.ratio == pytest.approx(1.25 * one.ratio)
-    assert (other.variance, other.df) == pytest.approx((one.variance, one.df))
+    assert (other.model.variance(), other.df) == pytest.approx((one.model.variance(), one.df))
     assert other.p_value(scale=1.25) == pytest.approx(one.p_value())
 
 
 def test_interval_and_p_agree():
-    found = compare_typical(standardise(*draw(1, factor=0.8)))
-    low, high = found.ratio_interval(1 - found.p_value())
+    found = compare_typical(*draw(1, factor=0.8))
+    low, high = ratio_interval(found, 1 - found.p_value())
     assert high == pytest.approx(1.0) or low == pytest.approx(1.0)
     assert found.p_value(alternative="less") == pytest.approx(found.p_value() / 2)
 
@@ -111,16 +119,13 @@ def test_interval_and_p_agree():
 def test_false_alarms_at_five_percent(post_calls):
     """300 days on which nothing changed; a thin day is noisier than the baseline's were."""
     alarms = [
-        compare_typical(standardise(*draw(seed, post_calls=post_calls))).p_value() < 0.05
-        for seed in range(300)
+        compare_typical(*draw(seed, post_calls=post_calls)).p_value() < 0.05 for seed in range(300)
     ]
     assert np.mean(alarms) <= 0.09
 
 
 def test_a_fifth_faster_is_found_in_a_day():
-    hits = [
-        compare_typical(standardise(*draw(seed, factor=0.8))).p_value() < 0.05 for seed in range(60)
-    ]
+    hits = [compare_typical(*draw(seed, factor=0.8)).p_value() < 0.05 for seed in range(60)]
     assert np.mean(hits) >= 0.85
 
 
@@ -128,9 +133,9 @@ def test_a_fifth_faster_is_found_in_a_day():
 @pytest.mark.parametrize("hours", [4, 24])
 def test_a_short_baseline_knows_no_more_than_is_declared(days, hours):
     """Ten per cent between days: an interval of at least -+ 30 %, whatever the hours say."""
-    found = compare_typical_of_short_baseline(standardise(*draw(2, days=days, hours=hours)))
-    low, high = found.ratio_interval()
-    assert found.variance > 2 * 0.1**2
+    found = compare_typical(*draw(2, days=days, hours=hours))
+    low, high = ratio_interval(found)
+    assert found.variance > 2 * (0.1 * found.reference_value) ** 2
     assert low < found.ratio < high
     assert low / found.ratio < np.exp(-1.96 * 0.1 * np.sqrt(2))
 
@@ -138,10 +143,10 @@ def test_a_short_baseline_knows_no_more_than_is_declared(days, hours):
 def test_the_short_rule_without_declared_days_is_that_of_the_hours():
     """Every hour one observation: the cosine variance of the hourly means."""
     before, after = draw(6, days=1)
-    found = compare_typical_of_short_baseline(standardise(before, after), day_to_day=0.0)
+    found = compare_typical(before, after, day_to_day=0.0)
     means = [arm.y.ravel() / arm.n.ravel() for arm in (before, after)]
     expected = sum(cosine_variance(mean - mean.mean()) for mean in means) / 24**2
-    assert found.variance == pytest.approx(expected)
+    assert found.variance == pytest.approx(expected * found.reference_value**2)
     assert found.ratio == pytest.approx(np.exp(means[1].mean() - means[0].mean()))
 
 
@@ -149,7 +154,7 @@ def test_days_that_differ_by_eight_percent_raise_few_false_alarms_after_one_day(
     rng, alarms = np.random.default_rng(0), []
     for seed in range(200):
         arms = draw(seed, days=1, factor=float(np.exp(0.08 * np.sqrt(2) * rng.standard_normal())))
-        alarms.append(compare_typical_of_short_baseline(standardise(*arms)).p_value() < 0.05)
+        alarms.append(compare_typical(*arms).p_value() < 0.05)
     assert np.mean(alarms) <= 0.08
 
 
@@ -159,26 +164,34 @@ def test_days_that_differ_by_eight_percent_raise_few_false_alarms_after_one_day(
 def test_nothing_to_compare():
     before, after = draw(0)
     silent = ArmTotals(0 * after.stacked, after.usable)
-    assert compare_typical(standardise(before, silent)) is None
-    assert compare_typical_of_short_baseline(standardise(before, silent)) is None
-    assert (
-        compare_typical(standardise(before.hours(0, 24), draw(0, days=1, hours=4)[1])) is not None
-    )
-    one_day, four_hours = draw(0, days=1, hours=4)
-    assert compare_typical(standardise(one_day, four_hours)) is None
+    found = compare_typical(before, silent)
+    assert (found.method, found.difference, found.p_value()) == (NO_CALLS, None, 1.0)
+    assert found.interval() == found.post_interval() == (-np.inf, np.inf)
+
+
+def test_values_are_milliseconds_on_every_side():
+    """Against a limit, an end of an interval and a margin: the same test."""
+    found = compare_typical(*draw(4, factor=0.8))
+    assert found.difference == pytest.approx(found.post_value - found.reference_value)
+    bound = found.post_interval(0.90)[1]
+    assert found.p_value_against(bound, alternative="less") == pytest.approx(0.05)
+    low, high = found.interval(0.95, scale=0.9)
+    assert (low > 0 or high < 0) == (found.p_value(scale=0.9) < 0.05)
+    assert found.crude_post_value == pytest.approx(found.post_value, rel=0.05)
 
 
 def test_one_call_an_hour_has_no_variance_of_its_own():
     before = arm_of([(hour, 300.0) for hour in range(72)], (3, 24))
-    found = compare_typical(standardise(before, arm_of([(0, 200.0)], (1, 1))))
-    assert (found.p_value(), found.ratio_interval()) == (1.0, (0.0, np.inf))
+    found = compare_typical(before, arm_of([(0, 200.0)], (1, 1)))
+    assert found.p_value() == 1.0
+    assert ratio_interval(found) == (pytest.approx(0.0), np.inf)
 
 
 def test_empty_nights_drop_out_of_the_mean():
     before, after = draw(5)
     night = (np.arange(24) >= 6).astype(float)
     arms = [ArmTotals(arm.stacked * night, arm.usable) for arm in (before, after)]
-    found = compare_typical(standardise(*arms))
+    found = compare_typical(*arms)
     hours = log_hours(arms[1], arms[1].usable[None])
     assert hours.counts.sum() == 18
-    assert found.post_ms == pytest.approx(np.exp(hours.value.sum() / 18))
+    assert found.post_value == pytest.approx(np.exp(hours.value.sum() / 18))
