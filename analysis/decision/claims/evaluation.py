@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -180,7 +180,7 @@ def count_calls(evaluation: ClaimEvaluation, arms: Arms) -> tuple[int, int]:
     """Calls that started in a claim's scope, in the matched baseline hours and after the deploy."""
     if evaluation.metric.kind is CLASS_RATE:
         return round(evaluation.decisive.baseline_n), round(evaluation.decisive.post_n)
-    scope = Scope(evaluation.claim.feature, evaluation.claim.source)
+    scope = replace(evaluation.scope, kind=None)
     totals = arms.totals(scope, metric_named("error_rate"), evaluation.hours)
     both = standardise(*totals, first_hour=arms.hour_of_cycle(evaluation.hours[0]))
     return round(both.crude_baseline.n), round(both.crude_post.n)
