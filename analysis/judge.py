@@ -27,7 +27,8 @@ from analysis.counting.scans.baseline_tables import load_baseline_tables
 from analysis.counting.scans.chunks import OnProgress, ignore_progress
 from analysis.decision.advice import advise
 from analysis.decision.checks.data_checks import check_data
-from analysis.decision.claims.families import find_expectations, find_guardrails
+from analysis.decision.claims.families import find_expectations
+from analysis.decision.claims.guardrails import find_guardrails
 from analysis.decision.claims.sustained import decide_sustained
 from analysis.decision.comparison import Comparator
 from analysis.decision.controls.selection import find_controls
@@ -180,7 +181,14 @@ class Rollout:
         expectations = find_expectations(
             settings.expectations, comparator, plan, smallest_useful=useful
         )
-        guardrails = find_guardrails(settings.guardrails, comparator, plan, smallest_useful=useful)
+        guardrails = find_guardrails(
+            settings.guardrails,
+            comparator,
+            plan,
+            smallest_useful=useful,
+            expectations=settings.expectations,
+            accepted=settings.accepted,
+        )
         exploratory = scan_features(comparator, plan)
         cliffs = {
             "baseline": find_cliffs(arms.baseline.latency),

@@ -102,9 +102,7 @@ def _regression_mistakes(
             yield Mistake(("regressions", "metrics", number), problem)
 
 
-def _accepted_mistakes(
-    contents: FileContents, metrics: Mapping[str, Metric]
-) -> Iterator[Mistake]:
+def _accepted_mistakes(contents: FileContents, metrics: Mapping[str, Metric]) -> Iterator[Mistake]:
     """Check that an accepted change names one feature, a metric, and a value it can have."""
     for number, accepted in enumerate(contents.accepted):
         place = ("accepted", number)

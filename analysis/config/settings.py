@@ -46,9 +46,7 @@ from analysis.window import parse_duration
 
 CRON_BUDGET_MS = 240_000  # the application's own default
 SEARCHED_METRICS = tuple(
-    name
-    for name in ("error_rate", "slower_than_p95", "typical_latency")
-    if name in known_metrics()
+    name for name in ("error_rate", "slower_than_p95", "typical_latency") if name in known_metrics()
 )
 
 

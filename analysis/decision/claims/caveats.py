@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from analysis.counting.scope import Scope
 from analysis.decision.claims.evaluation import FEWEST_N, ClaimEvaluation
 from analysis.decision.comparison import Comparator
 from analysis.decision.plan import Plan

@@ -115,6 +115,15 @@ class ClaimEvaluation:
         return self.comparison.p_value()
 
     @property
+    def p_harm_one_sided(self) -> float:
+        """One-sided p of harm beyond the margin or limit; 1 without data."""
+        if not self.has_data:
+            return 1.0
+        if self.kind.rule == "one_sided":
+            return self.p_value(self.harm_side)
+        return self.comparison.p_value(alternative=self.harm_side)
+
+    @property
     def has_event(self) -> bool:
         """Whether there is an event where the claim allows none."""
         return self.kind.rule == "no_event" and self.decisive.post_y > 0
