@@ -71,7 +71,7 @@ def _numbers(finding: Finding, evaluation: ClaimEvaluation, words: Words) -> dic
         "ratio": comparison.ratio,
         "interval": finding.interval,
         "post_interval": None
-        if decisive.difference is None
+        if not evaluation.is_known
         else decisive.post_interval(finding.level),
         "crude_difference": comparison.crude_difference,
         "method": comparison.method,

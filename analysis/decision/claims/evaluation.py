@@ -16,6 +16,7 @@ from analysis.metric_kinds import CLASS_RATE, TRAFFIC
 from analysis.metrics import Metric, metric_named
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.placebo_deploys import PlaceboDeploy
+from analysis.statistics.post_alone import PostAlone, judge_post_alone
 from analysis.statistics.rates.exact import Alternative
 from analysis.statistics.standardisation import standardise
 
@@ -34,7 +35,7 @@ class ClaimEvaluation:
     scope, hours : which calls, and which post hours.
     comparison : post against baseline, at the same mix of calls.
     decisive : what decides the claim: the comparison, or against a fixed limit the calls as they
-        came.
+        came, alone where there are none before the deploy.
     """
 
     claim: Claim
@@ -42,7 +43,7 @@ class ClaimEvaluation:
     scope: Scope
     hours: Hours
     comparison: Comparison
-    decisive: Comparison
+    decisive: Comparison | PostAlone
 
     @property
     def kind(self) -> ClaimKind:
@@ -91,7 +92,7 @@ class ClaimEvaluation:
     def distance(self) -> float:
         """Post value minus the null value; 0 when there is nothing to compare."""
         found = self.decisive
-        if found.difference is None:
+        if not self.is_known:
             return 0.0
         return found.distance(scale=self.scale, limit=self.limit)
 
@@ -124,6 +125,11 @@ class ClaimEvaluation:
         return self.comparison.p_value(alternative=self.harm_side)
 
     @property
+    def is_known(self) -> bool:
+        """Whether there is a value to judge: a difference, or post calls that are judged alone."""
+        return isinstance(self.decisive, PostAlone) or self.decisive.difference is not None
+
+    @property
     def has_event(self) -> bool:
         """Whether there is an event where the claim allows none."""
         return self.kind.rule == "no_event" and self.decisive.post_y > 0
@@ -134,6 +140,8 @@ class ClaimEvaluation:
 
         For traffic, whose n are hours, 30 calls in one of them.
         """
+        if isinstance(self.decisive, PostAlone):
+            return self.decisive.post_n >= FEWEST_N
         baseline, post = self.decisive.common_baseline, self.decisive.common_post
         if self.metric.kind is TRAFFIC:
             return max(baseline.y, post.y) >= FEWEST_N
@@ -150,8 +158,7 @@ class ClaimEvaluation:
     @property
     def has_null(self) -> bool:
         """Whether there is a value to compare the post value with."""
-        is_compared = self.decisive.difference is not None
-        return is_compared and (self.kind.null != "limit" or self.limit is not None)
+        return self.is_known and (self.kind.null != "limit" or self.limit is not None)
 
     def finite_interval(self, level: float) -> tuple[float, float] | None:
         """Interval of post - baseline; None when nothing is known of one of its ends."""
@@ -163,7 +170,7 @@ class ClaimEvaluation:
     @property
     def has_data(self) -> bool:
         """Whether anything can be decided: calls that can be compared, and enough of them."""
-        return self.decisive.difference is not None and self.enough_calls and self.enough_events
+        return self.is_known and self.enough_calls and self.enough_events
 
 
 def metric_of(claim: Claim, arms: Arms) -> Metric:
@@ -177,11 +184,12 @@ def evaluate_claim(
     """A single claim over these post hours, or at a placebo deploy inside the baseline."""
     metric, scope = metric_of(claim, comparator.arms), scope_of(claim)
     comparison = comparator.compare(scope, metric, hours, placebo=placebo)
-    decisive = (
-        comparator.compare(scope, metric, hours, post_alone=True, placebo=placebo)
-        if claim.kind.null == "limit"
-        else comparison
-    )
+    decisive: Comparison | PostAlone = comparison
+    if claim.kind.null == "limit":
+        decisive = comparator.compare(scope, metric, hours, post_alone=True, placebo=placebo)
+        baseline, post = comparator.arms.totals(scope, metric, hours)
+        if placebo is None and not baseline.n.any() and metric.kind is not TRAFFIC:
+            decisive = judge_post_alone(baseline, post, indicator=metric.indicator)
     return ClaimEvaluation(claim, metric, scope, hours, comparison, decisive)
 
 
