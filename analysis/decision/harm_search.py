@@ -217,7 +217,6 @@ def _make_finding(
         interval=evaluation.finite_interval(level),
         p_value=evaluation.p_value() if evaluation.has_null else None,
         p_adjusted=harm.p_adjusted,
-        looks_share_alpha=plan.looks_share_alpha,
         event_hour=find_first_event_hour(evaluation, arms) if is_new else None,
         caveat=find_shared_movement(controls),
         controls=controls,

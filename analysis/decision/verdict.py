@@ -34,6 +34,7 @@ EXIT_CODES: dict[VerdictName, int] = {
     "untrusted": 5,
     "investigate": 7,
 }
+BROKEN = ("not_met", "worse")
 LATER = 1.02
 """A cliff this much later than before has moved."""
 

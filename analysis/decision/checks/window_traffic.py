@@ -113,7 +113,7 @@ def _empty_hours(arms: Arms, hours: tuple[int, int]) -> list[int]:
 
 
 def _usual_calls_in(usual: np.ndarray, arms: Arms, hours: tuple[int, int], silence: float) -> float:
-    """Calls that the baseline brings in the last hours of the window, given by hour of the cycle."""
+    """Calls that `usual`, by hour of the cycle, has in the last hours of the window."""
     ends = np.arange(hours[1] - 1, hours[0] - 1, -1)
     parts = np.clip(silence - np.arange(ends.size), 0.0, 1.0)
     return float((usual[ends % arms.cycle.hours] * parts).sum())

@@ -12,7 +12,7 @@ from analysis.decision.claims.evaluation import ClaimEvaluation
 
 
 def find_accepted(evaluation: ClaimEvaluation, accepted: Iterable[Accepted]) -> Accepted | None:
-    """The entry that accepts the post value of a claim; None when it is beyond, or there is none."""
+    """The entry that accepts the post value of a claim; None when there is none."""
     value, metric = evaluation.comparison.crude_post_value, evaluation.metric
     for entry in accepted:
         if (entry.feature, entry.metric) != (evaluation.claim.feature, metric.name):
