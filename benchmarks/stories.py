@@ -169,7 +169,7 @@ def draw_weekend(seed: int) -> pd.DataFrame:
         feature_id="draft.verify",
         noise="mild",
     )
-    is_weekend = (started(rows).dt.dayofweek >= 5).to_numpy()
+    is_weekend = (started(rows).dt.day_of_week >= 5).to_numpy()
     kept = ~is_weekend | (np.random.default_rng(seed).random(len(rows)) < 1 / 3)
     return with_ids(with_latency_factor(rows, np.where(is_weekend, 0.8, 1.0))[kept])
 

@@ -21,6 +21,7 @@ from analysis.decision.claims.evaluation import (
     count_calls,
     evaluate_claim,
     find_first_event_hour,
+    metric_of,
 )
 from analysis.decision.claims.findings import Finding
 from analysis.decision.comparison import Comparator
@@ -33,6 +34,8 @@ from analysis.statistics.sequential import level_of
 FEWEST_BAD_EVENTS = 10
 NEW_FEATURE_LIMIT = 0.05
 """Failures of a feature that is new since the deploy: this, or the rollout's own median."""
+PRICES = ("latency_mean", "total_tokens_mean")
+"""Shown as the price of a fix, beside the metrics of the search and of the guardrails."""
 MOST_MOVED = 0.5
 """Where more of the features than this moved, it is the provider, not each of them."""
 
@@ -67,13 +70,19 @@ def search_harm(
     belongs to it. A pair that a guardrail names has a margin of its own and is left out.
     """
     expected = expected_features(expectations, comparator.arms)
-    claims = list(_searched_claims(comparator.arms, search, guardrails))
-    evaluations = [evaluate_claim(claim, comparator, plan.hours) for claim in claims]
-    searched: list[ClaimEvaluation] = []
-    prices: list[ClaimEvaluation] = []
-    for found in evaluations:
-        chosen = found.claim.feature in expected and found.metric.kind.is_price
-        (prices if chosen else searched).append(found)
+    claims = _searched_claims(comparator.arms, search, guardrails)
+    searched = [
+        found
+        for found in (evaluate_claim(claim, comparator, plan.hours) for claim in claims)
+        if not (found.claim.feature in expected and found.metric.kind.is_price)
+    ]
+    metrics = [*search.metrics, *PRICES]
+    metrics += [claim.metric for claim in guardrails if claim.metric]
+    prices = [
+        evaluate_claim(claim, comparator, plan.hours)
+        for claim in _claims_of(sorted(expected), list(dict.fromkeys(metrics)))
+        if metric_of(claim, comparator.arms).kind.is_price
+    ]
     results = _find_harm(searched, accepted, plan)
     regressions = [
         _make_finding(found, comparator, plan, harm, find_burst(found, comparator))

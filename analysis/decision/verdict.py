@@ -11,6 +11,7 @@ from analysis.decision.checks.check_records import Check
 from analysis.decision.claims.findings import Finding
 from analysis.decision.claims.sustained import SustainedDecision
 from analysis.decision.feature_changes import VanishedFeature
+from analysis.metric_kinds import CLASS_RATE
 from analysis.statistics.baseline.common_hours import ENOUGH_CALLS
 from analysis.statistics.latency.cliff import Cliff
 
@@ -136,9 +137,9 @@ def decide_verdict(
     """
     failed = tuple(check for check in checks if check.state == "error")
     broken = [found for found in (*guardrails, *regressions) if found.is_broken]
-    harm = [found for found in broken if found.claim.critical]
+    harm = sorted((found for found in broken if found.claim.critical), key=_is_no_failure)
     harm += [found for found in expectations if found.state == "worse"]
-    suspects = [found for found in broken if not found.claim.critical]
+    suspects = sorted((found for found in broken if not found.claim.critical), key=_is_no_failure)
     is_comparable = compared_share >= ENOUGH_CALLS
     all_met = bool(expectations) and all(found.state == "met" for found in expectations)
     has_failed = bool(moved_cliffs) or any(found.state == "not_met" for found in expectations)
@@ -170,4 +171,12 @@ def decide_verdict(
         moved_cliffs=tuple(moved_cliffs),
         sustained=sustained,
         is_last=is_last,
+    )
+
+
+def _is_no_failure(finding: Finding) -> bool:
+    """Failures are named before slow calls and costs."""
+    return all(
+        part.evaluation is None or part.evaluation.metric.kind is not CLASS_RATE
+        for part in finding.singles
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.formatting import count, value_in
@@ -79,8 +79,9 @@ def harm_clauses(findings: Sequence[Finding], stopped: Sequence[VanishedFeature]
 
 def harm_texts(result: LookResult) -> list[str]:
     """The same of a result: guardrails, regressions, and features whose traffic stopped."""
-    broken: Iterable[FindingRecord] = (
-        found for found in (*result.guardrails, *result.regressions) if found.is_broken
+    broken = sorted(
+        (found for found in (*result.guardrails, *result.regressions) if found.is_broken),
+        key=lambda found: (not found.critical, not _is_failure(found)),
     )
     stopped = (one for one in result.features.vanished if one.is_harm)
     texts = [harm_text(found) for found in broken]
@@ -105,3 +106,9 @@ def feature_lines(result: LookResult) -> list[str]:
     ]
     lines += [f"The price of the fix: {harm_text(found)}" for found in result.price_of_fix]
     return lines
+
+
+def _is_failure(found: FindingRecord) -> bool:
+    """Failures are named before slow calls and costs."""
+    names = {found.metric, *(part.metric for part in found.parts)} - {None}
+    return any(recorded_metric(str(name)).kind is CLASS_RATE for name in names)

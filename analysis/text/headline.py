@@ -160,7 +160,8 @@ def sort_exploratory(result: LookResult, *, alpha: float) -> ExploratoryFindings
 def _outside_rules(result: LookResult) -> list[str]:
     """What got worse, or fails in a new way, although no rule covers it."""
     covered = {(claim.metric, claim.feature) for claim in result.single_claims}
-    covered |= {(found.metric, found.feature) for found in result.regressions}
+    searched_too = (*result.regressions, *result.price_of_fix)
+    covered |= {(found.metric, found.feature) for found in searched_too}
     covered |= {(part.metric, part.feature) for found in result.guardrails for part in found.parts}
     searched = [
         found for found in result.exploratory if (found.metric, found.feature) not in covered
