@@ -57,9 +57,14 @@ class Cycle:
         return "hour of the week" if self.hours == HOURS_A_WEEK else "hour of the day"
 
     def usable_hours(self, baseline: Arm) -> Bools:
-        """Which hours of the baseline are in it and not excluded, (repeats, cycle hours)."""
+        """Which hours of the baseline are in it and not excluded, (repeats, cycle hours).
+
+        Hours before the first call of all are no baseline: the table does not reach so far back.
+        """
         usable = np.zeros(self.span, dtype=bool)
         first, last = (max(hour + self.span, 0) for hour in baseline.hours)
+        if baseline.calls:
+            first = max(first, int(baseline.hourly.rows["hour"].min()) + self.span)
         usable[first:last] = True
         usable[[hour + self.span for hour in baseline.excluded_hours if -self.span <= hour < 0]] = (
             False
