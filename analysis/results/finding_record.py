@@ -177,8 +177,9 @@ class FindingRecord(Record):
 
     @property
     def is_per_feature(self) -> bool:
-        """Whether it judges each feature by itself; `any_of` has no metric of its own."""
-        return bool(self.parts) and self.metric is not None
+        """Whether it judges each feature by itself: all parts are about its own metric."""
+        is_same = all(part.metric == self.metric for part in self.parts)
+        return bool(self.parts) and self.metric is not None and is_same
 
     @property
     def worst_feature(self) -> str | None:

@@ -57,7 +57,7 @@ def now_and_before(metric: Metric, place: str, *, before: float | None, after: f
         return f"{place} now fails in {now} of {metric.among}{ending}"
     if metric.unit == "share":
         return f"{place} now has {metric.words} in {now} of {metric.among}{ending}"
-    return f"{metric.words} of {place} is now {now}{ending}"
+    return f"{place}: {metric.words} is now {now}{ending}"
 
 
 def stopped_clause(stopped: VanishedFeature) -> str:

@@ -47,8 +47,10 @@ def verdict_headline(result: LookResult) -> str:
     if broken:
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         return f"{_fix_clause(result)}{broken[0]}{more}; {kept} {after}."
-    numbers = [f"{one.name}: {changed_text(one)}" for one in found[:1] if changed_text(one)]
-    clauses = [f"{kept} {after}", *numbers]
+    failed = [one for one in found if one.finding in BROKEN and result.verdict == "not_fixed"]
+    main = (*failed, *found)[:1]
+    numbers = [f"{one.name}: {changed_text(one)}" for one in main if changed_text(one)]
+    clauses = [*numbers, f"{kept} {after}"] if failed else [f"{kept} {after}", *numbers]
     return f"{capitalise(meaning)}: {'; '.join(clauses)}."
 
 

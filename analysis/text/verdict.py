@@ -124,7 +124,7 @@ def _roll_back(verdict: Verdict) -> str:
     what = "got worse" if first.state == "worse" else "is broken"
     more = harm_clauses([*others, *verdict.suspects], verdict.stopped)
     return (
-        f"{capitalise(harm_clause(first))}. {kind} {_quoted(first)} {what}: "
+        f"{harm_clause(first)}. {kind} {_quoted(first)} {what}: "
         f"{short_clause(first)}{_also_clauses(more)}."
     )
 
@@ -133,9 +133,9 @@ def _investigate(verdict: Verdict) -> str:
     first, *others = harm_clauses(verdict.suspects, verdict.stopped)
     starts = {
         "met": f"The fix works, but {first}",
-        "none": capitalise(first),
-        "failed": f"{capitalise(first)}, and the fix did not work",
-        "open": f"{capitalise(first)}; the fix is not decided yet",
+        "none": first,
+        "failed": f"{first}, and the fix did not work",
+        "open": f"{first}; the fix is not decided yet",
     }
     sentences = [f"{starts[_state_of(verdict)]}{_also_clauses(others)}"]
     if verdict.expectations:
