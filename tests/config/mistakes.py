@@ -501,8 +501,8 @@ MISTAKES = [
             'feature = "*"\nany_of = [{metric = "error_rate", claim = "stays_zero"}, '
             '{metric = "timeout_rate", claim = "stays_zero"}]',
         ),
-        "22: [[guardrail]] 'nothing slower': any_of = [{...}, {...}] cannot be judged for each feature by itself; "
-        'add per = "total", or name one feature',
+        "22: [[guardrail]] 'nothing slower': any_of = [{...}, {...}] cannot be judged for each "
+        'feature by itself; add per = "total", or name one feature',
     ),
     (
         "metric of the search",
@@ -513,14 +513,14 @@ MISTAKES = [
     (
         "accepted pattern",
         BASE + '[[accepted]]\nfeature = "a.*"\nmetric = "error_rate"\nup_to = 0.1\nwhy = "w"\n',
-        "25: [[accepted]] number 1: feature = 'a.*' is a pattern; name one feature, and write an entry "
-        "for each",
+        "25: [[accepted]] number 1: feature = 'a.*' is a pattern; name one feature, and "
+        "write an entry for each",
     ),
     (
         "accepted percent",
         BASE + '[[accepted]]\nfeature = "a.b"\nmetric = "error_rate"\nup_to = 5\nwhy = "w"\n',
-        "27: [[accepted]] number 1: up_to = 5 is more than 1, but error_rate is a share from 0 to 1; "
-        "write 0.05 for 5 %",
+        "27: [[accepted]] number 1: up_to = 5 is more than 1, but error_rate is a share from "
+        "0 to 1; write 0.05 for 5 %",
     ),
     (
         "guardrail falls",
