@@ -33,7 +33,7 @@ class RenamedFeature:
 
 
 def find_renamed_features(baseline: Arm, post: Arm) -> tuple[RenamedFeature, ...]:
-    """Features that vanished beside a new name with their model, mix of sources and rate."""
+    """Features that vanished while a new name came with their model, mix of sources and rate."""
     before, after = _calls_an_hour(baseline), _calls_an_hour(post)
     hours = post.hours[1] - post.hours[0]
     expected = {name: float(rates.sum()) for name, rates in before.items()}

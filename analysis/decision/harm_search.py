@@ -13,7 +13,11 @@ from analysis.config import Claim
 from analysis.config.settings import Accepted, RegressionSearch
 from analysis.counting.arms import Arms
 from analysis.counting.scope import fits_any
-from analysis.decision.claims.accepted import expected_features, find_accepted, known_features
+from analysis.decision.claims.accepted_changes import (
+    expected_features,
+    find_accepted,
+    known_features,
+)
 from analysis.decision.claims.bursts import find_burst
 from analysis.decision.claims.caveats import find_shared_movement
 from analysis.decision.claims.evaluation import (

@@ -16,8 +16,8 @@ from analysis.metric_kinds import CLASS_RATE, TRAFFIC
 from analysis.metrics import Metric, metric_named
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.placebo_deploys import PlaceboDeploy
-from analysis.statistics.post_alone import PostAlone, judge_post_alone
 from analysis.statistics.rates.exact import Alternative
+from analysis.statistics.rates.post_alone import PostAlone, judge_post_alone
 from analysis.statistics.standardisation import standardise
 
 FEWEST_N = 30

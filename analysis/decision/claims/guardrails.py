@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 from analysis.config import Claim
 from analysis.config.settings import Accepted
 from analysis.counting.scope import scope_of
-from analysis.decision.claims.accepted import expected_features, find_accepted, known_features
+from analysis.decision.claims.accepted_changes import (
+    expected_features,
+    find_accepted,
+    known_features,
+)
 from analysis.decision.claims.bursts import find_burst
 from analysis.decision.claims.evaluation import evaluate_claim, metric_of
 from analysis.decision.claims.families import Member, evaluate_members, find_family
@@ -137,7 +141,7 @@ def _find_harm(
     comparator: Comparator,
     plan: Plan,
 ) -> list[HarmResult]:
-    """Which members were harmed; the look before is computed anew where it can matter."""
+    """Which members were harmed; the look before is computed again where it can matter."""
     p_values = _harm_p_values(members, entries)
     before = None
     if plan.previous_last is not None and any(
