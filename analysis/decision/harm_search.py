@@ -39,7 +39,7 @@ FEWEST_BAD_EVENTS = 10
 NEW_FEATURE_LIMIT = 0.05
 """Failures of a feature that is new since the deploy: this, or the rollout's own median."""
 PRICES = ("latency_mean", "total_tokens_mean")
-"""Shown as the price of a fix, beside the metrics of the search and of the guardrails."""
+"""Shown as the price of a fix, with the metrics of the search and of the guardrails."""
 MOST_MOVED = 0.5
 """Where more of the features than this moved, it is the provider, not each of them."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from analysis.decision.claims.power import ONE_SIDED_LEVEL
 from analysis.formatting import count, value_in
 from analysis.metric_kinds import CLASS_RATE, Metric
 from analysis.metrics import recorded_metric
@@ -30,6 +32,26 @@ def harm_clause(finding: Finding) -> str:
         before=values.crude_baseline_value,
         after=evaluation.decisive.crude_post_value,
     )
+
+
+def excluded_growth(found: Finding) -> str:
+    """Which growth the one-sided 95 % bound excludes; empty where nothing is known.
+
+    Of an undecided guardrail: ", growth of more than 2.2x is excluded".
+    """
+    if found.evaluation is None or not found.evaluation.has_data:
+        return ""
+    comparison = found.evaluation.comparison
+    before = comparison.baseline_value
+    if not before or comparison.difference is None:
+        return ""
+    low, high = comparison.interval(ONE_SIDED_LEVEL)
+    bound = high if found.evaluation.metric.worse == "up" else low
+    growth = 1.0 + bound / before
+    if not math.isfinite(growth) or growth <= 0:
+        return ""
+    noun = "growth of more" if found.evaluation.metric.worse == "up" else "a fall to less"
+    return f", {noun} than {growth:.2g}x is excluded"
 
 
 def harm_text(found: FindingRecord) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from analysis.text.checks import check_detail
 from analysis.text.findings.caveats import caveat_clause
 from analysis.text.findings.meaning import NO_TIME_IN_SIGHT, time_clause
 from analysis.text.findings.sentence import short_clause
-from analysis.text.harm import harm_clause, harm_clauses
+from analysis.text.harm import excluded_growth, harm_clause, harm_clauses
 
 if TYPE_CHECKING:
     from analysis.decision.claims.findings import Finding
@@ -62,7 +61,6 @@ VERDICTS: Mapping[str, VerdictWords] = {
 LAST_LOOK = (
     "this was the last planned look: roll back, add a window to [monitoring].windows, or accept it"
 )
-ONE_SIDED_LEVEL = 0.9
 
 
 def verdict_reason(verdict: Verdict) -> str:
@@ -154,26 +152,6 @@ def _no_regression(verdict: Verdict) -> str:
     )
     more = f"; {excluded}" if excluded else ""
     return f"Nothing that is watched got worse: {kept}, and no regression was found{more}."
-
-
-def excluded_growth(found: Finding) -> str:
-    """Which growth the one-sided 95 % bound excludes; empty where nothing is known.
-
-    Of an undecided guardrail: ", growth of more than 2.2x is excluded".
-    """
-    if found.evaluation is None or not found.evaluation.has_data:
-        return ""
-    comparison = found.evaluation.comparison
-    before = comparison.baseline_value
-    if not before or comparison.difference is None:
-        return ""
-    low, high = comparison.interval(ONE_SIDED_LEVEL)
-    bound = high if found.evaluation.metric.worse == "up" else low
-    growth = 1.0 + bound / before
-    if not math.isfinite(growth) or growth <= 0:
-        return ""
-    noun = "growth of more" if found.evaluation.metric.worse == "up" else "a fall to less"
-    return f", {noun} than {growth:.2g}x is excluded"
 
 
 def _state_of(verdict: Verdict) -> str:

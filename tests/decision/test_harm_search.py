@@ -54,7 +54,7 @@ def test_one_burst_is_undecided():
     ]
 
 
-def test_an_error_class_that_is_new_is_found_beside_the_error_rate():
+def test_an_error_class_that_is_new_is_found_with_the_error_rate():
     names = {metric for metric, *_ in found(both_arms(harmed=(0, 3)))}
     assert names == {"error_rate", "http_5xx_rate"}
 

@@ -91,7 +91,7 @@ STOPPED = VanishedFeature("jobs", 277.0, 0.0)
 
 @pytest.mark.parametrize("last", [True, False])
 @pytest.mark.parametrize("state", ["met", "undecided", "not_met"])
-def test_plain_harm_beside_the_fix_is_investigated_at_any_look(state, last):
+def test_plain_harm_next_to_the_fix_is_investigated_at_any_look(state, last):
     shared = {"sustained": True, "last": last}
     assert verdict([step3(state)], [cost("worse")], **shared) == "investigate"
     assert verdict([step3(state)], [cost("not_met")], **shared) == "investigate"

@@ -62,7 +62,7 @@ def judge(open_rollout, claims, *rows, window="24h"):
     return look, look.result
 
 
-def test_harm_beside_a_fix_is_investigated_and_named_with_numbers(open_rollout):
+def test_harm_next_to_a_fix_is_investigated_and_named_with_numbers(open_rollout):
     harmed = with_errors(feature("lead.score", 1, http_5xx_rate=0.004), 0.05)
     look, result = judge(
         open_rollout, FIX + GUARDRAIL, feature("fixed", 0, **FIXED), harmed, feature("quiet", 2)
