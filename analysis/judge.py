@@ -23,14 +23,24 @@ from analysis.counting.grid import Grid
 from analysis.counting.incidents import propose_exclusions
 from analysis.counting.name_validation import check_names
 from analysis.counting.post import PostCounter
+from analysis.counting.renamed_features import (
+    RenamedFeature,
+    find_renamed_features,
+    rename_claims,
+    rename_features,
+)
 from analysis.counting.scans.baseline_tables import load_baseline_tables
 from analysis.counting.scans.chunks import OnProgress, ignore_progress
 from analysis.decision.advice import advise
 from analysis.decision.checks.data_checks import check_data
-from analysis.decision.claims.families import find_expectations, find_guardrails
+from analysis.decision.claims.families import find_expectations
+from analysis.decision.claims.guardrails import find_guardrails
 from analysis.decision.claims.sustained import decide_sustained
+from analysis.decision.common_hours import find_common_hours
 from analysis.decision.comparison import Comparator
 from analysis.decision.controls.selection import find_controls
+from analysis.decision.feature_changes import find_feature_changes
+from analysis.decision.harm_search import find_moved_features, search_harm
 from analysis.decision.look import LookFindings
 from analysis.decision.placebo import replay_control_groups, replay_placebo_deploys
 from analysis.decision.plan import Plan, plan_exploratory, plan_look, plan_looks
@@ -175,14 +185,32 @@ class Rollout:
     def _judge(self, plan: Plan, label: str) -> Look:
         settings, window = self.settings, plan.window(self.deployed_at)
         self._check_due(window, label)
-        arms = self._load_arms(window, plan)
-        controls = find_controls(settings, arms.baseline)
-        comparator = Comparator(arms, controls, settings.baseline.day_to_day)
+        arms, renamed = self._load_arms(window, plan)
+        declared = rename_claims(settings, renamed)
+        comparator = self._compare_with_controls(arms, plan)
         useful = settings.monitoring.smallest_useful
         expectations = find_expectations(
-            settings.expectations, comparator, plan, smallest_useful=useful
+            declared.expectations, comparator, plan, smallest_useful=useful
         )
-        guardrails = find_guardrails(settings.guardrails, comparator, plan, smallest_useful=useful)
+        guardrails = find_guardrails(
+            declared.guardrails,
+            comparator,
+            plan,
+            smallest_useful=useful,
+            expectations=declared.expectations,
+            accepted=settings.accepted,
+        )
+        search = search_harm(
+            comparator,
+            plan,
+            settings.regressions,
+            expectations=declared.expectations,
+            guardrails=declared.guardrails,
+            accepted=settings.accepted,
+        )
+        features = find_feature_changes(
+            comparator, plan.hours, renamed=renamed, exceptions=settings.regressions.exceptions
+        )
         exploratory = scan_features(comparator, plan)
         cliffs = {
             "baseline": find_cliffs(arms.baseline.latency),
@@ -196,6 +224,10 @@ class Rollout:
             plan,
             sustained_for=settings.monitoring.sustained_for,
         )
+        common = find_common_hours(arms, plan.hours, declared.expectations)
+        replay = replay_placebo_deploys(
+            declared.expectations, comparator, plan, guardrails=declared.guardrails
+        )
         verdict = decide_verdict(
             expectations=expectations,
             guardrails=guardrails,
@@ -203,6 +235,10 @@ class Rollout:
             moved_cliffs=find_moved_cliffs(cliffs, expectations),
             sustained=sustained,
             is_last=plan.is_last,
+            regressions=search.regressions,
+            stopped=features.stopped,
+            compared_share=common.share_of_calls,
+            is_capped=replay.caps_verdict,
         )
         return Look(
             settings=settings,
@@ -213,32 +249,53 @@ class Rollout:
             comparator=comparator,
             expectations=expectations,
             guardrails=guardrails,
+            search=search,
             exploratory=exploratory,
+            features=features,
+            common_hours=common,
             cliffs=cliffs,
             checks=checks,
             sustained=sustained,
             verdict=verdict,
             advice=advise(
                 settings,
-                (*expectations, *guardrails, *exploratory),
+                (*expectations, *guardrails, *search.regressions, *exploratory),
                 predict=partial(what_if, arms),
             ),
-            replay=replay_placebo_deploys(
-                settings.expectations, comparator, plan, guardrails=settings.guardrails
-            ),
+            replay=replay,
             control_replay=replay_control_groups(settings.claims, comparator, plan),
         )
 
-    def _load_arms(self, window: Window, plan: Plan) -> Arms:
-        """Both arms; WrongUse for a claim whose feature or source no call has."""
+    def _load_arms(self, window: Window, plan: Plan) -> tuple[Arms, tuple[RenamedFeature, ...]]:
+        """Both arms, under the names that features have now.
+
+        WrongUse for a claim whose feature or source no call has.
+        """
         settings, baseline = self.settings, self.baseline
-        counter = PostCounter(
-            settings, self.deployed_at, baseline, self.engine, on_progress=self._on_progress
-        )
-        post = counter.load(window, keep=plan.is_planned and not plan.is_last)
+        post = self._count_post(baseline, window, plan)
+        renamed = find_renamed_features(baseline, post)
+        if renamed:  # counted again, because the limits of a feature go with its name
+            baseline = rename_features(baseline, renamed)
+            post = self._count_post(baseline, window, plan)
         if baseline.calls:
-            check_names(settings.claims, (baseline, post), self.engine)
-        return Arms(baseline, post, settings.class_names)
+            check_names(settings.claims, (self.baseline, post), self.engine)
+        return Arms(baseline, post, settings.class_names), renamed
+
+    def _count_post(self, baseline: Arm, window: Window, plan: Plan) -> Arm:
+        counter = PostCounter(
+            self.settings, self.deployed_at, baseline, self.engine, on_progress=self._on_progress
+        )
+        return counter.load(window, keep=plan.is_planned and not plan.is_last)
+
+    def _compare_with_controls(self, arms: Arms, plan: Plan) -> Comparator:
+        """The comparisons, with the control features that did not change by themselves."""
+        settings = self.settings
+        candidates = find_controls(settings, arms.baseline)
+        comparator = Comparator(arms, candidates, settings.baseline.day_to_day)
+        moved = find_moved_features(comparator, plan, settings.regressions)
+        if comparator.candidates.are_declared or not moved:
+            return comparator
+        return comparator.with_controls(leave_out=sorted(moved))
 
     def _check_due(self, window: Window, label: str) -> None:
         due_at = self._due_at(window)

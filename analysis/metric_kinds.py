@@ -38,6 +38,11 @@ class MetricKind:
     is_time: bool = False
     log_scale: bool = False
 
+    @property
+    def is_price(self) -> bool:
+        """Whether a team may raise it on purpose, as the price of a fix: time or tokens."""
+        return self.unit in ("ms", "tokens")
+
 
 CLASS_RATE = MetricKind("rate of an outcome class", "share", counts_events=True)
 SLOW_SHARE = MetricKind("share of slow calls", "share", counts_events=True)

@@ -17,6 +17,8 @@ MARKS = {
     "turned": "turned",
     "improved": "ok",
     "sustained": "ok",
+    "no_regression": "ok",
+    "investigate": "LOOK",
     "roll_back": "BACK",
     "keep_watching": "wait",
     "not_fixed": "no",

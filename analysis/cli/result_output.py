@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analysis.clock import iso
 from analysis.results.model import LookResult
+from analysis.text.harm import feature_lines
 
 MARKS = {"met": "ok", "not_met": "no", "worse": "WORSE", "undecided": "?", "no_data": "few"}
 
@@ -19,6 +20,13 @@ def result_lines(result: LookResult) -> Iterator[str]:
     yield f"{result.rollout}, {window}; before/after, not randomised"
     for claim in result.claims:
         yield f"  {MARKS[claim.finding]:5} {claim.name}: {claim.sentence}"
+        for part in claim.parts if claim.is_per_feature else ():
+            if part.is_broken:
+                yield f"    {MARKS[part.finding]:5} {part.feature}: {part.sentence}"
+    for found in result.regressions:
+        yield f"  {MARKS[found.finding]:5} regression: {found.sentence}"
+    for line in feature_lines(result):
+        yield f"  note: {line}"
     for check in result.checks:
         if check.state in ("warning", "error"):
             yield f"  {check.state}: {check.name}: {check.detail}"

@@ -30,8 +30,10 @@ NEEDS = tuple(
 )
 PART_KEYS = {"metric", "claim", "by", "margin", "limit", "budget_ms", "tau_ms", "smallest_useful"}
 """Keys of one claim. With any_of they belong inside its parts."""
-WHOLE_KEYS = {"name", "critical", "any_of"}
+WHOLE_KEYS = {"name", "critical", "any_of", "per", "exceptions"}
 """Keys that a part of any_of cannot have."""
+PATTERN_KEYS = {"per": "per", "exceptions": "except"}
+"""Keys of a guardrail about several features, as attribute and as the file writes it."""
 
 
 def claim_mistakes(contents: FileContents, metrics: Mapping[str, Metric]) -> Iterator[Mistake]:
@@ -47,6 +49,7 @@ def claim_mistakes(contents: FileContents, metrics: Mapping[str, Metric]) -> Ite
         if claim.claim and claim.kind.null == "change":
             problem = "belongs in an [[expectation]]; write no_worse, below or stays_zero"
             yield Mistake(("guardrail", number, "claim"), problem)
+        yield from _pattern_mistakes(("guardrail", number), claim)
         yield from _whole_claim_mistakes(("guardrail", number), claim, metrics)
 
 
@@ -56,6 +59,20 @@ def _expectation_mistakes(place: Place, claim: Claim) -> Iterator[Mistake]:
     if claim.critical:
         problem = "goes with a [[guardrail]] only, an expectation always counts; remove it"
         yield Mistake((*place, "critical"), problem)
+    for name, key in PATTERN_KEYS.items():
+        if name in claim.model_fields_set:
+            yield Mistake((*place, key), "goes with a [[guardrail]] only; remove it")
+
+
+def _pattern_mistakes(place: Place, claim: Claim) -> Iterator[Mistake]:
+    """Check a guardrail about several features: each by itself, or one total of them."""
+    given = {key for name, key in PATTERN_KEYS.items() if name in claim.model_fields_set}
+    if not claim.has_feature_pattern:
+        for key in sorted(given):
+            yield Mistake((*place, key), 'goes with a pattern such as feature = "*"; remove it')
+    elif claim.any_of and claim.per == "feature":
+        problem = "cannot be judged for each feature by itself; "
+        yield Mistake((*place, "any_of"), f'{problem}add per = "total", or name one feature')
 
 
 def _whole_claim_mistakes(
@@ -74,7 +91,7 @@ def _whole_claim_mistakes(
     for number, part in enumerate(claim.any_of):
         for key in sorted(WHOLE_KEYS & part.model_fields_set):
             problem = "does not belong inside a part; write it next to any_of"
-            yield Mistake((*place, "any_of", number, key), problem)
+            yield Mistake((*place, "any_of", number, PATTERN_KEYS.get(key, key)), problem)
         yield from _single_claim_mistakes((*place, "any_of", number), part, metrics)
 
 

@@ -35,6 +35,8 @@ def cross_key_mistakes(contents: FileContents, metrics: Mapping[str, Metric]) ->
     yield from _window_mistakes(contents)
     yield from _error_class_mistakes(contents)
     yield from claim_mistakes(contents, metrics)
+    yield from _regression_mistakes(contents, metrics)
+    yield from _accepted_mistakes(contents, metrics)
     yield from _smoke_mistakes(contents)
     yield from _knob_mistakes(contents, metrics)
     yield from _repeated_names(contents)
@@ -89,6 +91,31 @@ def _error_class_mistakes(contents: FileContents) -> Iterator[Mistake]:
         if not error_class.contains and error_class.pattern is None:
             problem = 'has neither contains nor pattern; add contains = ["words of the message"]'
             yield Mistake(("error_class", number), problem)
+
+
+def _regression_mistakes(
+    contents: FileContents, metrics: Mapping[str, Metric]
+) -> Iterator[Mistake]:
+    for number, name in enumerate(contents.regressions.metrics):
+        if name not in metrics:
+            problem = unknown_name(name, sorted(metrics))
+            yield Mistake(("regressions", "metrics", number), problem)
+
+
+def _accepted_mistakes(contents: FileContents, metrics: Mapping[str, Metric]) -> Iterator[Mistake]:
+    """Check that an accepted change names one feature, a metric, and a value it can have."""
+    for number, accepted in enumerate(contents.accepted):
+        place = ("accepted", number)
+        if "*" in accepted.feature:
+            problem = "is a pattern; name one feature, and write an entry for each"
+            yield Mistake((*place, "feature"), problem)
+        if accepted.metric not in metrics:
+            problem = unknown_name(accepted.metric, sorted(metrics))
+            yield Mistake((*place, "metric"), problem)
+        elif metrics[accepted.metric].unit == "share" and accepted.up_to > 1:
+            problem = f"is more than 1, but {accepted.metric} is a share from 0 to 1; "
+            fix = f"write {accepted.up_to / 100:g} for {accepted.up_to:g} %"
+            yield Mistake((*place, "up_to"), problem + fix)
 
 
 def _smoke_mistakes(contents: FileContents) -> Iterator[Mistake]:

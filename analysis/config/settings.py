@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le
 from pydantic import Field
@@ -44,6 +44,7 @@ from analysis.paths import OutputPaths
 from analysis.window import parse_duration
 
 CRON_BUDGET_MS = 240_000  # the application's own default
+SEARCHED_METRICS = ("error_rate", "slower_than_p95", "typical_latency")
 
 
 def _title(given: dict[str, Any]) -> str:
@@ -134,7 +135,14 @@ class Claim(TomlTable):
     tau_ms: Milliseconds | None = None
     smallest_useful: Share | None = None
     critical: Flag = False
+    per: Literal["feature", "total"] = "feature"
+    exceptions: Annotated[tuple[Text, ...], OneOrMore] = Field((), alias="except")
     any_of: tuple["Claim", ...] = ()
+
+    @property
+    def has_feature_pattern(self) -> bool:
+        """Whether several features may fit; a guardrail then judges each by itself."""
+        return self.feature is not None and "*" in self.feature
 
     @property
     def kind(self) -> ClaimKind:
@@ -150,6 +158,25 @@ class Claim(TomlTable):
     def parts(self) -> tuple["Claim", ...]:
         """The single claims: the parts of any_of, else the claim itself."""
         return self.any_of or (self,)
+
+
+class RegressionSearch(TomlTable):
+    """[regressions]: the search for harm that no claim covers; no metrics switch it off."""
+
+    metrics: tuple[Text, ...] = SEARCHED_METRICS
+    min_ratio: Annotated[Number, Ge(1), Le(100)] = 1.5
+    min_slowdown: Annotated[Number, Ge(1), Le(100)] = 1.2
+    critical: Flag = False
+    exceptions: Annotated[tuple[Text, ...], OneOrMore] = Field((), alias="except")
+
+
+class Accepted(TomlTable):
+    """[[accepted]]: a known change, which is no harm up to a value."""
+
+    feature: Text
+    metric: Text
+    up_to: Annotated[Number, Gt(0)]
+    why: Text
 
 
 class ErrorClass(TomlTable):
@@ -172,6 +199,8 @@ class FileContents(TomlTable):
     monitoring: Monitoring = Monitoring()
     expectations: tuple[Claim, ...] = Field((), alias="expectation")
     guardrails: tuple[Claim, ...] = Field((), alias="guardrail")
+    regressions: RegressionSearch = RegressionSearch()
+    accepted: tuple[Accepted, ...] = ()
     error_classes: tuple[ErrorClass, ...] = Field((), alias="error_class")
     application: Application = Application()
     preflights: tuple[Preflight, ...] = Field((), alias="preflight")

@@ -49,7 +49,7 @@ class Arm:
         arms; NA where there is none.
     quality : what the data checks judge.
     excluded_hours : hours from the deploy that a declared incident touches.
-    models : feature -> the model of most of its calls; empty for a post arm.
+    models : feature -> the model of most of its calls.
     """
 
     window: Window

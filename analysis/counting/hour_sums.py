@@ -11,7 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
 
-from analysis.counting.scope import HOURS_A_DAY, Cycle, Hours, Scope, matches_pattern
+from analysis.counting.scope import (
+    HOURS_A_DAY,
+    Cycle,
+    Hours,
+    Scope,
+    fits_any,
+    matches_pattern,
+)
 from analysis.counts import TEXT_KEYS, sort_categories
 from analysis.metric_kinds import TRAFFIC, Metric
 from analysis.statistics.totals import ArmTotals, Bools, Floats
@@ -142,6 +149,8 @@ def _in_scope(rows: CodedRows, scope: Scope) -> Integers:
         for key, pattern in (("feature", scope.feature), ("source", scope.source)):
             if pattern is not None:
                 keep &= rows.has_text(key, partial(matches_pattern, pattern))
+        if scope.exceptions:
+            keep &= ~rows.has_text("feature", partial(fits_any, scope.exceptions))
     return np.flatnonzero(keep)
 
 

@@ -40,6 +40,7 @@ def _claimed_names(claims: Iterable[Claim]) -> Iterator[tuple[str | None, str, s
             for key, name in (("feature", part.feature), ("source", part.source)):
                 if name is not None and "*" not in name:
                     yield claim.name, key, name
+        yield from ((claim.name, "feature", name) for name in claim.exceptions if "*" not in name)
 
 
 def _names_in(arms: Sequence[Arm], key: str) -> set[str]:

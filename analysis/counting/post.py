@@ -86,7 +86,13 @@ class PostCounter:
         events = load_events(scan, window, claims=single_claims(settings), hourly=hourly)
         quality = load_row_quality(scan, window, written)
         arm = replace(
-            empty, latency=latency, hourly=hourly, bins=bins, events=events, quality=quality
+            empty,
+            latency=latency,
+            hourly=hourly,
+            bins=bins,
+            events=events,
+            quality=quality,
+            models=written.models,
         )
         is_kept_already = previous is not None and previous.arm.window == window
         if keep and arm.calls and not is_kept_already:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, cast
@@ -56,9 +57,14 @@ class Cycle:
         return "hour of the week" if self.hours == HOURS_A_WEEK else "hour of the day"
 
     def usable_hours(self, baseline: Arm) -> Bools:
-        """Which hours of the baseline are in it and not excluded, (repeats, cycle hours)."""
+        """Which hours of the baseline are in it and not excluded, (repeats, cycle hours).
+
+        Hours before the first call of all are no baseline: the table does not reach so far back.
+        """
         usable = np.zeros(self.span, dtype=bool)
         first, last = (max(hour + self.span, 0) for hour in baseline.hours)
+        if baseline.calls:
+            first = max(first, int(baseline.hourly.rows["hour"].min()) + self.span)
         usable[first:last] = True
         usable[[hour + self.span for hour in baseline.excluded_hours if -self.span <= hour < 0]] = (
             False
@@ -74,18 +80,25 @@ class Scope:
     ----------
     feature, source : a name, or a pattern with ``*``; None for all.
     kind : kind of the events in EventCounts, for a metric that counts events.
+    exceptions : features, or patterns of them, that do not belong.
     """
 
     feature: str | None = None
     source: str | None = None
     kind: str | None = None
+    exceptions: tuple[str, ...] = ()
 
     def matches(self, feature: str, source: str | None) -> bool:
         """Whether a call of that feature and source belongs to it.
 
         A call without a source belongs only where the source is left open.
         """
-        return matches_pattern(self.feature, feature) and matches_pattern(self.source, source)
+        return self.has_feature(feature) and matches_pattern(self.source, source)
+
+    def has_feature(self, feature: str | None) -> bool:
+        """Whether calls of that feature can belong to it."""
+        is_excepted = feature is not None and fits_any(self.exceptions, feature)
+        return matches_pattern(self.feature, feature) and not is_excepted
 
     def select(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows of a table of counts whose feature and source belong to it."""
@@ -95,6 +108,10 @@ class Scope:
                 names = rows[column].dropna().unique()
                 fitting = [name for name in names if matches_pattern(pattern, name)]
                 chosen &= rows[column].isin(fitting).to_numpy(dtype=bool)
+        if self.exceptions:
+            features = rows["feature"].dropna().unique()
+            excepted = [name for name in features if fits_any(self.exceptions, name)]
+            chosen &= ~rows["feature"].isin(excepted).to_numpy(dtype=bool)
         return rows[chosen]
 
     @property
@@ -118,6 +135,11 @@ def matches_pattern(pattern: str | None, name: str | None) -> bool:
     return fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]"))
 
 
+def fits_any(patterns: Iterable[str], name: str) -> bool:
+    """Whether a name fits one of the patterns."""
+    return any(matches_pattern(pattern, name) for pattern in patterns)
+
+
 def feature_and_source(key: object) -> tuple[str, str | None]:
     """A pandas group of feature and source as a pair; NULL is None."""
     feature, source = cast("tuple[object, object]", key)
@@ -138,4 +160,4 @@ def event_kind(claim: Claim) -> str | None:
 
 def scope_of(claim: Claim) -> Scope:
     """The calls, or events, that a claim is about."""
-    return Scope(claim.feature, claim.source, event_kind(claim))
+    return Scope(claim.feature, claim.source, event_kind(claim), claim.exceptions)

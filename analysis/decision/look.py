@@ -15,9 +15,12 @@ from analysis.decision.checks.check_records import Check
 from analysis.decision.claims.findings import Finding
 from analysis.decision.claims.sustained import SustainedDecision
 from analysis.decision.comparison import Comparator
+from analysis.decision.feature_changes import FeatureChanges
+from analysis.decision.harm_search import HarmSearch
 from analysis.decision.plan import Plan
 from analysis.decision.verdict import Verdict
 from analysis.decision.whatif import CapPrediction, what_if
+from analysis.statistics.baseline.common_hours import CommonHours
 from analysis.statistics.latency.cliff import Cliff
 from analysis.statistics.placebo_deploys import Replay
 from analysis.window import Window
@@ -31,7 +34,10 @@ class LookFindings:
     ----------
     label : the window's name in rollout.toml (``4h``), or ``<from>--<to>`` of an exploratory look.
     plan : its place among the planned looks, and the bound that a claim must cross.
-    exploratory : the search over all features.
+    search : the search for harm that no rule covers, as a family; it decides.
+    exploratory : the search over all features for anything that moved; it decides nothing.
+    features : those that came, went, or changed their name or model.
+    common_hours : the post hours that the baseline has too.
     cliffs : arm -> feature -> its timeout cliff.
     replay, control_replay : placebo deploys of the claims, and of the control group's index.
     """
@@ -44,7 +50,10 @@ class LookFindings:
     comparator: Comparator
     expectations: tuple[Finding, ...]
     guardrails: tuple[Finding, ...]
+    search: HarmSearch
     exploratory: tuple[Finding, ...]
+    features: FeatureChanges
+    common_hours: CommonHours
     cliffs: Mapping[str, Mapping[str, Cliff]]
     checks: tuple[Check, ...]
     sustained: SustainedDecision

@@ -11,6 +11,7 @@ from analysis.report.page_templates import render
 from analysis.results.baseline import BaselineResult
 from analysis.results.model import LookResult
 from analysis.text.baseline import baseline_lines, cliff_lines
+from analysis.text.harm import feature_lines, harm_texts
 from analysis.text.headline import NOT_RANDOMISED, confidence_lines, verdict_headline
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -25,6 +26,8 @@ def summary_of(result: LookResult | BaselineResult) -> str:
         "summary.md.j2",
         result=result,
         headline=verdict_headline(result),
+        harm=harm_texts(result),
+        features=feature_lines(result),
         sure=confidence_lines(result),
         not_randomised=NOT_RANDOMISED,
     )

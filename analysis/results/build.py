@@ -12,17 +12,24 @@ from analysis.counting.scope import HOURS_A_DAY, Cycle
 from analysis.results.baseline import BaselineResult, ForecastRow, SpanRecord
 from analysis.results.build_finding import build_finding
 from analysis.results.model import (
+    AcceptedRecord,
     AdviceRecord,
     BaselineRecord,
     CalibrationRecord,
+    ChangedFeatureRecord,
     CheckRecord,
     CliffRecord,
+    CommonHoursRecord,
+    FeaturesRecord,
     LookRecord,
     LookResult,
+    NewFeatureRecord,
     PostRecord,
     PredictionRecord,
     ProvenanceRecord,
+    RenamedFeatureRecord,
     ReplayRecord,
+    VanishedFeatureRecord,
     WhatIfEstimate,
     WhatIfRecord,
 )
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from analysis.counting.scans.baseline_tables import BaselineTables
     from analysis.decision.advice import Advice
     from analysis.decision.checks.check_records import Check
+    from analysis.decision.feature_changes import FeatureChanges
     from analysis.decision.look import LookFindings
     from analysis.decision.power_forecast import PowerForecast
     from analysis.decision.whatif import CapPrediction
@@ -68,7 +76,21 @@ def build_result(look: LookFindings, words: Words) -> LookResult:
         post=PostRecord(calls=look.post.calls),
         expectations=tuple(build_finding(found, words) for found in look.expectations),
         guardrails=tuple(build_finding(found, words) for found in look.guardrails),
+        regressions=tuple(build_finding(found, words) for found in look.search.regressions),
+        price_of_fix=tuple(build_finding(found, words) for found in look.search.price_of_fix),
         exploratory=tuple(build_finding(found, words) for found in look.exploratory),
+        features=_features(look.features),
+        accepted=tuple(
+            AcceptedRecord(
+                feature=entry.feature, metric=entry.metric, up_to=entry.up_to, why=entry.why
+            )
+            for entry in settings.accepted
+        ),
+        common_hours=CommonHoursRecord(
+            compared=look.common_hours.n_common,
+            window=look.common_hours.n_post,
+            share_of_calls=look.common_hours.share_of_calls,
+        ),
         cliffs=_cliffs(look.cliffs),
         advice=tuple(_advice(advice, words) for advice in look.advice),
         checks=tuple(_check(check, words) for check in look.checks),
@@ -151,6 +173,27 @@ def _baseline(arm: Arm) -> BaselineRecord:
         days=max(1, matched // (HOURS_A_DAY * HOUR)),
         calls=arm.calls,
         excluded_hours=len(arm.excluded_hours),
+    )
+
+
+def _features(changes: FeatureChanges) -> FeaturesRecord:
+    return FeaturesRecord(
+        new=tuple(NewFeatureRecord(feature=one.feature, calls=one.calls) for one in changes.new),
+        vanished=tuple(
+            VanishedFeatureRecord(
+                feature=one.feature, expected=one.expected, calls=one.calls, is_harm=one.is_harm
+            )
+            for one in changes.vanished
+        ),
+        renamed=tuple(RenamedFeatureRecord(old=one.old, new=one.new) for one in changes.renamed),
+        changed=tuple(
+            ChangedFeatureRecord(
+                feature=one.feature,
+                baseline_model=one.baseline_model,
+                post_model=one.post_model,
+            )
+            for one in changes.changed
+        ),
     )
 
 

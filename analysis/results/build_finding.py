@@ -38,6 +38,8 @@ def build_finding(finding: Finding, words: Words) -> FindingRecord:
         "level": finding.level,
         "p_value": finding.p_value,
         "p_adjusted": finding.p_adjusted,
+        "burst_hours": finding.burst_hours,
+        "accepted": finding.accepted.why if finding.accepted else None,
         "hours_needed": finding.time_to_decision.hours,
         "longer_baseline_needed": finding.time_to_decision.longer_baseline,
         "sentence": words.finding(finding),
@@ -70,9 +72,7 @@ def _numbers(finding: Finding, evaluation: ClaimEvaluation, words: Words) -> dic
         "difference": comparison.difference,
         "ratio": comparison.ratio,
         "interval": finding.interval,
-        "post_interval": None
-        if decisive.difference is None
-        else decisive.post_interval(finding.level),
+        "post_interval": None if not evaluation.is_known else decisive.post_interval(finding.level),
         "crude_difference": comparison.crude_difference,
         "method": comparison.method,
         "df": comparison.df if is_compared else None,

@@ -121,6 +121,10 @@ class FindingRecord(Record):
     smallest_visible_change : minimum detectable effect at 80 % power, in the metric's unit.
     hours_needed : hours from the deploy until it is decided at today's traffic.
     event_hour, began_hour : hour from the deploy of the first event, and of the change.
+    burst_hours : without these hours from the deploy harm is not shown, so it is not acted on.
+    accepted : why rollout.toml accepts the value.
+    parts : the alternatives of `any_of`; of a guardrail for each feature (`metric` is not null)
+        the features, worst first, and the guardrail has the numbers of the worst.
     """
 
     model_config = ConfigDict(json_schema_extra={"allOf": [_ANY_OF, _NOTHING_COMPARED, _DECIDED]})
@@ -155,6 +159,8 @@ class FindingRecord(Record):
     longer_baseline_needed: bool = False
     event_hour: Count | None = None
     began_hour: Count | None = None
+    burst_hours: tuple[int, ...] = ()
+    accepted: str | None = None
     caveat: str | None = None
     plain: EstimateRecord | None = None
     adjusted: AdjustedRecord | None = None
@@ -165,9 +171,26 @@ class FindingRecord(Record):
     parts: tuple[FindingRecord, ...] = ()
 
     @property
+    def is_broken(self) -> bool:
+        """Whether it is not met or worse."""
+        return self.finding in ("not_met", "worse")
+
+    @property
+    def is_per_feature(self) -> bool:
+        """Whether it judges each feature by itself: all parts are about its own metric."""
+        is_same = all(part.metric == self.metric for part in self.parts)
+        return bool(self.parts) and self.metric is not None and is_same
+
+    @property
+    def worst_feature(self) -> str | None:
+        """The feature that its numbers are about: of a guardrail for each feature the worst."""
+        is_worst = self.is_per_feature and self.is_broken
+        return self.parts[0].feature if is_worst else self.feature
+
+    @property
     def single_claims(self) -> tuple[FindingRecord, ...]:
         """The finding itself; of `any_of` its parts, each under the name of both."""
-        if not self.parts:
+        if not self.parts or self.is_per_feature:
             return (self,)
         names = (f"{self.name}: {recorded_metric(part.metric or '').words}" for part in self.parts)
         return tuple(

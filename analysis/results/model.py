@@ -1,4 +1,4 @@
-"""The model of results: result.json of a look, and baseline/result.json, schema 1.
+"""The model of results: result.json of a look, and baseline/result.json, schema 2.
 
 Results are written, read and published from these classes. Unknown fields of a file are kept. A
 field with a default may be missing in a file; what this version writes has every field.
@@ -18,6 +18,7 @@ from analysis.results.fields import (
     Instant,
     Interval,
     MaybeProbability,
+    MetricName,
     Number,
     Probability,
     Record,
@@ -126,6 +127,63 @@ class CalibrationRecord(ReplayRecord):
     controls: ReplayRecord = ReplayRecord()
 
 
+class NewFeatureRecord(Record):
+    """A feature without a call in the baseline."""
+
+    feature: Text
+    calls: Count
+
+
+class VanishedFeatureRecord(Record):
+    """A feature that fell to a tenth of its traffic, or to none; harm unless it is excepted."""
+
+    feature: Text
+    expected: float
+    calls: float
+    is_harm: bool
+
+
+class RenamedFeatureRecord(Record):
+    """A feature that goes by another name since the deploy."""
+
+    old: Text
+    new: Text
+
+
+class ChangedFeatureRecord(Record):
+    """A feature whose calls go to another model since the deploy."""
+
+    feature: Text
+    baseline_model: Text
+    post_model: Text
+
+
+class FeaturesRecord(Record):
+    """Features that came, went, or changed their name or model at the deploy."""
+
+    new: tuple[NewFeatureRecord, ...] = ()
+    vanished: tuple[VanishedFeatureRecord, ...] = ()
+    renamed: tuple[RenamedFeatureRecord, ...] = ()
+    changed: tuple[ChangedFeatureRecord, ...] = ()
+
+
+class AcceptedRecord(Record):
+    """A known change that rollout.toml accepts up to a value."""
+
+    feature: Text
+    metric: MetricName
+    up_to: float
+    why: Text
+
+
+class CommonHoursRecord(Record):
+    """The hours of the window that the baseline has too, and the share of post calls in them."""
+
+    compared: Count
+    window: Count
+    share_of_calls: Probability
+
+
 class ProvenanceRecord(Record):
     """What made the numbers."""
 
@@ -137,8 +195,8 @@ class ProvenanceRecord(Record):
 class LookResult(Record):
     """result.json: what a look at a rollout found."""
 
-    schema_version: Literal[1] = Field(
-        default=1, validation_alias="schema", serialization_alias="schema"
+    schema_version: Literal[1, 2] = Field(
+        default=2, validation_alias="schema", serialization_alias="schema"
     )
     rollout: Text
     title: Text | Absent = None
@@ -150,7 +208,12 @@ class LookResult(Record):
     post: PostRecord = PostRecord()
     expectations: tuple[FindingRecord, ...] = ()
     guardrails: tuple[FindingRecord, ...] = ()
+    regressions: tuple[FindingRecord, ...] = ()
+    price_of_fix: tuple[FindingRecord, ...] = ()
     exploratory: tuple[FindingRecord, ...] = ()
+    features: FeaturesRecord = FeaturesRecord()
+    accepted: tuple[AcceptedRecord, ...] = ()
+    common_hours: CommonHoursRecord | None = None
     cliffs: tuple[CliffRecord, ...] = ()
     advice: tuple[AdviceRecord, ...] = ()
     checks: tuple[CheckRecord, ...] = Field((), json_schema_extra={"minItems": 1})

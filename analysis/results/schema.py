@@ -19,7 +19,7 @@ SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _ABOUT = (
     "What a look at a rollout found. Fields may be added; none of these goes away or changes its "
-    "meaning within schema 1. Numbers that do not exist are null, times are UTC with Z."
+    "meaning within schema 2. Numbers that do not exist are null, times are UTC with Z."
 )
 
 
@@ -36,7 +36,7 @@ class _Generator(GenerateJsonSchema):
 def generate_schema() -> dict[str, Any]:
     """The JSON Schema of `LookResult` as it is written."""
     schema = LookResult.model_json_schema(mode="serialization", schema_generator=_Generator)
-    about = {"$schema": _DIALECT, "title": "result.json of a look, schema 1", "description": _ABOUT}
+    about = {"$schema": _DIALECT, "title": "result.json of a look, schema 2", "description": _ABOUT}
     return about | {key: value for key, value in schema.items() if key not in about}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from analysis.clock import iso
 from analysis.decision.checks import check_records as checks
 from analysis.decision.checks.check_records import Check
 from analysis.formatting import count, share, when
-from analysis.window import HOUR
+from analysis.window import DAY, HOUR
 
 if TYPE_CHECKING:
     from analysis.results.model import CheckRecord
@@ -112,6 +113,11 @@ def _in_flight(check: checks.InFlightCheck) -> str:
 def _right_edge(check: checks.RightEdgeCheck) -> str:
     if check.newest is None:
         return "there are no rows before or after the deploy"
+    if check.state == "error":
+        return (
+            f"no calls since {_clock_time(check.newest, check.silence)}; "
+            f"{count(check.usual)} expected until the end of the window"
+        )
     newest = f"the newest row is from {when(check.newest)}"
     if check.state == "ok":
         return newest
@@ -119,6 +125,11 @@ def _right_edge(check: checks.RightEdgeCheck) -> str:
         f"{newest}, {check.silence // MINUTE} min before the end of the window, where about "
         f"{count(check.usual)} calls are usual; some rows may not be written yet"
     )
+
+
+def _clock_time(instant: datetime, silence: timedelta) -> str:
+    """The time of day; with the date where it is more than a day ago."""
+    return f"{instant:%H:%M} UTC" if silence < DAY else when(instant)
 
 
 def _volume(check: checks.VolumeCheck) -> str:

@@ -13,6 +13,7 @@ from analysis.results.finding_record import FindingRecord
 from analysis.results.model import LookResult, ReplayRecord
 from analysis.statistics.sequential import level_of
 from analysis.text.checks import checks_summary
+from analysis.text.harm import feature_lines, harm_texts
 from analysis.text.records import OUTSIDE_RULES, among_text, changed_text
 from analysis.text.verdict import VERDICTS
 from analysis.window import HOUR
@@ -41,11 +42,22 @@ def verdict_headline(result: LookResult) -> str:
         return f"No verdict {after}: {meaning}."
     met = sum(item.finding == "met" for item in found)
     kept = f"{met} of {len(found)} expectations met" if found else "no expectation is declared"
-    broken = _harmful(result)
-    main = (*broken, *found)[:1]
+    worse = [one for one in found if one.finding == "worse"]
+    broken = [*harm_texts(result), *(f"{one.name}: {changed_text(one)}" for one in worse)]
+    if broken:
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        return f"{_fix_clause(result)}{broken[0]}{more}; {kept} {after}."
+    failed = [one for one in found if one.finding in BROKEN and result.verdict == "not_fixed"]
+    main = (*failed, *found)[:1]
     numbers = [f"{one.name}: {changed_text(one)}" for one in main if changed_text(one)]
-    clauses = [*numbers, f"{kept} {after}"] if broken else [f"{kept} {after}", *numbers]
+    clauses = [*numbers, f"{kept} {after}"] if failed else [f"{kept} {after}", *numbers]
     return f"{capitalise(meaning)}: {'; '.join(clauses)}."
+
+
+def _fix_clause(result: LookResult) -> str:
+    """That the fix works, where it does although something else broke."""
+    all_met = all(one.finding == "met" for one in result.expectations)
+    return "The fix works, but " if result.expectations and all_met else ""
 
 
 def changed_lines(result: LookResult) -> list[tuple[str, str]]:
@@ -56,8 +68,9 @@ def changed_lines(result: LookResult) -> list[tuple[str, str]]:
     if result.verdict == "untrusted":
         return []
     broken = [found for found in result.guardrails if found.finding in BROKEN]
-    shown = sorted([*broken, *result.expectations], key=lambda found: found.finding not in BROKEN)
-    lines: list[tuple[str, str]] = [
+    shown = sorted(result.expectations, key=lambda found: found.finding not in BROKEN)
+    lines: list[tuple[str, str]] = [("worse", text) for text in harm_texts(result)]
+    lines += [
         (found.finding, f"{found.name}: {changed_text(found) or 'not enough data to compare'}")
         for found in shown
     ]
@@ -66,6 +79,7 @@ def changed_lines(result: LookResult) -> list[tuple[str, str]]:
         met = sum(found.finding == "met" for found in result.guardrails)
         state = "met" if met == n_open else "undecided"
         lines.append((state, f"{met} of {n} guardrails (what must not get worse) hold"))
+    lines += [(OUTSIDE_RULES, line) for line in feature_lines(result)]
     return lines + [(OUTSIDE_RULES, line) for line in _outside_rules(result)]
 
 
@@ -99,19 +113,6 @@ def false_alarm_text(replay: ReplayRecord) -> str:
     )
 
 
-def _harmful(result: LookResult) -> list[FindingRecord]:
-    """What made the verdict bad, critical guardrails first; empty when it is not bad."""
-    states = {"roll_back": ("worse", "not_met"), "not_fixed": ("not_met", "worse")}
-    critical = [found for found in result.guardrails if found.critical]
-    return [
-        found
-        for state in states.get(result.verdict, ())
-        for found in (*critical, *result.expectations)
-        if found.finding == state
-    ]
-
-
-# ---- the exploratory search ------------------------------------------------------------------
 @dataclass(frozen=True)
 class ExploratoryFindings:
     """The search over all features, in groups.
@@ -161,6 +162,9 @@ def sort_exploratory(result: LookResult, *, alpha: float) -> ExploratoryFindings
 def _outside_rules(result: LookResult) -> list[str]:
     """What got worse, or fails in a new way, although no rule covers it."""
     covered = {(claim.metric, claim.feature) for claim in result.single_claims}
+    searched_too = (*result.regressions, *result.price_of_fix)
+    covered |= {(found.metric, found.feature) for found in searched_too}
+    covered |= {(part.metric, part.feature) for found in result.guardrails for part in found.parts}
     searched = [
         found for found in result.exploratory if (found.metric, found.feature) not in covered
     ]

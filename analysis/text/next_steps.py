@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.formatting import change_in, count, milliseconds, share, when
+from analysis.formatting import capitalise, change_in, count, milliseconds, share, when
 from analysis.results.model import AdviceRecord, LookResult
+from analysis.text.verdict import LAST_LOOK
 
 if TYPE_CHECKING:
     from analysis.config import Settings
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from analysis.decision.whatif import CapPrediction
     from analysis.statistics.latency.survival import Estimate
 
+HANDED_OVER = ("roll_back", "not_fixed", "sustained", "no_regression")
 NO_CAP = "No declared feature has a cap or a knob for one."
 
 
@@ -39,16 +41,35 @@ def next_steps(result: LookResult, settings: Settings) -> list[NextStep]:
         return [NextStep(words, f"rollout doctor{option}")]
     advice = {(entry.knob, str(entry.new)): entry for entry in reversed(result.advice)}
     steps = [advice_step(entry) for entry in reversed(advice.values())]
-    if result.verdict in ("improved", "keep_watching"):
-        words = f"Keep watching. {_next_look(result, settings.monitoring)}"
-        return [*steps, NextStep(words, f"rollout watch{option}")]
-    if result.verdict == "sustained":
-        words = "Hand over. No planned look is left."
-    elif steps:
-        words = "If that is not enough, follow the hand-over page."
-    else:
-        words = "Undo the change or turn back a knob; the hand-over page has the commands."
-    return [*steps, NextStep(words, f"rollout handoff{option}")]
+    command = "handoff" if result.verdict in HANDED_OVER or _is_last(result) else "watch"
+    words = _words(result, steps, settings.monitoring)
+    return [*steps, NextStep(words, f"rollout {command}{option}")]
+
+
+def _words(result: LookResult, steps: Sequence[NextStep], monitoring: Monitoring) -> str:
+    """What to do; at the last look never to keep watching."""
+    if result.verdict in ("sustained", "no_regression"):
+        return "Hand over. No planned look is left."
+    if result.verdict == "investigate":
+        find = "Find out what broke. Roll back, or accept the change with an [[accepted]] entry."
+        return f"{find} {_next_look(result, monitoring)}"
+    if result.verdict in HANDED_OVER:
+        return (
+            "If that is not enough, follow the hand-over page."
+            if steps
+            else "Undo the change or turn back a knob; the hand-over page has the commands."
+        )
+    if not _is_last(result):
+        return f"Keep watching. {_next_look(result, monitoring)}"
+    if result.verdict == "improved":
+        return "No planned look is left. To see whether the effect lasts, add a window."
+    return f"{capitalise(LAST_LOOK)}."
+
+
+def _is_last(result: LookResult) -> bool:
+    """Whether no planned look follows."""
+    look = result.look
+    return look.number is not None and look.number == look.planned
 
 
 def advice_step(advice: AdviceRecord) -> NextStep:
@@ -65,7 +86,7 @@ def _next_look(result: LookResult, monitoring: Monitoring) -> str:
             due_at = when(result.deployed_at + length + monitoring.ingestion_delay)
             return f"The next look is {label}, due at {due_at}."
     last = monitoring.windows[-1]
-    return f"All planned looks are made and the last one ({last}) did not decide."
+    return f"No planned look follows the one of {last}; to go on, add a window."
 
 
 # ---- another cap -----------------------------------------------------------------------------

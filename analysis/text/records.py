@@ -111,12 +111,16 @@ def _size_text(claim: Claim | FindingRecord, unit: str | None) -> str:
 # ---- findings --------------------------------------------------------------------------------
 def deciding_part(found: FindingRecord) -> FindingRecord:
     """The part of an `any_of` that its finding rests on; any other finding is its own."""
+    if found.is_per_feature:
+        return found
     same = [part for part in found.parts if part.finding == found.finding]
     return (*same, *found.parts, found)[0]
 
 
 def asked_text(found: FindingRecord) -> str:
     """What was asked; of `any_of` every alternative."""
+    if found.is_per_feature:
+        return f"each feature: {claim_cell(found, unit=found.unit)}"
     if not found.parts:
         return claim_cell(found, unit=found.unit)
     parts = (

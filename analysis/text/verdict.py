@@ -11,6 +11,7 @@ from analysis.text.checks import check_detail
 from analysis.text.findings.caveats import caveat_clause
 from analysis.text.findings.meaning import NO_TIME_IN_SIGHT, time_clause
 from analysis.text.findings.sentence import short_clause
+from analysis.text.harm import excluded_growth, harm_clause, harm_clauses
 
 if TYPE_CHECKING:
     from analysis.decision.claims.findings import Finding
@@ -44,13 +45,22 @@ VERDICTS: Mapping[str, VerdictWords] = {
         "✓",
         "good",
     ),
+    "no_regression": VerdictWords(
+        "No regression", "nothing that is watched got worse", "✓", "good"
+    ),
     "keep_watching": VerdictWords("Keep watching", "not decided yet", "…", "wait"),
+    "investigate": VerdictWords("Investigate", "something else got worse", "!", "bad"),
     "not_fixed": VerdictWords("Not fixed", "the fix did not work", "✗", "bad"),
     "roll_back": VerdictWords("Roll back", "the deploy did harm", "✗", "bad"),
     "untrusted": VerdictWords(
         "Not trusted", "the data quality is too poor for a verdict", "?", "none"
     ),
 }
+
+
+LAST_LOOK = (
+    "this was the last planned look: roll back, add a window to [monitoring].windows, or accept it"
+)
 
 
 def verdict_reason(verdict: Verdict) -> str:
@@ -62,6 +72,8 @@ def verdict_reason(verdict: Verdict) -> str:
         "improved": _improved,
         "not_fixed": _not_fixed,
         "keep_watching": _keep_watching,
+        "investigate": _investigate,
+        "no_regression": _no_regression,
     }[verdict.name](verdict)
 
 
@@ -108,17 +120,60 @@ def _roll_back(verdict: Verdict) -> str:
     first, *others = verdict.harm
     kind = "Critical guardrail" if first.claim.critical else "Expectation"
     what = "got worse" if first.state == "worse" else "is broken"
-    return f"{kind} {_quoted(first)} {what}: {short_clause(first)}{_also(others)}."
+    more = harm_clauses([*others, *verdict.suspects], verdict.stopped)
+    return (
+        f"{harm_clause(first)}. {kind} {_quoted(first)} {what}: "
+        f"{short_clause(first)}{_also_clauses(more)}."
+    )
+
+
+def _investigate(verdict: Verdict) -> str:
+    first, *others = harm_clauses(verdict.suspects, verdict.stopped)
+    starts = {
+        "met": f"The fix works, but {first}",
+        "none": first,
+        "failed": f"{first}, and the fix did not work",
+        "open": f"{first}; the fix is not decided yet",
+    }
+    sentences = [f"{starts[_state_of(verdict)]}{_also_clauses(others)}"]
+    if verdict.expectations:
+        sentences.append(capitalise(short_clause(verdict.expectations[0])))
+    if verdict.is_last:
+        sentences.append(capitalise(LAST_LOOK))
+    return ". ".join(sentences) + "."
+
+
+def _no_regression(verdict: Verdict) -> str:
+    met = [found for found in verdict.guardrails if found.state == "met"]
+    kept = f"{len(met)} of {len(verdict.guardrails)} guardrails hold"
+    still_open = [found for found in verdict.guardrails if found.state != "met"]
+    excluded = "; ".join(
+        f"{_quoted(found)} is not decided{excluded_growth(found)}" for found in still_open
+    )
+    more = f"; {excluded}" if excluded else ""
+    return f"Nothing that is watched got worse: {kept}, and no regression was found{more}."
+
+
+def _state_of(verdict: Verdict) -> str:
+    """How the fix itself stands: none, met, failed or open."""
+    states = {found.state for found in verdict.expectations}
+    if not states:
+        return "none"
+    if states == {"met"}:
+        return "met"
+    return "failed" if verdict.is_last and states & {"not_met"} else "open"
 
 
 def _improved(verdict: Verdict) -> str:
-    found = verdict.expectations or verdict.guardrails
-    nothing = "" if verdict.expectations else "No expectation is declared; "
-    noun = "expectation" if verdict.expectations else "guardrail"
-    met = f"{nothing}{_all(found, noun)} met"
+    met = f"{_all(verdict.expectations, 'expectation')} met"
+    capped = (
+        "; not more than improved, because the baseline raises false alarms by itself"
+        if verdict.is_capped
+        else ""
+    )
     return (
-        f"{capitalise(met)}: {short_clause(found[0])}; "
-        f"{sustained_clause(verdict.sustained)}{_undecided(verdict.guardrails)}."
+        f"{capitalise(met)}: {short_clause(verdict.expectations[0])}; "
+        f"{sustained_clause(verdict.sustained)}{capped}{_undecided(verdict.guardrails)}."
     )
 
 
@@ -137,7 +192,12 @@ def _not_fixed(verdict: Verdict) -> str:
 def _keep_watching(verdict: Verdict) -> str:
     """What is broken, what is still open and why, and when it can be decided."""
     still_open = [found for found in verdict.expectations if found.state != "met"]
-    sentences = [_broken(verdict.broken)] if verdict.broken else []
+    sentences = []
+    if not verdict.is_comparable:
+        sentences.append(
+            f"Only {share(verdict.compared_share)} of the calls lie in hours that the baseline "
+            "has too; 80 % are required for a verdict"
+        )
     if still_open:
         sentences += [_open(verdict.expectations, still_open), _decided_at(still_open)]
     else:
@@ -145,9 +205,7 @@ def _keep_watching(verdict: Verdict) -> str:
     shared = _shared((*verdict.expectations, *verdict.guardrails))
     sentences += [shared] if shared else []
     if verdict.is_last:
-        sentences.append(
-            "This was the last planned look; add a later one to [monitoring].windows to continue"
-        )
+        sentences.append(capitalise(LAST_LOOK))
     return ". ".join(sentence.removesuffix(".") for sentence in sentences) + "."
 
 
@@ -188,11 +246,6 @@ def _decided_at(still_open: Sequence[Finding]) -> str:
     return f"{when}, except {names}, which takes more than a year" if endless else when
 
 
-def _broken(broken: Sequence[Finding]) -> str:
-    first, *others = broken
-    return f"Guardrail {_quoted(first)} is broken: {short_clause(first)}{_also(others)}"
-
-
 def _shared(findings: Sequence[Finding]) -> str:
     """A change that the control features share, which is why it does not count."""
     shared = [
@@ -231,6 +284,14 @@ def _all(findings: Sequence[Finding], noun: str) -> str:
 def _n_met(expectations: Sequence[Finding]) -> str:
     met = sum(found.state == "met" for found in expectations)
     return f"{met} of {len(expectations)} expectations met"
+
+
+def _also_clauses(clauses: Sequence[str]) -> str:
+    """More of what broke: the first two, and how many more."""
+    if not clauses:
+        return ""
+    more = f" and {len(clauses) - 2} more" if len(clauses) > 2 else ""
+    return f"; also {'; '.join(clauses[:2])}{more}"
 
 
 def _also(others: Sequence[Finding]) -> str:

@@ -52,15 +52,16 @@ MISTAKES = [
         "unknown table",
         sub("[monitoring]", "[monitorin]"),
         "9: [monitorin] is not a table of this file; did you mean [monitoring]? (known: "
-        "rollout, source, baseline, monitoring, expectation, guardrail, error_class, "
-        "application, preflight, smoke, knob, controls, deployment, ledger)",
+        "rollout, source, baseline, monitoring, expectation, guardrail, regressions, accepted, "
+        "error_class, application, preflight, smoke, knob, controls, deployment, ledger)",
     ),
     (
         "unknown list of tables",
         sub("[[guardrail]]", "[[guardrails]]"),
         "19: [guardrails] is not a table of this file; did you mean [[guardrail]]? "
         "(known: rollout, source, baseline, monitoring, expectation, guardrail, "
-        "error_class, application, preflight, smoke, knob, controls, deployment, ledger)",
+        "regressions, accepted, error_class, application, preflight, smoke, knob, controls, "
+        "deployment, ledger)",
     ),
     (
         "one bracket",
@@ -480,6 +481,46 @@ MISTAKES = [
         sub("by = 0.5", "by = 0.5\ncritical = true"),
         "18: [[expectation]] 'timeouts drop': critical = true goes with a [[guardrail]] "
         "only, an expectation always counts; remove it",
+    ),
+    (
+        "per of an expectation",
+        sub("by = 0.5", 'by = 0.5\nper = "total"'),
+        "18: [[expectation]] 'timeouts drop': per = 'total' goes with a [[guardrail]] only; "
+        "remove it",
+    ),
+    (
+        "except without a pattern",
+        sub("margin = 0.5", 'margin = 0.5\nexcept = ["a.*"]'),
+        "24: [[guardrail]] 'nothing slower': except = ['a.*'] goes with a pattern such as "
+        'feature = "*"; remove it',
+    ),
+    (
+        "alternatives for each feature",
+        sub(
+            'metric = "slower_than_p95"\nclaim = "no_worse"\nmargin = 0.5',
+            'feature = "*"\nany_of = [{metric = "error_rate", claim = "stays_zero"}, '
+            '{metric = "timeout_rate", claim = "stays_zero"}]',
+        ),
+        "22: [[guardrail]] 'nothing slower': any_of = [{...}, {...}] cannot be judged for each "
+        'feature by itself; add per = "total", or name one feature',
+    ),
+    (
+        "metric of the search",
+        BASE + '[regressions]\nmetrics = ["errorrate"]\n',
+        "25: [regressions]: metrics = 'errorrate' is not known; did you mean 'error_rate'? "
+        f"(known: {METRICS})",
+    ),
+    (
+        "accepted pattern",
+        BASE + '[[accepted]]\nfeature = "a.*"\nmetric = "error_rate"\nup_to = 0.1\nwhy = "w"\n',
+        "25: [[accepted]] number 1: feature = 'a.*' is a pattern; name one feature, and "
+        "write an entry for each",
+    ),
+    (
+        "accepted percent",
+        BASE + '[[accepted]]\nfeature = "a.b"\nmetric = "error_rate"\nup_to = 5\nwhy = "w"\n',
+        "27: [[accepted]] number 1: up_to = 5 is more than 1, but error_rate is a share from "
+        "0 to 1; write 0.05 for 5 %",
     ),
     (
         "guardrail falls",

@@ -11,7 +11,7 @@ from analysis.config.settings import Claim, FileContents
 from analysis.config.starter import STARTER_FILE, read_starter, starter_text, write_starter
 from analysis.errors import WrongUse
 
-COMMENTED_FROM = "# [[error_class]]"
+COMMENTED_FROM = "# [[accepted]]"
 
 
 def switched_on() -> str:

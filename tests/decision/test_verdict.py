@@ -8,6 +8,7 @@ import pytest
 
 from analysis.decision.checks.check_records import IdCheck, MixCheck, StatusCheck
 from analysis.decision.claims.sustained import SustainedDecision
+from analysis.decision.feature_changes import VanishedFeature
 from analysis.decision.verdict import EXIT_CODES, MovedCliff, decide_verdict, find_moved_cliffs
 from analysis.statistics.latency.cliff import Cliff
 from tests.fixtures.comparators import claim
@@ -40,7 +41,9 @@ def cron(state):
     return finding(state, CRON, FixedComparison((8, 400), (12, 100), 0.1))
 
 
-def decide(expectations=(), guardrails=(), *, checks=(), moved=(), sustained=False, last=True):
+def decide(
+    expectations=(), guardrails=(), *, checks=(), moved=(), sustained=False, last=True, **more
+):
     return decide_verdict(
         expectations=expectations,
         guardrails=guardrails,
@@ -48,6 +51,7 @@ def decide(expectations=(), guardrails=(), *, checks=(), moved=(), sustained=Fal
         moved_cliffs=moved,
         sustained=SustainedDecision("confirmed" if sustained else "not_shown"),
         is_last=last,
+        **more,
     )
 
 
@@ -81,8 +85,53 @@ def test_harm_comes_before_a_moved_cliff_critical_guardrails_first():
     assert [one.claim.name for one in found.broken] == ["cost", "cron"]
 
 
-def test_a_guardrail_that_is_not_critical_does_not_roll_back():
-    assert verdict([step3("met")], [cost("worse")]) == "keep_watching"
+# ---- investigate -----------------------------------------------------------------------------
+STOPPED = VanishedFeature("jobs", 277.0, 0.0)
+
+
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("state", ["met", "undecided", "not_met"])
+def test_plain_harm_next_to_the_fix_is_investigated_at_any_look(state, last):
+    shared = {"sustained": True, "last": last}
+    assert verdict([step3(state)], [cost("worse")], **shared) == "investigate"
+    assert verdict([step3(state)], [cost("not_met")], **shared) == "investigate"
+    assert verdict([step3(state)], regressions=[cost("worse")], **shared) == "investigate"
+    assert verdict([step3(state)], stopped=[STOPPED], **shared) == "investigate"
+
+
+def test_a_burst_or_a_shown_change_is_not_acted_on():
+    assert verdict([step3("met")], regressions=[cost("undecided")]) == "improved"
+
+
+def test_a_critical_regression_rolls_back():
+    found = decide([step3("met")], regressions=[cron("worse")])
+    assert (found.name, found.harm[0].claim.name) == ("roll_back", "cron")
+
+
+def test_failures_are_named_before_costs():
+    errors = finding("worse", claim("no_worse", "error_rate", feature="a", margin=0.5))
+    found = decide([step3("met")], [cost("worse"), errors])
+    assert [one.claim.metric for one in found.suspects] == ["error_rate", "latency_mean"]
+
+
+# ---- hours that cannot be compared, baselines with false alarms ------------------------------
+def test_with_less_than_80_per_cent_of_the_calls_nothing_is_green_or_not_fixed():
+    for share, names in (
+        (0.79, ["keep_watching"] * 3),
+        (0.80, ["sustained", "no_regression", "not_fixed"]),
+    ):
+        shared = {"compared_share": share, "sustained": True}
+        found = [
+            verdict([step3("met")], **shared),
+            verdict([], [cost("met")], **shared),
+            verdict([step3("not_met")], **shared),
+        ]
+        assert found == names
+    assert verdict([step3("worse")], compared_share=0.1) == "roll_back"
+
+
+def test_a_baseline_with_false_alarms_caps_the_verdict_at_improved():
+    assert verdict([step3("met")], sustained=True, is_capped=True) == "improved"
 
 
 # ---- sustained and improved ----
@@ -108,12 +157,11 @@ def test_a_moved_cliff_does_not_matter_when_everything_is_met():
     assert verdict([step3("met")], moved=[MOVED]) == "improved"
 
 
-@pytest.mark.parametrize(
-    ("state", "name"),
-    [("met", "improved"), ("undecided", "keep_watching"), ("not_met", "keep_watching")],
-)
-def test_without_expectations_the_guardrails_must_be_met(state, name):
-    assert verdict([], [cost(state)]) == name
+@pytest.mark.parametrize("state", ["met", "undecided", "no_data"])
+def test_only_guardrails_end_with_no_regression_and_never_improved(state):
+    assert verdict([], [cost(state)], sustained=True) == "no_regression"
+    assert verdict([], [cost(state)], sustained=True, last=False) == "keep_watching"
+    assert verdict([], [cost("not_met")], sustained=True) == "investigate"
 
 
 # ---- not_fixed and keep_watching ----
@@ -127,7 +175,7 @@ def test_not_fixed_only_at_the_last_look(moved):
 @pytest.mark.parametrize("last", [True, False])
 def test_keep_watching_while_something_is_open(last):
     assert verdict([step3("met"), signature("undecided")], last=last) == "keep_watching"
-    assert verdict([step3("no_data")], [cost("worse")], last=last) == "keep_watching"
+    assert verdict([step3("no_data")], [cost("met")], last=last) == "keep_watching"
 
 
 def test_every_verdict_has_its_exit_code():
@@ -138,6 +186,8 @@ def test_every_verdict_has_its_exit_code():
         "keep_watching": 3,
         "not_fixed": 4,
         "untrusted": 5,
+        "investigate": 7,
+        "no_regression": 0,
     }
     assert decide([step3("worse")]).exit_code == 1
 

@@ -32,6 +32,7 @@ limit = 30000
 [[guardrail]]
 name = "slow"
 feature = "*"
+per = "total"
 metric = "slower_than_p90"
 claim = "no_worse"
 margin = 0.5

@@ -131,7 +131,7 @@ def test_wrong_values_of_a_finding_break_the_schema(found, field, value):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("schema", 2),
+        ("schema", 3),
         ("verdict", "fine"),
         ("deployed_at", "2026-02-02T23:10:16"),
         ("reason", ""),

@@ -53,9 +53,19 @@ def test_every_verdict_has_a_next_step(steps, verdict, words, command):
 def test_after_the_last_look_that_did_not_decide(steps):
     last = LOOK | {"end": "2026-02-03T23:10:16Z", "window": "24h", "number": 3}
     (step,) = steps(verdict="keep_watching", look=last)
-    assert step.words == (
-        "Keep watching. All planned looks are made and the last one (24h) did not decide."
-    )
+    assert "roll back, add a window" in step.words
+    assert "accept it" in step.words
+    assert "watch" not in f"{step.words} {step.command}"
+
+
+def test_investigate_says_what_to_do_and_goes_on_until_the_last_look(steps):
+    (step,) = steps(verdict="investigate")
+    assert "Roll back, or accept" in step.words
+    assert (step.command, "The next look is 24h" in step.words) == ("rollout watch", True)
+    last = LOOK | {"end": "2026-02-03T23:10:16Z", "window": "24h", "number": 3}
+    (step,) = steps(verdict="investigate", look=last)
+    assert "add a window" in step.words
+    assert "watch" not in f"{step.words} {step.command}"
 
 
 def test_advice_comes_first_once_a_knob_and_another_file_is_named(steps):

@@ -86,7 +86,7 @@ class InFlightCheck(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class RightEdgeCheck(Check):
-    """Whether rows reach the end of the window, or some are still to be written."""
+    """Whether rows reach the end of the window, are still to be written, or all calls stopped."""
 
     newest: datetime | None = None
     silence: timedelta = timedelta(0)

@@ -25,6 +25,7 @@ EMPTY_HOUR_SHARE = 0.2
 FEWEST_USUAL_CALLS = 3
 MIX_SHIFT = 0.2
 SILENCE = HOUR / 4
+STOPPED_CALLS = 30.0
 SILENT_CALLS = 7.0
 """Expected calls of a silence that chance explains in 1 of 1,000 windows: exp(-7)."""
 
@@ -55,16 +56,24 @@ def check_clock(arms: Arms, hours: tuple[int, int]) -> ClockCheck:
 
 
 def check_right_edge(arms: Arms, hours: tuple[int, int]) -> RightEdgeCheck:
-    """Silence at the end of the window that the usual traffic does not explain."""
+    """Silence at the end of the window that the usual traffic does not explain.
+
+    An error when all calls stopped: an hour or more, in which 30 calls were expected and every
+    baseline day had some. Silence is never success.
+    """
     newest = arms.post.quality.last_written_at
     if newest is None or not arms.baseline.calls:
         return RightEdgeCheck(state="no_opinion")
     silence = arms.post.window.end - newest
-    usual = float(_usual_by_hour(arms)[(hours[1] - 1) % arms.cycle.hours]) * (silence / HOUR)
-    is_odd = silence > SILENCE and usual >= SILENT_CALLS
-    return RightEdgeCheck(
-        state="warning" if is_odd else "ok", newest=newest, silence=silence, usual=usual
+    usual = _usual_calls_in(_usual_by_hour(arms), arms, hours, silence / HOUR)
+    fewest = np.nan_to_num(np.nanmin(np.nan_to_num(_usual_calls(arms), nan=np.inf), axis=0))
+    expected_at_least = _usual_calls_in(
+        np.where(fewest < 1e9, fewest, 0), arms, hours, silence / HOUR
     )
+    has_stopped = silence >= HOUR and usual >= STOPPED_CALLS and expected_at_least >= SILENT_CALLS
+    is_odd = silence > SILENCE and usual >= SILENT_CALLS
+    state: CheckState = "error" if has_stopped else "warning" if is_odd else "ok"
+    return RightEdgeCheck(state=state, newest=newest, silence=silence, usual=usual)
 
 
 def check_volume(comparator: Comparator, hours: tuple[int, int]) -> VolumeCheck:
@@ -101,6 +110,13 @@ def _empty_hours(arms: Arms, hours: tuple[int, int]) -> list[int]:
         for hour in range(*hours)
         if came[hour - hours[0]] == 0 and never_empty[hour % arms.cycle.hours]
     ]
+
+
+def _usual_calls_in(usual: np.ndarray, arms: Arms, hours: tuple[int, int], silence: float) -> float:
+    """Calls that `usual`, by hour of the cycle, has in the last hours of the window."""
+    ends = np.arange(hours[1] - 1, hours[0] - 1, -1)
+    parts = np.clip(silence - np.arange(ends.size), 0.0, 1.0)
+    return float((usual[ends % arms.cycle.hours] * parts).sum())
 
 
 def _usual_calls(arms: Arms) -> np.ndarray:

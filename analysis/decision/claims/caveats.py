@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from analysis.counting.scope import Scope
 from analysis.decision.claims.evaluation import FEWEST_N, ClaimEvaluation
 from analysis.decision.comparison import Comparator
 from analysis.decision.plan import Plan
@@ -140,7 +139,7 @@ def _error_class_shift(
 
 
 def _compare(evaluation: ClaimEvaluation, comparator: Comparator, metric: Metric) -> Comparison:
-    scope = Scope(evaluation.claim.feature, evaluation.claim.source)
+    scope = replace(evaluation.scope, kind=None)
     return comparator.compare(scope, metric, evaluation.hours)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,6 +19,7 @@ from analysis.statistics.baseline.trend import DayTrend
 from analysis.statistics.comparison import Comparison
 from analysis.statistics.placebo_deploys import PlaceboDeploy
 from analysis.statistics.rates.exact import Alternative
+from analysis.statistics.rates.post_alone import PostAlone, judge_post_alone
 from analysis.statistics.standardisation import standardise
 
 FEWEST_N = 30
@@ -36,7 +37,7 @@ class ClaimEvaluation:
     scope, hours : which calls, and which post hours.
     comparison : post against baseline, at the same mix of calls.
     decisive : what decides the claim: the comparison, or against a fixed limit the calls as they
-        came.
+        came, alone where there are none before the deploy.
     """
 
     claim: Claim
@@ -44,7 +45,7 @@ class ClaimEvaluation:
     scope: Scope
     hours: Hours
     comparison: Comparison
-    decisive: Comparison
+    decisive: Comparison | PostAlone
 
     @property
     def kind(self) -> ClaimKind:
@@ -93,7 +94,7 @@ class ClaimEvaluation:
     def distance(self) -> float:
         """Post value minus the null value; 0 when there is nothing to compare."""
         found = self.decisive
-        if found.difference is None:
+        if not self.is_known:
             return 0.0
         return found.distance(scale=self.scale, limit=self.limit)
 
@@ -138,6 +139,20 @@ class ClaimEvaluation:
         return self.comparison.p_value()
 
     @property
+    def p_harm_one_sided(self) -> float:
+        """One-sided p of harm beyond the margin or limit; 1 without data."""
+        if not self.has_data:
+            return 1.0
+        if self.kind.rule == "one_sided":
+            return self.p_value(self.harm_side)
+        return self.comparison.p_value(alternative=self.harm_side)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a value to judge: a difference, or post calls that are judged alone."""
+        return isinstance(self.decisive, PostAlone) or self.decisive.difference is not None
+
+    @property
     def has_event(self) -> bool:
         """Whether there is an event where the claim allows none."""
         return self.kind.rule == "no_event" and self.decisive.post_y > 0
@@ -148,6 +163,8 @@ class ClaimEvaluation:
 
         For traffic, whose n are hours, 30 calls in one of them.
         """
+        if isinstance(self.decisive, PostAlone):
+            return self.decisive.post_n >= FEWEST_N
         baseline, post = self.decisive.common_baseline, self.decisive.common_post
         if self.metric.kind is TRAFFIC:
             return max(baseline.y, post.y) >= FEWEST_N
@@ -164,8 +181,7 @@ class ClaimEvaluation:
     @property
     def has_null(self) -> bool:
         """Whether there is a value to compare the post value with."""
-        is_compared = self.decisive.difference is not None
-        return is_compared and (self.kind.null != "limit" or self.limit is not None)
+        return self.is_known and (self.kind.null != "limit" or self.limit is not None)
 
     def finite_interval(self, level: float) -> tuple[float, float] | None:
         """Interval of post - baseline; None when nothing is known of one of its ends."""
@@ -177,7 +193,7 @@ class ClaimEvaluation:
     @property
     def has_data(self) -> bool:
         """Whether anything can be decided: calls that can be compared, and enough of them."""
-        return self.decisive.difference is not None and self.enough_calls and self.enough_events
+        return self.is_known and self.enough_calls and self.enough_events
 
 
 def metric_of(claim: Claim, arms: Arms) -> Metric:
@@ -191,11 +207,14 @@ def evaluate_claim(
     """A single claim over these post hours, or at a placebo deploy inside the baseline."""
     metric, scope = metric_of(claim, comparator.arms), scope_of(claim)
     comparison = comparator.compare(scope, metric, hours, placebo=placebo)
-    decisive = (
-        comparator.compare(scope, metric, hours, post_alone=True, placebo=placebo)
-        if claim.kind.null == "limit"
-        else comparison
-    )
+    decisive: Comparison | PostAlone = comparison
+    if claim.kind.null == "limit":
+        decisive = comparator.compare(scope, metric, hours, post_alone=True, placebo=placebo)
+        baseline, post = comparator.arms.totals(scope, metric, hours)
+        if placebo is None and not baseline.n.any() and metric.kind is not TRAFFIC:
+            decisive = judge_post_alone(
+                baseline, post, indicator=metric.indicator, day_to_day=comparator.day_to_day
+            )
     return ClaimEvaluation(claim, metric, scope, hours, comparison, decisive)
 
 
@@ -203,7 +222,7 @@ def count_calls(evaluation: ClaimEvaluation, arms: Arms) -> tuple[int, int]:
     """Calls that started in a claim's scope, in the matched baseline hours and after the deploy."""
     if evaluation.metric.kind is CLASS_RATE:
         return round(evaluation.decisive.baseline_n), round(evaluation.decisive.post_n)
-    scope = Scope(evaluation.claim.feature, evaluation.claim.source)
+    scope = replace(evaluation.scope, kind=None)
     totals = arms.totals(scope, metric_named("error_rate"), evaluation.hours)
     both = standardise(*totals, first_hour=arms.hour_of_cycle(evaluation.hours[0]))
     return round(both.crude_baseline.n), round(both.crude_post.n)

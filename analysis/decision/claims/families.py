@@ -1,4 +1,4 @@
-"""Findings of a family of claims at one look: Holm over its members, for gain and for harm."""
+"""Findings of the expectations at one look: Holm over the family, for gain and for harm."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from analysis.claim_kinds import ANY_OF
 from analysis.config import Claim
+from analysis.counting.scope import Hours
 from analysis.decision.claims.caveats import find_caveat
 from analysis.decision.claims.evaluation import (
     ClaimEvaluation,
@@ -37,18 +38,16 @@ def find_expectations(
     claims: Sequence[Claim], comparator: Comparator, plan: Plan, *, smallest_useful: float
 ) -> tuple[Finding, ...]:
     """Findings of the declared expectations: one family for gain, and one for harm."""
-    return _find_family(claims, comparator, plan, smallest_useful=smallest_useful)
+    members = evaluate_members(claims, comparator, plan.hours)
+    harms = _holm(map(harm_p, members), plan)
+    return find_family(members, claims, comparator, plan, harms, smallest_useful=smallest_useful)
 
 
-def find_guardrails(
-    claims: Sequence[Claim], comparator: Comparator, plan: Plan, *, smallest_useful: float
-) -> tuple[Finding, ...]:
-    """Findings of the guardrails: all must hold, so each is a family of its own."""
-    alone = (
-        _find_family([claim], comparator, plan, smallest_useful=smallest_useful)[0]
-        for claim in claims
-    )
-    return tuple(_without_adjusted_p(finding) for finding in alone)
+def evaluate_members(claims: Iterable[Claim], comparator: Comparator, hours: Hours) -> list[Member]:
+    """The evaluations of each claim over these hours."""
+    return [
+        tuple(evaluate_claim(part, comparator, hours) for part in claim.parts) for claim in claims
+    ]
 
 
 def gain_p(member: Member) -> list[float]:
@@ -61,19 +60,25 @@ def harm_p(member: Member) -> float:
     return max(part.p_harm if part.has_data else 1.0 for part in member)
 
 
-def _find_family(
-    claims: Sequence[Claim], comparator: Comparator, plan: Plan, *, smallest_useful: float
+def find_family(
+    members: Sequence[Member],
+    claims: Sequence[Claim],
+    comparator: Comparator,
+    plan: Plan,
+    harms: Sequence[HolmResult],
+    *,
+    smallest_useful: float,
+    is_refuted: bool | None = None,
 ) -> tuple[Finding, ...]:
-    members = [
-        tuple(evaluate_claim(part, comparator, plan.hours) for part in claim.parts)
-        for claim in claims
-    ]
+    """Findings of a family, whose harm is decided already; `is_refuted` as in `Ruling`."""
     p_values = [min(gain_p(member)) for member in members]
-    gains, harms = _holm(p_values, plan), _holm(map(harm_p, members), plan)
+    gains = _holm(p_values, plan)
     n_open = max(1, sum(not gain.crossed for gain in gains))
     found = []
     for place, (claim, member) in enumerate(zip(claims, members, strict=True)):
-        ruling = Ruling(gains[place], harms[place], ONE_SIDED / len(member), n_open)
+        ruling = Ruling(
+            gains[place], harms[place], ONE_SIDED / len(member), n_open, is_refuted=is_refuted
+        )
         rulings = _part_rulings(member, ruling, plan, p_values, place)
         parts = tuple(
             _make_finding(evaluation, comparator, plan, ruling, smallest_useful)
@@ -180,8 +185,3 @@ def _combine_states(states: set[State], *, is_worse: bool) -> State:
 
 def _hours(time: TimeToDecision) -> float:
     return time.hours or 0.0
-
-
-def _without_adjusted_p(finding: Finding) -> Finding:
-    parts = tuple(_without_adjusted_p(part) for part in finding.parts)
-    return replace(finding, p_adjusted=None, parts=parts)

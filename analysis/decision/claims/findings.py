@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.config import Claim
+from analysis.config.settings import Accepted
 from analysis.decision.claims.caveats import Caveat
 from analysis.decision.claims.evaluation import ClaimEvaluation
 from analysis.decision.claims.power import NOT_OPEN, ONE_SIDED, TimeToDecision
@@ -43,7 +44,10 @@ class Finding:
     caveat : why a change may not count.
     controls : what the control features say of it, or why there are none; None for `any_of`.
     one_sided : error of a one-sided bound, shared among the parts of `any_of`.
-    parts : the findings of the alternatives of `any_of`.
+    burst_hours : hours from the deploy; without them harm is not shown, so it is not acted on.
+    accepted : the entry of rollout.toml that accepts the value; it is no harm then.
+    parts : the findings of the alternatives of `any_of`; of a guardrail for each feature those of
+        the features, worst first.
     """
 
     claim: Claim
@@ -62,12 +66,24 @@ class Finding:
     caveat: Caveat | None = None
     controls: ControlSummary | None = None
     one_sided: float = ONE_SIDED
+    burst_hours: tuple[int, ...] = ()
+    accepted: Accepted | None = None
     parts: tuple[Finding, ...] = ()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it is not met or worse."""
+        return self.state in ("not_met", "worse")
+
+    @property
+    def is_per_feature(self) -> bool:
+        """Whether it is a guardrail that judges each feature by itself."""
+        return bool(self.parts) and self.evaluation is not None
 
     @property
     def singles(self) -> tuple[Finding, ...]:
         """The findings of single claims: the parts of `any_of`, else the finding itself."""
-        return self.parts or (self,)
+        return self.parts if self.evaluation is None else (self,)
 
     @property
     def is_about_timeouts(self) -> bool:

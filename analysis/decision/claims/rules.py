@@ -23,12 +23,14 @@ class Ruling:
     gain, harm : whether what is claimed, and its opposite, cross their bounds.
     one_sided : error of a one-sided claim, shared among the parts of `any_of`.
     n_open : claims of the family that are not shown yet, at least 1.
+    is_refuted : of a guardrail, whether harm is shown at two looks running; None for expectations.
     """
 
     gain: HolmResult
     harm: HolmResult
     one_sided: float
     n_open: int
+    is_refuted: bool | None = None
 
 
 def decide_state(
@@ -84,6 +86,8 @@ def _is_refuted_one_sided(
     """The opposite is shown one-sided: at the last look, or at two looks running."""
     if evaluation.kind.rule == "no_event":  # refuted by an event only
         return False
+    if ruling.is_refuted is not None:
+        return ruling.is_refuted
     if evaluation.p_value(evaluation.harm_side) >= ruling.one_sided:
         return False
     if plan.is_last or plan.previous_last is None:

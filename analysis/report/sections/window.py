@@ -16,6 +16,7 @@ from analysis.results.finding_record import FindingRecord
 from analysis.text import method, records
 from analysis.text.checks import checks_summary
 from analysis.text.controls import controls_lines, controls_rows
+from analysis.text.harm import feature_lines
 from analysis.text.headline import (
     NO_FINDING,
     NOT_RANDOMISED,
@@ -106,9 +107,14 @@ class WindowSections:
 
     @cached_property
     def guardrails(self) -> Section:
-        """Every guardrail: what must not get worse."""
+        """Every guardrail, and what the search found that no rule covers."""
+        result = self.look.result
         return self._findings(
-            "Guardrails", self.look.result.guardrails, "No guardrail is declared."
+            "Guardrails",
+            result.guardrails,
+            "No guardrail is declared.",
+            features=feature_lines(result),
+            regressions=result.regressions,
         )
 
     @cached_property
@@ -167,14 +173,18 @@ class WindowSections:
         *,
         note: str = "",
         pictures: Sequence[Picture] = (),
+        features: Sequence[str] = (),
+        regressions: Sequence[FindingRecord] = (),
     ) -> Section:
         return make_section(
             "findings",
-            "\n".join(found.sentence for found in findings) or nothing,
+            "\n".join(found.sentence for found in (*findings, *regressions)) or nothing,
             findings=findings,
             title=f"{family}, before and after",
             nothing=nothing,
             note=note,
+            features=features,
+            regressions=regressions,
             pictures=pictures,
         )
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp
 
 import numpy as np
 
 from analysis.statistics.baseline.common_hours import CommonHours
+from analysis.statistics.compared_arms.sums import ArmSums
 from analysis.statistics.rates.exact import EXACT, RateCounts, rate_variance
-from analysis.statistics.standardisation import PlainSums, StandardisedArms
 from analysis.statistics.totals import ArmTotals
 from analysis.statistics.variance import VarianceModel
 
@@ -17,7 +16,7 @@ NO_CALLS = "no calls in one arm"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class ComparedArms:
+class ComparedArms(ArmSums):
     """Two arms, their sums and values, and the variance of their difference.
 
     The values of both arms are plain: the matched hours at the same mix of strata. Difference,
@@ -25,10 +24,6 @@ class ComparedArms:
 
     Attributes
     ----------
-    arms : StandardisedArms
-        Both arms with the same mix of strata; on the log scale with one value an hour.
-    log_scale : bool
-        y are sums of logarithms: a value is exp(y / n).
     indicator : bool
         True for a rate: values and bounds lie in 0..1.
     model : VarianceModel or None
@@ -46,8 +41,6 @@ class ComparedArms:
         Declared standard deviation between days, for a baseline of one or two.
     """
 
-    arms: StandardisedArms
-    log_scale: bool
     indicator: bool
     model: VarianceModel | None
     counts: RateCounts | None
@@ -55,61 +48,6 @@ class ComparedArms:
     common_hours: CommonHours
     totals: tuple[ArmTotals, ArmTotals]
     day_to_day: float
-
-    @property
-    def baseline_y(self) -> float:
-        """Plain sum of y over the matched baseline hours; of a rate its events."""
-        return self.arms.crude_baseline.y
-
-    @property
-    def baseline_n(self) -> float:
-        """Plain sum of n over the matched baseline hours; of a rate its calls."""
-        return self.arms.crude_baseline.n
-
-    @property
-    def post_y(self) -> float:
-        """Plain sum of y over the post hours."""
-        return self.arms.crude_post.y
-
-    @property
-    def post_n(self) -> float:
-        """Plain sum of n over the post hours."""
-        return self.arms.crude_post.n
-
-    @property
-    def common_baseline(self) -> PlainSums:
-        """Plain sums of the strata that both arms have: how much is really compared."""
-        return self.arms.common_baseline
-
-    @property
-    def common_post(self) -> PlainSums:
-        """The same of the post arm."""
-        return self.arms.common_post
-
-    @property
-    def coverage(self) -> float:
-        """Share of the post arm's n in strata that both arms have."""
-        return self.arms.coverage
-
-    @property
-    def crude_baseline_value(self) -> float | None:
-        """baseline_y / baseline_n; None without n."""
-        return self._value(self.baseline_y / self.baseline_n) if self.baseline_n > 0 else None
-
-    @property
-    def crude_post_value(self) -> float | None:
-        """post_y / post_n; None without n."""
-        return self._value(self.post_y / self.post_n) if self.post_n > 0 else None
-
-    @property
-    def crude_difference(self) -> float | None:
-        """Post - baseline of those two; None where one is missing."""
-        before, after = self.crude_baseline_value, self.crude_post_value
-        return None if before is None or after is None else after - before
-
-    def _value(self, ratio: float) -> float:
-        """The metric in its unit."""
-        return exp(ratio) if self.log_scale else ratio
 
     @property
     def baseline_value(self) -> float | None:

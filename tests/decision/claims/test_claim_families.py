@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.decision.claims.evaluation import evaluate_claim
-from analysis.decision.claims.families import find_expectations, find_guardrails
+from analysis.decision.claims.families import find_expectations
+from analysis.decision.claims.guardrails import find_guardrails
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.sequential import bounds
 from tests.fixtures.changed_features import (

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from analysis.decision.claims.families import find_guardrails
+from analysis.decision.claims.guardrails import find_guardrails
 from analysis.decision.claims.sustained import decide_sustained
 from analysis.decision.plan import Plan
 from analysis.statistics.sequential import bounds
