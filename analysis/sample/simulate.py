@@ -43,7 +43,7 @@ _END_MS = _DEPLOY_MS + _DAY_MS + 2 * _HOUR_MS  # until the slow calls of the las
 _IN_FLIGHT_MS = 900  # `FeatureProfile.in_flight` calls start this long before the deploy
 
 
-def simulate_phase_94(seed: int = 94) -> pd.DataFrame:
+def simulate_phase_94(seed: int = 16) -> pd.DataFrame:
     """Draw the calls around the deploy of phase 94; the same seed gives the same rows.
 
     Returns the columns of the table in their order, sorted by ``createdAt`` (naive UTC, whole

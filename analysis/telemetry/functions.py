@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 _MAPPING = """
-abs ceil floor round mod greatest least sign trunc
+abs ceil floor round mod greatest least sign trunc ln
 coalesce nullif if case cast try_cast
 lower upper trim ltrim rtrim left right substring replace split_part strpos str_position
 concat concat_ws length starts_with ends_with regexp_like regexp_replace chr translate lpad rpad
