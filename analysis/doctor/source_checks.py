@@ -12,6 +12,11 @@ import pandas as pd
 from analysis.clock import iso, now
 from analysis.counting.grid import read_time
 from analysis.doctor.baseline_check import check_baseline
+from analysis.doctor.error_class_check import (
+    INSPECTED,
+    check_error_classes,
+    load_class_counts,
+)
 from analysis.doctor.source_check import SourceCheck, failed, passed, warned
 from analysis.errors import RolloutError
 from analysis.formatting import count, share
@@ -19,13 +24,11 @@ from analysis.leaks import quote
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, TableMapping
 from analysis.telemetry.mapping_file import source_mapping
-from analysis.window import DAY, HOUR, format_duration
+from analysis.window import HOUR, format_duration
 
 if TYPE_CHECKING:
     from analysis.config import Settings
 
-INSPECTED = 35 * DAY
-"""Rows of this time before the newest one are inspected: the application keeps 30 days."""
 MAX_BAD_SHARE = 0.01
 MAX_MISSING_SHARE = 0.5
 SECONDS_SHARE, LONG_SHARE = 0.9, 0.5
@@ -72,6 +75,7 @@ def _run_checks(settings: Settings, engine: Engine, mapping: TableMapping) -> It
         yield from _check_missing(totals)
         yield from _check_left_out(engine, days)
         yield _check_statuses(totals)
+        yield check_error_classes(load_class_counts(engine, settings.class_names, last))
         yield _check_unit(totals)
         yield _check_newest(settings, last)
         yield _check_time_zone(last)

@@ -64,6 +64,7 @@ def test_healthy_table(request, tmp_path, monkeypatch, kind):
     database = request.getfixturevalue("database") if kind == "postgres" else None
     checks = checks_of(store(kind, healthy(), tmp_path, database=database, monkeypatch=monkeypatch))
     names = ["connection", "mapping", "columns", "rows", "latencyMs", "source", "leadId", "status"]
+    names += ["error classes"]
     names += ["unit of latencyMs", "newest row", "time zone", "baseline", "read only"]
     states = dict.fromkeys(names, "ok")
     if kind == "postgres":

@@ -59,6 +59,15 @@ class StatusCheck(Check):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnknownErrorsCheck(Check):
+    """How many errors have no known class; the numbers of the arm with the greater share."""
+
+    arm: ArmName | None = None
+    unknown: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class EmptyHoursCheck(Check):
     """Whether every hour after the deploy has calls where its baseline hours have some."""
 
