@@ -81,16 +81,10 @@ def _statuses(check: checks.StatusCheck) -> str:
 
 
 def _error_classes(check: checks.UnknownErrorsCheck) -> str:
-    if check.arm is None:
-        return "every error has a known class"
-    found = (
-        f"{count(check.unknown)} of {count(check.errors)} errors {_ARMS[check.arm]} have no known "
-        f"class ({share(check.unknown / check.errors)})"
-    )
-    if check.state == "ok":
-        return found
     return (
-        f"{found}; more than 5 % of errors, so rates of single classes may be too low: "
+        f"{count(check.unknown)} of {count(check.errors)} errors {_ARMS[check.arm]} have no known "
+        f"class ({share(check.unknown / check.errors)}); more than 5 % of errors, so rates of "
+        "single classes may be too low: "
         "'rollout doctor' shows their words, add an [[error_class]]"
     )
 

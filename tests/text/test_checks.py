@@ -148,6 +148,7 @@ def test_every_check_has_words_when_it_passes_and_without_an_opinion():
     tested = {type(check) for check in plain}
     assert {kind for kind in Check.__subclasses__() if kind not in tested} == {
         checks.RowsCheck,
+        checks.UnknownErrorsCheck,
         checks.InFlightCheck,
         checks.LengthCheck,
     }

@@ -60,11 +60,14 @@ class StatusCheck(Check):
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownErrorsCheck(Check):
-    """How many errors have no known class; the numbers of the arm with the greater share."""
+    """How many errors have no known class, in the arm where they are the greater share.
 
-    arm: ArmName | None = None
-    unknown: int = 0
-    errors: int = 0
+    It is made only when they are more than 5 % of the errors.
+    """
+
+    arm: ArmName
+    unknown: int
+    errors: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from analysis.config.settings import Baseline
@@ -50,7 +52,7 @@ def check_data(
         _check_ids(baseline, post),
         _check_latencies(baseline, post),
         _check_statuses(baseline, post),
-        _check_error_classes(baseline, post),
+        *_check_error_classes(baseline, post),
         check_hours(arms, hours),
         check_clock(arms, hours),
         InFlightCheck(state="ok", calls=post.quality.started_before),
@@ -100,19 +102,18 @@ def _check_statuses(baseline: Arm, post: Arm) -> StatusCheck:
     return StatusCheck(state="error" if unknown else "ok", unknown=unknown)
 
 
-def _check_error_classes(baseline: Arm, post: Arm) -> UnknownErrorsCheck:
-    worst = UnknownErrorsCheck(state="ok")
+def _check_error_classes(baseline: Arm, post: Arm) -> Iterator[UnknownErrorsCheck]:
+    """The arm with the greater share of errors of no known class, if it is above 5 %."""
+    worst = UnknownErrorsCheck(state="ok", arm="post", unknown=0, errors=0)
     arms: tuple[tuple[ArmName, Arm], ...] = (("baseline", baseline), ("post", post))
     for name, arm in arms:
         calls = arm.hourly.rows.groupby("outcome")["calls"].sum()
         errors = int(calls.drop(OUTCOME_CODES[SUCCESS], errors="ignore").sum())
         unknown = int(calls.get(OUTCOME_CODES[OTHER], 0))
         if unknown * max(worst.errors, 1) > worst.unknown * errors:
-            is_warning = unknown > UNKNOWN_ERRORS_SHARE * errors
-            worst = UnknownErrorsCheck(
-                state="warning" if is_warning else "ok", arm=name, unknown=unknown, errors=errors
-            )
-    return worst
+            worst = UnknownErrorsCheck(state="warning", arm=name, unknown=unknown, errors=errors)
+    if worst.unknown > UNKNOWN_ERRORS_SHARE * worst.errors:
+        yield worst
 
 
 def _check_incidents(baseline: Arm, asked: Baseline) -> IncidentCheck:
