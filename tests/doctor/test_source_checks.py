@@ -107,7 +107,7 @@ def test_healthy_table(request, tmp_path, monkeypatch, kind):
         ),
         (
             *("status", "error", "7 rows are neither success nor error; map status"),
-            lambda: with_changed_rows(healthy(), 7, status="Success"),
+            lambda: with_changed_rows(healthy(), 7, status="pending"),
         ),
         (
             *("error classes", "warning", "6 of 10 errors (60.0 %) have no known class, by their"),
