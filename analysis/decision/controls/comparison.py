@@ -10,7 +10,7 @@ from math import log
 import numpy as np
 
 from analysis.counting.arms import Arms
-from analysis.counting.scope import Hours, Scope
+from analysis.counting.scope import Hours, Scope, exactly
 from analysis.decision.controls.groups import ControlGroups
 from analysis.decision.controls.latency_bins import CallsByLatency
 from analysis.decision.controls.selection import ControlCandidates
@@ -95,7 +95,9 @@ class ControlComparator:
 
         None where it did not move, or has too few events.
         """
-        totals = [self._arms.totals(Scope(name), metric, hours) for name in group.index.names]
+        totals = [
+            self._arms.totals(Scope(exactly(name)), metric, hours) for name in group.index.names
+        ]
         found = compare(
             *(_stack(arms) for arms in zip(*totals, strict=True)),
             indicator=True,
