@@ -151,7 +151,7 @@ def _finish(temporary: Path, path: Path) -> None:
                 _refuse_leak(path, tail + clean)
                 tail = clean[-_OVERLAP:]
         if has_controls:
-            text = temporary.read_text(encoding="utf-8", errors="replace")
+            text = temporary.read_bytes().decode("utf-8", "replace")
             temporary.write_bytes(without_controls(text).encode("utf-8", "backslashreplace"))
     _sync(temporary, os.O_RDWR)
 

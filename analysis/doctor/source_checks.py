@@ -17,6 +17,7 @@ from analysis.doctor.error_class_check import (
     check_error_classes,
     load_class_counts,
 )
+from analysis.doctor.name_check import check_names
 from analysis.doctor.source_check import SourceCheck, failed, passed, warned
 from analysis.errors import RolloutError
 from analysis.formatting import count, share
@@ -79,6 +80,7 @@ def _run_checks(settings: Settings, engine: Engine, mapping: TableMapping) -> It
         yield _check_unit(totals)
         yield _check_newest(settings, last)
         yield _check_time_zone(last)
+        yield check_names(engine)
         yield check_baseline(settings, first, last)
         yield _check_privileges(engine)
     except RolloutError as error:

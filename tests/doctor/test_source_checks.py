@@ -73,7 +73,7 @@ def test_healthy_table(request, tmp_path, monkeypatch, kind):
     checks = checks_of(store(kind, healthy(), tmp_path, database=database, monkeypatch=monkeypatch))
     names = ["connection", "mapping", "columns", "rows", "latencyMs", "source", "leadId", "status"]
     names += ["error classes"]
-    names += ["unit of latencyMs", "newest row", "time zone", "baseline", "read only"]
+    names += ["unit of latencyMs", "newest row", "time zone", "names", "baseline", "read only"]
     states = dict.fromkeys(names, "ok")
     if kind == "postgres":
         states["read only"] = "warning"  # the role of the tests owns the table
