@@ -111,8 +111,8 @@ def test_the_first_class_that_matches_wins(outcomes, cases, classes):
     assert list(zip([message for message, _ in cases], found, strict=True)) == cases
 
 
-@pytest.mark.parametrize("name", ["published_errors", "real_errors"])
-def test_texts_of_public_bug_reports_get_the_class_an_expert_gives(outcomes, name):
+@pytest.mark.parametrize("name", ["published_errors", "sdk_errors"])
+def test_texts_of_sdks_and_proxies_get_the_class_an_expert_gives(outcomes, name):
     texts = classified_texts(name)
     found = outcomes([text for text, _ in texts])
     wrong = [
