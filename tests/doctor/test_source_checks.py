@@ -106,7 +106,7 @@ def test_healthy_table(request, tmp_path, monkeypatch, kind):
             lambda: healthy(leadId=None),
         ),
         (
-            *("status", "error", "7 rows are neither success nor error; map status"),
+            *("status", "error", "7 rows are neither success nor error: 'pending'; map status"),
             lambda: with_changed_rows(healthy(), 7, status="pending"),
         ),
         (
