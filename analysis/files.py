@@ -13,7 +13,7 @@ from pathlib import Path
 
 from analysis.clock import iso
 from analysis.errors import RolloutError
-from analysis.leaks import find_leak
+from analysis.leaks import find_leak, without_controls
 
 BINARY_SUFFIXES = frozenset({".parquet", ".png", ".duckdb", ".gz", ".pdf", ".woff2"})
 _PIECE = 4_000_000  # characters scanned at a time, to keep memory flat
@@ -100,6 +100,7 @@ def append_line(path: Path, line: str) -> None:
     """
     if "\n" in line:
         raise ValueError("append_line() takes one line")
+    line = without_controls(line)
     _refuse_leak(path, path.name)
     _refuse_leak(path, line)
     try:
@@ -139,13 +140,19 @@ def _refuse_leak(path: Path, text: str) -> None:
 
 
 def _finish(temporary: Path, path: Path) -> None:
-    """Check that a temporary file holds no secret, and bring it to disk."""
+    """Remove control characters from a temporary file, check it for secrets, bring it to disk."""
     if path.suffix not in BINARY_SUFFIXES:
+        has_controls = False
         with temporary.open(encoding="utf-8", errors="replace", newline="") as file:
             tail = ""
             while piece := file.read(_PIECE):
-                _refuse_leak(path, tail + piece)
-                tail = piece[-_OVERLAP:]
+                clean = without_controls(piece)
+                has_controls |= clean != piece
+                _refuse_leak(path, tail + clean)
+                tail = clean[-_OVERLAP:]
+        if has_controls:
+            text = temporary.read_bytes().decode("utf-8", "replace")
+            temporary.write_bytes(without_controls(text).encode("utf-8", "backslashreplace"))
     _sync(temporary, os.O_RDWR)
 
 

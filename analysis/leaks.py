@@ -70,6 +70,14 @@ _INVISIBLE = (
     "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
     "\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]"  # CSI: colours, moves of the cursor
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])"  # OSC, DCS, SOS, PM, APC up to their end
+    r"[^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\|\x9c)"
+)
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r(?!\n)"
+)
 _LOOKALIKES = {
     "-": "\u2010\u2011\u2013\uff0d",
     "@": "\uff20\ufe6b",
@@ -83,6 +91,19 @@ _LOOKALIKES = {
 def find_leak(text: str) -> str | None:
     """The name of the first rule that a text breaks, or None."""
     return next((rule for view in _views(text) for rule, breaks in _RULES if breaks(view)), None)
+
+
+def without_controls(text: str) -> str:
+    r"""A text without C0, C1 and bidi control characters and without terminal sequences.
+
+    Line breaks and tabs stay.
+
+    >>> without_controls("a\x1b[2Jb\x1b]0;title\x07c\u202ed\n")
+    'abcd\n'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROL.sub("", _SEQUENCE.sub("", text)) if _CONTROL.search(text) else text
 
 
 def quote(value: object, *, longest: int = 60) -> str:

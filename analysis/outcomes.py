@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 SUCCESS = "success"
 TIMEOUT = "timeout"
+ABORTED = "aborted"
+OTHER = "other"
 OUTCOME_CLASSES: Mapping[str, tuple[int, str]] = {
     SUCCESS: (0, "good answers"),
     TIMEOUT: (1, "timeouts"),
@@ -18,7 +20,10 @@ OUTCOME_CLASSES: Mapping[str, tuple[int, str]] = {
     "http_4xx": (5, "refused requests (4xx)"),
     "invalid_output": (6, "unusable answers"),
     "connection": (7, "connection errors"),
-    "other": (8, "errors of no known class"),
+    OTHER: (8, "errors of no known class"),
+    "quota": (9, "calls refused for lack of quota or credit"),
+    ABORTED: (10, "calls aborted by the client"),
+    "content_filter": (11, "answers withheld by a content filter"),
 }
 """Name of each class -> its code, and the words for its calls."""
 OUTCOME_CODES: Mapping[str, int] = {name: code for name, (code, _) in OUTCOME_CLASSES.items()}

@@ -74,12 +74,12 @@ def test_add_a_metric(source, project):
 def test_add_an_error_class(source, project):
     rows = simple_calls()
     failed = rows.index[rows["status"] == "error"]
-    rows.loc[failed[::4], "errorMessage"] = "400 blocked by content_filter"
+    rows.loc[failed[::4], "errorMessage"] = "stopped in a tool loop"
     write_calls(project / "calls.parquet", rows)
     edited, printed = carry_out("Add an error class", source, project)
-    finding = finding_named("nothing more is filtered", printed)
+    finding = finding_named("no more tool loops", printed)
     assert finding["baseline"]["events"] > 10
-    assert "iltered answers of alpha" in finding["sentence"]
+    assert "alls stopped in a tool loop of alpha" in finding["sentence"]
     assert len(edited) == 2
 
 

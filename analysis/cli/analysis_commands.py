@@ -56,11 +56,26 @@ def demo(
 
 
 @app.command()
-def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
+def doctor(
+    config: Config = CONFIG,
+    classes: Annotated[
+        bool, typer.Option("--classes", help="Only count the errors that each class takes.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
     """Check the configuration, the connection and the table; each line says what to do."""
+    from analysis.doctor.error_class_check import class_lines, try_classes
     from analysis.doctor.source_checks import check_source
 
-    checks = check_source(recorded_settings(config))
+    settings = recorded_settings(config)
+    if classes:
+        counts = try_classes(settings)
+        if as_json:
+            print_json(asdict(counts))
+        else:
+            typer.echo("\n".join(class_lines(counts, settings.class_names)))
+        return 0
+    checks = check_source(settings)
     if as_json:
         print_json({"checks": [asdict(check) for check in checks]})
     else:

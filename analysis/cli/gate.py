@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NoReturn, TextIO
 
 from analysis.files import LeakRefused
-from analysis.leaks import find_leak
+from analysis.leaks import find_leak, without_controls
 
 
 class Stopped(SystemExit):
@@ -49,7 +49,7 @@ def gated() -> Iterator[None]:
 
 
 class _Gate(io.TextIOWrapper):
-    """A stream that nothing secret passes.
+    """A stream that nothing secret and no control character passes.
 
     A character that the terminal does not know is written as its code.
     """
@@ -59,6 +59,7 @@ class _Answer(_Gate):
     """What other programs read: refused as a whole when it breaks a rule."""
 
     def write(self, text: str) -> int:
+        text = without_controls(text)
         if rule := find_leak(text):
             raise LeakRefused("the answer", rule)
         return super().write(text)
@@ -68,6 +69,7 @@ class _Remarks(_Gate):
     """What people read: a line that breaks a rule is hidden, the others are shown."""
 
     def write(self, text: str) -> int:
+        text = without_controls(text)
         if find_leak(text):
             lines = [
                 f"(hidden: {rule})\n" if (rule := find_leak(line)) else line

@@ -11,13 +11,14 @@ import pandas as pd
 
 from analysis.counts import LatencyCounts
 from analysis.metrics import SLOWER_THAN_PERCENTILES
-from analysis.outcomes import OUTCOME_CODES, TIMEOUT
+from analysis.outcomes import ABORTED, OTHER, OUTCOME_CODES, TIMEOUT
 from analysis.statistics.latency.cliff import Cliff, find_cliff
 from analysis.statistics.latency.distribution import latency_sample, quantiles
 from analysis.telemetry.statements import Relation
 
-CLIFF_OUTCOMES = (OUTCOME_CODES[TIMEOUT], OUTCOME_CODES["other"])
-"""Errors that may be a call cut off at a cap: timeouts, and those of no known class."""
+CLIFF_OUTCOMES = tuple(OUTCOME_CODES[name] for name in (TIMEOUT, OTHER, ABORTED))
+"""Errors that may be a call cut off at a cap: timeouts, aborted calls, and those of
+no known class."""
 LIMIT_COLUMNS = {
     "feature": "TEXT",
     "tau_ms": "BIGINT",

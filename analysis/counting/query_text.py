@@ -25,8 +25,10 @@ NOT_ALONE = (
     "features_and_sources",
     "doctor_span",
     "doctor_days",
+    "doctor_early_times",
     "doctor_policies",
     "doctor_privileges",
+    "doctor_statuses",
 )
 """Parts of other queries, and queries with values that only a run of rollout knows."""
 

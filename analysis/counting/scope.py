@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from analysis.config import Claim
     from analysis.counting.arm import Arm
 
+_STAR = "[*]"  # a star that is a star
 HOURS_A_DAY = 24
 HOURS_A_WEEK = 168
 Hours = tuple[int, int]
@@ -117,7 +118,7 @@ class Scope:
     @property
     def is_pattern(self) -> bool:
         """Whether several features may belong, which makes the feature a stratum."""
-        return self.feature is None or "*" in self.feature
+        return self.feature is None or "*" in self.feature.replace(_STAR, "")
 
 
 def matches_pattern(pattern: str | None, name: str | None) -> bool:
@@ -130,9 +131,20 @@ def matches_pattern(pattern: str | None, name: str | None) -> bool:
         return True
     if not isinstance(name, str):
         return False
-    if "*" not in pattern:
-        return name == pattern
-    return fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]"))
+    pieces = pattern.split(_STAR)
+    if not any("*" in piece for piece in pieces):
+        return name == "*".join(pieces)
+    escaped = (piece.replace("[", "[[]").replace("?", "[?]") for piece in pieces)
+    return fnmatchcase(name, _STAR.join(escaped))
+
+
+def exactly(name: str) -> str:
+    """The pattern that only a name of the data fits, whatever characters it has.
+
+    >>> matches_pattern(exactly("*"), "other"), matches_pattern(exactly("a*"), "a*")
+    (False, True)
+    """
+    return name.replace("*", _STAR)
 
 
 def fits_any(patterns: Iterable[str], name: str) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from analysis.config import Claim
 from analysis.counting.arms import Arms
+from analysis.counting.scope import exactly
 from analysis.decision.claims.caveats import find_shared_movement
 from analysis.decision.claims.evaluation import (
     ClaimEvaluation,
@@ -18,6 +19,7 @@ from analysis.decision.claims.power import minimum_detectable_effect
 from analysis.decision.comparison import Comparator
 from analysis.decision.controls.summary import summarise_controls
 from analysis.decision.plan import Plan
+from analysis.formatting import display_name
 from analysis.metrics import class_rates
 from analysis.statistics.multiplicity import benjamini_hochberg
 from analysis.statistics.sequential import level_of, z_value
@@ -64,10 +66,16 @@ def _scanned_claims(arms: Arms) -> list[Claim]:
         for feature, codes in by_feature.items():
             outcomes.setdefault(str(feature), set()).update(codes)
     return [
-        Claim(name=f"{metric} of {feature}", feature=feature, metric=metric)
+        _scanned_claim(feature, metric)
         for feature, codes in sorted(outcomes.items())
         for metric in (*SCANNED, *(rates[code].name for code in sorted(codes) if code in rates))
     ]
+
+
+def _scanned_claim(feature: str, metric: str) -> Claim:
+    """A claim about a name of the data, without the rules for what a person types."""
+    name = f"{metric} of {display_name(feature)}"
+    return Claim.model_construct(name=name, feature=exactly(feature), metric=metric)
 
 
 def _make_finding(

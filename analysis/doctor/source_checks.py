@@ -12,20 +12,25 @@ import pandas as pd
 from analysis.clock import iso, now
 from analysis.counting.grid import read_time
 from analysis.doctor.baseline_check import check_baseline
+from analysis.doctor.error_class_check import (
+    INSPECTED,
+    check_error_classes,
+    load_class_counts,
+)
+from analysis.doctor.name_check import check_names
 from analysis.doctor.source_check import SourceCheck, failed, passed, warned
+from analysis.doctor.value_checks import check_early_times, check_statuses
 from analysis.errors import RolloutError
 from analysis.formatting import count, share
 from analysis.leaks import quote
 from analysis.telemetry.engines import Engine, open_engine
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, TableMapping
 from analysis.telemetry.mapping_file import source_mapping
-from analysis.window import DAY, HOUR, format_duration
+from analysis.window import HOUR, format_duration
 
 if TYPE_CHECKING:
     from analysis.config import Settings
 
-INSPECTED = 35 * DAY
-"""Rows of this time before the newest one are inspected: the application keeps 30 days."""
 MAX_BAD_SHARE = 0.01
 MAX_MISSING_SHARE = 0.5
 SECONDS_SHARE, LONG_SHARE = 0.9, 0.5
@@ -65,16 +70,20 @@ def _run_checks(settings: Settings, engine: Engine, mapping: TableMapping) -> It
         if first is None or last is None:
             yield failed("rows", "the table is empty; check [source] and the application's logging")
             return
-        days = _load_days(engine, last)
+        yield from check_early_times(engine, first)
+        bounds = _inspected_bounds(last)
+        days = _load_days(engine, bounds)
         yield _check_days(days["calls"])
         totals = days.sum()
         yield _check_latencies(totals)
         yield from _check_missing(totals)
         yield from _check_left_out(engine, days)
-        yield _check_statuses(totals)
+        yield check_statuses(engine, totals, bounds)
+        yield check_error_classes(load_class_counts(engine, settings.class_names, last))
         yield _check_unit(totals)
         yield _check_newest(settings, last)
         yield _check_time_zone(last)
+        yield check_names(engine)
         yield check_baseline(settings, first, last)
         yield _check_privileges(engine)
     except RolloutError as error:
@@ -97,13 +106,16 @@ def _describe_columns(engine: Engine, mapping: TableMapping) -> Iterator[SourceC
         yield passed("columns", "createdAt has a time zone; it is read as UTC")
 
 
-def _load_days(engine: Engine, last: datetime) -> pd.DataFrame:
-    """One row a day up to the newest row, days without calls too."""
-    parameters = {
+def _inspected_bounds(last: datetime) -> dict[str, datetime]:
+    return {
         "written_from": (last - INSPECTED).replace(tzinfo=None),
         "written_before": (last + timedelta(milliseconds=1)).replace(tzinfo=None),
     }
-    days = engine.fetch(engine.queries.statement("doctor_days", parameters)).set_index("day_at")
+
+
+def _load_days(engine: Engine, bounds: dict[str, datetime]) -> pd.DataFrame:
+    """One row a day up to the newest row, days without calls too."""
+    days = engine.fetch(engine.queries.statement("doctor_days", bounds)).set_index("day_at")
     days.index = pd.to_datetime(days.index)
     return days.reindex(pd.date_range(days.index.min(), days.index.max()), fill_value=0)
 
@@ -162,17 +174,6 @@ def _check_left_out(engine: Engine, days: pd.DataFrame) -> Iterator[SourceCheck]
             )
         else:
             yield passed("left out", detail)
-
-
-def _check_statuses(totals: pd.Series) -> SourceCheck:
-    if unknown := totals["unknown_statuses"]:
-        return failed(
-            "status",
-            f"{count(unknown)} rows are neither success nor error; "
-            "map status to CASE WHEN ... THEN 'success' ELSE 'error' END",
-        )
-    errors = share(totals["errors"] / totals["calls"])
-    return passed("status", f"success or error; {errors} are errors")
 
 
 def _check_unit(totals: pd.Series) -> SourceCheck:

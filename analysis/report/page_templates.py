@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from analysis.report.figures.picture import Picture
 
 TEMPLATES = Path(__file__).with_name("templates")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()|#!~&$]|(?<=\w):(?=//)|(?<=www)\.)")
+_MENTION = re.compile(r"([@#])(?=\w)")
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,16 @@ def anchor_of(heading: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", re.sub(r"<[^>]*>", "", heading).lower()).strip("-")
 
 
+def escape_markdown(text: str) -> str:
+    r"""A text as Markdown shows it: no link, mention, HTML, table cell or code begins in it.
+
+    >>> escape_markdown("a|b @team [x](https://y)").replace("\\", "/")
+    'a/|b @&#8203;team /[x/]/(https/://y/)'
+    """
+    line = " ".join(text.splitlines())
+    return _MENTION.sub(r"\1&#8203;", _MARKDOWN.sub(r"\\\1", line))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -112,7 +123,7 @@ def _environment() -> Environment:
         "size_in": formatting.size_in,
         "words": lambda name: recorded_metric(name).words,
         "anchor": anchor_of,
-        "md": lambda text: _MARKDOWN.sub(r"\\\1", text),
+        "md": escape_markdown,
     }
     environment.globals |= {
         "VERDICTS": VERDICTS,

@@ -24,6 +24,7 @@ jsonb_path_query_first get_json_object json_value isnan is_nan md5
 """What docs/mappings.md lists: these compute a value from the columns of one row."""
 _OWN = """
 and or xor not any all exists count sum avg min max current_user has_table_privilege to_regclass
+row_security_active
 array array_position array_size row_number struct interval
 """
 """What our own queries use besides; a mapping may use them too, except aggregates."""

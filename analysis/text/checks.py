@@ -81,6 +81,15 @@ def _statuses(check: checks.StatusCheck) -> str:
     return f"{count(check.unknown)} rows have another status than success or error; map it"
 
 
+def _error_classes(check: checks.UnknownErrorsCheck) -> str:
+    return (
+        f"{count(check.unknown)} of {count(check.errors)} errors {_ARMS[check.arm]} have no known "
+        f"class ({share(check.unknown / check.errors)}); more than 5 % of errors, so rates of "
+        "single classes may be too low: "
+        "'rollout doctor' shows their words, add an [[error_class]]"
+    )
+
+
 def _hours(check: checks.EmptyHoursCheck) -> str:
     if not check.empty:
         return f"no hour is empty whose baseline hours (same {check.cycle}) have calls"
@@ -202,6 +211,7 @@ _WORDS: Mapping[type[Check], tuple[str | Callable[..., str], Callable[..., str]]
     checks.IdCheck: ("ids", _ids),
     checks.LatencyCheck: ("latencies", _latencies),
     checks.StatusCheck: ("statuses", _statuses),
+    checks.UnknownErrorsCheck: ("errors of no known class", _error_classes),
     checks.EmptyHoursCheck: ("hours without calls", _hours),
     checks.ClockCheck: ("clock", _clock),
     checks.InFlightCheck: ("calls in flight at the deploy", _in_flight),

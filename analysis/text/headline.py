@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from analysis.decision.verdict import BROKEN
-from analysis.formatting import capitalise, count, level, share, when
+from analysis.formatting import capitalise, count, display_name, level, share, when
 from analysis.metrics import recorded_metric
 from analysis.results.finding_record import FindingRecord
 from analysis.results.model import LookResult, ReplayRecord
@@ -193,7 +193,7 @@ def _new_errors(found: FindingRecord, deployed_at: datetime) -> str:
 
 
 def _name(found: FindingRecord) -> str:
-    return f"{recorded_metric(found.metric or '').words} of {found.feature}"
+    return f"{recorded_metric(found.metric or '').words} of {display_name(found.feature or '')}"
 
 
 def _more(found: Sequence[FindingRecord]) -> str:

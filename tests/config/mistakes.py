@@ -575,44 +575,44 @@ MISTAKES = [
     ),
     (
         "empty class",
-        BASE + '\n[[error_class]]\nname = "quota"\n',
-        "25: [[error_class]] 'quota' has neither contains nor pattern; add contains = "
+        BASE + '\n[[error_class]]\nname = "credit"\n',
+        "25: [[error_class]] 'credit' has neither contains nor pattern; add contains = "
         '["words of the message"]',
     ),
     (
         "capitals",
-        BASE + '\n[[error_class]]\nname = "quota"\ncontains = ["quota", "Quota"]\n',
-        "27: [[error_class]] 'quota': contains = 'Quota' has capital letters, but "
+        BASE + '\n[[error_class]]\nname = "credit"\ncontains = ["quota", "Quota"]\n',
+        "27: [[error_class]] 'credit': contains = 'Quota' has capital letters, but "
         "messages are compared in lower case; write 'quota'",
     ),
     (
         "dot",
-        BASE + '\n[[error_class]]\nname = "quota"\npattern = "quota.*reached"\n',
-        "27: [[error_class]] 'quota': pattern = 'quota.*reached' has a '.', which engines "
+        BASE + '\n[[error_class]]\nname = "credit"\npattern = "quota.*reached"\n',
+        "27: [[error_class]] 'credit': pattern = 'quota.*reached' has a '.', which engines "
         "end at different places; write a class such as [^,]",
     ),
     (
         "escape",
-        BASE + "\n[[error_class]]\nname = \"quota\"\npattern = '\\bquota'\n",
-        "27: [[error_class]] 'quota': pattern = '\\\\bquota' has an escape that engines "
+        BASE + "\n[[error_class]]\nname = \"credit\"\npattern = '\\bquota'\n",
+        "27: [[error_class]] 'credit': pattern = '\\\\bquota' has an escape that engines "
         "read differently; write classes such as [0-9] or [a-z]",
     ),
     (
         "lookahead",
-        BASE + '\n[[error_class]]\nname = "quota"\npattern = "(?=quota)"\n',
-        "27: [[error_class]] 'quota': pattern = '(?=quota)' has '(?', which engines read "
+        BASE + '\n[[error_class]]\nname = "credit"\npattern = "(?=quota)"\n',
+        "27: [[error_class]] 'credit': pattern = '(?=quota)' has '(?', which engines read "
         "differently; write plain groups",
     ),
     (
         "capital pattern",
-        BASE + '\n[[error_class]]\nname = "quota"\npattern = "Quota"\n',
-        "27: [[error_class]] 'quota': pattern = 'Quota' has capital letters, but messages "
+        BASE + '\n[[error_class]]\nname = "credit"\npattern = "Quota"\n',
+        "27: [[error_class]] 'credit': pattern = 'Quota' has capital letters, but messages "
         "are compared in lower case; write 'quota'",
     ),
     (
         "bracket",
-        BASE + '\n[[error_class]]\nname = "quota"\npattern = "(quota"\n',
-        "27: [[error_class]] 'quota': pattern = '(quota' is not a regular expression; "
+        BASE + '\n[[error_class]]\nname = "credit"\npattern = "(quota"\n',
+        "27: [[error_class]] 'credit': pattern = '(quota' is not a regular expression; "
         "check its brackets",
     ),
     (

@@ -143,17 +143,17 @@ def test_tables_and_dotted_keys_mean_the_same(load):
 
 
 def test_an_error_class_of_the_user_makes_a_metric(load):
-    error_class = '[[error_class]]\nname = "quota"\ncontains = "quota exceeded"\n'
-    loaded = load(BASE.replace("timeout_rate", "quota_rate") + error_class)
+    error_class = '[[error_class]]\nname = "quota_gone"\ncontains = "quota exceeded"\n'
+    loaded = load(BASE.replace("timeout_rate", "quota_gone_rate") + error_class)
     assert loaded.error_classes[0].contains == ("quota exceeded",)
-    assert loaded.class_names == ("quota",)
+    assert loaded.class_names == ("quota_gone",)
 
 
 @pytest.mark.parametrize(
     "pattern", ["^quota [0-9]+", "(soft|hard) limit", "a[.]b", "a\\\\.b", "[^,]{2,5}$"]
 )
 def test_patterns_that_every_engine_reads_alike_are_valid(load, pattern):
-    loaded = load(BASE + f'[[error_class]]\nname = "quota"\npattern = "{pattern}"\n')
+    loaded = load(BASE + f'[[error_class]]\nname = "quota_gone"\npattern = "{pattern}"\n')
     assert loaded.error_classes[0].pattern
 
 

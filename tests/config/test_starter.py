@@ -24,7 +24,7 @@ def switched_on() -> str:
 def test_the_starter_is_valid_with_every_commented_table_switched_on(load):
     assert load(STARTER_FILE.read_bytes()).source.url_env == "DATABASE_URL"
     loaded = load(switched_on())
-    assert [error_class.name for error_class in loaded.error_classes] == ["quota"]
+    assert [error_class.name for error_class in loaded.error_classes] == ["tool_loop"]
     assert [smoke.kind for smoke in loaded.smokes] == ["http", "overlap", "completes"]
     assert [knob.title for knob in loaded.knobs[:2]] == ["MY_TIMEOUT_MS_CAP", "MY_TIMEOUT_SHARE"]
     assert loaded.deployment.project_id == "prj_123"

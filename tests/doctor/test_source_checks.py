@@ -47,6 +47,14 @@ def with_changed_rows(rows, count, **columns) -> pd.DataFrame:
     return pd.concat([rows.iloc[:count].assign(**columns), rows.iloc[count:]], ignore_index=True)
 
 
+def with_errors(messages) -> pd.DataFrame:
+    """The healthy frame with these errors in its first rows."""
+    rows = healthy()
+    rows.loc[rows.index[: len(messages)], "status"] = "error"
+    rows.loc[rows.index[: len(messages)], "errorMessage"] = messages
+    return rows
+
+
 def without_two_days(rows):
     return rows[~rows["createdAt"].between("2026-01-29", "2026-01-30 23:59:59")]
 
@@ -64,7 +72,8 @@ def test_healthy_table(request, tmp_path, monkeypatch, kind):
     database = request.getfixturevalue("database") if kind == "postgres" else None
     checks = checks_of(store(kind, healthy(), tmp_path, database=database, monkeypatch=monkeypatch))
     names = ["connection", "mapping", "columns", "rows", "latencyMs", "source", "leadId", "status"]
-    names += ["unit of latencyMs", "newest row", "time zone", "baseline", "read only"]
+    names += ["error classes"]
+    names += ["unit of latencyMs", "newest row", "time zone", "names", "baseline", "read only"]
     states = dict.fromkeys(names, "ok")
     if kind == "postgres":
         states["read only"] = "warning"  # the role of the tests owns the table
@@ -97,8 +106,16 @@ def test_healthy_table(request, tmp_path, monkeypatch, kind):
             lambda: healthy(leadId=None),
         ),
         (
-            *("status", "error", "7 rows are neither success nor error; map status"),
-            lambda: with_changed_rows(healthy(), 7, status="Success"),
+            *("status", "error", "7 rows are neither success nor error: 'pending'; map status"),
+            lambda: with_changed_rows(healthy(), 7, status="pending"),
+        ),
+        (
+            *("error classes", "warning", "6 of 10 errors (60.0 %) have no known class, by their"),
+            lambda: with_errors(["Header missing for Jane"] * 6 + ["Request timed out."] * 4),
+        ),
+        (
+            *("error classes", "ok", "1 of 20 errors (5.0 %) have no known class, by their words"),
+            lambda: with_errors(["Jane Exemplar"] + ["Request timed out."] * 19),
         ),
         (
             *("unit of latencyMs", "warning", "100.0 % are under 100, so they may be seconds"),

@@ -14,7 +14,7 @@ from tests.fixtures.stores import settings_of, store
 
 CLASSES = """
 [[error_class]]
-name = "quota"
+name = "quota_gone"
 contains = ["quota %(x)s ::text :bind"]
 [[error_class]]
 name = "not_english"

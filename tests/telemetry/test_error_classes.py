@@ -8,6 +8,7 @@ from analysis.telemetry.engines import open_engine
 from analysis.telemetry.error_classes import SHIPPED_RULES, class_branches
 from analysis.telemetry.vocabulary import signature, vocabulary
 from analysis.window import DAY, Window
+from tests.fixtures.classified_texts import classified_texts
 from tests.fixtures.edge_case_calls import META, POST, TRUNCATED, typed
 from tests.fixtures.opened_engines import DEPLOY, GRID
 from tests.fixtures.plain_counts import outcome_of
@@ -25,7 +26,7 @@ PUBLISHED = [  # FACTS section 2, in its order
     ("503 upstream connect error. reset reason: connection timeout", "http_5xx"),
     ("429 Rate limit reached for gpt-5-mini on tokens per min", "rate_limit"),
     ("400 Unsupported value: 'none' is not supported with the 'x' model.", "http_4xx"),
-    ("400 content_filter: the response was filtered", "http_4xx"),
+    ("400 content_filter: the response was filtered", "content_filter"),
     (POST + "failed to parse JSON (Unexpected end of JSON input)", "invalid_output"),
     (POST + "failed to parse JSON (Unexpected end of JSON input)" + META, "invalid_output"),
     (POST + "schema violation (missing required property)", "invalid_output"),
@@ -45,7 +46,7 @@ VARIANTS = [
     ("502", "http_5xx"),
     ("5000 tokens are too many", "other"),
     ("404 max_output_tokens", "http_4xx"),
-    ("500\nRequest timed out.", "http_5xx"),
+    ("500\nRequest timed out.", "timeout"),
     ("max_output_tokens", "other"),
     (' meta={"max_output_tokens":1}', "other"),
     ("", "other"),
@@ -53,7 +54,7 @@ VARIANTS = [
 ]
 CLASSES = """
 [[error_class]]
-name = "quota"
+name = "quota_gone"
 contains = ["insufficient_quota", "billing: 100%_hard 'limit'"]
 [[error_class]]
 name = "handshake"
@@ -63,14 +64,14 @@ name = "any_quota"
 contains = ["quota"]
 """
 OWN = [
-    ("429 You exceeded insufficient_quota", "quota"),  # before the shipped classes
-    ("BILLING: 100%_hard 'LIMIT' reached", "quota"),
+    ("429 You exceeded insufficient_quota", "quota_gone"),  # before the shipped classes
+    ("BILLING: 100%_hard 'LIMIT' reached", "quota_gone"),
     ("billing: 100 hard limit", "other"),  # % and _ are no wildcards
     ("TLS 13: handshake failure", "handshake"),
     ("TLS 13", "handshake"),
-    ("TLS 13\nhandshake failure, read the notes", "other"),
+    ("TLS 13\nhandshake failure, read the notes", "connection"),
     ("behind TLS 13:", "other"),
-    ("quota and insufficient_quota", "quota"),  # the first that matches
+    ("quota and insufficient_quota", "quota_gone"),  # the first that matches
     ("a soft quota", "any_quota"),
     ("Request timed out." + META.replace("warning", "quota"), "timeout"),  # not in the suffix
     ("Request timed out.", "timeout"),
@@ -110,6 +111,19 @@ def test_the_first_class_that_matches_wins(outcomes, cases, classes):
     assert list(zip([message for message, _ in cases], found, strict=True)) == cases
 
 
+@pytest.mark.parametrize("name", ["published_errors", "sdk_errors"])
+def test_texts_of_sdks_and_proxies_get_the_class_an_expert_gives(outcomes, name):
+    texts = classified_texts(name)
+    found = outcomes([text for text, _ in texts])
+    wrong = [
+        (text, classes, outcome)
+        for (text, classes), outcome in zip(texts, found, strict=True)
+        if outcome not in classes
+    ]
+    assert len(texts) >= 31
+    assert wrong == []
+
+
 def test_a_success_has_no_class_whatever_its_message(outcomes):
     assert outcomes(["Request timed out."], status="success") == [None]
 
@@ -123,15 +137,15 @@ def test_the_oracle_of_the_counts_agrees():
 def test_every_shipped_class_has_a_rule_that_all_engines_understand():
     branches, _ = class_branches([ErrorClass(name="own", contains=["a"], pattern="^b")])
     assert [fault for branch in branches for fault in shared_sql_faults(branch)] == []
-    assert {rule.outcome for rule in SHIPPED_RULES} == OUTCOME_CODES.keys() - {"success", "other"}
+    assert {rule.outcome for rule in SHIPPED_RULES} == OUTCOME_CODES.keys() - {"success"}
 
 
 @pytest.mark.parametrize("kind", ["parquet", "postgres"])
 def test_unknown_messages_leave_as_allowed_words_only(tmp_path, database, monkeypatch, kind):
     messages = [
-        "Socket closed for jane.exemplar@example.com",
-        "socket: CLOSED (again)",
-        "closedown websocket",
+        "Header missing for jane.exemplar@example.com",
+        "header: MISSING (again)",
+        "missingness of headers",
         "Jane Exemplar +49 30 5550199",
     ]
     rows = typed([call(60, ok=False, errorMessage=message) for message in messages])
@@ -141,4 +155,4 @@ def test_unknown_messages_leave_as_allowed_words_only(tmp_path, database, monkey
     )
     found = {signature(row.words): row.errors for row in engine.fetch(statement).itertuples()}
     engine.close()
-    assert found == {"closed … socket": 2, "(no known word)": 2}
+    assert found == {"header … missing": 2, "(no known word)": 2}

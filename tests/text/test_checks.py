@@ -55,6 +55,13 @@ LENGTH = {"days": 7.0, "asked_days": 7, "unmatched_hours": 0, "cycle": "hour of 
             "3 rows have another status than success or error; map it",
         ),
         (
+            checks.UnknownErrorsCheck(state="warning", arm="post", unknown=12, errors=100),
+            "errors of no known class",
+            "12 of 100 errors after the deploy have no known class (12.0 %); more than 5 % of "
+            "errors, so rates of single classes may be too low: 'rollout doctor' shows their "
+            "words, add an [[error_class]]",
+        ),
+        (
             checks.EmptyHoursCheck(
                 state="error", empty=(6, 7, 8, 9, 10), hours=24, cycle="hour of the day"
             ),
@@ -141,6 +148,7 @@ def test_every_check_has_words_when_it_passes_and_without_an_opinion():
     tested = {type(check) for check in plain}
     assert {kind for kind in Check.__subclasses__() if kind not in tested} == {
         checks.RowsCheck,
+        checks.UnknownErrorsCheck,
         checks.InFlightCheck,
         checks.LengthCheck,
     }

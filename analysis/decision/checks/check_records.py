@@ -59,6 +59,18 @@ class StatusCheck(Check):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnknownErrorsCheck(Check):
+    """How many errors have no known class, in the arm where they are the greater share.
+
+    It is made only when they are more than 5 % of the errors.
+    """
+
+    arm: ArmName
+    unknown: int
+    errors: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class EmptyHoursCheck(Check):
     """Whether every hour after the deploy has calls where its baseline hours have some."""
 

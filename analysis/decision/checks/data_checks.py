@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from analysis.config.settings import Baseline
@@ -20,6 +22,7 @@ from analysis.decision.checks.check_records import (
     LengthCheck,
     RowsCheck,
     StatusCheck,
+    UnknownErrorsCheck,
 )
 from analysis.decision.checks.window_traffic import (
     check_clock,
@@ -29,9 +32,12 @@ from analysis.decision.checks.window_traffic import (
     check_volume,
 )
 from analysis.decision.comparison import Comparator
+from analysis.outcomes import OTHER, OUTCOME_CODES, SUCCESS
 from analysis.window import HOUR
 
 BAD_LATENCY_SHARE = 0.01
+UNKNOWN_ERRORS_SHARE = 0.05
+"""Of the errors; above it a class may be missing that a claim is about."""
 
 
 def check_data(
@@ -47,6 +53,7 @@ def check_data(
         _check_ids(baseline, post),
         _check_latencies(baseline, post),
         _check_statuses(baseline, post),
+        *_check_error_classes(baseline, post),
         check_hours(arms, hours),
         check_clock(arms, hours),
         InFlightCheck(state="ok", calls=post.quality.started_before),
@@ -93,6 +100,20 @@ def _check_latencies(baseline: Arm, post: Arm) -> LatencyCheck:
 def _check_statuses(baseline: Arm, post: Arm) -> StatusCheck:
     unknown = baseline.quality.unknown_statuses + post.quality.unknown_statuses
     return StatusCheck(state="error" if unknown else "ok", unknown=unknown)
+
+
+def _check_error_classes(baseline: Arm, post: Arm) -> Iterator[UnknownErrorsCheck]:
+    """The arm with the greater share of errors of no known class, if it is above 5 %."""
+    worst = UnknownErrorsCheck(state="ok", arm="post", unknown=0, errors=0)
+    arms: tuple[tuple[ArmName, Arm], ...] = (("baseline", baseline), ("post", post))
+    for name, arm in arms:
+        calls = arm.hourly.rows.groupby("outcome")["calls"].sum()
+        errors = int(calls.drop(OUTCOME_CODES[SUCCESS], errors="ignore").sum())
+        unknown = int(calls.get(OUTCOME_CODES[OTHER], 0))
+        if unknown * max(worst.errors, 1) > worst.unknown * errors:
+            worst = UnknownErrorsCheck(state="warning", arm=name, unknown=unknown, errors=errors)
+    if worst.unknown > UNKNOWN_ERRORS_SHARE * worst.errors:
+        yield worst
 
 
 def _check_incidents(baseline: Arm, asked: Baseline) -> IncidentCheck:

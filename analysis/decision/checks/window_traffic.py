@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.counting.arms import Arms
 from analysis.counting.incidents import sum_by_hour
-from analysis.counting.scope import Scope
+from analysis.counting.scope import Scope, exactly
 from analysis.decision.checks.check_records import (
     CheckState,
     ClockCheck,
@@ -80,7 +80,9 @@ def check_volume(comparator: Comparator, hours: tuple[int, int]) -> VolumeCheck:
     """A feature that lost most of its calls is a finding of its own: fewer errors are no fix."""
     stopped, traffic = [], metric_named("calls_per_hour")
     for feature in sorted(comparator.arms.baseline.hourly.rows["feature"].dropna().unique()):
-        expected, came = expected_calls(hours, comparator.compare(Scope(feature), traffic, hours))
+        expected, came = expected_calls(
+            hours, comparator.compare(Scope(exactly(feature)), traffic, hours)
+        )
         if has_stopped(expected, came):
             stopped.append((str(feature), expected, came))
     return VolumeCheck(state="warning" if stopped else "ok", stopped=tuple(stopped))

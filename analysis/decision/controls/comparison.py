@@ -10,7 +10,7 @@ from math import log
 import numpy as np
 
 from analysis.counting.arms import Arms
-from analysis.counting.scope import Hours, Scope
+from analysis.counting.scope import Hours, Scope, exactly
 from analysis.decision.controls.groups import ControlGroups
 from analysis.decision.controls.latency_bins import CallsByLatency
 from analysis.decision.controls.selection import ControlCandidates
@@ -99,7 +99,9 @@ class ControlComparator:
 
         None where it did not move the same way in most of them, or has too few events.
         """
-        totals = [self._arms.totals(Scope(name), metric, hours) for name in group.index.names]
+        totals = [
+            self._arms.totals(Scope(exactly(name)), metric, hours) for name in group.index.names
+        ]
         compare_class = partial(
             compare, indicator=True, first_hour=self._arms.hour_of_cycle(hours[0])
         )

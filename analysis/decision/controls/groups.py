@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from analysis.counting.arms import Arms
-from analysis.counting.scope import Hours, Scope, feature_and_source
+from analysis.counting.scope import Hours, Scope, exactly, feature_and_source
 from analysis.decision.controls.selection import ControlCandidates, ControlSelection
 from analysis.metric_kinds import TIME
 from analysis.metrics import Metric
@@ -88,7 +88,9 @@ class ControlGroups:
             first_hour = self.arms.hour_of_cycle(hours[0])
             weighed = (
                 weight_control(
-                    name, *self.arms.totals(Scope(name), SLOWNESS, hours), first_hour=first_hour
+                    name,
+                    *self.arms.totals(Scope(exactly(name)), SLOWNESS, hours),
+                    first_hour=first_hour,
                 )
                 for name in features
             )

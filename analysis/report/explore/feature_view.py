@@ -88,7 +88,7 @@ class FeatureView(ScopeFigures):
     def controls(self, metric: str = "latency_mean") -> Picture | Section:
         """A metric hour by hour with its control features."""
         feature, source = self.scope.feature, self.scope.source
-        claim = Claim(name=metric, feature=feature, source=source, metric=metric)
+        claim = Claim.model_construct(name=metric, feature=feature, source=source, metric=metric)
         evaluation = evaluate_claim(claim, self.look.comparator, self.look.plan.hours)
         prepared = prepare_hourly_slowness(evaluation, self.look.arms)
         if prepared is None:

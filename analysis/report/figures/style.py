@@ -40,6 +40,7 @@ RC: dict[Any, Any] = {
     "legend.columnspacing": 1.2,
     "path.simplify_threshold": 0.2,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a dollar in a name is a dollar
 }
 """The settings of matplotlib while a figure is drawn."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,19 +10,24 @@ from typing import Protocol
 from sqlglot import exp, parse_one
 
 from analysis.errors import DataNotTrusted, WrongUse
+from analysis.leaks import quote
+from analysis.telemetry.engines.status_words import status_or_message
 from analysis.telemetry.mapping import CANONICAL_COLUMNS, TableMapping, as_table, check_columns
 
 VALUE_RULES = {
     "latencyMs": "a whole number of milliseconds",
+    "outputTokens": "a whole number",
+    "totalTokens": "a whole number",
     "createdAt": "a time such as 2026-02-02 23:10:16.123",
 }
 _NUMBERS = ("latencyMs", "outputTokens", "totalTokens")
+_SHOWN_VALUE = re.compile(r"[0-9A-Za-z .,:;+/_-]{1,40}")
 # DuckDB's SQL, translated for other engines.
 _BAD_TEXT = """
-    "latencyMs" <> ''
+    "{column}" <> ''
     AND (
-        TRY_CAST("latencyMs" AS BIGINT) IS NULL
-        OR NOT REGEXP_MATCHES("latencyMs", '^ *[+-]?[0-9]+([.]0*)? *$')
+        TRY_CAST("{column}" AS BIGINT) IS NULL
+        OR NOT REGEXP_MATCHES("{column}", '^ *[+-]?[0-9]+([.]0*)? *$')
     )
 """
 _BAD_NUMBER = """
@@ -38,8 +44,13 @@ class SourceReader(Protocol):
         """Column -> type of a table or subquery."""
         ...
 
-    def first_row(self, relation: exp.Expr, condition: exp.Expr) -> str | None:
-        """The place of the first row that meets a condition, such as ``row 3``."""
+    def first_row(
+        self, relation: exp.Expr, condition: exp.Expr, column: str
+    ) -> tuple[str, object] | None:
+        """The place of the first row that meets a condition, such as ``row 3``, and its value.
+
+        The value is None where the place is a count of rows.
+        """
         ...
 
 
@@ -66,8 +77,12 @@ class TypeNames:
         """Column -> condition that a value is no latency or no time, where its type allows it."""
         conditions = {}
         if types["latencyMs"] not in self.whole:
-            bad = _BAD_TEXT if types["latencyMs"] == self.text else _BAD_NUMBER
+            bad = _BAD_NUMBER
             conditions["latencyMs"] = parse_one(bad, read="duckdb")
+        for column in _NUMBERS:
+            if types[column] == self.text:
+                bad = _BAD_TEXT.format(column=column)
+                conditions[column] = parse_one(bad, read="duckdb")
         if types["createdAt"] == self.text:
             is_null = f"{self.time_from_text} IS NULL"
             conditions["createdAt"] = parse_one(is_null, read=self.dialect)
@@ -77,6 +92,8 @@ class TypeNames:
         """The SQL that gives a canonical column its canonical type."""
         if column == "createdAt":
             return self.time_from_text if sql_type == self.text else self.time_from_other
+        if column in ("status", "errorMessage"):
+            return status_or_message(column, f'"{column}"', '"status"', self.dialect)
         cast, kind = ("TRY_CAST", "BIGINT") if column in _NUMBERS else ("CAST", "TEXT")
         return parse_one(f'{cast}("{column}" AS {kind})', read="duckdb").sql(self.dialect)
 
@@ -95,9 +112,12 @@ def check_source(
     latency, created = (names.text, *names.whole, *names.fractional), (names.text, *names.time)
     check_types(types, where, latency=latency, created=created)
     for column, condition in names.bad_values(types).items():
-        if row := reader.first_row(relation, condition):
+        if found := reader.first_row(relation, condition, column):
+            row, value = found
+            text = "" if value is None else str(value)
+            shown = f" is {quote(text)}, which" if _SHOWN_VALUE.fullmatch(text) else ""
             raise DataNotTrusted(
-                f"{where}: {column} of {row} is not {VALUE_RULES[column]}; "
+                f"{where}: {column} of {row}{shown} is not {VALUE_RULES[column]}; "
                 "correct the row and run again"
             )
     return stored, {column: types[column] for column in CANONICAL_COLUMNS}

@@ -49,7 +49,7 @@ def hourly(per_hour):
 def test_sound_data_pass_every_check():
     found = check_data(sound(), hours=WHOLE_DAY, asked=WEEK)
     assert {one.state for one in found} == {"ok"}
-    assert {type(one) for one in found} == set(Check.__subclasses__())
+    assert {type(one) for one in found} == set(Check.__subclasses__()) - {checks.UnknownErrorsCheck}
 
 
 # ---- what makes a verdict untrusted ----
@@ -86,6 +86,22 @@ def test_bad_latencies_are_an_error_above_1_percent(missing, negative, state):
 def test_unknown_statuses():
     found = check(checks.StatusCheck, sound(unknown_statuses=3))
     assert (found.state, found.unknown) == ("error", 3)
+
+
+@pytest.mark.parametrize(("timeouts", "warns"), [(19, False), (18, True)])
+def test_errors_of_no_known_class_warn_above_5_percent(timeouts, warns):
+    """One error an hour has no class before the deploy: 1 in 20, or 1 in 19."""
+    hours = (-24, 0)
+    both = comparator(
+        arm(*hours, calls(*hours, per_hour=40, timeout=timeouts, other=1)),
+        arm(0, 24, calls(0, 24, per_hour=40, timeout=timeouts)),
+    )
+    found = [
+        one
+        for one in check_data(both, hours=WHOLE_DAY, asked=Baseline(days=1))
+        if isinstance(one, checks.UnknownErrorsCheck)
+    ]
+    assert [(one.arm, one.state) for one in found] == [("baseline", "warning")] * warns
 
 
 @pytest.mark.parametrize(

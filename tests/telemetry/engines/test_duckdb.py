@@ -17,6 +17,7 @@ from tests.fixtures.stores import settings_of, store
 
 CSV_SOURCE = 'engine = "duckdb"\npath = "calls.csv"'
 HEADER = ",".join(CANONICAL_COLUMNS) + "\n"
+NULLS = ("", "NULL", "null", r"\N", "NaN", "nan", "None", "<NA>", "(null)", "[NULL]")
 ROW = "1,t,,s,f,m,{ms},success,,1,2,{at}\n"
 
 
@@ -36,7 +37,6 @@ def write_csv(folder, *rows) -> None:
         ("1e3", "2026-02-03", "latencyMs"),
         ("1_000", "2026-02-03", "latencyMs"),
         ("99999999999999999999", "2026-02-03", "latencyMs"),
-        ("NaN", "2026-02-03", "latencyMs"),
         ("12", "yesterday", "createdAt"),
         ("12", "", "createdAt"),
         ("12", "2026-13-01 00:00:00", "createdAt"),
@@ -49,19 +49,19 @@ def test_a_bad_value_is_reported_with_its_row(tmp_path, ms, at, column):
         open_engine(settings_of(tmp_path, CSV_SOURCE))
 
 
-@pytest.mark.parametrize("ms", ["5", " 5 ", "5.0", "5.000", "+5", ""])
+@pytest.mark.parametrize("ms", ["5", " 5 ", "5.0", "5.000", "+5", *NULLS])
 def test_a_latency_as_tools_write_it(tmp_path, ms):
     write_csv(tmp_path, (ms, "2026-02-03T00:00:00Z"))
     engine = open_engine(settings_of(tmp_path, CSV_SOURCE))
     counts = load_latency_counts(Scan(engine, GRID), [ALL_CALLS])
-    assert list(counts.rows["latency_ms"]) == ([5] if ms else [])
+    assert list(counts.rows["latency_ms"]) == ([] if ms in NULLS else [5])
 
 
 @pytest.mark.parametrize("added", [0.5, 1e30, float("inf")])
 def test_a_number_that_is_no_whole_one_is_reported(tmp_path, added):
     calls = edge_case_calls()
     calls["latencyMs"] = calls["latencyMs"].astype("float64") + added
-    with pytest.raises(DataNotTrusted, match="latencyMs of row 1 is not a whole number"):
+    with pytest.raises(DataNotTrusted, match=r"latencyMs of row 1 .*is not a whole number"):
         open_engine(store("parquet", calls, tmp_path))
 
 

@@ -22,14 +22,17 @@ from analysis.counting.grid import Grid
 from analysis.counting.scans.scan import Scan
 from analysis.counting.scans.written_rows import load_row_quality
 from analysis.errors import WrongUse
+from analysis.outcomes import OUTCOME_CODES
 from analysis.telemetry.engines import open_engine
 from analysis.telemetry.engines.spark.session import Session
 from analysis.telemetry.sql_files import SQL_FOLDER
 from analysis.telemetry.statements import Relation
 from analysis.telemetry.vocabulary import vocabulary
 from analysis.window import DAY, HOUR, Window
-from tests.fixtures.edge_case_calls import FEATURES, SOURCES
+from tests.fixtures.classified_texts import classified_texts
+from tests.fixtures.edge_case_calls import FEATURES, SOURCES, typed
 from tests.fixtures.opened_engines import DEPLOY, GRID, naive
+from tests.fixtures.single_calls import call
 from tests.fixtures.spark_server import JAVA_OPTIONS
 from tests.fixtures.spark_sources import (
     EDGE_CASE_PARAMETERS,
@@ -297,3 +300,28 @@ with analysis.open(sys.argv[1]) as rollout:
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) == written_rows(both_engines["edge_cases"][1])
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["published_errors", "sdk_errors"])
+def test_errors_get_the_class_an_expert_gives(remote, tmp_path, name):
+    texts = classified_texts(name)
+    rows = [
+        call(60 * (number + 1), featureId=str(number), ok=False, errorMessage=text)
+        for number, (text, _) in enumerate(texts)
+    ]
+    typed(rows).to_parquet(tmp_path / "calls.parquet", index=False)
+    settings = spark_settings(tmp_path, f'path = "{tmp_path}/calls.parquet"', remote)
+    names = {code: outcome for outcome, code in OUTCOME_CODES.items()}
+    with closing(open_engine(settings)) as engine:
+        statement = engine.queries.statement(
+            "error_classes", GRID.parameters(Window(DEPLOY, DEPLOY + DAY))
+        )
+        counted = {
+            int(row.feature): names[row.outcome] for row in engine.fetch(statement).itertuples()
+        }
+    wrong = [
+        (text, classes, counted[number])
+        for number, (text, classes) in enumerate(texts)
+        if counted[number] not in classes
+    ]
+    assert wrong == []

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from analysis.config import Settings
 
 PARQUET, CSV, DATABASE = "Parquet", "CSV", "a DuckDB file"
+NULL_WORDS = ("", "NULL", "null", r"\N", "NaN", "nan", "None", "<NA>", "(null)", "[NULL]")
+"""How exports write a missing value: psql, pandas, DBeaver and others."""
 _KINDS = {".parquet": PARQUET, ".csv": CSV, ".gz": CSV, ".duckdb": DATABASE, ".db": DATABASE}
 
 
@@ -92,8 +94,10 @@ def _csv(file: Path) -> str:
             header = lines.readline()
     except (OSError, EOFError, UnicodeDecodeError):
         raise WrongUse(f"{file.name} cannot be read as CSV in UTF-8; export it again") from None
-    delimiter = max(",;\t", key=header.count)
+    delimiter = max(",;\t|", key=header.count)
     names = next(csv.reader([header], delimiter=delimiter), [])
+    canonical = {name.lower(): name for name in CANONICAL_COLUMNS}
+    names = [canonical.get(name.lower(), name) for name in names]
     if not names:
         raise WrongUse(
             f"{file.name} is empty; it needs a header row with {', '.join(CANONICAL_COLUMNS)}"
@@ -104,10 +108,11 @@ def _csv(file: Path) -> str:
             "export it with a header row"
         )
     columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in names)
+    nulls = ", ".join(map(_text, NULL_WORDS))
     quoting = "quote = '\"', escape = '\"'"
     return (
         f"read_csv({_text(str(file))}, header = true, auto_detect = false, "
-        f"delim = {_text(delimiter)}, {quoting}, columns = {{{columns}}})"
+        f"delim = {_text(delimiter)}, {quoting}, nullstr = [{nulls}], columns = {{{columns}}})"
     )
 
 

@@ -19,6 +19,8 @@ from analysis.telemetry.statements import check_one_select
 SOURCE_VIEW = "telemetry_source"
 STORED_VIEW = "telemetry_as_stored"
 _TIME_WITHOUT_ZONE = "^ *[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+)? *$"
+_SECONDS, _MILLISECONDS = "^1[0-9]{9}([.][0-9]{1,6})?$", "^1[0-9]{12}([.]0*)?$"
+"""Since 1970, between 2001 and 2033: other numbers are refused."""
 _TIME_WITH_ZONE = "[0-9]:[0-9.]+ ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _UTC_AS_OFFSET = """REGEXP_REPLACE("createdAt", ' ?(Z|UTC)$', '+00')"""
 _OFFSET_WITHOUT_SPACE = rf"REGEXP_REPLACE({_UTC_AS_OFFSET}, ' ([+-][0-9:]+)$', '\1')"
@@ -36,6 +38,10 @@ _TYPES = TypeNames(
                 THEN CAST(TRY_CAST({_OFFSET_WITHOUT_SPACE} AS TIMESTAMPTZ) AS TIMESTAMP)
             WHEN REGEXP_MATCHES("createdAt", '{_TIME_WITHOUT_ZONE}')
                 THEN TRY_CAST("createdAt" AS TIMESTAMP)
+            WHEN REGEXP_MATCHES("createdAt", '{_SECONDS}')
+                THEN MAKE_TIMESTAMP(CAST(ROUND(TRY_CAST("createdAt" AS DOUBLE) * 1e6) AS BIGINT))
+            WHEN REGEXP_MATCHES("createdAt", '{_MILLISECONDS}')
+                THEN MAKE_TIMESTAMP(CAST(ROUND(TRY_CAST("createdAt" AS DOUBLE) * 1000) AS BIGINT))
         END
     """,
     time_from_other='CAST("createdAt" AS TIMESTAMP)',
@@ -94,16 +100,23 @@ class _Reader:
             ) from None
         return {row[0]: row[1] for row in rows}
 
-    def first_row(self, relation: exp.Expr, condition: exp.Expr) -> str | None:
+    def first_row(
+        self, relation: exp.Expr, condition: exp.Expr, column: str
+    ) -> tuple[str, object] | None:
         position = "ROW_NUMBER() OVER () AS position"
         numbered = exp.select("*", position).from_(relation.copy()).subquery("numbered")
-        query = exp.select("position").from_(numbered).where(condition).order_by("position")
+        query = (
+            exp.select("position", f'"{column}"')
+            .from_(numbered)
+            .where(condition)
+            .order_by("position")
+        )
         row = self.connection.execute(query.limit(1).sql("duckdb")).fetchone()
         if row is None:
             return None
         header = " (without the header)" if self.kind == CSV else ""
         order = ", counted over all files in the order of their names" if self.n_files > 1 else ""
-        return f"row {row[0]}{header}{order}"
+        return f"row {row[0]}{header}{order}", row[1]
 
 
 def _reason(error: duckdb.Error) -> str:

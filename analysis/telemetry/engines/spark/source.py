@@ -119,7 +119,9 @@ class _Reader:
             fields = spark.sql(text).schema.fields
             return {field.name: field.dataType.simpleString() for field in fields}
 
-    def first_row(self, relation: exp.Expr, condition: exp.Expr) -> str | None:
+    def first_row(
+        self, relation: exp.Expr, condition: exp.Expr, column: str
+    ) -> tuple[str, object] | None:
         subject, count = f"checking the values of {self.where}", exp.select("COUNT(*) AS rows")
         bad_rows = count.from_(relation.copy()).where(condition.copy())
         n_bad = int(_run(self.session, bad_rows, subject)[0]["rows"])
@@ -128,8 +130,8 @@ class _Reader:
         try:
             first = _run(self.session, _first_place(relation, condition), subject)[0]
         except RolloutError:  # a view, or another source without files
-            return "one row" if n_bad == 1 else f"{n_bad} rows"
-        return f"row {first['row_index'] + 1} of {first['file_name']}"
+            return "one row" if n_bad == 1 else f"{n_bad} rows", None
+        return f"row {first['row_index'] + 1} of {first['file_name']}", None
 
 
 def _first_place(relation: exp.Expr, condition: exp.Expr) -> exp.Select:

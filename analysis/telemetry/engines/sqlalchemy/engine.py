@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import sqlalchemy
 from sqlalchemy.exc import NoSuchModuleError, NoSuchTableError
-from sqlglot import exp
+from sqlglot import exp, parse_one
 from sqlglot.dialects import Dialect
 
 from analysis.errors import RolloutError, WrongUse
@@ -23,11 +23,12 @@ from analysis.telemetry.engines.sqlalchemy.database_url import (
     connect_arguments,
     driver_url,
     environment_url,
-    routing_options,
     search_path,
     start_up_settings,
 )
-from analysis.telemetry.engines.sqlalchemy.errors import ReplicaConflict, refuses_options
+from analysis.telemetry.engines.sqlalchemy.errors import ReplicaConflict
+from analysis.telemetry.engines.sqlalchemy.start_up_options import StartUpOptions
+from analysis.telemetry.engines.sqlalchemy.text_columns import canonical_mapping
 from analysis.telemetry.engines.sqlalchemy.transactions import Transactions, cancel_query
 from analysis.telemetry.mapping import as_table
 from analysis.telemetry.mapping_file import source_mapping
@@ -112,7 +113,8 @@ class SqlAlchemyEngine(Engine):
         with self._transactions.begin("looking up the primary key") as connection:
             inspector = sqlalchemy.inspect(connection)
             key = inspector.get_pk_constraint(self._table, schema=self._schema or None)
-        id_column = dict(self.queries.mapping.columns).get("id", "id").strip('"')
+        id_sql = parse_one(dict(self.queries.mapping.columns).get("id", '"id"'), read="postgres")
+        id_column = (id_sql.this if isinstance(id_sql, exp.Cast) else id_sql).name
         return key["constrained_columns"] == [id_column]
 
     def privileges(self) -> TablePrivileges | None:
@@ -159,7 +161,7 @@ def open_engine(settings: Settings, origin: Mapping[str, Any], session: Any) -> 
             "install it"
         ) from None
     if pool.dialect.name == "postgresql":
-        sqlalchemy.event.listen(pool, "do_connect", _OptionalOptions())
+        sqlalchemy.event.listen(pool, "do_connect", StartUpOptions())
     dialect = _SQLGLOT_DIALECTS.get(pool.dialect.name, pool.dialect.name)
     if Dialect.get(dialect) is None:
         raise WrongUse(
@@ -181,36 +183,15 @@ def open_engine(settings: Settings, origin: Mapping[str, Any], session: Any) -> 
     )
     try:
         _check_table(engine)
-        if dialect != "postgres":
+        if dialect == "postgres":
+            canonical = canonical_mapping(mapping, engine.columns())
+            engine.queries = Queries(canonical, settings.error_classes)
+        else:
             _check_dialect(engine)
     except BaseException:
         engine.close()
         raise
     return engine
-
-
-class _OptionalOptions:
-    """Connects again without start-up options where a pooler refuses them.
-
-    Each transaction makes the settings itself, so nothing is lost. Later connections do not try
-    the options again.
-    """
-
-    def __init__(self) -> None:
-        self._are_refused = False
-
-    def __call__(
-        self, dialect: Any, record: object, arguments: Sequence[Any], keywords: dict[str, Any]
-    ) -> Any:
-        options = str(keywords.get("options", ""))
-        if not self._are_refused:
-            try:
-                return dialect.connect(*arguments, **keywords)
-            except dialect.loaded_dbapi.OperationalError as error:
-                if not (options and refuses_options(str(error))):
-                    raise
-                self._are_refused = True
-        return dialect.connect(*arguments, **keywords | {"options": routing_options(options)})
 
 
 def _check_table(engine: SqlAlchemyEngine) -> None:
