@@ -58,7 +58,7 @@ def load_class_counts(engine: Engine, user_classes: tuple[str, ...], last: datet
     window = Window(last - INSPECTED, last + timedelta(milliseconds=1))
     parameters = Grid(last, timedelta(0)).parameters(window)
     counted = engine.fetch(engine.queries.statement("error_classes", parameters))
-    by_code = counted.groupby("outcome")["errors"].sum()
+    by_code = counted.groupby("outcome")["errors"].sum().to_dict()
     codes = outcome_codes(user_classes)
     names = (*user_classes, *(name for name in codes if name not in (*user_classes, "success")))
     errors = {name: int(by_code.get(codes[name], 0)) for name in names}

@@ -137,6 +137,7 @@ def test_the_oracle_of_the_counts_agrees():
 def test_every_shipped_class_has_a_rule_that_all_engines_understand():
     branches, _ = class_branches([ErrorClass(name="own", contains=["a"], pattern="^b")])
     assert [fault for branch in branches for fault in shared_sql_faults(branch)] == []
+    assert len(SHIPPED_RULES) <= 26  # PostgreSQL keeps 32 compiled expressions
     assert {rule.outcome for rule in SHIPPED_RULES} == OUTCOME_CODES.keys() - {"success"}
 
 
