@@ -151,8 +151,9 @@ def _finish(temporary: Path, path: Path) -> None:
                 _refuse_leak(path, tail + clean)
                 tail = clean[-_OVERLAP:]
         if has_controls:
-            text = temporary.read_bytes().decode("utf-8", "replace")
-            temporary.write_bytes(without_controls(text).encode("utf-8", "backslashreplace"))
+            with contextlib.suppress(UnicodeDecodeError):  # bytes that are no text stay
+                text = temporary.read_bytes().decode("utf-8")
+                temporary.write_bytes(without_controls(text).encode("utf-8"))
     _sync(temporary, os.O_RDWR)
 
 

@@ -6,28 +6,12 @@ import math
 from datetime import datetime
 
 from analysis.clock import iso
-from analysis.leaks import without_controls
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
 """What stands for a number that does not exist."""
 HIGHEST_LEVEL = 0.99999
-
-
-LONGEST_NAME = 120
-
-
-def display_name(name: str) -> str:
-    r"""A name from the data as it is shown: one line, never empty, not too long.
-
-    >>> display_name("mail\x1b[2J\n"), display_name("  "), display_name("")
-    ('mail', '(blank name)', '(empty name)')
-    """
-    shown = " ".join(without_controls(name).split())
-    if not shown:
-        return "(blank name)" if name else "(empty name)"
-    return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}…"
 
 
 def count(number: float) -> str:

@@ -78,6 +78,7 @@ _SEQUENCE = re.compile(
 _CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r(?!\n)"
 )
+LONGEST_NAME = 120
 _LOOKALIKES = {
     "-": "\u2010\u2011\u2013\uff0d",
     "@": "\uff20\ufe6b",
@@ -104,6 +105,18 @@ def without_controls(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _CONTROL.sub("", _SEQUENCE.sub("", text)) if _CONTROL.search(text) else text
+
+
+def display_name(name: str) -> str:
+    r"""A name from the data as it is shown: one line, never empty, not too long.
+
+    >>> display_name("mail\x1b[2J\n"), display_name("  "), display_name("")
+    ('mail', '(blank name)', '(empty name)')
+    """
+    shown = " ".join(without_controls(name).split())
+    if not shown:
+        return "(blank name)" if name else "(empty name)"
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[:LONGEST_NAME]}…"
 
 
 def quote(value: object, *, longest: int = 60) -> str:

@@ -19,7 +19,7 @@ from analysis.decision.claims.power import minimum_detectable_effect
 from analysis.decision.comparison import Comparator
 from analysis.decision.controls.summary import summarise_controls
 from analysis.decision.plan import Plan
-from analysis.formatting import display_name
+from analysis.leaks import display_name
 from analysis.metrics import class_rates
 from analysis.statistics.multiplicity import benjamini_hochberg
 from analysis.statistics.sequential import level_of, z_value

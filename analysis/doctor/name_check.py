@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from analysis.doctor.source_check import SourceCheck, passed, warned
-from analysis.formatting import count, display_name
+from analysis.formatting import count
+from analysis.leaks import display_name
 from analysis.telemetry.engines import Engine
 
 

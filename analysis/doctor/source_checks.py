@@ -12,6 +12,7 @@ import pandas as pd
 from analysis.clock import iso, now
 from analysis.counting.grid import read_time
 from analysis.doctor.baseline_check import check_baseline
+from analysis.doctor.column_check import describe_columns
 from analysis.doctor.error_class_check import (
     INSPECTED,
     check_error_classes,
@@ -24,7 +25,7 @@ from analysis.errors import RolloutError
 from analysis.formatting import count, share
 from analysis.leaks import quote
 from analysis.telemetry.engines import Engine, open_engine
-from analysis.telemetry.mapping import CANONICAL_COLUMNS, TableMapping
+from analysis.telemetry.mapping import TableMapping
 from analysis.telemetry.mapping_file import source_mapping
 from analysis.window import HOUR, format_duration
 
@@ -62,7 +63,7 @@ def _advice_here(error: RolloutError) -> str:
 def _run_checks(settings: Settings, engine: Engine, mapping: TableMapping) -> Iterator[SourceCheck]:
     limit = format_duration(settings.source.timeout)
     yield passed("connection", f"{engine.name}, opened read-only; time limit of a query: {limit}")
-    yield from _describe_columns(engine, mapping)
+    yield from describe_columns(engine, mapping)
     try:
         yield from _check_row_security(engine)
         span = engine.fetch(engine.queries.statement("doctor_span", {})).iloc[0]
@@ -88,22 +89,6 @@ def _run_checks(settings: Settings, engine: Engine, mapping: TableMapping) -> It
         yield _check_privileges(engine)
     except RolloutError as error:
         yield failed("queries", _advice_here(error))
-
-
-def _describe_columns(engine: Engine, mapping: TableMapping) -> Iterator[SourceCheck]:
-    how = "; it has the canonical columns"
-    if mapping.columns:
-        expressions = ", ".join(f"{column} = {sql}" for column, sql in mapping.columns)
-        how = f" by mapping {mapping.name}: {expressions}"
-    yield passed("mapping", f"{engine.source}{how}")
-    for note in mapping.notes:
-        yield passed("mapping", note)
-    types = engine.columns()
-    canonical = [f"{column} {types[column]}" for column in CANONICAL_COLUMNS if column in types]
-    yield passed("columns", ", ".join(canonical) or f"{len(types)} columns, all mapped")
-    created_type = types.get("createdAt", "").upper()
-    if "WITH TIME ZONE" in created_type or "TIMESTAMPTZ" in created_type:
-        yield passed("columns", "createdAt has a time zone; it is read as UTC")
 
 
 def _inspected_bounds(last: datetime) -> dict[str, datetime]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from analysis.decision.verdict import BROKEN
-from analysis.formatting import capitalise, count, display_name, level, share, when
+from analysis.formatting import capitalise, count, level, share, when
+from analysis.leaks import display_name
 from analysis.metrics import recorded_metric
 from analysis.results.finding_record import FindingRecord
 from analysis.results.model import LookResult, ReplayRecord

@@ -125,7 +125,7 @@ CONTROL_TEXTS = [
 
 
 @pytest.mark.parametrize(("text", "clean"), CONTROL_TEXTS)
-def test_nothing_printed_or_written_has_control_characters(monkeypatch, tmp_path, text, clean):
+def test_no_control_character_is_printed_or_written(monkeypatch, tmp_path, text, clean):
     raw = io.BytesIO()
     for name in ("stdout", "stderr"):
         raw = io.BytesIO()

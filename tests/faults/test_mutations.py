@@ -68,6 +68,30 @@ MUTATIONS = {
         "if name := None:",
         "tests/faults/test_three_locks.py::test_a_function_with_side_effects_reaches_no_database",
     ),
+    "the address of a preview may have a path": (
+        "analysis/history/recorded_values.py",
+        " and port != 0 and whole == plain",
+        "",
+        "tests/deployment/test_smoke.py::test_an_edited_address_of_a_preview_is_not_used",
+    ),
+    "a preview may be on any host": (
+        "analysis/deployment/smoke.py",
+        "if not host_is_allowed(address, allowed):",
+        "if False:",
+        "tests/deployment/test_smoke.py::test_a_preview_on_another_host_gets_nothing",
+    ),
+    "an id may begin with a minus": (
+        "analysis/history/recorded_values.py",
+        "[A-Za-z0-9_][A-Za-z0-9_-]{0,79}",
+        "[A-Za-z0-9_-]{0,80}",
+        "tests/deployment/test_rollback.py::test_an_edited_build_is_in_no_command",
+    ),
+    "control characters are written": (
+        "analysis/files.py",
+        "if has_controls:",
+        "if False:",
+        "tests/faults/test_hostile_names.py::test_no_control_character_is_printed_or_written",
+    ),
     "DuckDB's own parser is not asked": (
         "analysis/telemetry/engines/duckdb/engine.py",
         "!= [duckdb.StatementType.SELECT]",
