@@ -68,8 +68,8 @@ def load_class_counts(engine: Engine, user_classes: tuple[str, ...], last: datet
         engine.queries.statement("signatures", parameters, relations={"vocabulary": vocabulary()})
     )
     found: Counter[str] = Counter()
-    for row in words.itertuples():
-        found[signature(int(row.words))] += int(row.errors)
+    for bits, errors_of_words in zip(words["words"], words["errors"], strict=True):
+        found[signature(int(bits))] += int(errors_of_words)
     return ClassCounts(errors, dict(found.most_common(MAX_SIGNATURES)))
 
 
