@@ -93,7 +93,8 @@ class TypeNames:
         if column == "createdAt":
             return self.time_from_text if sql_type == self.text else self.time_from_other
         if column in ("status", "errorMessage"):
-            return status_or_message(column, f'"{column}"', '"status"', self.dialect)
+            understood = status_or_message(column, f'"{column}"', '"status"', "duckdb")
+            return parse_one(understood, read="duckdb").sql(self.dialect)
         cast, kind = ("TRY_CAST", "BIGINT") if column in _NUMBERS else ("CAST", "TEXT")
         return parse_one(f'{cast}("{column}" AS {kind})', read="duckdb").sql(self.dialect)
 

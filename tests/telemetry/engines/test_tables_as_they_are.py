@@ -9,6 +9,7 @@ from analysis.counting.scans.written_rows import load_row_quality
 from analysis.errors import DataNotTrusted
 from analysis.outcomes import OUTCOME_CODES
 from analysis.telemetry.engines import open_engine
+from analysis.telemetry.engines.spark.source import _TYPES as spark_types
 from analysis.telemetry.mapping import CANONICAL_COLUMNS
 from tests.fixtures.edge_case_calls import DEPLOYED_AT, edge_case_calls
 from tests.fixtures.opened_engines import ALL_CALLS, GRID, open_url
@@ -95,6 +96,13 @@ def test_statuses_whose_meaning_is_plain(request, tmp_path, monkeypatch, kind):
     engine = open_engine(store(kind, rows, tmp_path, database=database, monkeypatch=monkeypatch))
     assert outcomes(engine) == {OUTCOME_CODES[name]: len(words) for name, words in WORDS.items()}
     engine.close()
+
+
+def test_spark_reads_the_column_and_no_text():
+    text = spark_types.cast("status", "string")
+    assert "CAST(`status` AS STRING)" in text
+    assert "'status'" not in text
+    assert '"' not in text
 
 
 # ---- CSV --------------------------------------------------------------------------------------
