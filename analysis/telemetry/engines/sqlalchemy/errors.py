@@ -20,7 +20,7 @@ _REPLICA = (
     "was canceled by the replica, which applied changes of the primary; run again, use the "
     "primary, or let an administrator set hot_standby_feedback = on"
 )
-_WRONG_PASSWORD = "failed: wrong user or password; correct the URL"
+_WRONG_PASSWORD = "failed: wrong user or password; correct the URL of [source].url_env"
 _UNREACHABLE = (
     "failed: this network does not reach the address of the host; a host with IPv6 only, such "
     "as db.<project> of Supabase, needs the host of its IPv4 pooler in the URL"
