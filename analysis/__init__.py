@@ -9,14 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.judge import Look, Rollout
+    from analysis.judge import Look
     from analysis.report.explore.explorer import open_rollout as open
+    from analysis.rollout import Rollout
 
 __version__ = "0.1.0"
 __all__ = ["Look", "Rollout", "__version__", "open"]
 _MODULES = {
     "open": ("analysis.report.explore.explorer", "open_rollout"),
-    "Rollout": ("analysis.judge", "Rollout"),
+    "Rollout": ("analysis.rollout", "Rollout"),
     "Look": ("analysis.judge", "Look"),
 }
 """Where the public names are made, so that a command that needs no pandas imports none."""

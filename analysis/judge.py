@@ -1,36 +1,20 @@
-"""THE FLOW, read this first: load both arms, compare, find, check, decide, build the result.
+"""THE FLOW, read this first: compare both arms, search for harm, check the data, decide.
 
-Pages and commands only show what comes out.
-
->>> import analysis                                     # doctest: +SKIP
->>> analysis.open("rollout.toml").look("4h")            # doctest: +SKIP
-<Look 4h: improved. All 4 expectations are met: ...>
+`rollout.py` loads both arms and calls `judge`; pages and commands only show what comes out.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from functools import cached_property, partial
-from typing import Any
 
-from analysis import clock
 from analysis.config import Settings
-from analysis.counting.arm import Arm
 from analysis.counting.arms import Arms
-from analysis.counting.baseline import load_baseline
 from analysis.counting.caps import find_cliffs
-from analysis.counting.grid import Grid
-from analysis.counting.incidents import propose_exclusions
-from analysis.counting.name_validation import check_names
-from analysis.counting.post import PostCounter
 from analysis.counting.renamed_features import (
     RenamedFeature,
-    find_renamed_features,
     rename_claims,
-    rename_features,
 )
-from analysis.counting.scans.baseline_tables import load_baseline_tables
-from analysis.counting.scans.chunks import OnProgress, ignore_progress
 from analysis.decision.advice import advise
 from analysis.decision.checks.data_checks import check_data
 from analysis.decision.claims.families import find_expectations
@@ -43,19 +27,13 @@ from analysis.decision.feature_changes import find_feature_changes
 from analysis.decision.harm_search import find_moved_features, search_harm
 from analysis.decision.look import LookFindings
 from analysis.decision.placebo import replay_control_groups, replay_placebo_deploys
-from analysis.decision.plan import Plan, plan_exploratory, plan_look, plan_looks
-from analysis.decision.power_forecast import forecast_looks
+from analysis.decision.plan import Plan
 from analysis.decision.regressions import scan_features
 from analysis.decision.verdict import decide_verdict, find_moved_cliffs
 from analysis.decision.whatif import what_if
-from analysis.errors import DataNotTrusted, NotYetDue, WrongUse
-from analysis.history.timeline import NoDeployError
-from analysis.results.baseline import BaselineResult
-from analysis.results.build import BaselineFindings, build_baseline_result, build_result
+from analysis.results.build import build_result
 from analysis.results.model import LookResult
-from analysis.telemetry.engines import Engine, open_engine
 from analysis.text import RESULT_WORDS
-from analysis.window import HOUR, Window
 
 
 class Look(LookFindings):
@@ -72,238 +50,105 @@ class Look(LookFindings):
         return f"<Look {self.label}: {verdict}. {self.result.reason}>"
 
 
-class Rollout:
-    """One rollout: its settings, its telemetry, its looks.
+def judge(
+    settings: Settings,
+    arms: Arms,
+    plan: Plan,
+    *,
+    deployed_at: datetime,
+    label: str,
+    renamed: tuple[RenamedFeature, ...] = (),
+) -> Look:
+    """Compare both arms, search for harm, check the data, and decide.
 
-    The connection is opened on first use, read-only. `on_progress` takes lines of progress while
-    calls are counted.
+    `renamed` are the features whose baseline calls bear their new name in `arms`.
     """
+    declared = rename_claims(settings, renamed)
+    comparator = _compare_with_controls(settings, arms, plan)
+    useful = settings.monitoring.smallest_useful
+    expectations = find_expectations(
+        declared.expectations, comparator, plan, smallest_useful=useful
+    )
+    guardrails = find_guardrails(
+        declared.guardrails,
+        comparator,
+        plan,
+        smallest_useful=useful,
+        expectations=declared.expectations,
+        accepted=settings.accepted,
+    )
+    search = search_harm(
+        comparator,
+        plan,
+        settings.regressions,
+        expectations=declared.expectations,
+        guardrails=declared.guardrails,
+        accepted=settings.accepted,
+    )
+    features = find_feature_changes(
+        comparator, plan.hours, renamed=renamed, exceptions=settings.regressions.exceptions
+    )
+    exploratory = scan_features(comparator, plan)
+    cliffs = {
+        "baseline": find_cliffs(arms.baseline.latency),
+        "post": find_cliffs(arms.post.latency),
+    }
+    checks = check_data(comparator, hours=plan.hours, asked=settings.baseline)
+    sustained = decide_sustained(
+        expectations,
+        guardrails,
+        comparator,
+        plan,
+        sustained_for=settings.monitoring.sustained_for,
+    )
+    common = find_common_hours(arms, plan.hours, declared.expectations)
+    replay = replay_placebo_deploys(
+        declared.expectations, comparator, plan, guardrails=declared.guardrails
+    )
+    verdict = decide_verdict(
+        expectations=expectations,
+        guardrails=guardrails,
+        checks=checks,
+        moved_cliffs=find_moved_cliffs(cliffs, expectations),
+        sustained=sustained,
+        is_last=plan.is_last,
+        regressions=search.regressions,
+        stopped=features.stopped,
+        compared_share=common.share_of_calls,
+        is_capped=replay.caps_verdict,
+    )
+    return Look(
+        settings=settings,
+        deployed_at=deployed_at,
+        label=label,
+        window=plan.window(deployed_at),
+        plan=plan,
+        comparator=comparator,
+        expectations=expectations,
+        guardrails=guardrails,
+        search=search,
+        exploratory=exploratory,
+        features=features,
+        common_hours=common,
+        cliffs=cliffs,
+        checks=checks,
+        sustained=sustained,
+        verdict=verdict,
+        advice=advise(
+            settings,
+            (*expectations, *guardrails, *search.regressions, *exploratory),
+            predict=partial(what_if, arms),
+        ),
+        replay=replay,
+        control_replay=replay_control_groups(settings.claims, comparator, plan),
+    )
 
-    def __init__(
-        self, settings: Settings, *, spark: Any = None, on_progress: OnProgress = ignore_progress
-    ) -> None:
-        self.settings = settings
-        self._spark = spark
-        self._on_progress = on_progress
 
-    def __enter__(self) -> Rollout:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @cached_property
-    def engine(self) -> Engine:
-        """The database of `[source]`."""
-        return open_engine(self.settings, spark=self._spark)
-
-    @property
-    def deployed_at(self) -> datetime:
-        """When the deploy happened; WrongUse when it is neither in rollout.toml nor recorded."""
-        deployed_at = self.settings.rollout.deployed_at
-        if deployed_at is None:
-            raise NoDeployError
-        if deployed_at > clock.now():
-            raise WrongUse(
-                f"deployed_at {clock.iso(deployed_at)} lies in the future; "
-                "correct [rollout].deployed_at"
-            )
-        return deployed_at
-
-    @cached_property
-    def baseline_ends_at(self) -> datetime:
-        """The deploy; before it is known the present minute, and the baseline is provisional."""
-        if self.settings.rollout.deployed_at is not None:
-            return self.deployed_at
-        return clock.now().replace(second=0, microsecond=0)
-
-    @cached_property
-    def baseline(self) -> Arm:
-        """The counts before the deploy: frozen on first use, then read from the frozen file."""
-        return load_baseline(
-            self.settings, self.baseline_ends_at, lambda: self.engine, on_progress=self._on_progress
-        )
-
-    def baseline_result(self) -> BaselineResult:
-        """The content of baseline/result.json: tables, cliffs, and what the looks will detect."""
-        settings, baseline, deployed_at = self.settings, self.baseline, self.baseline_ends_at
-        if not baseline.calls:
-            raise DataNotTrusted(
-                f"no call started in {baseline.window}; "
-                "check the table, the time zone and the deploy's time"
-            )
-        grid, classes = Grid.of(settings, deployed_at), settings.class_names
-        found = BaselineFindings(
-            settings=settings,
-            arm=baseline,
-            deployed_at=deployed_at,
-            tables=load_baseline_tables(self.engine, grid, baseline.window, user_classes=classes),
-            cliffs=find_cliffs(baseline.latency),
-            forecasts=forecast_looks(
-                settings.claims,
-                baseline,
-                plan_looks(settings),
-                smallest_useful=settings.monitoring.smallest_useful,
-                day_to_day=settings.baseline.day_to_day,
-                user_classes=classes,
-            ),
-            exclusions=[deployed_at + hour * HOUR for hour in propose_exclusions(baseline)],
-        )
-        return build_baseline_result(found)
-
-    def look(self, label: str, *, first_hour: int = 0) -> Look:
-        """The planned look of that window: ``rollout.look("4h")``.
-
-        `first_hour`, counted from the deploy, is where a later stage of the monitoring begins (a
-        knob was turned). Raises NotYetDue before its end and its ingestion delay have passed.
-        """
-        return self._judge(plan_look(self.settings, label, first_hour=first_hour), label)
-
-    def explore(self, start: datetime, end: datetime) -> Look:
-        """A look outside the planned ones, on whole hours from the deploy; it decides nothing."""
-        if end > clock.now():
-            raise WrongUse(
-                f"--to {clock.iso(end)} lies in the future; "
-                "give a time that has passed, or wait for a planned window"
-            )
-        plan = plan_exploratory(self.settings, self.deployed_at, start, end)
-        return self._judge(plan, plan.window(self.deployed_at).label)
-
-    def due(self) -> tuple[str, ...]:
-        """Planned windows whose end and ingestion delay have passed."""
-        return tuple(
-            label
-            for label, plan in plan_looks(self.settings).items()
-            if self._due_at(plan.window(self.deployed_at)) <= clock.now()
-        )
-
-    def close(self) -> None:
-        """Close the connection."""
-        if "engine" in self.__dict__:
-            self.engine.close()
-
-    def _judge(self, plan: Plan, label: str) -> Look:
-        settings, window = self.settings, plan.window(self.deployed_at)
-        self._check_due(window, label)
-        arms, renamed = self._load_arms(window, plan)
-        declared = rename_claims(settings, renamed)
-        comparator = self._compare_with_controls(arms, plan)
-        useful = settings.monitoring.smallest_useful
-        expectations = find_expectations(
-            declared.expectations, comparator, plan, smallest_useful=useful
-        )
-        guardrails = find_guardrails(
-            declared.guardrails,
-            comparator,
-            plan,
-            smallest_useful=useful,
-            expectations=declared.expectations,
-            accepted=settings.accepted,
-        )
-        search = search_harm(
-            comparator,
-            plan,
-            settings.regressions,
-            expectations=declared.expectations,
-            guardrails=declared.guardrails,
-            accepted=settings.accepted,
-        )
-        features = find_feature_changes(
-            comparator, plan.hours, renamed=renamed, exceptions=settings.regressions.exceptions
-        )
-        exploratory = scan_features(comparator, plan)
-        cliffs = {
-            "baseline": find_cliffs(arms.baseline.latency),
-            "post": find_cliffs(arms.post.latency),
-        }
-        checks = check_data(comparator, hours=plan.hours, asked=settings.baseline)
-        sustained = decide_sustained(
-            expectations,
-            guardrails,
-            comparator,
-            plan,
-            sustained_for=settings.monitoring.sustained_for,
-        )
-        common = find_common_hours(arms, plan.hours, declared.expectations)
-        replay = replay_placebo_deploys(
-            declared.expectations, comparator, plan, guardrails=declared.guardrails
-        )
-        verdict = decide_verdict(
-            expectations=expectations,
-            guardrails=guardrails,
-            checks=checks,
-            moved_cliffs=find_moved_cliffs(cliffs, expectations),
-            sustained=sustained,
-            is_last=plan.is_last,
-            regressions=search.regressions,
-            stopped=features.stopped,
-            compared_share=common.share_of_calls,
-            is_capped=replay.caps_verdict,
-        )
-        return Look(
-            settings=settings,
-            deployed_at=self.deployed_at,
-            label=label,
-            window=window,
-            plan=plan,
-            comparator=comparator,
-            expectations=expectations,
-            guardrails=guardrails,
-            search=search,
-            exploratory=exploratory,
-            features=features,
-            common_hours=common,
-            cliffs=cliffs,
-            checks=checks,
-            sustained=sustained,
-            verdict=verdict,
-            advice=advise(
-                settings,
-                (*expectations, *guardrails, *search.regressions, *exploratory),
-                predict=partial(what_if, arms),
-            ),
-            replay=replay,
-            control_replay=replay_control_groups(settings.claims, comparator, plan),
-        )
-
-    def _load_arms(self, window: Window, plan: Plan) -> tuple[Arms, tuple[RenamedFeature, ...]]:
-        """Both arms, under the names that features have now.
-
-        WrongUse for a claim whose feature or source no call has.
-        """
-        settings, baseline = self.settings, self.baseline
-        post = self._count_post(baseline, window, plan)
-        renamed = find_renamed_features(baseline, post)
-        if renamed:  # counted again, because the limits of a feature go with its name
-            baseline = rename_features(baseline, renamed)
-            post = self._count_post(baseline, window, plan)
-        if baseline.calls:
-            check_names(settings.claims, (self.baseline, post), self.engine)
-        return Arms(baseline, post, settings.class_names), renamed
-
-    def _count_post(self, baseline: Arm, window: Window, plan: Plan) -> Arm:
-        counter = PostCounter(
-            self.settings, self.deployed_at, baseline, self.engine, on_progress=self._on_progress
-        )
-        return counter.load(window, keep=plan.is_planned and not plan.is_last)
-
-    def _compare_with_controls(self, arms: Arms, plan: Plan) -> Comparator:
-        """The comparisons, with the control features that did not change by themselves."""
-        settings = self.settings
-        candidates = find_controls(settings, arms.baseline)
-        comparator = Comparator(arms, candidates, settings.baseline.day_to_day)
-        moved = find_moved_features(comparator, plan, settings.regressions)
-        if comparator.candidates.are_declared or not moved:
-            return comparator
-        return comparator.with_controls(leave_out=sorted(moved))
-
-    def _check_due(self, window: Window, label: str) -> None:
-        due_at = self._due_at(window)
-        if clock.now() < due_at and self.baseline.calls:
-            raise NotYetDue(
-                f"window {label} is due at {clock.iso(due_at)}, when its slow calls are written; "
-                "run again then"
-            )
-
-    def _due_at(self, window: Window) -> datetime:
-        return window.end + self.settings.monitoring.ingestion_delay
+def _compare_with_controls(settings: Settings, arms: Arms, plan: Plan) -> Comparator:
+    """The comparisons, with the control features that did not change by themselves."""
+    candidates = find_controls(settings, arms.baseline)
+    comparator = Comparator(arms, candidates, settings.baseline.day_to_day)
+    moved = find_moved_features(comparator, plan, settings.regressions)
+    if comparator.candidates.are_declared or not moved:
+        return comparator
+    return comparator.with_controls(leave_out=sorted(moved))

@@ -25,7 +25,8 @@ from analysis.cli.app import (
 )
 
 if TYPE_CHECKING:
-    from analysis.judge import Look, Rollout
+    from analysis.judge import Look
+    from analysis.rollout import Rollout
 
 
 @app.command()
@@ -105,7 +106,7 @@ def compare(
     """Print the verdict alone, without a notebook."""
     from analysis.cli.result_output import result_lines
     from analysis.decision.verdict import EXIT_CODES
-    from analysis.judge import Rollout
+    from analysis.rollout import Rollout
 
     with Rollout(recorded_settings(config), on_progress=say) as rollout:
         result = _look(rollout, window, start, end).result
@@ -156,8 +157,8 @@ def whatif(
     as_json: AsJson = False,
 ) -> int:
     """Say what share of calls a cap would cut off, and the time it would save."""
-    from analysis.judge import Rollout
-    from analysis.results.build import build_what_if
+    from analysis.results.build_advice import build_what_if
+    from analysis.rollout import Rollout
     from analysis.text import RESULT_WORDS
     from analysis.window import parse_duration
 
@@ -180,7 +181,7 @@ def sql(
 ) -> int:
     """Print a query with its values filled in, for psql; of the baseline without --window."""
     from analysis.counting.query_text import list_queries, query_text
-    from analysis.judge import Rollout
+    from analysis.rollout import Rollout
 
     if name is None:
         typer.echo("\n".join(f"{name:<22}{what}" for name, what in list_queries().items()))

@@ -27,7 +27,7 @@ from analysis.text.captions.expectations import describe_look_series
 from analysis.text.headline import NOT_RANDOMISED, changed_lines, verdict_headline
 from analysis.text.next_steps import next_steps
 from analysis.text.records import is_sample
-from analysis.text.verdict import VERDICTS
+from analysis.text.verdict_labels import VERDICTS
 
 MOST_LEDGER_LINES, MOST_FACTS = 12, 5
 Link = tuple[str, str]

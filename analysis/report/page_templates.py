@@ -17,7 +17,7 @@ from analysis.report.mime_types import FIGURES_MIME, RESULT_MIME
 from analysis.results.baseline import BaselineResult
 from analysis.results.model import LookResult
 from analysis.text import records
-from analysis.text.verdict import VERDICTS, VerdictWords
+from analysis.text.verdict_labels import VERDICTS, VerdictWords
 
 if TYPE_CHECKING:
     from analysis.report.figures.picture import Picture

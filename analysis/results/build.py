@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from analysis import __version__
 from analysis.counting.scope import HOURS_A_DAY, Cycle
 from analysis.results.baseline import BaselineResult, ForecastRow, SpanRecord
+from analysis.results.build_advice import build_advice
 from analysis.results.build_finding import build_finding
 from analysis.results.model import (
     AcceptedRecord,
-    AdviceRecord,
     BaselineRecord,
     CalibrationRecord,
     ChangedFeatureRecord,
@@ -25,13 +25,10 @@ from analysis.results.model import (
     LookResult,
     NewFeatureRecord,
     PostRecord,
-    PredictionRecord,
     ProvenanceRecord,
     RenamedFeatureRecord,
     ReplayRecord,
     VanishedFeatureRecord,
-    WhatIfEstimate,
-    WhatIfRecord,
 )
 from analysis.telemetry.sql_files import sql_sha256
 from analysis.window import HOUR
@@ -40,15 +37,12 @@ if TYPE_CHECKING:
     from analysis.config import Settings
     from analysis.counting.arm import Arm
     from analysis.counting.scans.baseline_tables import BaselineTables
-    from analysis.decision.advice import Advice
     from analysis.decision.checks.check_records import Check
     from analysis.decision.feature_changes import FeatureChanges
     from analysis.decision.look import LookFindings
     from analysis.decision.power_forecast import PowerForecast
-    from analysis.decision.whatif import CapPrediction
     from analysis.results.words import Words
     from analysis.statistics.latency.cliff import Cliff
-    from analysis.statistics.latency.survival import Estimate
     from analysis.statistics.placebo_deploys import Replay
 
 
@@ -92,7 +86,7 @@ def build_result(look: LookFindings, words: Words) -> LookResult:
             share_of_calls=look.common_hours.share_of_calls,
         ),
         cliffs=_cliffs(look.cliffs),
-        advice=tuple(_advice(advice, words) for advice in look.advice),
+        advice=tuple(build_advice(advice, words) for advice in look.advice),
         checks=tuple(_check(check, words) for check in look.checks),
         calibration=CalibrationRecord(
             pretended_deploys=look.replay.placebo_deploys,
@@ -144,23 +138,6 @@ def build_baseline_result(found: BaselineFindings) -> BaselineResult:
             "proposed_exclusions": tuple(found.exclusions),
             "provenance": _provenance(found.settings),
         }
-    )
-
-
-def build_what_if(prediction: CapPrediction, words: Words) -> WhatIfRecord:
-    """What `rollout whatif --json` prints."""
-    effect = prediction.effect
-    return WhatIfRecord(
-        feature=prediction.feature,
-        cap_ms=prediction.cap_ms,
-        own_cap_ms=effect.own_cap_ms,
-        calls=prediction.calls,
-        identifiable=effect.identifiable,
-        level=prediction.level,
-        cut_off_share=_what_if_estimate(effect.cut_off_share),
-        saved_ms_per_call=_what_if_estimate(effect.saved_ms_per_call),
-        saved_ms_per_success=_what_if_estimate(effect.saved_ms_per_success),
-        sentence=words.prediction(prediction),
     )
 
 
@@ -227,29 +204,6 @@ def _cliffs(cliffs: Mapping[str, Mapping[str, Cliff]]) -> tuple[CliffRecord, ...
     )
 
 
-def _advice(advice: Advice, words: Words) -> AdviceRecord:
-    knob, prediction = advice.knob, advice.prediction
-    return AdviceRecord(
-        knob=knob.title,
-        kind="environment" if knob.env else "code",
-        old=knob.old,
-        new=knob.new,
-        because=words.finding(advice.finding),
-        claim=advice.finding.claim.name,
-        predicted=_prediction(prediction, words) if prediction else None,
-    )
-
-
-def _prediction(prediction: CapPrediction, words: Words) -> PredictionRecord:
-    cut_off = prediction.effect.cut_off_share
-    known = tuple(end for end in (cut_off.low, cut_off.high) if end is not None)
-    return PredictionRecord(
-        cut_off_share=cut_off.value,
-        interval=(known[0], known[1]) if len(known) == 2 else None,
-        sentence=words.prediction(prediction),
-    )
-
-
 def _check(check: Check, words: Words) -> CheckRecord:
     return CheckRecord(
         name=words.check_name(check), state=check.state, detail=words.check_detail(check)
@@ -264,7 +218,3 @@ def _provenance(settings: Settings) -> ProvenanceRecord:
     return ProvenanceRecord(
         version=__version__, sql_sha256=sql_sha256(), engine=settings.source.engine
     )
-
-
-def _what_if_estimate(estimate: Estimate) -> WhatIfEstimate:
-    return WhatIfEstimate(value=estimate.value, low=estimate.low, high=estimate.high)

@@ -16,7 +16,7 @@ from analysis.statistics.sequential import level_of
 from analysis.text.checks import checks_summary
 from analysis.text.harm import feature_lines, harm_texts
 from analysis.text.records import OUTSIDE_RULES, among_text, changed_text
-from analysis.text.verdict import VERDICTS
+from analysis.text.verdict_labels import VERDICTS
 from analysis.window import HOUR
 
 NO_FINDING = (

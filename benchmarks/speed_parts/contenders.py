@@ -63,7 +63,7 @@ of = ", ".join(
 read(f'SELECT "featureId", "source", "status", {of} FROM {table} GROUP BY 1, 2, 3')
 """
 START = """
-import analysis.judge
+import analysis.rollout
 """
 LATENCY_COUNTS = """
 from pathlib import Path

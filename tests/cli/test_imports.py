@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 assert "compare" in CliRunner().invoke(app, ["--help"]).output
 """
 COMPARE = """
-import analysis.cli.analysis_commands, analysis.cli.result_output, analysis.judge
+import analysis.cli.analysis_commands, analysis.cli.result_output, analysis.rollout
 import analysis.telemetry.engines.duckdb
 """
 

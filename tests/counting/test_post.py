@@ -8,7 +8,7 @@ import pytest
 
 from analysis.counting.baseline import load_baseline
 from analysis.counting.post import PostCounter
-from analysis.judge import Rollout
+from analysis.rollout import Rollout
 from analysis.telemetry.engines import open_engine
 from analysis.window import HOUR
 from tests.fixtures.arm_comparison import assert_same_arm

@@ -14,8 +14,8 @@ from analysis.history.events import LookEvent
 from analysis.history.knobs import set_knob, with_history
 from analysis.history.ledger import open_ledger
 from analysis.history.timeline import read_timeline
-from analysis.judge import Rollout
 from analysis.results.model import LookResult
+from analysis.rollout import Rollout
 from tests.fixtures.application_with_lock import SECRET
 from tests.fixtures.calls_over_time import FEATURE, GrowingTable, make_rows
 from tests.fixtures.clock_file import DEPLOYED_AT, HOUR

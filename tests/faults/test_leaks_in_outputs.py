@@ -287,7 +287,7 @@ def test_no_planted_value_is_in_the_result(home, planter, planted_rows, rollout)
 
 
 def test_errors_leave_the_database_only_as_words_of_the_allow_list(home, planter, planted_rows):
-    from analysis.judge import Rollout
+    from analysis.rollout import Rollout
 
     with temporary_workspace(home, rows=planted_rows) as workspace:
         workspace.config.write_text(CONFIG.format(source=DUCKDB, api_url="https://api.vercel.com"))

@@ -28,6 +28,7 @@ FLOORS = (  # from the ground up
     ("figure_data",),
     ("text",),
     ("judge",),
+    ("rollout",),
     ("doctor",),
     ("report",),
     ("deployment",),

@@ -14,11 +14,12 @@ from analysis.config import Settings, load_settings
 from analysis.counting.scope import Scope
 from analysis.errors import WrongUse
 from analysis.history.knobs import with_history
-from analysis.judge import Look, Rollout
+from analysis.judge import Look
 from analysis.leaks import quote
 from analysis.report.explore.feature_view import FeatureView, calls_by
 from analysis.report.sections.window import WindowSections
 from analysis.report.tables import ReportTable
+from analysis.rollout import Rollout
 
 CONFIG_VARIABLE = "ROLLOUT_CONFIG"
 

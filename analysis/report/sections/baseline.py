@@ -8,12 +8,12 @@ from typing import Any
 
 from analysis.figure_data.cliffs import prepare_baseline_cliff
 from analysis.figure_data.hourly import prepare_hourly_traffic, prepare_source_latency
-from analysis.judge import Rollout
 from analysis.report.figures.cliffs import CLIFF
 from analysis.report.figures.hourly import SOURCES, TRAFFIC
 from analysis.report.page_templates import PublishedResult, Section, make_section, sentences
 from analysis.report.tables import Column, ReportTable
 from analysis.results.baseline import BaselineResult
+from analysis.rollout import Rollout
 from analysis.text import baseline as baseline_prose
 from analysis.text import records
 

@@ -8,11 +8,12 @@ from functools import cached_property
 
 from analysis import clock
 from analysis.errors import WrongUse
-from analysis.judge import Look, Rollout
+from analysis.judge import Look
 from analysis.report.figures.look_figures import LookFigures
 from analysis.report.figures.picture import Picture
 from analysis.report.page_templates import PublishedResult, Section, anchor_of, make_section
 from analysis.results.finding_record import FindingRecord
+from analysis.rollout import Rollout
 from analysis.text import method, records
 from analysis.text.checks import checks_summary
 from analysis.text.controls import controls_lines, controls_rows
@@ -27,7 +28,7 @@ from analysis.text.headline import (
     verdict_headline,
 )
 from analysis.text.next_steps import NO_CAP, cap_sentences, next_steps
-from analysis.text.verdict import VERDICTS
+from analysis.text.verdict_labels import VERDICTS
 from analysis.window import hour_from
 
 
