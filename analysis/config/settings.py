@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 from pydantic import Field
@@ -47,15 +47,11 @@ CRON_BUDGET_MS = 240_000  # the application's own default
 SEARCHED_METRICS = ("error_rate", "slower_than_p95", "typical_latency")
 
 
-def _title(given: dict[str, Any]) -> str:
-    return str(given["name"])
-
-
 class RolloutSettings(TomlTable):
     """[rollout]: which change is judged. The title is the name where none is given."""
 
     name: FolderName
-    title: Text = Field(default_factory=_title)
+    title: Text = Field(default_factory=lambda given: str(given["name"]))
     deployed_at: Instant | None = None
     warm_up: Duration = timedelta(0)
 

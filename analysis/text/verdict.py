@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.formatting import capitalise, hours, milliseconds, p_value, share
+from analysis.formatting import capitalise, hours, milliseconds, share
 from analysis.text.checks import check_detail
 from analysis.text.findings.caveats import caveat_clause
 from analysis.text.findings.meaning import NO_TIME_IN_SIGHT, time_clause
 from analysis.text.findings.sentence import short_clause
+from analysis.text.findings.sustained import sustained_clause
 from analysis.text.harm import excluded_growth, harm_clause, harm_clauses
 
 if TYPE_CHECKING:
     from analysis.decision.claims.findings import Finding
-    from analysis.decision.claims.sustained import SustainedDecision
     from analysis.decision.verdict import MovedCliff, Verdict
 
 
@@ -35,38 +35,6 @@ def verdict_reason(verdict: Verdict) -> str:
         "investigate": _investigate,
         "no_regression": _no_regression,
     }[verdict.name](verdict)
-
-
-def sustained_clause(decision: SustainedDecision) -> str:
-    """Whether the trailing hours alone confirm the effect, or why not."""
-    trailing, finding = hours(decision.trailing_hours), decision.finding
-    part = finding.evaluation if finding else None
-    why = {
-        "not_met": "is not met",
-        "no_calls": f"has no {part.metric.among if part else 'calls'} in the last {trailing}",
-        "not_kept": (
-            f"does not hold in the last {trailing} alone (one-sided p {p_value(decision.p_value)})"
-        ),
-        "few_hours": (
-            f"holds in only {share(decision.share_of_hours or 0.0)} of the last {trailing}; "
-            "80 % are required"
-        ),
-        "not_shown": (
-            f"is not shown in the last {trailing} alone (one-sided p {p_value(decision.p_value)})"
-        ),
-    }
-    whole = {
-        "confirmed": f"the last {trailing} alone confirm it",
-        "exploratory": "an exploratory look does not decide whether the effect lasts",
-        "too_early": (
-            f"whether the effect lasts is decided after {trailing}, "
-            f"{hours(decision.seen_hours)} have passed"
-        ),
-        "guardrail_open": "not sustained while a critical guardrail is not met",
-    }
-    return whole.get(decision.reason) or (
-        f"not sustained: '{decision.name}' {why[decision.reason]}"
-    )
 
 
 def _untrusted(verdict: Verdict) -> str:
@@ -184,6 +152,9 @@ def _chance(found: Finding) -> str:
     part = next((one for one in (found, *found.parts) if one.evaluation), found)
     if found.state != "undecided" or part.evaluation is None:
         return ""
+    low, high = part.interval or (-1.0, 1.0)
+    if low > 0 or high < 0:
+        return "; a change that large is not shown yet" if part.claim.by else ""
     first, last = part.evaluation.hours
     return f"; after {hours(last - first)} this may still be chance"
 

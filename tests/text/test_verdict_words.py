@@ -8,7 +8,8 @@ from analysis.decision.checks.check_records import IdCheck, StatusCheck
 from analysis.decision.claims.power import TimeToDecision
 from analysis.decision.claims.sustained import SustainedDecision
 from analysis.decision.verdict import MovedCliff, decide_verdict
-from analysis.text.verdict import sustained_clause, verdict_reason
+from analysis.text.findings.sustained import sustained_clause
+from analysis.text.verdict import verdict_reason
 from analysis.text.verdict_labels import VERDICTS
 from tests.fixtures.comparators import claim, spoken
 from tests.fixtures.findings_by_hand import FELL, FixedComparison, finding

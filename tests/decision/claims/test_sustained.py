@@ -11,7 +11,7 @@ from analysis.decision.claims.guardrails import find_guardrails
 from analysis.decision.claims.sustained import decide_sustained
 from analysis.decision.plan import Plan
 from analysis.statistics.sequential import bounds
-from analysis.text.verdict import sustained_clause
+from analysis.text.findings.sustained import sustained_clause
 from tests.fixtures.comparators import (
     ONLY,
     any_of,
