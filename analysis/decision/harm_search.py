@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.config import Claim
 from analysis.config.settings import Accepted, RegressionSearch
 from analysis.counting.arms import Arms
-from analysis.counting.scope import fits_any
+from analysis.counting.scope import exactly, fits_any
 from analysis.decision.claims.accepted_changes import (
     expected_features,
     find_accepted,
@@ -31,6 +31,7 @@ from analysis.decision.claims.findings import Finding
 from analysis.decision.comparison import Comparator
 from analysis.decision.controls.summary import summarise_controls
 from analysis.decision.plan import Plan
+from analysis.leaks import display_name
 from analysis.metrics import class_rates
 from analysis.statistics.harm.families import HarmResult, find_harm
 from analysis.statistics.sequential import level_of
@@ -147,9 +148,9 @@ def _searched_claims(
     for feature in names:
         if feature not in before and search.metrics:
             shared = {"claim": "below", "limit": limit, "critical": search.critical}
-            yield Claim(
-                name=f"failures of the new feature {feature}",
-                feature=feature,
+            yield Claim.model_construct(
+                name=f"failures of the new feature {display_name(feature)}",
+                feature=exactly(feature),
                 metric="error_rate",
                 **shared,
             )
@@ -162,8 +163,12 @@ def _claims_of(features: Sequence[str], metrics: Sequence[str]) -> list[Claim]:
 
 
 def _claim(feature: str, metric: str, *, is_critical: bool) -> Claim:
-    return Claim(
-        name=f"{metric} of {feature}", feature=feature, metric=metric, critical=is_critical
+    """A claim about a name of the data, without the rules for what a person types."""
+    return Claim.model_construct(
+        name=f"{metric} of {display_name(feature)}",
+        feature=exactly(feature),
+        metric=metric,
+        critical=is_critical,
     )
 
 
