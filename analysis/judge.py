@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from analysis.config import Settings
 from analysis.counting.arms import Arms
 from analysis.counting.caps import find_cliffs
-from analysis.counting.renamed_features import (
+from analysis.counting.names.renamed_features import (
     RenamedFeature,
     rename_claims,
 )

@@ -19,13 +19,13 @@ from analysis.counting.baseline import load_baseline
 from analysis.counting.caps import find_cliffs
 from analysis.counting.grid import Grid
 from analysis.counting.incidents import propose_exclusions
-from analysis.counting.name_validation import check_names
-from analysis.counting.post import PostCounter
-from analysis.counting.renamed_features import (
+from analysis.counting.names.name_validation import check_names
+from analysis.counting.names.renamed_features import (
     RenamedFeature,
     find_renamed_features,
     rename_features,
 )
+from analysis.counting.post import PostCounter
 from analysis.counting.scans.baseline_tables import load_baseline_tables
 from analysis.counting.scans.chunks import OnProgress, ignore_progress
 from analysis.decision.plan import Plan, plan_exploratory, plan_look, plan_looks

@@ -398,7 +398,7 @@ def test_a_feature_that_fell_to_a_tenth_is_a_finding_and_no_improvement(judge):
         after=0.08,
     )
     look = judge(together(rows, series("g", calls_per_hour=20)), expected()).look("24h")
-    assert look.verdict.name == "keep_watching"
+    assert look.verdict.name == "investigate"
     assert states(look) == ["undecided"]
     assert "traffic fell from" in look.result.expectations[0].sentence
     assert scanned(look)["calls_per_hour", "f"].finding == "worse"

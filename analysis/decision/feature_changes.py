@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.counting.renamed_features import RenamedFeature
+from analysis.counting.names.renamed_features import RenamedFeature
 from analysis.counting.scope import Scope, fits_any
 from analysis.decision.claims.caveats import expected_calls, has_stopped
 from analysis.decision.comparison import Comparator

@@ -147,12 +147,13 @@ def _searched_claims(
     limit = max(NEW_FEATURE_LIMIT, _median_error_rate(arms))
     for feature in names:
         if feature not in before and search.metrics:
-            shared = {"claim": "below", "limit": limit, "critical": search.critical}
             yield Claim.model_construct(
                 name=f"failures of the new feature {display_name(feature)}",
                 feature=exactly(feature),
                 metric="error_rate",
-                **shared,
+                claim="below",
+                limit=limit,
+                critical=search.critical,
             )
 
 

@@ -87,9 +87,8 @@ def rate_interval(model: VarianceModel, post: float, *, level: float) -> tuple[f
     """
     if not np.isfinite(model.variance(0.0)):
         return 0.0, 1.0
-    baseline = model.reference
-    ratio, t = post / baseline if baseline > 0 else 1.0, critical_t(model.df(0.0), level)
-    return _rate_interval(model, post, t, scale=0.0, null=0.0, rise=lambda _: ratio)
+    t = critical_t(model.df(0.0), level)
+    return _rate_interval(model, post, t, scale=0.0, null=0.0, rise=lambda _: 1.0)
 
 
 def critical_t(df: float, level: float) -> float:

@@ -242,7 +242,7 @@ def moved(days: int) -> pd.DataFrame:
         (lambda: calls().head(570), ("no call started", "2026-02-02 23:10:16")),
         (lambda: moved(-100), ("no call started",)),
         (lambda: moved(100), ("no call started",)),
-        (lambda: with_last_rows(1, status="Success"), ("1 rows", "status", "success or error")),
+        (lambda: with_last_rows(1, status="half done"), ("1 rows", "status", "success or error")),
         (lambda: with_last_rows(1, status=None), ("1 rows", "status", "success or error")),
         (lambda: with_last_rows(15, latencyMs=None), ("15 missing", "0 negative", "48 rows")),
         (lambda: with_last_rows(15, latencyMs=-1), ("0 missing", "15 negative", "48 rows")),

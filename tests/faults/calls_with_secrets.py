@@ -20,9 +20,9 @@ MESSAGES = (
     "Post-process error: failed to parse JSON ({})",
     'Post-process error: hit max_output_tokens (incomplete) meta={{"user":"{}"}}',
     "Connection error. {}",
-    "socket closed for {} while the stream was reset by the proxy",
+    "argument loop for {} while the dns waits",
     "{}",
-    "invalid api key {}: access denied",
+    "deprecated header of {}",
     '<b>{}</b> & "{}" could not be parsed\r\n\t{}',
     "vendor trouble " + "z" * 9_000 + " {}",
 )

@@ -162,7 +162,7 @@ def check_signatures(workspace):
     signatures = [error["signature"] for error in result["unknown_errors"]]
     words = {word for signature in signatures for word in signature.split(" … ")}
     assert words - {"(no known word)"} <= set(WORDS)
-    assert {"socket", "denied"} <= words
+    assert {"dns", "loop"} <= words
 
 
 @pytest.mark.faults

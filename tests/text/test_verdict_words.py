@@ -100,10 +100,10 @@ def test_not_fixed_says_how_many_are_met_and_where_a_cliff_is_now():
     )
 
 
-def test_keep_watching_says_that_it_may_be_chance_and_when_it_is_decided():
+def test_keep_watching_says_what_is_not_shown_and_when_it_is_decided():
     early = step3("undecided", time_to_decision=TimeToDecision(11.2), hours=(0, 4))
     assert reason([early], last=False) == (
-        f"Timeouts{TIMEOUTS[8:]}; after 4 h this may still be chance. "
+        f"Timeouts{TIMEOUTS[8:]}; a change that large is not shown yet. "
         "It can be decided about 12 h after the deploy at today's traffic."
     )
     assert reason([step3("met"), signature("undecided")], last=False).startswith(

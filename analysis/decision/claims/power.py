@@ -116,7 +116,8 @@ def estimate_time_to_decision(
         )
     if enough is None or (decided.hours is None and evaluation.has_data):
         return NOT_OPEN
-    return replace(decided, hours=plan.hours[0] + max(enough, decided.hours or 0.0, passed + 1.0))
+    until = plan.hours[0] + max(enough, decided.hours or 0.0, passed + 1.0)
+    return replace(decided, hours=until) if math.isfinite(until) else NOT_OPEN
 
 
 def _hours_to_enough_data(evaluation: ClaimEvaluation, passed: int) -> float | None:

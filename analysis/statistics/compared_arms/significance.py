@@ -150,7 +150,9 @@ class Comparison(ComparedArms):
             return np.inf
         if self.log_scale:
             return self.model.variance(0.0)
-        return self.model.variance(0.0, rise=self.ratio or 1.0, at=at)
+        # a rate is asked about at its own level, which says how much it varies there
+        rise = 1.0 if self.indicator else self.ratio or 1.0
+        return self.model.variance(0.0, rise=rise, at=at)
 
     def _estimate(self, null: float) -> float:
         """Post value minus the null value, on the scale of the test."""

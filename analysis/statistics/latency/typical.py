@@ -93,9 +93,14 @@ def one_call_an_hour(arms: StandardisedArms) -> tuple[StandardisedArms, Independ
     independent = IndependentVariances(
         post=_call_variance(post, baseline) * float(post.per_call.sum()) / max(n_post, 1.0) ** 2,
         baseline=of_call * float(shared.sum()) / max(n_baseline, 1.0) ** 2,
-        days=_matched_days(hourly, of_call * shared.sum(axis=1)),
+        days=_matched_days(hourly, _times(of_call, shared.sum(axis=1))),
     )
     return hourly, independent
+
+
+def _times(of_call: float, shares: Floats) -> Floats:
+    """The variance of a call times each share; 0 for a share of 0, even of an unknown variance."""
+    return np.where(shares > 0, of_call, 0.0) * shares
 
 
 def _call_variance(own: LogHours, other: LogHours) -> float:

@@ -202,6 +202,9 @@ def test_swapping_the_arms_reverses_every_difference(data, strata):
     """A baseline of one day and a post window of one day, exchanged."""
     first = data.draw(stretches(-24, 0, at_most=strata))
     second = data.draw(stretches(0, 24, at_most=strata))
+    # a baseline begins with its first call: both arms have one in their first hour
+    first = pd.concat([first, first.head(1).assign(hour=-24)])
+    second = pd.concat([second, second.head(1).assign(hour=0)])
     both = comparator(arm(-24, 0, first), arm(0, 24, second))
     swapped = comparator(
         arm(-24, 0, second.assign(hour=second["hour"] - 24)),

@@ -97,7 +97,7 @@ def test_every_query_returns_the_rows_of_duckdb(both_engines, rows, parameters, 
     )
     assert list(by_spark) == list(by_duckdb)
     assert sorted_rows(by_spark) == sorted_rows(by_duckdb)
-    assert len(by_duckdb) or (rows, name) == ("sample", "signatures")
+    assert len(by_duckdb) or name in ("signatures", "doctor_statuses")
 
 
 def test_a_relation_without_rows_joins_nothing(both_engines):
@@ -218,7 +218,7 @@ def test_a_mapping_in_spark_s_own_sql_with_seconds(session, tmp_path):
     source = write_calls(tmp_path, latency=(20.128,))
     same = ("clientId", "leadId", "source", "model", "latencyMs", "outputTokens", "totalTokens")
     columns = {name: name for name in same} | {
-        "id": "uuid()",
+        "id": "md5(concat(clientId, featureId))",
         "featureId": "upper(featureId)",
         "status": "if(status = 'success', 'success', 'error')",
         "errorMessage": "NULL",
