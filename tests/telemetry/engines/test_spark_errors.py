@@ -89,7 +89,7 @@ def test_a_delta_table_is_not_read_as_parquet(session, tmp_path):
 @needs_spark
 def test_a_mapping_that_spark_cannot_run(session, edge_cases, tmp_path):
     columns = {name: f'"{name}"' for name in CANONICAL_COLUMNS}
-    columns["leadId"] = 'str_to_time("leadId", 1, 2, 3)'
+    columns["leadId"] = 'epoch_us("leadId")'
     lines = [f"{name} = '{sql}'" for name, sql in columns.items()]
     (tmp_path / "own.toml").write_text("\n".join(["[columns]", *lines]))
     source = f'path = "{edge_cases}/calls.parquet"\nmapping = "own.toml"'
