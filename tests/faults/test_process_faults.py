@@ -164,8 +164,8 @@ def test_asked_to_stop_in_mid_query(home, request, tally, engine, number):
                 "totalTokens",
                 "createdAt",
             )
-            numbers = 'RANGE(CAST(5000 + "latencyMs" AS BIGINT))'
-            slow = f'"latencyMs" + 0 * LIST_SUM(LIST_TRANSFORM({numbers}, x -> x % 7))'
+            long_text = "LPAD(\"id\", 9000, 'ab')"
+            slow = f"\"latencyMs\" + 0 * LENGTH(REGEXP_REPLACE({long_text}, '(a|b)', 'c', 'g'))"
             lines = [f"{name} = '\"{name}\"'" for name in names] + [f"latencyMs = '''{slow}'''"]
             (workspace.folder / "slow.toml").write_text(
                 'dialect = "duckdb"\n[columns]\n' + "\n".join(lines)
