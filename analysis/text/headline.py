@@ -166,8 +166,12 @@ def _outside_rules(result: LookResult) -> list[str]:
     searched_too = (*result.regressions, *result.price_of_fix)
     covered |= {(found.metric, found.feature) for found in searched_too}
     covered |= {(part.metric, part.feature) for found in result.guardrails for part in found.parts}
+    slower_by_choice = {found.feature for found in result.price_of_fix if _is_time(found)}
     searched = [
-        found for found in result.exploratory if (found.metric, found.feature) not in covered
+        found
+        for found in result.exploratory
+        if (found.metric, found.feature) not in covered
+        and not (_is_time(found) and found.feature in slower_by_choice)
     ]
     new = [found for found in searched if found.event_hour is not None]
     worse = [found for found in searched if found.finding == "worse" and found not in new]
@@ -180,6 +184,10 @@ def _outside_rules(result: LookResult) -> list[str]:
     if new:
         lines.append(f"New error class, although no rule covers it: {_name(new[0])}{_more(new)}")
     return lines
+
+
+def _is_time(found: FindingRecord) -> bool:
+    return recorded_metric(found.metric or "").kind.is_time
 
 
 def _new_errors(found: FindingRecord, deployed_at: datetime) -> str:
