@@ -108,6 +108,18 @@ def test_what_got_worse_although_no_rule_covers_it():
     assert outside_rules(worse, rest, expectations=[worse]) == []
 
 
+def test_a_slower_feature_is_named_once_when_it_is_the_price_of_its_fix():
+    mean, typical, tokens = (
+        finding(finding="worse", feature="step3", metric=metric)
+        for metric in ("latency_mean", "typical_latency", "total_tokens_mean")
+    )
+    lines = changed_lines(result(exploratory=[mean, typical, tokens], price_of_fix=[mean]))
+    also = [plain(line) for _, line in lines if "Also worse" in line]
+    assert len(also) == 1
+    assert "step3" in also[0]
+    assert "of 1 metrics" in also[0]
+
+
 # ---- how sure --------------------------------------------------------------------------------
 def test_how_sure():
     assert [plain(line) for line in confidence_lines(result())] == [
